@@ -194,6 +194,8 @@ class ByHand:
         if pace is not None and known is not Decision.GO_ON:
             pace.paused.add(number)  # left paused by an earlier driver; `_promoted` handles it
             return False
+        if claim.attempt > 1:
+            self._ledger.began(number, driver)
         return True
 
     def _paced(self) -> Pace:

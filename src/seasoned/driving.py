@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import lgamma, log
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import AllTrialsFailed, StorageError
 from seasoned.execution.base import Ending, Limits
@@ -17,7 +17,7 @@ from seasoned.fidelity.base import Decision
 from seasoned.fidelity.live import Ticket
 from seasoned.leases import LEASE, Lease
 from seasoned.ledger import MOST_ATTEMPTS
-from seasoned.objective import Verdict, elsewhere, verdict
+from seasoned.objective import BEGUN, Announced, Verdict, elsewhere, verdict
 from seasoned.pacing import RETRIES, WAITED, Pace, remove_checkpoint
 from seasoned.storage.base import attends
 from seasoned.trials import Finished, TrialState
@@ -134,6 +134,7 @@ class Drive:
     ) -> None:
         self._ledger = ledger
         self._evaluation = evaluation
+        self._announced = Announced(evaluation, passes=ledger.fidelity is not None)
         self._executor = executor
         self._plan = plan
         self._on_finished = on_finished
@@ -289,21 +290,34 @@ class Drive:
         elif self._pace is not None and known is not Decision.GO_ON:
             self._pace.paused.add(claim.number)  # left paused by an earlier driver; `_promote` handles it
         else:
-            self._launch(claim.number)
+            self._launch(claim.number, again=claim.attempt > 1)
 
-    def _launch(self, number: int) -> None:
+    def _launch(self, number: int, *, again: bool) -> None:
+        """Run a trial; `again` where a driver died holding it: then its beginning is recorded."""
         config, limits = self._ledger.history[number].config, self._plan.limits
         self._alone = False
-        if self._pace is None:
-            folder = str(self._plan.checkpoints / str(number))
-            told = [Ticket(number, None, 0, folder)] if self._evaluation.takes_trial else []
-            task = self._executor.submit(self._evaluation, config, *told, limits=limits)
-        else:
-            ticket = self._pace.ticket(number)
+        answer: Callable[[Any], Any] | None = None
+        told: list[Ticket] = []
+        if self._pace is not None:
+            told.append(self._pace.ticket(number))
             self._budgets[number] = self._ledger.budget(number)
             answer = partial(self._pace.answer, number)
-            task = self._executor.submit(self._evaluation, config, ticket, limits=limits, answer=answer)
-        self._running[task] = number
+        elif self._evaluation.takes_trial:
+            told.append(Ticket(number, None, 0, str(self._plan.checkpoints / str(number))))
+        evaluation = self._announced if again else self._evaluation
+        if again:
+            answer = partial(self._hear, number, answer)
+        self._running[self._executor.submit(evaluation, config, *told, limits=limits, answer=answer)] = number
+
+    def _hear(self, number: int, answer: Callable[[Any], Any] | None, message: Any) -> Any:
+        """Record that a trial begins; any other message is for `answer`."""
+        if message != BEGUN:
+            return None if answer is None else answer(message)
+        try:
+            self._ledger.began(number, self._lease.driver)
+        except StorageError as error:
+            _log.warning("the beginning of trial %d could not be stored, and is no attempt: %s", number, error)
+        return None
 
     def _promote(self) -> None:
         """Resume paused trials that are promoted, before any new one starts, and end those that were dropped."""
@@ -319,7 +333,7 @@ class Drive:
         if numbers:
             self._ledger.relaunched(numbers, self._lease.driver)
         for number in numbers:
-            self._launch(number)
+            self._launch(number, again=False)
 
     def _wind_up(self) -> bool:
         """If only paused trials are left to do: let the best go on if none is complete, else end them all.

@@ -56,8 +56,8 @@ def to_text(event: Event) -> str:
             return _write({"space": space.to_dict(), "first": first})
         case Asked(_, config, tag, driver):
             return _write(_without_none({"config": config, "tag": tag, "driver": driver or None}))
-        case Taken(_, driver):
-            return _write({"driver": driver})
+        case Taken(_, driver, begun):
+            return _write(_without_none({"driver": driver, "begun": begun or None}))
         case Reported(_, step, value):
             return _write(_without_none({"step": step, "value": value if math.isfinite(value) else None}))
         case Finished(_, state, values, seconds, error, constraints, notes):
@@ -96,7 +96,7 @@ def _read(kind: str, number: int, content: dict[str, Any]) -> Event:
                 _config(content.get("notes", {})),
             )
         case "taken":
-            return Taken(number, content["driver"])
+            return Taken(number, content["driver"], content.get("begun", False))
         case "reported":
             return Reported(number, content["step"], content.get("value", math.nan))
         case "created":

@@ -42,7 +42,7 @@ class History:
         self._counts_outside = dict.fromkeys(TrialState, 0)  # of these the ones that are not valid
         self._steps: dict[int, set[int]] = {}  # steps that were reported, by trial number
         self._launches: dict[int, int] = {}  # restarts of paused trials since their last report, by number
-        self._takeovers: dict[int, int] = {}  # how often another driver took a trial since its last report, by number
+        self._begins: dict[int, int] = {}  # beginnings of trials that were taken over, since their last report
 
     def extend(self, events: Iterable[Event]) -> None:
         """Fold events in, in log order."""
@@ -73,10 +73,10 @@ class History:
 
     def _take(self, event: Taken) -> None:
         if event.number in self._drivers:
-            if self._drivers[event.number] == event.driver:
+            if event.begun:
+                self._begins[event.number] = self.begins(event.number) + 1
+            elif self._drivers[event.number] == event.driver:
                 self._launches[event.number] = self.launches(event.number) + 1
-            else:
-                self._takeovers[event.number] = self.takeovers(event.number) + 1
             self._drivers[event.number] = event.driver
 
     def _finish(self, event: Finished) -> None:
@@ -103,7 +103,7 @@ class History:
         if trial is not None and trial.state is TrialState.RUNNING and event.step not in steps:
             steps.add(event.step)
             self._launches.pop(event.number, None)
-            self._takeovers.pop(event.number, None)
+            self._begins.pop(event.number, None)
             self._trials[event.number] = replace(trial, reports=(*trial.reports, (event.step, event.value)))
 
     def _consider(self, trial: Trial) -> None:
@@ -167,9 +167,9 @@ class History:
         """How often a paused trial was run again without having reported since."""
         return self._launches.get(number, 0)
 
-    def takeovers(self, number: int) -> int:
-        """How often another driver took a running trial over without its having come further since."""
-        return self._takeovers.get(number, 0)
+    def begins(self, number: int) -> int:
+        """How often drivers that had taken a running trial over began it, without its having come further since."""
+        return self._begins.get(number, 0)
 
     def has_report(self, number: int, step: int) -> bool:
         """Whether the trial has reported that step."""

@@ -154,6 +154,11 @@ class Ledger:
         return True
 
     @locked
+    def began(self, number: int, driver: str) -> None:
+        """Record that a trial which this driver has taken over begins: from now on its death is an attempt."""
+        self.record([Taken(number, driver, begun=True)])
+
+    @locked
     def relaunched(self, numbers: Sequence[int], driver: str) -> None:
         """Record that paused trials run again, under the driver that holds them."""
         self.record([Taken(number, driver) for number in numbers])
@@ -162,11 +167,12 @@ class Ledger:
     def kills(self, claim: Claim, known: Decision) -> bool:
         """Whether so many drivers died running a trial that it is given up.
 
-        Deaths while it was paused do not count, nor those after which it came further, from its checkpoint.
+        Deaths while it was paused do not count, nor those before it began under a driver that had taken it over, nor
+        those after which it came further, from its checkpoint. The driver that asked for it counts as having begun it.
         """
         history, number = self.history, claim.number
         if known is Decision.GO_ON:
-            stuck = not history[number].reports or history.takeovers(number) >= MOST_ATTEMPTS
+            stuck = history.begins(number) >= MOST_ATTEMPTS - 1
         else:
             stuck = known is Decision.PROMOTE and history.launches(number) >= MOST_ATTEMPTS
         return claim.attempt > MOST_ATTEMPTS and stuck

@@ -6,7 +6,7 @@ import copy
 import inspect
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from seasoned.errors import InvalidInput, Pruned
 from seasoned.execution.base import Ending
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from seasoned.fidelity.live import Ticket
 
 __all__ = [
+    "BEGUN",
+    "Announced",
     "Constrained",
     "Evaluation",
     "Objective",
@@ -30,6 +32,9 @@ __all__ = [
     "read_values",
     "verdict",
 ]
+
+BEGUN: Final = "begun"
+"""What an `Announced` evaluation says."""
 
 Objective: TypeAlias = "Callable[[dict[str, Any]], Any] | Callable[[dict[str, Any], LiveTrial], Any]"
 
@@ -114,6 +119,24 @@ class Evaluation:
         else:
             ended = read_values(returned, self.objectives)
         return ended if live is None else ended._replace(notes=live.notes)
+
+
+class Announced:
+    """An evaluation that says when it begins; its executor gives it `ask`, as its last argument.
+
+    Args:
+        evaluation: What to run.
+        passes: Whether the evaluation asks, too.
+    """
+
+    def __init__(self, evaluation: Evaluation, *, passes: bool) -> None:
+        self.evaluation = evaluation
+        self.passes = passes
+
+    def __call__(self, *arguments: Any) -> Verdict:
+        """Say so, then evaluate."""
+        arguments[-1](BEGUN)
+        return self.evaluation(*arguments if self.passes else arguments[:-1])
 
 
 def needs_trial(function: Objective) -> bool:

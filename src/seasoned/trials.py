@@ -289,11 +289,13 @@ class Asked:
 class Taken:
     """A trial goes on under a driver other than the one that held it, which died or gave it back.
 
-    If it is the same driver, a trial that had paused runs again.
+    If it is the same driver, a trial that had paused runs again. With `begun`, the objective of a trial that was taken
+    over begins now: a driver that dies before that is no attempt.
     """
 
     number: int
     driver: str
+    begun: bool = False
 
 
 @dataclass(frozen=True, slots=True)

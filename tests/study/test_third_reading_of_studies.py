@@ -174,6 +174,10 @@ def test_a_promoted_trial_that_kills_its_drivers_is_given_up():
     study = Study(LINE, sampler=Random(), seed=0, fidelity=ASHA(max=4, eta=2, promote=True))
     ledger, claim = study._ledger, Claim(0, MOST_ATTEMPTS + 1)
     ledger.suggest([0], "one")
+    for number in range(MOST_ATTEMPTS - 1):
+        assert not ledger.kills(claim, Decision.GO_ON), "it did not begin"
+        ledger.take(0, f"early{number}")
+        ledger.began(0, f"early{number}")
     assert ledger.kills(claim, Decision.GO_ON), "it never reported"
     assert not ledger.kills(Claim(0, MOST_ATTEMPTS), Decision.GO_ON)
     ledger.record([Reported(0, 1, 0.5)])
@@ -197,9 +201,10 @@ def test_a_trial_that_comes_further_with_each_driver_is_not_given_up():
         ledger.take(0, f"driver{number}")
         assert number == 0 or not ledger.kills(claim, Decision.GO_ON), "it has come further since"
         ledger.record([Reported(0, number + 5, 0.5)])
-    for number in range(MOST_ATTEMPTS):
+    for number in range(MOST_ATTEMPTS - 1):
         assert not ledger.kills(claim, Decision.GO_ON)
         ledger.take(0, f"again{number}")
+        ledger.began(0, f"again{number}")
     assert ledger.kills(claim, Decision.GO_ON), "three died since it last reported"
 
 
