@@ -11,13 +11,14 @@ from math import lgamma, log
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from seasoned.errors import AllTrialsFailed, StorageError
+from seasoned.equivalents import rewritten_suggest
+from seasoned.errors import AllTrialsFailed, InvalidInput, StorageError
 from seasoned.execution.base import Ending, Limits
 from seasoned.fidelity.base import Decision
 from seasoned.fidelity.live import Ticket
 from seasoned.leases import LEASE, Lease
 from seasoned.ledger import MOST_ATTEMPTS
-from seasoned.objective import BEGUN, Announced, Verdict, elsewhere, verdict
+from seasoned.objective import BEGUN, Announced, Verdict, elsewhere, place_of, sentence_of, verdict
 from seasoned.pacing import RETRIES, WAITED, Pace, remove_checkpoint
 from seasoned.storage.base import attends
 from seasoned.trials import Finished, TrialState
@@ -35,7 +36,6 @@ __all__ = ["Drive", "Plan", "causes"]
 
 _UNLIMITED: Final = Limits()
 _GLANCE: Final = 0.2  # seconds between two checks of whether to stop
-_SHOWN: Final = 5  # errors whose traceback is logged
 _HOPELESS: Final = 20  # failures without a success after which a study stops
 _AGAIN: Final = 1.0  # seconds until an unavailable store is asked for trials again
 _LONGEST_ASK: Final = 600.0  # seconds that another driver may take to compute a configuration
@@ -54,6 +54,7 @@ class Plan:
         limits: What one trial may take.
         lease: Seconds without a beat after which others may take over.
         checkpoints: Folder of the checkpoints, for objectives that take their trial.
+        quiet: Whether a callback writes the log's line of each trial.
     """
 
     trials: int | None = None
@@ -61,6 +62,7 @@ class Plan:
     limits: Limits = _UNLIMITED
     lease: float = LEASE
     checkpoints: Path = Path()
+    quiet: bool = False
 
 
 class Streak:
@@ -149,7 +151,6 @@ class Drive:
         self._lost: list[int] = []  # numbers claimed but not begun because the store failed; to be released
         self._away = False  # whether the store was unavailable at the last attempt
         self._alone = False  # whether, at the last check, nobody else held a trial; unset when one is launched here
-        self._seen: set[str] = set()  # errors whose traceback was logged
         self._news: list[int] = []  # trials that are stored but not yet announced
         self._began = time.monotonic()
         self._ask_again = 0.0  # when an unavailable store is asked for trials again
@@ -386,8 +387,11 @@ class Drive:
 
     def _take_in(self, outcome: Outcome) -> None:
         number = self._running.pop(outcome.task)
+        if outcome.reason and (advice := rewritten_suggest(outcome.reason, outcome.traceback)):
+            raise InvalidInput(advice)  # every trial would fail; this one is given back
         if outcome.traceback:
-            self._show(number, outcome.traceback)
+            _log.debug("trial %d:\n%s", number, outcome.traceback.rstrip())
+        place = place_of(outcome)
         ended: Verdict | None = verdict(outcome)
         seconds = self._spent[number] = self._spent.get(number, 0.0) + outcome.seconds
         if self._pace is not None:
@@ -395,16 +399,9 @@ class Drive:
             if ended is None and number not in self._pace.paused:  # cut off: free for whoever goes on
                 self._ledger.log.release(self._lease.driver, [number])
         if ended is not None:
-            self._store(number, ended, seconds)
+            self._store(number, ended, seconds, place)
 
-    def _show(self, number: int, traceback: str) -> None:
-        """Log where the objective failed, once for each error."""
-        error = traceback.strip().rpartition("\n")[2]
-        level = logging.DEBUG if error in self._seen or len(self._seen) >= _SHOWN else logging.WARNING
-        self._seen.add(error)
-        _log.log(level, "trial %d:\n%s", number, traceback.rstrip())
-
-    def _store(self, number: int, ended: Verdict, seconds: float | None) -> None:
+    def _store(self, number: int, ended: Verdict, seconds: float | None, place: str = "") -> None:
         if not self._recorded(ended.event(number, seconds, self._ledger.spec.signs)):
             _log.info("trial %d was finished by another driver first; this result is dropped", number)
             return
@@ -412,12 +409,8 @@ class Drive:
             self._pace.clear(number, ended.state)
         elif self._evaluation.takes_trial and ended.state is not TrialState.COMPLETE:
             remove_checkpoint(self._plan.checkpoints, number)
-        if ended.state is TrialState.FAILED:
-            _log.warning("trial %d failed: %s", number, ended.error)
-        else:
-            _log.info(
-                "trial %d is %s after %.3g s: %s", number, ended.state, seconds or 0.0, ended.values or ended.error
-            )
+        level = logging.WARNING if ended.state is TrialState.FAILED else logging.INFO
+        _log.log(logging.DEBUG if self._plan.quiet else level, "%s", sentence_of(number, ended, seconds, place))
         self._streak.note(ended)
         self._news.append(number)
 

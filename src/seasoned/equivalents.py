@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+import re
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-__all__ = ["refuse_unknown", "unknown_argument"]
+__all__ = ["refuse_unknown", "rewritten_suggest", "unknown_argument"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -85,6 +86,11 @@ _REMARKS: Final[Mapping[str, str]] = {
 """Names of other libraries for which no argument stands, and the reason."""
 
 
+_SUGGEST: Final = re.compile(r"AttributeError: '\w+' object has no attribute 'suggest_(\w+)'")
+_SUGGEST_CALL: Final = re.compile(r"suggest_(\w+)\(\s*[\"'](\w+)[\"']")
+_KINDS: Final = {"int": "Int", "categorical": "Categorical"}
+
+
 def unknown_argument(callee: str, name: str, known: Collection[str]) -> TypeError:
     """The error of a call with an argument that it does not take: one sentence with the name that it has here.
 
@@ -127,6 +133,31 @@ def _argument(example: str) -> str:
 def _named(call: str, callee: str) -> str:
     """A call of tables under the name of the class that the user has."""
     return call.replace("AutoClassifier", callee.partition(".")[0])
+
+
+def rewritten_suggest(reason: str, traceback: str | None) -> str | None:
+    """The sentence for an objective in Optuna's way, which asks a trial for its parameters; None for any other error.
+
+    Args:
+        reason: The error in a line.
+        traceback: Its traceback, from which the parameter's name is read.
+
+    Example:
+        >>> text = 'x = trial.suggest_float("lr", 1e-4, 1e-1)'
+        >>> print(rewritten_suggest("AttributeError: 'dict' object has no attribute 'suggest_float'", text))
+        the objective calls trial.suggest_float("lr", ...), as for Optuna: write Space(lr=Float(...)) and config["lr"].
+    """
+    asked = _SUGGEST.match(reason)
+    if asked is None:
+        return None
+    kind = asked.group(1)
+    calls = [name for each, name in _SUGGEST_CALL.findall(traceback or "") if each == kind]
+    name = calls[-1] if calls else "x"
+    declared = f"{name}={_KINDS.get(kind, 'Float')}(...)"
+    return (
+        f'the objective calls trial.suggest_{kind}("{name}", ...), as for Optuna: write Space({declared}) and '
+        f'config["{name}"].'
+    )
 
 
 def refuse_unknown(function: Callable[P, R]) -> Callable[P, R]:

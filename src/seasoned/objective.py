@@ -5,7 +5,11 @@ from __future__ import annotations
 import copy
 import inspect
 import math
+import os
+import re
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from seasoned.errors import InvalidInput, Pruned
@@ -29,9 +33,15 @@ __all__ = [
     "check_takes",
     "elsewhere",
     "needs_trial",
+    "place_of",
     "read_values",
+    "sentence_of",
     "verdict",
 ]
+
+_FRAME: Final = re.compile(r'File "(.+?)", line (\d+)')
+_INSTALLED: Final = (sys.prefix + os.sep, sys.base_prefix + os.sep, str(Path(__file__).parent) + os.sep, "<frozen")
+"""How files begin whose lines are not the objective's own."""
 
 BEGUN: Final = "begun"
 """What an `Announced` evaluation says."""
@@ -158,7 +168,12 @@ def check_takes(function: Objective, *, trial: bool, names: Collection[str] = ()
     """
     try:
         signature = inspect.signature(function)
-    except (TypeError, ValueError):  # a built-in: calling it will show
+    except (TypeError, ValueError) as error:  # a built-in: calling it will show
+        if not callable(function):
+            raise InvalidInput(
+                f"the objective is {_show(function)}, which cannot be called; give a function f(config) that returns "
+                "the value."
+            ) from error
         return
     given = (None, None) if trial else (None,)
     wanted = list(signature.parameters)
@@ -228,6 +243,29 @@ def verdict(outcome: Outcome) -> Verdict:
         assert isinstance(outcome.value, Verdict), "an Evaluation returns a Verdict"
         return outcome.value
     return Verdict(TrialState.FAILED, error=outcome.reason or outcome.ending.value)
+
+
+def sentence_of(number: int, ended: Verdict, seconds: float | None, place: str = "") -> str:
+    """How a trial ended, in a line for the log; values are in the study's direction.
+
+    Example:
+        >>> sentence_of(3, Verdict(TrialState.COMPLETE, (0.78921,)), 1.24)
+        'trial 3 is complete after 1.24 s: 0.78921'
+    """
+    after = "" if seconds is None else f" after {seconds:.3g} s"
+    what = ended.error if ended.values is None else ", ".join(f"{value:.6g}" for value in ended.values)
+    how = "failed" if ended.state is TrialState.FAILED else f"is {ended.state}"
+    shown = " ".join((what or "").split())
+    return f"trial {number} {how}{after}: {shown}{place}"
+
+
+def place_of(outcome: Outcome) -> str:
+    """Where the objective's own code was when it failed or was killed, as " (file, line 3)"; empty if unknown."""
+    files = [found for found in _FRAME.findall(outcome.traceback or "") if not found[0].startswith(_INSTALLED)]
+    if not files:
+        return ""
+    file, line = files[-1 if outcome.ending is Ending.RAISED else 0]  # a stack of C begins with its latest call
+    return f" ({file}, line {line})"
 
 
 def elsewhere() -> Verdict:

@@ -114,6 +114,12 @@ def check_agrees(stored: StudySpec, directions: tuple[str, ...], seed: int | Non
 
 def check_space(space: object) -> None:
     """Refuse anything but a Space."""
+    if callable(space) and not isinstance(space, type):
+        name = getattr(space, "__name__", repr(space))
+        raise InvalidInput(
+            f"the space is the function {name}; a study is made of a space and optimizes the function: write "
+            f"Study(space).optimize({name}, trials=100), or minimize({name}, space, trials=100)."
+        )
     if not isinstance(space, Space):
         raise InvalidInput(f"the space is {space!r}; give a Space, such as Space(x=Float(0, 1)).")
 

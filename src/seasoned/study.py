@@ -208,7 +208,8 @@ class Study(StudyView):
             workers: Number of trials at the same time; or your own executor, such as `RayExecutor`, which stays open.
             trial_time_limit: Seconds that one trial may take; for one that pauses at rungs, each of its runs.
             trial_memory: Bytes that one trial's process tree may use, or a text such as "8GB".
-            callbacks: Called with the study and each trial that finished here.
+            callbacks: Called with the study and each trial that finished here. Where one has a true attribute
+                `logs_trials`, it writes the log's lines of trials, and the study none above DEBUG.
             progress: Whether to show a progress bar; None shows it on terminals and in notebooks.
             stop: Called several times a second, but not while a trial runs in this process; true ends the call, and
                 trials still running in workers are cut off.
@@ -235,7 +236,8 @@ class Study(StudyView):
         evaluation = Evaluation(f, len(self._ledger.spec.directions))
         takes = evaluation.takes_trial or self._ledger.fidelity is not None
         folder = self._checkpoints.folder if takes else Path()
-        plan = Plan(trials, time_limit, Limits(trial_time_limit, memory), checkpoints=folder)
+        quiet = any(getattr(callback, "logs_trials", False) for callback in callbacks)
+        plan = Plan(trials, time_limit, Limits(trial_time_limit, memory), checkpoints=folder, quiet=quiet)
         with ProgressBar(trials, time_limit, shown=progress) as bar:
 
             def on_finished(trial: Trial) -> None:

@@ -25,8 +25,10 @@ def _here(monkeypatch, cache):
 def test_callbacks_are_told_what_the_leaderboard_says(caplog):
     X, y = messy("binary", rows=120)
     told = []
-    with caplog.at_level(logging.INFO, "seasoned.tabular"):
+    with caplog.at_level(logging.INFO, "seasoned"):
         model = estimator("binary", MODELS).fit(X, y, callbacks=[told.append])
+    lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("trial ")]
+    assert [line.partition(":")[0] for line in lines] == [f"trial {row['number']}" for row in told], "one line each"
     board = model.leaderboard().set_index("number")
     assert [row["number"] for row in told] == sorted(board.index)
     for row in told:

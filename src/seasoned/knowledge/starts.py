@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.space import Space
 from seasoned.surrogates.maximize import sobol
 from seasoned.trials import WarmStart
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-
-    from seasoned.space import Space
 
 __all__ = ["MOST", "Evaluations", "cube_of", "quantiles", "some", "start_of", "thinned", "unit_of"]
 
@@ -58,6 +57,8 @@ def quantiles(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def some(tasks: Sequence[Evaluations], *more: Evaluations | None) -> None:
     """Raises InvalidInput if there is no past task, or one of these or of more has a score that is not finite."""
+    if isinstance(tasks, Space):
+        raise InvalidInput("the tasks are a Space; the space comes first, as in quantile_start(space, tasks).")
     if not tasks:
         raise InvalidInput("there is no past task; search without experience.")
     for task in (*tasks, *more):

@@ -65,6 +65,8 @@ class Telling:
         end: Ends the search.
     """
 
+    logs_trials = True  # in the metric's direction, where the study has losses
+
     def __init__(
         self,
         callbacks: Iterable[Callback],
@@ -89,7 +91,8 @@ class Telling:
         """A trial has finished."""
         self.know(trial)
         row = self._row(trial)
-        logger.info("%s", self._sentence(row))
+        level = logging.WARNING if trial.state is TrialState.FAILED else logging.INFO
+        logger.log(level, "%s", self._sentence(row))
         told = {**{name: row[name] for name in _TOLD}, "score": self._score(row["loss"])}
         told["best"] = None if self._best is None else self._score(self._best[0])
         for callback in tuple(self._callbacks):
@@ -114,7 +117,7 @@ class Telling:
         if row["state"] == "complete":
             said = f"trial {row['number']}: {row['model']}, {self._metric.name} {self._score(row['loss']):.5g}{took}"
         else:
-            why = "" if row["error"] is None else f": {row['error']}"
+            why = "" if row["error"] is None else f": {' '.join(row['error'].split())}"
             said = f"trial {row['number']}: {row['model']} {row['state']}{took}{why}"
         if self._best is None:
             return said
