@@ -128,8 +128,11 @@ class Study(StudyView):
         self._ledger = self._opened(Created(spec), lambda log: Ledger(log, sampler, space, fidelity, agrees))
         warn_of_others(self._ledger.spec, spec, self.name)
         url = place if isinstance(place, str) else getattr(self._storage, "url", None)
-        stored = not isinstance(self._storage, MemoryStorage)  # else nobody opens it again
-        self._checkpoints = Checkpoints(checkpoints, url, name if stored else None, self._ledger.spec.seed)
+        temporary = None
+        if isinstance(self._storage, MemoryStorage):
+            memory = self._storage
+            url, temporary = memory.identity, lambda: memory.folder
+        self._checkpoints = Checkpoints(checkpoints, url, self.name, self._ledger.spec.seed, temporary)
         self._by_hand = ByHand(self._ledger, self._checkpoints)
         self._stopping = False
 

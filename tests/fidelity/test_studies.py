@@ -385,3 +385,12 @@ def test_with_a_rule_the_log_tells_who_runs_a_trial_now(tmp_path):
     study = Study(SPACE, **options)
     study.optimize(train, trials=2)
     assert [event.number for event in study._ledger.log.read() if isinstance(event, Taken)] == [0]
+
+
+def test_studies_on_one_storage_in_memory_share_their_checkpoints(tmp_path):
+    storage = MemoryStorage()
+    for folder in (None, tmp_path):
+        one, two = (Study(SPACE, storage=storage, name="s", fidelity=ASHA(max=9), checkpoints=folder) for _ in range(2))
+        assert one._checkpoints.folder == two._checkpoints.folder
+        other = Study(SPACE, storage=MemoryStorage(), name="s", seed=one.seed, checkpoints=folder)
+        assert other._checkpoints.folder != one._checkpoints.folder

@@ -64,7 +64,6 @@ def test_a_study_at_hand_is_the_same_task_as_in_its_storage(url):
     study = Study.load(url, "one")
     (key,) = Experience.of_studies([past_study(study)]).keys
     assert key == read_storage(url).keys[0]
-    assert past_study(study, family="both").head.family == "both"
 
 
 def test_what_failed_and_what_breaks_a_constraint_failed_and_what_was_pruned_is_left_out():

@@ -15,9 +15,10 @@ from seasoned.events import from_text, to_text
 from seasoned.knowledge.deep_transfer import deep_start
 from seasoned.knowledge.metric_function import fit_metric
 from seasoned.knowledge.transfer import Evaluations, ensemble_start, metric_start, quantile_start
+from seasoned.samplers import CMAES, TPE, DifferentialEvolution, Genetic
 from seasoned.samplers.checks import SPACE, same
 from seasoned.surrogates.deep_kernel import DeepKernel, Layer
-from seasoned.trials import Asked, Created, StudySpec, WarmStart
+from seasoned.trials import Asked, Created, Finished, StudySpec, TrialState, WarmStart
 
 
 def kernel(width):
@@ -154,3 +155,19 @@ def test_a_study_that_moves_to_another_space_goes_on_without_the_points(name, tm
     study.optimize(lambda config: config["lr"], trials=6)
     assert all(wider.contains(trial.config) for trial in study.trials[4:])
     study.close()
+
+
+@pytest.mark.parametrize("sampler", [TPE(), CMAES(), Genetic(), DifferentialEvolution()])
+def test_a_warm_population_is_tried_again_in_at_most_half_of_the_budget(sampler):
+    space = box(2)
+    population = tuple(map(tuple, points_of(space, 40, 0).tolist()))
+    for budget, most in ((20, 10), (None, 40)):
+        spec = StudySpec(space, seed=0, budget=budget, warm_start=WarmStart(population=population))
+        state, tried = sampler.init(spec), set()
+        for number in range(40):
+            (asked,), state = sampler.ask(state, [number])
+            ended = Finished(number, TrialState.COMPLETE, (float(number),))
+            state = sampler.tell(state, [Asked(number, asked.config, asked.tag), ended])
+            tried |= {space.encode(asked.config).unit.tobytes()}
+        given = {space.encode(space.decode(point)).unit.tobytes() for point in population}
+        assert len(given & tried) == most

@@ -61,6 +61,10 @@ class LogMachine(RuleBasedStateMachine):
                 assert holder in self.believed_dead | {None}, "a living driver's number was handed out"
             self.held_by[number] = name
             self.holds[name].add(number)
+        if limit is not None and claims:
+            idle = self.believed_dead - {name} | {None}
+            busy = sum(holder not in idle for holder in self.held_by.values())
+            assert len(self.accepted) + busy <= limit, "a number beyond the limit"
         if limit is not None and self.numbers > before:
             assert len(self.accepted) + len(self.held_by) <= limit, "a fresh number beyond the limit"
 
@@ -117,7 +121,7 @@ class LogMachine(RuleBasedStateMachine):
     def teardown(self):
         """One last driver finishes all that is open: then nothing is missing."""
         everyone = self.believed_dead | set(self.holds)
-        claims = self.log.claim(1000, "last", limit=0, dead=everyone)
+        claims = self.log.claim(1000, "last", below=self.numbers, dead=everyone)
         assert {number for number, _ in claims} == set(range(self.numbers)) - set(self.accepted)
         ledger = Ledger(self.log, Sobol(), SPACE)
         ledger.suggest([number for number, _ in claims], "last")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
-import tempfile
-import weakref
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Checkpoints"]
 
@@ -23,32 +23,39 @@ class Checkpoints:
 
     Args:
         folder: The user's folder, below which it is made; or None.
-        url: The storage's URL, if it has one.
-        name: The study's name, by which its checkpoints are found when it is reopened; None if it never is.
+        url: The storage's URL, if it has one; of a storage in memory, what tells it from others.
+        name: The study's name, by which its checkpoints are found when it is reopened.
         seed: The study's seed, which tells it from an earlier, deleted study of the same name.
+        temporary: Makes the folder of a storage in memory, in the place of one in the cache.
 
     Example:
         >>> Checkpoints("runs", None, "study", 0).folder.parent.name
         'runs'
     """
 
-    def __init__(self, folder: str | Path | None, url: str | None, name: str | None, seed: int) -> None:
+    def __init__(
+        self,
+        folder: str | Path | None,
+        url: str | None,
+        name: str,
+        seed: int,
+        temporary: Callable[[], Path] | None = None,
+    ) -> None:
         url = None if url is None else url.partition("?")[0]
         self._place = "" if url is None else _database(url)
         self._whole = "" if url is None else _absolute(url)  # resolved now, so that a later chdir moves no study
         self._folder = None if folder is None else Path(folder).absolute()
         self._name = name
         self._seed = seed
+        self._temporary = temporary
 
     @cached_property
     def folder(self) -> Path:
         """The folder: below the given one, if any; else in the cache or, for a study in memory, a temporary one."""
         if self._folder is not None:
             return self._below(self._folder)
-        if self._name is None:
-            made = tempfile.mkdtemp(prefix="seasoned-checkpoints-")
-            weakref.finalize(self, shutil.rmtree, made, ignore_errors=True)
-            return Path(made)
+        if self._temporary is not None:
+            return self._below(self._temporary())
         import platformdirs
 
         cache = os.environ.get("SEASONED_CACHE") or platformdirs.user_cache_dir("seasoned", appauthor=False)
@@ -58,10 +65,7 @@ class Checkpoints:
 
     def _below(self, folder: Path) -> Path:
         """This study's subfolder of a folder, the same on every machine, however each of them reaches the storage."""
-        if self._name is not None:
-            return folder / _key(self._place, self._name, self._seed)
-        folder.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix="study-", dir=folder))
+        return folder / _key(self._place, self._name, self._seed)
 
 
 def _key(*parts: object) -> str:

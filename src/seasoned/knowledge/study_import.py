@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["past_study", "read_storage"]
 
 
-def past_study(study: Study, *, family: str | None = None) -> PastStudy:
+def past_study(study: Study) -> PastStudy:
     """A study as a task, by the trials that it has so far; its kind is its name.
 
     Complete trials count with their value, to be minimised; those that break a constraint count as failed, like failed
@@ -35,8 +35,6 @@ def past_study(study: Study, *, family: str | None = None) -> PastStudy:
 
     Args:
         study: Of one objective, running or at its end.
-        family: Name that studies of one origin have in common; the study's own if left out. `build --tune` holds such
-            studies out together, and pipelines' experience weighs them as one; `Experience.evaluations` does not.
 
     Raises:
         InvalidInput: If it has several objectives, or no trial has ended.
@@ -55,7 +53,7 @@ def past_study(study: Study, *, family: str | None = None) -> PastStudy:
             "only; leave this study out."
         )
     sign = -1.0 if study.directions[0] == "maximize" else 1.0
-    return _as_task(study.name, study.name if family is None else family, study.trials, sign)
+    return _as_task(study.name, study.trials, sign)
 
 
 def read_storage(storage: str | os.PathLike[str] | Storage) -> Experience:
@@ -111,11 +109,11 @@ def _of_log(name: str, events: Sequence[Event]) -> PastStudy | None:
     history.extend(events)
     if len(spec.directions) > 1 or not any(_is_told(trial) for trial in history):
         return None
-    return _as_task(name, name, history, 1.0)
+    return _as_task(name, history, 1.0)
 
 
-def _as_task(name: str, family: str, trials: Iterable[Trial], sign: float) -> PastStudy:
-    head = Head(name, family, name, source="study")
+def _as_task(name: str, trials: Iterable[Trial], sign: float) -> PastStudy:
+    head = Head(name, name, name, source="study")
     return PastStudy(head, {}, [_as_past(trial, sign) for trial in trials if _is_told(trial)])
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "Evaluated",
     "Genes",
     "Running",
+    "affordable",
     "at_least_warm",
     "evaluations",
     "first_points",
@@ -115,9 +116,14 @@ def settled(population: int | None, least: int, default: int) -> int:
 
 def at_least_warm(spec: StudySpec, usual: int) -> int:
     """The usual size, or the warm start's, if that is larger: all that it gives is tried again, in half the budget."""
+    return max(usual, affordable(spec))
+
+
+def affordable(spec: StudySpec) -> int:
+    """How much of the warm start's population is tried again: all of it, but in at most half of the budget."""
     warm = spec.warm_start
     half = len(warm.population) if spec.budget is None else (spec.budget - len(warm.configurations)) // 2
-    return max(usual, min(len(warm.population), half))
+    return max(0, min(len(warm.population), half))
 
 
 def first_points(spec: StudySpec, count: int, *, retried: int = 0) -> NDArray[np.float64]:

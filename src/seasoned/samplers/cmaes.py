@@ -15,7 +15,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.samplers._normal import Axes, drawn, injected, made, population_of, stands_still, updated
-from seasoned.samplers._population import Evaluated, Running, evaluations, one_objective, settled
+from seasoned.samplers._population import Evaluated, Running, affordable, evaluations, one_objective, settled
 from seasoned.samplers.base import Sampler, Suggestion, generator, next_of_plan
 from seasoned.trials import Config, StudySpec
 
@@ -178,7 +178,7 @@ def _suggested(state: CMAESState, number: int) -> Suggestion:
     config, place = next_of_plan(spec, number)
     if config is not None:
         return Suggestion(config)
-    if state.run == 0 and place < len(spec.warm_start.population):
+    if state.run == 0 and place < affordable(spec):
         return Suggestion(Config(spec.space.decode(spec.warm_start.population[place])))
     rng = generator(spec, number)
     if state.model is None:

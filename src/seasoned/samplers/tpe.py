@@ -17,7 +17,15 @@ from seasoned.errors import InvalidInput
 from seasoned.pareto import crowding_distance, non_dominated_sort
 from seasoned.samplers._branches import Branches
 from seasoned.samplers._combinations import untried
-from seasoned.samplers._population import Evaluated, Running, evaluations, first_points, is_first, retried_of
+from seasoned.samplers._population import (
+    Evaluated,
+    Running,
+    at_least_warm,
+    evaluations,
+    first_points,
+    is_first,
+    retried_of,
+)
 from seasoned.samplers._rows import Rows
 from seasoned.samplers.base import Sampler, Suggestion, check_whole, generator, next_of_plan
 from seasoned.surrogates.parzen import fit_parzen
@@ -114,7 +122,7 @@ class TPE(Sampler[TPEState]):
 
     def init(self, spec: StudySpec) -> TPEState:
         """The first trials re-evaluate the warm start's population and the best of its points."""
-        startup = max(self.startup, len(spec.warm_start.population))
+        startup = at_least_warm(spec, self.startup)
         design = first_points(spec, startup, retried=retried_of(spec, startup))
         rows = Rows(len(spec.space)), Rows(1 + len(spec.directions))
         return TPEState(spec, Branches.of(spec.space), design, *rows)

@@ -67,9 +67,10 @@ class EventLog(Protocol):
     ) -> Sequence[Claim]:
         """Reserve up to `count` trial numbers for a driver.
 
-        Numbers released or held by `dead` drivers come first, the smallest first; then fresh ones, without gaps, as
-        long as they are smaller than `below`, and finished and reserved numbers together stay within `limit`;
-        those that `DETACHED` and drivers `BY_HAND` hold do not count.
+        Numbers released or held by `dead` drivers come first, the smallest first, as long as they, finished numbers and
+        those that living drivers hold together stay within `limit`; then fresh ones, without gaps, as long as they are
+        smaller than `below`, and finished and reserved numbers together stay within `limit`. Those that `DETACHED` and
+        drivers `BY_HAND` hold do not count.
         """
         ...
 

@@ -100,6 +100,19 @@ def check_limits(make: Callable[[], Storage]) -> None:
     assert not log.claim(1, "b", below=3), "a number beyond `below`."
 
 
+def check_limits_of_what_was_given_back(make: Callable[[], Storage]) -> None:
+    """Released numbers and those of dead drivers stay within `limit`, too, as several drivers may claim them."""
+    log = _open(make)
+    log.claim(4, "a")
+    log.release("a")
+    assert [claim.number for claim in log.claim(5, "b", limit=3)] == [0, 1, 2], "released numbers beyond the limit."
+    assert not log.claim(1, "c", limit=3), "a released number beyond the limit."
+    assert [claim.number for claim in log.claim(5, "c", limit=4, dead=["b"])] == [0, 1, 2, 3], "the dead count."
+    log.append([_asked(0), _finished(0)])
+    assert not log.claim(5, "d", limit=4), "a finished trial no longer counts."
+    assert [claim.number for claim in log.claim(5, "d", limit=5)] == [4], "a fresh number within the limit is refused."
+
+
 def check_the_dead_are_replaced(make: Callable[[], Storage]) -> None:
     """The numbers of dead drivers go to the next who claims, once, as a further attempt; the smallest first."""
     log = _open(make)
@@ -186,6 +199,7 @@ STORAGE_CHECKS: Final[Sequence[Callable[[Callable[[], Storage]], None]]] = (
     check_the_first_counts,
     check_numbers_have_no_gaps,
     check_limits,
+    check_limits_of_what_was_given_back,
     check_the_dead_are_replaced,
     check_release,
     check_beats,

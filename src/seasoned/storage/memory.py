@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import uuid
+import weakref
 from collections import Counter
+from functools import cached_property
 from heapq import nsmallest
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -70,7 +76,13 @@ class MemoryLog:
     ) -> Sequence[Claim]:
         """Reserve trial numbers; see `EventLog`."""
         with self._lock:
-            claims = self._reclaim(count, driver, dead)
+            free = count
+            if limit is not None:
+                busy = sum(
+                    held for name, held in self._held.items() if name not in {None, *dead} and attends(name or "")
+                )
+                free = min(free, limit - len(self._finished) - busy)
+            claims = self._reclaim(free, driver, dead) if free > 0 else []
             fresh = count - len(claims)
             if limit is not None:
                 held = sum(count for name, count in self._held.items() if name is None or attends(name))
@@ -121,11 +133,19 @@ class MemoryLog:
 
 
 class MemoryStorage:
-    """Studies that live as long as this object."""
+    """Studies that live as long as this object, as does the folder of their checkpoints."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._logs: dict[str, MemoryLog] = {}
+        self.identity = uuid.uuid4().hex  # no two storages share checkpoints
+
+    @cached_property
+    def folder(self) -> Path:
+        """A temporary folder for the checkpoints of all its studies, made on first use."""
+        made = tempfile.mkdtemp(prefix="seasoned-checkpoints-")
+        weakref.finalize(self, shutil.rmtree, made, ignore_errors=True)
+        return Path(made)
 
     def open(self, name: str, created: Created) -> MemoryLog:
         """The log of the study of that name, new or not."""

@@ -138,7 +138,11 @@ class SqlLog:
         """Reserve trial numbers; see `EventLog`."""
         with self._connections.transaction() as connection:
             length, numbers, finished = self._lock(connection)
-            taken = self._reclaim(connection, count, driver, dead)
+            free = count
+            if limit is not None:
+                running = {"study": self._study, "dead": list(dead)}
+                free = min(free, limit - finished - connection.execute(statements.BUSY, running).scalar_one())
+            taken = self._reclaim(connection, free, driver, dead) if free > 0 else []
             fresh = count - len(taken)
             if limit is not None and fresh > 0:
                 held = connection.execute(statements.HELD, {"study": self._study}).scalar_one()

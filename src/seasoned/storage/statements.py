@@ -30,7 +30,21 @@ from seasoned.storage.tables import claims, drivers, events, studies
 if TYPE_CHECKING:
     from sqlalchemy.sql.dml import ReturningInsert
 
-__all__ = ["BEATS", "CLAIM", "END", "FREE", "GROW", "HELD", "LOCK", "READ", "RELEASE", "RETIRE", "TAKE", "Dialect"]
+__all__ = [
+    "BEATS",
+    "BUSY",
+    "CLAIM",
+    "END",
+    "FREE",
+    "GROW",
+    "HELD",
+    "LOCK",
+    "READ",
+    "RELEASE",
+    "RETIRE",
+    "TAKE",
+    "Dialect",
+]
 
 _study: Final[BindParameter[int]] = bindparam("study")
 _claims_here: Final = claims.c.study == bindparam("here")  # in updates, a bound name must not be a column's
@@ -78,6 +92,13 @@ HELD: Final[Select[int]] = (
     select(func.count()).select_from(claims).where(claims.c.study == _study, or_(claims.c.driver.is_(None), _attended))
 )
 """How many numbers are reserved and not finished, without those that are detached or asked by hand."""
+
+BUSY: Final[Select[int]] = (
+    select(func.count())
+    .select_from(claims)
+    .where(claims.c.study == _study, _attended, ~claims.c.driver.in_(bindparam("dead", expanding=True)))
+)
+"""How many numbers living drivers run, without those that are detached or asked by hand."""
 
 CLAIM: Final[Insert] = insert(claims)
 """Reserve a fresh number."""
