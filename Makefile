@@ -23,10 +23,10 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format src tests benchmarks examples
 	$(BIN)/ruff check --fix src tests benchmarks examples
 
-# The slow proofs: hundreds of kills, sixteen processes on one store, the wheel in an empty environment; and weird tables
-# and random ones for every family, for which it installs the boosters.
+# The slow proofs: hundreds of kills, sixteen processes on one store, the wheel in an empty environment; weird tables and
+# random ones for every family; samplers on the functions of COCO. It installs what they need, so that none is skipped.
 proof: $(VENV)/.dev
-	$(BIN)/python -m pip install --quiet --editable ".[boosters]"
+	$(BIN)/python -m pip install --quiet --editable ".[boosters,ray]" coco-experiment
 	$(PYTEST) $(PARALLEL) -m slow --hypothesis-profile=proof
 
 # Timings; nothing else should run meanwhile.

@@ -112,8 +112,9 @@ class Others:
         return max(now - before for now, before in zip(self._until_now(), self._before, strict=True))
 
     def _until_now(self) -> tuple[float, float]:
+        there = list(psutil.process_iter())  # first: what begins meanwhile, in the tree too, is looked at the next time
         own = self._above.union(self._tree.processes())
-        waited, seen = self._account.sums(process for process in psutil.process_iter() if process not in own)
+        waited, seen = self._account.sums(process for process in there if process not in own)
         looks = sum(self._self.cpu_times()[:2])
         return waited + looks, seen + looks
 

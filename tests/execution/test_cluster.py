@@ -16,7 +16,6 @@ from seasoned.execution.station import Station
 
 ray = package("ray")
 pytestmark = [
-    pytest.mark.slow,  # Ray's own processes start for seconds
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of Ray
     pytest.mark.filterwarnings("ignore::FutureWarning:ray"),
 ]

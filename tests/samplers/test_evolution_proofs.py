@@ -61,7 +61,6 @@ def random_on_bbob(bbob):
     return np.array(results_on(bbob[1], Random(), seed=10_000))
 
 
-@pytest.mark.slow
 @every
 def test_better_than_random_on_each_group_of_bbob(name, bbob, random_on_bbob):
     functions, problems = bbob
