@@ -55,6 +55,7 @@ class Plan:
         lease: Seconds without a beat after which others may take over.
         checkpoints: Folder of the checkpoints, for objectives that take their trial.
         quiet: Whether a callback writes the log's line of each trial.
+        remaining: Returns the share of the budget that is left, which is recorded before each configuration.
     """
 
     trials: int | None = None
@@ -63,6 +64,7 @@ class Plan:
     lease: float = LEASE
     checkpoints: Path = Path()
     quiet: bool = False
+    remaining: Callable[[], float] | None = None
 
 
 class Streak:
@@ -238,7 +240,7 @@ class Drive:
                 if any(number in self._ledger.history for number in numbers):  # released by a driver that the log names
                     self._ledger.sync()
                 unknown = {number for number in numbers if number not in self._ledger.history}
-                self._ledger.suggest(numbers, self._lease.driver)
+                self._ledger.suggest(numbers, self._lease.driver, self._plan.remaining)
             except StorageError:
                 self._lost += numbers
                 raise

@@ -18,6 +18,7 @@ from seasoned.trials import (
     Created,
     Event,
     Finished,
+    Remaining,
     Reported,
     Spaced,
     StudySpec,
@@ -34,6 +35,7 @@ __all__ = ["from_text", "kind_of", "to_text"]
 _KINDS: Final[Mapping[type[Event], str]] = {
     Created: "created",
     Spaced: "spaced",
+    Remaining: "remaining",
     Asked: "asked",
     Taken: "taken",
     Reported: "reported",
@@ -54,6 +56,8 @@ def to_text(event: Event) -> str:
             return _write(_spec_to_dict(spec))
         case Spaced(space, first):
             return _write({"space": space.to_dict(), "first": first})
+        case Remaining(_, share):
+            return _write({"share": share})
         case Asked(_, config, tag, driver):
             return _write(_without_none({"config": config, "tag": tag, "driver": driver or None}))
         case Taken(_, driver, begun):
@@ -95,6 +99,8 @@ def _read(kind: str, number: int, content: dict[str, Any]) -> Event:
                 tuple(content.get("constraints", ())),
                 _config(content.get("notes", {})),
             )
+        case "remaining":
+            return Remaining(number, content["share"])
         case "taken":
             return Taken(number, content["driver"], content.get("begun", False))
         case "reported":

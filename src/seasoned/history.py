@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from seasoned.errors import InvalidInput
-from seasoned.trials import Asked, Created, Finished, Reported, Spaced, Taken, Trial, TrialState
+from seasoned.trials import Asked, Created, Finished, Remaining, Reported, Spaced, Taken, Trial, TrialState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -58,7 +58,7 @@ class History:
                     self._report(event)
                 case Taken():
                     self._take(event)
-                case Created():
+                case Created() | Remaining():
                     pass
 
     def _ask(self, event: Asked) -> None:

@@ -12,7 +12,7 @@ from seasoned.fidelity.base import Decision
 from seasoned.history import History
 from seasoned.locking import locked
 from seasoned.parameters import key_of
-from seasoned.trials import Asked, Created, Spaced, Taken, WarmStart
+from seasoned.trials import Asked, Created, Remaining, Spaced, Taken, WarmStart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -136,11 +136,19 @@ class Ledger:
         return taken
 
     @locked
-    def suggest(self, numbers: Sequence[int], driver: str) -> None:
-        """Suggest configurations for the reserved trials that have none; of several drivers the first one counts."""
+    def suggest(self, numbers: Sequence[int], driver: str, remaining: Callable[[], float] | None = None) -> None:
+        """Suggest configurations for the reserved trials that have none; of several drivers the first one counts.
+
+        Args:
+            numbers: Of the trials.
+            driver: Who holds them.
+            remaining: Returns the share of the budget that is left, which is recorded before the sampler is asked.
+        """
         fresh = [number for number in numbers if number not in self.history]
         if not fresh:
             return
+        if remaining is not None:
+            self.record([Remaining(fresh[0], remaining())])
         suggestions, self.state = self.sampler.ask(self.state, fresh)
         pairs = zip(fresh, suggestions, strict=True)
         self.record([Asked(number, given.config, given.tag, driver) for number, given in pairs])

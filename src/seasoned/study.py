@@ -194,6 +194,7 @@ class Study(StudyView):
         callbacks: Sequence[Callable[[Study, Trial], None]] = (),
         progress: bool | None = None,
         stop: Callable[[], bool] | None = None,
+        remaining: Callable[[], float] | None = None,
     ) -> None:
         """Run the objective until the study holds `trials` finished ones, or the time is up.
 
@@ -216,6 +217,8 @@ class Study(StudyView):
             progress: Whether to show a progress bar; None shows it on terminals and in notebooks.
             stop: Called several times a second, but not while a trial runs in this process; true ends the call, and
                 trials still running in workers are cut off.
+            remaining: Returns the share of the budget that is left, from 1 to 0. It is stored before each configuration
+                is suggested, for samplers whose choice depends on it.
 
         Raises:
             AllTrialsFailed: After 20 failures in this call without a success in the study's space, or so many in a row
@@ -240,7 +243,9 @@ class Study(StudyView):
         takes = evaluation.takes_trial or self._ledger.fidelity is not None
         folder = self._checkpoints.folder if takes else Path()
         quiet = any(getattr(callback, "logs_trials", False) for callback in callbacks)
-        plan = Plan(trials, time_limit, Limits(trial_time_limit, memory), checkpoints=folder, quiet=quiet)
+        plan = Plan(
+            trials, time_limit, Limits(trial_time_limit, memory), checkpoints=folder, quiet=quiet, remaining=remaining
+        )
         with ProgressBar(trials, time_limit, shown=progress) as bar:
 
             def on_finished(trial: Trial) -> None:

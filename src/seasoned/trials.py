@@ -328,4 +328,12 @@ class Finished:
         return violation(self.constraints)
 
 
-Event: TypeAlias = Created | Spaced | Asked | Taken | Reported | Finished
+@dataclass(frozen=True, slots=True)
+class Remaining:
+    """The share of the budget that was left when a trial was claimed, from 1 to 0: asking for it may depend on that."""
+
+    number: int
+    share: float
+
+
+Event: TypeAlias = Created | Spaced | Remaining | Asked | Taken | Reported | Finished

@@ -20,7 +20,7 @@ from seasoned.tabular.models.registry import MODELS, NAMED_ONLY, choose, joint_s
 from seasoned.tabular.pipeline import VERSION, current, textual
 from seasoned.tabular.starts import first_configurations
 from seasoned.tabular.steering import Promising
-from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
+from seasoned.trials import Asked, Config, Finished, Remaining, StudySpec, TrialState, WarmStart
 
 
 def best_after(log, count, cost=loss):
@@ -398,8 +398,8 @@ def test_what_would_be_cut_off_is_not_advised_while_something_would_end(left, sl
     scores = np.array([[loss(config) for config in POOL]]) + 0.001 * rng.normal(size=(20, len(POOL)))
     scores[:, [row for row in range(len(POOL)) if row != best]] += 0.35  # hardly better than predicting the same
     found = guide((scores + 0.5) / 0.5, seconds)
-    sampler = Experienced(Promising(left=lambda: left), found, (), True)
-    state = sampler.init(StudySpec(SPACE, seed=3))
+    sampler = Experienced(Promising(seconds=100.0), found, (), True)
+    state = sampler.tell(sampler.init(StudySpec(SPACE, seed=3)), [Remaining(0, left / 100.0)])
     advised = sampler._advised(state)
     assert (advised == best) == slow
 
@@ -465,11 +465,11 @@ def test_near_the_end_what_would_end_in_time_goes_first():
     scores[:, quick], scores[:, slow] = -0.6, -0.8
     seconds = np.full(scores.shape, 30.0)
     seconds[:, quick], seconds[:, slow] = 0.3, 0.42  # of a fit; a trial has four times as much to do
-    free = Promising(left=lambda: 1.5)  # seconds, where the least that counts is 1.8
-    found = Experienced(free, guide(scores, seconds), (), timed=True, warm_start=WarmStart())
+    found = Experienced(Promising(seconds=100.0), guide(scores, seconds), (), timed=True, warm_start=WarmStart())
     assert found.guide.floor == pytest.approx(1.8)
-    state = found.init(StudySpec(SPACE, seed=3))
+    start = found.init(StudySpec(SPACE, seed=3))
+    state = found.tell(start, [Remaining(0, 0.015)])  # 1.5 s, where the least that counts is 1.8
     assert found._advised(state) == quick
     assert found.guide.expected_seconds({}, np.array([quick]))[0] < 1.5
-    ample = replace(found, free=replace(free, left=lambda: 0.1))  # for nobody: then what is worth most
-    assert ample._advised(state) == slow
+    late = found.tell(state, [Remaining(0, 0.001)])  # 0.1 s are enough for none: then what is worth most
+    assert found._advised(late) == slow

@@ -13,16 +13,18 @@ from seasoned.samplers.bayes import Bayes
 from seasoned.space import Choice, Space
 from seasoned.tabular.experienced import Experienced
 from seasoned.tabular.steering import GUEST, Promising, _first
-from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
+from seasoned.trials import Asked, Config, Finished, Remaining, StudySpec, TrialState, WarmStart
 
 
 def waiting(found, *, left=None, seconds=None):
     """A search of which the next trial is free, after one of family two that past tasks know."""
-    search = Experienced(Promising(left=left), guide(seconds=seconds), DEFAULTS, left is not None, most=40.0)
+    search = Experienced(Promising(seconds=1e3), guide(seconds=seconds), DEFAULTS, left is not None, most=40.0)
     state = search.init(StudySpec(SPACE, seed=3))
     for number, config in enumerate(found):
         state = search.tell(state, [Asked(number, Config(config), None)])
         state = search.tell(state, [Finished(number, TrialState.COMPLETE, (loss(config),), 1.0)])
+    if left is not None:
+        state = search.tell(state, [Remaining(0, left / 1e3)])
     return search, replace(state, credit=1.0)
 
 
@@ -40,7 +42,7 @@ def test_families_without_a_trial_come_first_among_free_ones():
 def test_a_default_that_would_be_cut_off_is_not_begun(left, comes):
     seconds = np.full((20, len(POOL)), 0.5)
     seconds[:, [row for row, config in enumerate(POOL) if "three" in config["model"]]] = 100.0
-    search, state = waiting(DEFAULTS[:2], left=lambda: left, seconds=seconds)
+    search, state = waiting(DEFAULTS[:2], left=left, seconds=seconds)
     assert (search._default(state) == DEFAULTS[2]) == comes
     for told in search._spent(state, np.arange(len(POOL))):
         assert told.max() == 40.0, "a trial is cut off then, and costs no more"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,9 +14,8 @@ from seasoned.samplers import Bayes
 from seasoned.samplers.checks import same
 from seasoned.space import Choice, Space
 from seasoned.tabular.bar import SLOW
-from seasoned.tabular.gains import Gains
 from seasoned.tabular.steering import Promising
-from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
+from seasoned.trials import Asked, Config, Finished, Remaining, StudySpec, TrialState, WarmStart
 
 FAMILIES = Space(
     model=Choice(
@@ -115,19 +113,6 @@ def test_a_family_that_has_long_not_improved_waits_for_those_that_do():
     assert shares["stuck"] < 0.8 * shares["improving"]
 
 
-def test_half_of_the_draws_go_by_what_trials_bring_to_the_ensemble():
-    shares = {}
-    for gains in (None, lambda _: {}, lambda _: {"poor": 1.0}):
-        sampler = Promising(gains=gains)
-        state = sampler.init(StudySpec(FAMILIES, seed=3))
-        state = sampler.tell(state, _history({"good": (0.1,), "fair": (0.2,), "poor": (0.9,)}, seconds=1.0))
-        asked = sampler.ask(state, range(100, 500))[0]
-        shares[gains] = Counter(next(iter(suggestion.config["model"])) for suggestion in asked)["poor"] / 400
-    without, empty, with_gains = shares.values()
-    assert without == empty < 0.3
-    assert with_gains == pytest.approx(0.5 + without / 2, abs=0.08)
-
-
 def test_families_far_behind_the_best_are_drawn_less_beyond_what_is_luck():
     shares = {}
     for name, sampler in {
@@ -149,16 +134,6 @@ def test_families_far_behind_the_best_are_drawn_less_beyond_what_is_luck():
     assert shares["worse than the baseline"] == shares["unknown"]
 
 
-def test_what_a_family_has_brought_counts_however_far_behind_it_is():
-    gains = Gains(first=False)
-    gains.note(1.0, {"near": 1, "far": 1, "idle": 1}, {})
-    gains.note(0.4, {"near": 1, "far": 1, "idle": 1}, {"far": 1.0})
-    found, damped = gains.expected(), gains.expected({"far": 0.0, "idle": 0.0})
-    assert damped["far"] > 0.7 * found["far"]
-    assert damped["idle"] == 0.0 < found["idle"]
-    assert damped["near"] == found["near"]
-
-
 def test_a_family_that_cannot_predict_fast_enough_is_left_alone_after_some_trials():
     sampler = Promising()
     state = sampler.tell(sampler.init(StudySpec(FAMILIES, seed=3)), _history({"good": (0.1,)}, seconds=1.0))
@@ -167,15 +142,6 @@ def test_a_family_that_cannot_predict_fast_enough_is_left_alone_after_some_trial
         slow = Finished(count, TrialState.PRUNED, None, 1.0, f"{SLOW}: 9 ms")
         state = sampler.tell(state, [Asked(count, config), slow])
         assert ("poor" in sampler._weights(state, {})) == (count < 4)
-
-
-def test_slow_gains_are_worth_less():
-    sampler = Promising(timed=True, gains=lambda _: {"good": 1.0, "poor": 1.0})
-    state = sampler.init(StudySpec(FAMILIES, seed=3))
-    state = sampler.tell(state, _history({"good": (0.1,)}, seconds=1.0))
-    state = sampler.tell(state, [replace(event, number=event.number + 1) for event in _history({"poor": (0.9,)}, 50.0)])
-    brought = sampler._with_gains(state, {"good": 1.0, "poor": 1.0}, {})
-    assert brought["good"] == pytest.approx(0.5 + 50 / 51)
 
 
 def _history(losses, seconds):
@@ -194,8 +160,9 @@ def _history(losses, seconds):
 def test_a_family_whose_trials_would_be_cut_off_is_not_drawn_while_another_would_end():
     seconds = {"good": 8.0, "fair": 2.0, "poor": 1.0}
     for left, drawn in ((100.0, {"good", "fair", "poor"}), (3.0, {"fair", "poor"}), (0.1, {"good", "fair", "poor"})):
-        sampler = Promising(timed=True, left=lambda left=left: left)
+        sampler = Promising(timed=True, seconds=200.0)
         state, found = sampler.init(StudySpec(FAMILIES, seed=3)), set()
+        state = sampler.tell(state, [Remaining(0, left / 200.0)])
         for number, (family, spent) in enumerate(seconds.items()):
             config = Config({"model": {family: dict(FAMILIES.parameters["model"].options[family].default)}})
             end = Finished(number, TrialState.COMPLETE, (LOSS[family],), spent)
@@ -208,8 +175,8 @@ def test_a_family_whose_trials_would_be_cut_off_is_not_drawn_while_another_would
 
 def test_what_a_trial_takes_is_told_by_those_that_came_to_their_end():
     """The race stops most of a family's trials after a fold, and those that are worth it take all of them."""
-    sampler = Promising(timed=True, left=lambda: 3.0)
-    state = sampler.init(StudySpec(FAMILIES, seed=3))
+    sampler = Promising(timed=True, seconds=30.0)
+    state = sampler.tell(sampler.init(StudySpec(FAMILIES, seed=3)), [Remaining(0, 0.1)])
     ends = [
         ("good", TrialState.COMPLETE, 8.0),
         *[("good", TrialState.PRUNED, 0.5)] * 9,

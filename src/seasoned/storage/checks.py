@@ -17,7 +17,19 @@ from seasoned.errors import StudyConflict
 from seasoned.parameters import Categorical, Float
 from seasoned.space import Choice, Space
 from seasoned.storage.base import BY_HAND, DETACHED
-from seasoned.trials import Asked, Config, Created, Finished, Reported, Spaced, StudySpec, Taken, TrialState, WarmStart
+from seasoned.trials import (
+    Asked,
+    Config,
+    Created,
+    Finished,
+    Remaining,
+    Reported,
+    Spaced,
+    StudySpec,
+    Taken,
+    TrialState,
+    WarmStart,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,7 +68,8 @@ def check_events_come_back(make: Callable[[], Storage]) -> None:
     log = _open(make)
     written: list[Event] = [_asked(0), Reported(0, 3, 0.1 + 0.2), _finished(0, 5e-324), _asked(1, -1.0)]
     written += [Finished(1, TrialState.FAILED, None, None, "it's\nbroken ☠ \\"), Spaced(Space(), 2), _asked(2)]
-    written += [Taken(2, "you"), Taken(2, "you", begun=True), Finished(2, TrialState.PRUNED, None, 1e308)]
+    written += [Remaining(2, 0.25), Taken(2, "you"), Taken(2, "you", begun=True)]
+    written += [Finished(2, TrialState.PRUNED, None, 1e308)]
     log.append(written[:3])
     log.append(written[3:])
     assert list(log.read()) == [_CREATED, *written], "the log reads back otherwise than it was written."

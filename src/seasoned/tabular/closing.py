@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.tabular.fitted import Member
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
     from seasoned.study import Study
     from seasoned.tabular.budget import Budget
-    from seasoned.tabular.gains import Gains
     from seasoned.tabular.objective import CrossValidation
     from seasoned.trials import Trial
 
@@ -52,7 +50,6 @@ class Closing:
         objective: Whose trials they are.
         budget: The time.
         study: The study; where a run is resumed, its earlier trials count at once.
-        gains: Is told what the trials of each family have brought to the members.
         fresh: Seconds that a fresh worker took to load what fits need; 0 where none was waited for.
         upper: Families of a second layer, if there is to be one.
 
@@ -66,17 +63,14 @@ class Closing:
         objective: CrossValidation,
         budget: Budget,
         study: Study,
-        gains: Gains | None = None,
         fresh: float = 0.0,
         upper: Sequence[str] = (),
     ) -> None:
         self._objective = objective
         self._budget = budget
-        self._gains = gains
         self._fresh = fresh
         self._upper = upper
         self._layering = 0.0
-        self._seen: set[int] = set()  # trials that were there when the members were chosen last
         self._again = 0.0  # on `time.monotonic`'s clock: when choosing again costs little of the time
         self._unseen = False  # whether a trial has been completed since
         self.warm_up = max(_WARM_UP, fresh)
@@ -122,6 +116,10 @@ class Closing:
         """Seconds that are kept for the last fits."""
         return self._reserve
 
+    def remaining(self) -> float:
+        """The share of the time limit that is left for trials, from 1 to 0."""
+        return min(max((self._budget.remaining - self._reserve) / self._budget.seconds, 0.0), 1.0)
+
     @property
     def layering(self) -> float:
         """Seconds of `kept` that are for a second layer."""
@@ -145,11 +143,9 @@ class Closing:
         self._reserve = _CLOSING + choosing + caution * once + max(slack * once, again) + self._layering
         self._unseen = False
         if self._plateau is not None:
-            loss = _loss_of(self._objective, chosen)
-            self._plateau.note(loss, sum(row["state"] in _ENDED for row in rows), self._elapsed)
-            if self._gains is not None:
-                self._gains.reserve = self._reserve
-                self._book(self._gains, loss, rows, chosen)
+            self._plateau.note(
+                _loss_of(self._objective, chosen), sum(row["state"] in _ENDED for row in rows), self._elapsed
+            )
         took = time.monotonic() - started
         near = self._budget.remaining < _NEAR * self._reserve
         self._again = time.monotonic() + (_SPARING / 4 if near else _SPARING) * took
@@ -158,24 +154,6 @@ class Closing:
         """Whether a fit that is not ready in time is hardly missed: each member has the single model of its trial."""
         known = self._objective.records
         return self._objective.folds == 1 and all(known.has_models(config_of(row)) for row, _ in chosen)
-
-    def _book(
-        self,
-        gains: Gains,
-        loss: float,
-        rows: Sequence[Mapping[str, Any]],
-        chosen: Sequence[tuple[Mapping[str, Any], float]],
-    ) -> None:
-        """Credit what the members have gained to the families of the trials that are new among them."""
-        new = {
-            row["number"]: row["model"] for row in rows if row["state"] in _ENDED and row["number"] not in self._seen
-        }
-        taken: dict[str, float] = {}
-        for row, weight in chosen:
-            if row["number"] in new:
-                taken[row["model"]] = taken.get(row["model"], 0.0) + weight
-        gains.note(loss, Counter(new.values()), taken)
-        self._seen |= new.keys()
 
     @property
     def _elapsed(self) -> float:

@@ -174,7 +174,7 @@ class Experienced(Sampler[_State]):
             waiting = [(config, row) for config, row in waiting if self._opens(state, config, row)]
         worth, most = self._worth(state, [row for _, row in waiting if row is not None])
         least = _HOPE * most if hopeful else -math.inf
-        found, left = [], self._left()
+        found, left = [], state.free.left
         for config, row in waiting:
             gain, cost, seconds = (math.inf, 1.0, 1.0) if row is None else worth[row]
             if seconds <= left and gain >= least:
@@ -197,10 +197,6 @@ class Experienced(Sampler[_State]):
         told = zip(gains[some].tolist(), cost.tolist(), seconds.tolist(), strict=True)
         return dict(zip(rows, told, strict=True)), float(gains.max())
 
-    def _left(self) -> float:
-        """Seconds that are left for trials."""
-        return math.inf if self.free.left is None else self.free.left()
-
     def _spent(self, state: _State, rows: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """What gains are divided by, and predicted seconds; 1 and 0 where time does not count."""
         if not self.timed:
@@ -219,7 +215,7 @@ class Experienced(Sampler[_State]):
         if not len(rows):
             return None
         cost, seconds = self._spent(state, rows)
-        ends = seconds <= self._left()
+        ends = seconds <= state.free.left
         if ends.any():  # others would be cut off
             rows, cost = rows[ends], cost[ends]
         gains = self.guide.gains(state.advised, rows, state.ended)

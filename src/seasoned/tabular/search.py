@@ -22,7 +22,6 @@ from seasoned.tabular.closing import Closing
 from seasoned.tabular.early import Early
 from seasoned.tabular.experienced import Experienced
 from seasoned.tabular.family_starts import FamilyStarts
-from seasoned.tabular.gains import Gains
 from seasoned.tabular.own_starts import with_starts
 from seasoned.tabular.race import Race
 from seasoned.tabular.refit import choose_members, fit_members, ranked
@@ -103,10 +102,10 @@ def search(
         audience: Who is told of trials.
     """
     timed, audience = budget.trials is None, audience or Audience()
-    planned, gains = with_starts(starts, own, FIRST), Gains(first=objective.folds > 1)
+    planned = with_starts(starts, own, FIRST)
     first = len(with_starts(starts[:FIRST], own, FIRST))
     opening = len(planned) if guide is None else min(len(planned), max(_OPENING, first))
-    families, paced = _families(objective, budget, gains), objective.predict_limit is not None
+    families, paced = _families(objective, budget), objective.predict_limit is not None
     study = Study(
         space,
         sampler=_sampler(starts, planned if guide is None else planned[:first], budget, guide, families, paced=paced),
@@ -122,7 +121,7 @@ def search(
     shown = audience.progress
     with Early(objective, budget) as early, Watching(objective.metric, budget, shown=shown) as watching:
         upper = upper_settings(space) if budget.layers > 1 else {}
-        ending = Closing(objective, budget, study, gains, fresh, tuple(upper))
+        ending = Closing(objective, budget, study, fresh, tuple(upper))
 
         def row(trial: Trial) -> dict[str, Any]:
             return _row(objective, trial, clock.elapsed.get(trial.number))
@@ -223,7 +222,7 @@ def _within(timed: bool, objective: CrossValidation) -> Sampler[Any]:
     return ByLevel(inner, objective.levels, objective.folds) if objective.levels else inner
 
 
-def _families(objective: CrossValidation, budget: Budget, gains: Gains) -> Promising:
+def _families(objective: CrossValidation, budget: Budget) -> Promising:
     """What chooses the family, and what searches inside it.
 
     Where only one part is held out, trials are few, and families that lag get fewer of them; otherwise an ensemble
@@ -236,8 +235,7 @@ def _families(objective: CrossValidation, budget: Budget, gains: Gains) -> Promi
         families = replace(families, baseline=objective.baseline_loss(), luck=luck)
     if not timed:
         return families
-    least = _LEAST * budget.seconds
-    return replace(families, least=least, gains=gains.expected, left=lambda: budget.remaining - gains.reserve)
+    return replace(families, least=_LEAST * budget.seconds, seconds=budget.seconds)
 
 
 def _sampler(
@@ -306,6 +304,7 @@ def _run(
         callbacks=callbacks,
         progress=False,
         stop=closing.due,
+        remaining=closing.remaining if budget.trials is None else None,
     )
     ended = sum(trial.state in _ENDED for trial in study.trials)
     if budget.trials and target and ended < target and not (budget.stop() or closing.asked):

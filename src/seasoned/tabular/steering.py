@@ -22,7 +22,7 @@ from seasoned.samplers.base import Sampler, Suggestion, generator, next_of_plan
 from seasoned.samplers.random import Random
 from seasoned.space import Choice
 from seasoned.tabular.bar import SLOW
-from seasoned.trials import Asked, Config, Finished, Reported, StudySpec, TrialState, WarmStart
+from seasoned.trials import Asked, Config, Finished, Remaining, Reported, StudySpec, TrialState, WarmStart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -38,6 +38,7 @@ GUEST: Final = {"guest": True}
 _DECAY: Final = 0.7  # weight of a family against the next better one: an ensemble gains by different families
 _NEARNESS: Final = 0.015  # of the gap between best trial and baseline: the lag at which a family's weight is 1/e
 _SLOWEST: Final = 4  # trials too slow to predict after which a family is left alone while none was quick enough
+_AHEAD: Final = 4  # numbers before a trial's own that other drivers may be asking for in the same state
 _LEAST: Final = 1e-3  # of its weight that any family keeps at least
 _HOPELESS: Final = 2  # failures after which a family is left alone while none has succeeded; later one is enough
 _NEAR: Final = 2  # trials of a family next to its default, before others
@@ -110,6 +111,7 @@ class _State:
             expect takes a while to learn, and many families get no more than their first trials.
         guests: Family -> its trials that another search chose.
         sizes: Family -> how many configurations it has, where these can be counted.
+        left: Seconds that are left for trials, by the latest event that tells.
     """
 
     spec: StudySpec
@@ -120,32 +122,31 @@ class _State:
     states: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     guests: Mapping[str, int] = field(default_factory=dict)
     sizes: Mapping[str, int | None] = field(default_factory=dict)
+    left: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
 class Promising(Sampler[_State]):
-    """The warm start's configurations, then families drawn by rank, each searched by `inner`.
+    """The warm start's configurations, then a bandit over families, each searched by `inner`.
 
-    The family with the best trial so far is drawn with weight 1, the next with 0.7, then 0.49 and so on, times
-    exp(-lag / 0.015), the lag being how far its best trial is behind, beyond what may be luck, as a share of the gap
-    between the best of all and the baseline: where families differ, time goes to those that are near, and where all are
-    near, to all. Where it is known what a family's trials have lately brought to the ensemble (`gains.py`), half of the
-    draws go by that. Inside a family trials are numbered from 0 in the order of the log, so that its sampler sees a
-    study without gaps; this needs a single driver, as two that ask at the same moment would take the same number. A
-    family's first trials are its default and two near it, which on five tables brought as much as draws from all of the
-    space, in two thirds of the time; what another search has tried of the family replaces none of these.
+    A family's weight is its rank divided by its estimated cost for improvement (FLAML), which is the predicted
+    improvement per second: the family with the best trial so far is drawn with weight 1, the next with 0.7, then 0.49
+    and so on, times exp(-lag / 0.015), the lag being how far its best trial is behind, beyond what may be luck, as a
+    share of the gap between the best of all and the baseline: where families differ, time goes to those that are near,
+    and where all are near, to all. Inside a family trials are numbered from 0 in the order of the log, so that its
+    sampler sees a study without gaps. A family's first trials are its default and two near it, which on five tables
+    brought as much as draws from all of the space, in two thirds of the time; what another search has tried of the
+    family replaces none of these.
 
     Attributes:
         inner: What searches inside a family.
         timed: Divide a family's weight by the seconds that it is expected to take until it improves. What is suggested
             then depends on time.
         least: Seconds that any trial is taken to cost, to be started, stored and chosen from.
-        gains: Tells what a family's next trial may bring to the ensemble, given how near each family is; where it does,
-            what is suggested depends on more than the log.
         baseline: Loss of predicting the same for all rows; None where no lag shall count.
         luck: Standard deviation of a lag by chance.
-        left: Tells the seconds that are left for trials: a family whose complete trials take longer on average is not
-            drawn while there is another, for its trial would be cut off, or stopped because it is bad.
+        seconds: The time limit, of which `Remaining` events tell the share that is left for trials: a family whose
+            complete trials take longer on average is not drawn while there is another, for its trial would be cut off.
         expected: Gives a family's relative warm start: what past tasks expect inside it. None of its configurations is
             tried because of that; its values are the inner sampler's prior mean, if that has one. Called when the
             family's sampler is first asked.
@@ -154,10 +155,9 @@ class Promising(Sampler[_State]):
     inner: Sampler[Any] = field(default_factory=Random)
     timed: bool = False
     least: float = 0.5
-    gains: Callable[[Mapping[str, float]], Mapping[str, float]] | None = field(default=None, compare=False)
     baseline: float | None = None
     luck: float = 0.0
-    left: Callable[[], float] | None = field(default=None, compare=False)
+    seconds: float = 1e9  # stands for no limit
     expected: Callable[[str], WarmStart] | None = field(default=None, compare=False, repr=False)
 
     def init(self, spec: StudySpec) -> _State:
@@ -183,17 +183,17 @@ class Promising(Sampler[_State]):
 
         The state is as before but for what a family's sampler has derived from it, such as its models.
         """
-        suggestions: list[Suggestion] = []
+        suggestions: dict[int, Suggestion] = {}
         new: dict[str, list[Config]] = {}
         ahead: Counter[str] = Counter(family for family, _ in state.places.values())
-        for number in numbers:
+        for number in sorted({*numbers, *_asking(state, numbers)}):
             config, _ = next_of_plan(state.spec, number)
             found, state = self._suggest(state, number, ahead, new) if config is None else (Suggestion(config), state)
-            suggestions.append(found)
+            suggestions[number] = found
             ((family, inside),) = found.config[self._key(state)].items()
             ahead[family] += 1
             new.setdefault(family, []).append(inside)
-        return suggestions, state
+        return [suggestions[number] for number in numbers], state
 
     def _suggest(
         self, state: _State, number: int, ahead: Mapping[str, int], new: Mapping[str, Sequence[Config]]
@@ -214,8 +214,8 @@ class Promising(Sampler[_State]):
     def _is_new(
         self, state: _State, family: str, config: Mapping[str, Any], new: Mapping[str, Sequence[Config]]
     ) -> bool:
-        """Whether a configuration was not asked for yet; always true where those of the family cannot be counted."""
-        return state.sizes[family] is None or _text(config) not in self._texts(state, family, new)
+        """Whether a configuration was not asked for yet."""
+        return _text(config) not in self._texts(state, family, new)
 
     @staticmethod
     def _another(state: _State, number: int, family: str, new: Mapping[str, Sequence[Config]]) -> dict[str, Any]:
@@ -248,7 +248,7 @@ class Promising(Sampler[_State]):
         if self.timed:
             seconds = {name: max(state.records[name].until_better, self.least) for name in weights}
             weights = {name: weight / seconds[name] for name, weight in weights.items()}
-        return self._in_time(state, self._with_gains(state, weights, near))
+        return self._in_time(state, weights)
 
     def _nearness(self, state: _State, names: Sequence[str]) -> dict[str, float]:
         """How near the best trial of each family is to the best of all, from 0 to 1; 1 if it has no complete one."""
@@ -269,22 +269,8 @@ class Promising(Sampler[_State]):
 
     def _in_time(self, state: _State, weights: dict[str, float]) -> dict[str, float]:
         """The weights without families whose trials would not end in time; all where none would."""
-        left = math.inf if self.left is None else self.left()
-        soon = {name: weight for name, weight in weights.items() if state.records[name].each <= left}
+        soon = {name: weight for name, weight in weights.items() if state.records[name].each <= state.left}
         return soon or weights
-
-    def _with_gains(self, state: _State, weights: dict[str, float], near: Mapping[str, float]) -> dict[str, float]:
-        """Half by these weights, half by what a trial may bring to the ensemble, per second where time counts."""
-        known = {} if self.gains is None else self.gains(near)
-        brought = {name: known.get(name, 0.0) / self._trial_seconds(state.records[name]) for name in weights}
-        total, every = sum(brought.values()), sum(weights.values())
-        if not total:
-            return weights
-        return {name: weight / every + brought[name] / total for name, weight in weights.items()}
-
-    def _trial_seconds(self, record: _Record) -> float:
-        """What a trial of the family takes on average; 1 where time does not count."""
-        return max(record.seconds / max(record.ended, 1), self.least) if self.timed else 1.0
 
     @staticmethod
     def _key(state: _State) -> str:
@@ -295,8 +281,11 @@ class Promising(Sampler[_State]):
         places, records, guests = dict(state.places), dict(state.records), dict(state.guests)
         counts = Counter(family for family, _ in places.values())
         routed: dict[str, list[Event]] = {}
+        left = state.left
         for event in events:
-            if isinstance(event, Asked):
+            if isinstance(event, Remaining):
+                left = event.share * self.seconds
+            elif isinstance(event, Asked):
                 ((family, config),) = event.config[self._key(state)].items()
                 places[event.number] = family, counts[family]
                 guest = event.tag == GUEST
@@ -321,12 +310,19 @@ class Promising(Sampler[_State]):
             events={**state.events, **known},
             states={**state.states, **told},
             guests=guests,
+            left=left,
         )
 
     def capacity(self, state: _State) -> int | None:
         """Unlimited, unless the configurations of all families can be counted: then their number."""
         sizes = [size for size in state.sizes.values() if size is not None]
         return sum(sizes) if len(sizes) == len(state.sizes) else None
+
+
+def _asking(state: _State, numbers: Sequence[int]) -> set[int]:
+    """Numbers shortly before these that have no configuration: other drivers are asking for them in the same state."""
+    before = {one for number in numbers for one in range(max(state.spec.first, number - _AHEAD), number)}
+    return before - state.places.keys()
 
 
 def _is_met(record: _Record) -> bool:

@@ -1,0 +1,21 @@
+"""The sampler over families against the contract kit of samplers, in spaces of two families."""
+
+from __future__ import annotations
+
+import pytest
+
+from seasoned.parameters import Float
+from seasoned.samplers import Bayes
+from seasoned.samplers.checks import SAMPLER_CHECKS
+from seasoned.space import Choice, Space
+from seasoned.tabular.steering import Promising
+
+
+def families(space):
+    return Space(model=Choice(one=space, two=Space(x=Float(0, 1))))
+
+
+@pytest.mark.parametrize("check", SAMPLER_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("timed", [False, True])
+def test_contract(check, timed):
+    check(lambda: Promising(Bayes(initial=3, per_second=timed), timed, seconds=10.0), families)
