@@ -100,11 +100,13 @@ def forget_experience(
     context: typer.Context,  # noqa: ARG001 - read by `reported`
     which: Annotated[list[str] | None, typer.Argument(help="Keys, or patterns of names or sources.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Forget all of the store.")] = False,
+    keep: Annotated[int | None, typer.Option(help="Forget all but so many of the newest.")] = None,
     store: _Store = None,
 ) -> None:
     """Remove fits from the store; what comes with seasoned stays."""
     keeping, url = _kept(store)
-    typer.echo(f"{keeping.forget(url, which or (), everything=everything)} fit(s) forgotten, in {keeping.hidden(url)}")
+    gone = keeping.forget(url, which or (), everything=everything, keep=keep)
+    typer.echo(f"{gone} fit(s) forgotten, in {keeping.hidden(url)}")
 
 
 @reported

@@ -252,9 +252,13 @@ class Experience:
         return Recorded(np.arange(len(self)), columns, scores, seconds, failed, stopped)
 
     def configs(self, numbers: Sequence[int] | NDArray[np.int64]) -> dict[int, Any]:
-        """Configurations by their numbers."""
+        """Configurations by their numbers.
+
+        Raises:
+            InvalidInput: If a text is no JSON object.
+        """
         found = self.texts([int(number) for number in numbers])
-        return {number: json.loads(text) for number, text in found.items()}
+        return {number: _configuration(number, text) for number, text in found.items()}
 
     def studies(self) -> list[PastStudy]:
         """The studies as objects, without trials whose configurations have been forgotten since."""
@@ -298,6 +302,16 @@ class Experience:
             other = f"; one that is not: {passed_over[0]}" if passed_over else ""
             _log.warning("experience: no task has three trials with a score that are valid in the space%s.", other)
         return found
+
+
+def _configuration(number: int, text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+        if not isinstance(found, dict):
+            raise TypeError("it is no JSON object")
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InvalidInput(f"configuration {number} cannot be read ({error}); the store is damaged.") from error
+    return found
 
 
 def _within(config: Mapping[str, Any], space: Space) -> Mapping[str, Any] | None:

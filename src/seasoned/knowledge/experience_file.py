@@ -15,11 +15,12 @@ import os
 import re
 import zipfile
 import zlib
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seasoned.errors import InvalidInput
+from seasoned.errors import InvalidInput, MissingExtra, SeasonedError
 from seasoned.knowledge.experience import Experience, texts_of
 from seasoned.knowledge.metafeatures import METAFEATURES
 from seasoned.knowledge.nesting import value_of
@@ -27,6 +28,7 @@ from seasoned.knowledge.past import Head, PastStudy, PastTrial
 from seasoned.storage.past import digest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import pandas as pd
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
     from numpy.typing import NDArray
 
-__all__ = ["read_csv", "read_file", "write_file"]
+__all__ = ["read_csv", "read_file", "whole", "write_file"]
 
 FORMAT: Final = b"1"
 _FORMAT_KEY: Final = b"seasoned.experience"
@@ -46,9 +48,34 @@ _WORDS: Final = ("study", "name", "family", "kind", "sort", "metric", "source", 
 _EMPTY: Final = ("", "NA", "N/A", "n/a", "<NA>", "NaN", "nan", "NULL", "null")  # a category may be called None
 _YES: Final = frozenset({"true", "1", "1.0", "yes"})
 _NO: Final = frozenset({"false", "0", "0.0", "no", "", "nan", "none"})
+_SAID: Final = 200  # characters of an error that are shown
 _DAMAGE: Final = (lzma.LZMAError, zipfile.BadZipFile, zlib.error)
 _SUFFIX: Final = re.compile(r"\.csv(\.\w+)?$|\.\w+$", re.IGNORECASE)
 _RESERVED: Final = ("task", "score", "seconds", "failed", "configuration", "metric", "sort")
+
+
+@contextmanager
+def whole(source: str) -> Iterator[None]:
+    """Reading of a file that may be damaged: whatever goes wrong becomes one sentence that names it.
+
+    Args:
+        source: The file's name.
+
+    Raises:
+        InvalidInput: If what is done within fails.
+    """
+    try:
+        yield
+    except MissingExtra:
+        raise
+    except Exception as error:
+        if isinstance(error, InvalidInput) and source in str(error):
+            raise
+        said = " ".join(str(error).split())[:_SAID].rstrip(".")
+        kind = "" if isinstance(error, SeasonedError) else f"{type(error).__name__}: "
+        raise InvalidInput(
+            f"{source!r} holds no experience that can be read ({kind}{said}); give another copy."
+        ) from error
 
 
 def write_file(experience: Experience, path: Path) -> None:
@@ -114,19 +141,14 @@ def read_file(path: Path) -> Experience:
     Raises:
         InvalidInput: If it is no such file, of a newer format, or damaged.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
+    with whole(path.name):
         found = (pq.read_schema(path).metadata or {}).get(_FORMAT_KEY)
         if found is None or int(found) > int(FORMAT):
             raise InvalidInput(f"{path.name!r} is of format {found!r}, and this version reads {FORMAT!r}; upgrade.")
         with pq.ParquetFile(path, read_dictionary=[*_WORDS]) as file:
             return _from_file(file)
-    except (OSError, KeyError, ValueError, TypeError, pa.ArrowInvalid) as error:
-        if isinstance(error, InvalidInput):
-            raise
-        raise InvalidInput(f"{path.name!r} holds no experience: {error}; give a file that was exported.") from error
 
 
 def _from_file(file: pq.ParquetFile) -> Experience:
@@ -207,7 +229,12 @@ def read_csv(path: Path, *, maximise: bool = False, kind: str | None = None) -> 
     try:
         frame = pd.read_csv(path, keep_default_na=False, na_values=_EMPTY, dtype=str)
     except (OSError, EOFError, ValueError, RuntimeError, ImportError, *_DAMAGE) as error:
-        raise InvalidInput(f"{path.name!r} cannot be read as CSV: {error}.") from error
+        raise InvalidInput(f"{path.name!r} cannot be read as CSV: {' '.join(str(error).split())}.") from error
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas would take the first cells for an index
+        raise InvalidInput(
+            f"{path.name!r} has rows with more cells than its header; put cells with commas in quotation marks, or "
+            "complete the header."
+        )
     missing = [name for name in ("task", "score") if name not in frame.columns]
     if missing:
         raise InvalidInput(
@@ -268,7 +295,7 @@ def _configuration(text: Any, where: str) -> dict[str, Any]:
     """A cell as a configuration."""
     try:
         config = json.loads(text)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         config = None
     if not isinstance(config, dict):
         raise InvalidInput(f'{where} has {text!r} as configuration; write a JSON object such as {{"x": 1}}.')

@@ -19,7 +19,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.knowledge.experience import Experience, merge
-from seasoned.knowledge.experience_file import read_csv, read_file, write_file
+from seasoned.knowledge.experience_file import read_csv, read_file, whole, write_file
 from seasoned.knowledge.nesting import value_of
 from seasoned.knowledge.past import Head, PastStudy, PastTrial, heads_of, textual
 from seasoned.knowledge.places import add_experience, own_store, shipped, store_at, store_exists
@@ -213,8 +213,10 @@ def import_file(url: str, path: Path, *, maximise: bool = False) -> tuple[int, i
     """
     if not path.is_file():
         raise InvalidInput(f"there is no file {str(path)!r}; give one that was exported, or a CSV of past runs.")
-    found = read_csv(path, maximise=maximise) if path.name.lower().endswith(_CSV) else read_file(path)
-    return import_studies(url, found), len(found)
+    with whole(path.name):
+        read = read_csv(path, maximise=maximise) if path.name.lower().endswith(_CSV) else read_file(path)
+        found = Experience.of_studies(read.studies())
+    return import_studies(url, found), len(read)
 
 
 def database_of(source: str) -> str | None:
@@ -234,14 +236,17 @@ def read_database(source: str) -> tuple[Experience, bool]:
     Raises:
         InvalidInput: If there is none, it cannot be read, or it holds nothing of these.
     """
-    there = contents_of(source)
-    if not any(there):
-        raise InvalidInput(
-            f"{hidden(source)!r} holds no studies, neither ours nor Optuna's; give what Study(storage=...) was given, "
-            "a store of experience, or an Optuna storage."
-        )
-    found = read_storage(source) if there.studies else Experience.of_studies(())
-    return (merge(found, Experience.read(source, _ALL, reads=True)) if there.experience else found), there.optuna
+    with whole(hidden(source)):
+        there = contents_of(source)
+        if not any(there):
+            raise InvalidInput(
+                f"{hidden(source)!r} holds no studies, neither ours nor Optuna's; give what Study(storage=...) was "
+                "given, a store of experience, or an Optuna storage."
+            )
+        found = read_storage(source) if there.studies else Experience.of_studies(())
+        if there.experience:
+            found = merge(found, Experience.of_studies(Experience.read(source, _ALL, reads=True).studies()))
+    return found, there.optuna
 
 
 def import_studies(url: str, found: Experience) -> int:
@@ -375,25 +380,40 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def forget(url: str, patterns: Sequence[str] = (), *, everything: bool = False) -> int:
-    """Remove studies whose key, name or source fits a pattern (`*` for any part), or all; returns how many.
+def forget(url: str, patterns: Sequence[str] = (), *, everything: bool = False, keep: int | None = None) -> int:
+    """Remove studies whose key, name or source fits a pattern (`*` for any part), or all, or all but the newest.
 
     A SQLite file is rewritten afterwards, because what is deleted stays in its free pages. If another program holds
     the file, a warning says so. When a server overwrites deleted data is up to the server.
 
+    Args:
+        url: The store.
+        patterns: Of the studies' keys, names or sources.
+        everything: Whether all go.
+        keep: How many of the newest stay, while all others go.
+
+    Returns:
+        How many were removed.
+
     Raises:
-        InvalidInput: If neither patterns nor `everything` is given.
+        InvalidInput: Unless exactly one of patterns, `everything` and `keep` is given, and `keep` is at least 1.
     """
-    if not patterns and not everything:
-        raise InvalidInput("no studies are selected; give keys or name patterns, or --all.")
+    given = sum((bool(patterns), everything, keep is not None))
+    if given != 1:
+        said = "two ways of choosing are given" if given else "no studies are selected"
+        raise InvalidInput(f"{said}; give keys or name patterns, or --keep and a number, or --all.")
+    if keep is not None and keep < 1:
+        raise InvalidInput(f"{keep} studies are to be kept; give a number from 1 up, or --all.")
     if not store_exists(url):
         return 0
     plain = [pattern.replace("[", "[[]").replace("?", "[?]") for pattern in patterns]  # only the star is special
     with closing(PastStore(url)) as store:
+        known = store.heads()  # the oldest first
         keys = [
             key
-            for key, text in store.heads()
-            if everything or any(fnmatchcase(word, one) for one in plain for word in _words(key, text))
+            for place, (key, text) in enumerate(known)
+            if (place < len(known) - keep if keep is not None else everything)
+            or any(fnmatchcase(word, one) for one in plain for word in _words(key, text))
         ]
         gone = store.delete(keys)
     file = file_of(url)

@@ -185,5 +185,5 @@ def heads_of(texts: Sequence[str]) -> tuple[Head, ...]:
         if len(found) != len(texts):  # a text is empty, or holds two
             raise ValueError(f"{len(texts)} texts hold {len(found)} heads")
         return tuple(Head(**(one if one.keys() <= known else {k: one[k] for k in one if k in known})) for one in found)
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidInput(f"a study cannot be read ({error}); the store is damaged or foreign.") from error
