@@ -7,10 +7,21 @@ from typing import TYPE_CHECKING
 from seasoned._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from seasoned.fidelity import ASHA, Hyperband
+    from seasoned.fidelity import ASHA, Curve, Hyperband, Median, Racing, SuccessiveHalving
     from seasoned.minimizing import maximize, minimize
     from seasoned.objective import Constrained
-    from seasoned.samplers import Grid, Random, Sobol
+    from seasoned.samplers import (
+        CMAES,
+        TPE,
+        Auto,
+        Bayes,
+        DifferentialEvolution,
+        Genetic,
+        Grid,
+        ParticleSwarm,
+        Random,
+        Sobol,
+    )
     from seasoned.space import Between, Categorical, Choice, Float, Int, Space
     from seasoned.study import Study
     from seasoned.tabular import (
@@ -29,25 +40,36 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ASHA",
+    "CMAES",
+    "TPE",
+    "Auto",
     "AutoClassifier",
     "AutoRegressor",
+    "Bayes",
     "Between",
     "Categorical",
     "Choice",
     "Constrained",
+    "Curve",
     "CustomModel",
+    "DifferentialEvolution",
     "FewShotClassifier",
     "FewShotRegressor",
     "Float",
+    "Genetic",
     "Grid",
     "Hyperband",
     "Int",
+    "Median",
     "Metric",
+    "ParticleSwarm",
+    "Racing",
     "Random",
     "SearchSettings",
     "Sobol",
     "Space",
     "Study",
+    "SuccessiveHalving",
     "Trial",
     "WarmStart",
     "load",
@@ -71,10 +93,24 @@ __getattr__, __dir__ = lazy_names(
             ),
             "seasoned.tabular",
         ),
-        **dict.fromkeys(("ASHA", "Hyperband"), "seasoned.fidelity"),
+        **dict.fromkeys(("ASHA", "Curve", "Hyperband", "Median", "Racing", "SuccessiveHalving"), "seasoned.fidelity"),
         "Constrained": "seasoned.objective",
         **dict.fromkeys(("Between", "Categorical", "Choice", "Float", "Int", "Space"), "seasoned.space"),
-        **dict.fromkeys(("Grid", "Random", "Sobol"), "seasoned.samplers"),
+        **dict.fromkeys(
+            (
+                "Auto",
+                "Bayes",
+                "CMAES",
+                "DifferentialEvolution",
+                "Genetic",
+                "Grid",
+                "ParticleSwarm",
+                "Random",
+                "Sobol",
+                "TPE",
+            ),
+            "seasoned.samplers",
+        ),
         **dict.fromkeys(("maximize", "minimize"), "seasoned.minimizing"),
         "Study": "seasoned.study",
         **dict.fromkeys(("Trial", "WarmStart"), "seasoned.trials"),

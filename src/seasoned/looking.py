@@ -33,6 +33,27 @@ class StudyView:
     name: str
     _ledger: Ledger
 
+    def __repr__(self) -> str:
+        return f"Study({self._described()})"
+
+    def __str__(self) -> str:
+        front = self.front  # of all drivers' trials
+        lines = [f"study {self._described()}"]
+        value = front[0].value if front else None
+        if value is not None and len(self.directions) == 1:
+            lines.append(f"best value {value:.6g} in trial {front[0].number}: {front[0].config}")
+        elif front:
+            lines.append(f"{len(front)} trials on the front")
+        return "\n".join(lines)
+
+    def _described(self) -> str:
+        """Name, space and trials by state, as this process saw them last."""
+        with self._ledger.lock:
+            history = self._ledger.history
+            counts = [f"{count} {state}" for state in TrialState if (count := history.count(state))]
+            held = f"{sum(map(history.count, TrialState))} trials" + (f" ({', '.join(counts)})" if counts else "")
+        return f"{self.name!r}: {len(self.space)} parameters, {'/'.join(self.directions)}, {held}"
+
     @property
     def space(self) -> Space:
         """Where this study searches."""
@@ -142,7 +163,7 @@ class StudyView:
             return [trial for trial in history if trial.number not in history.outside]
 
     def frame(self) -> pd.DataFrame:
-        """One row per trial: number, state, value, seconds, error, and a column per parameter.
+        """One row per trial: number, state, value, seconds, error (of failed ones), and a column per parameter.
 
         A nested parameter's column has its dotted name; a parameter that was not in use is missing. With several
         objectives the values stand in `value_0`, `value_1` and so on, constraints in `constraint_0` and so on, notes in

@@ -118,6 +118,13 @@ class Trial:
     reports: tuple[tuple[int, float], ...] = ()
     notes: Config = _NO_NOTES
 
+    def __repr__(self) -> str:
+        values = [] if self.values is None else [", ".join(f"{value:.6g}" for value in self.values)]
+        failed = [repr(self.error)] if self.state is TrialState.FAILED else []
+        took = [] if self.seconds is None else [f"{self.seconds:.3g} s"]
+        steps = [f"{len(self.reports)} reports"] if self.reports else []
+        return f"Trial({', '.join([str(self.number), self.state, *values, *failed, *took, *steps, str(self.config)])})"
+
     @property
     def feasible(self) -> bool:
         """Whether it is complete and keeps all constraints."""

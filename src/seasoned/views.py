@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seasoned.pareto import hypervolume, pareto_front
+from seasoned.trials import TrialState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,6 +35,7 @@ def outward(trial: Trial, signs: Sequence[int]) -> Trial:
 def frame_of(trials: Sequence[Trial], space: Space, objectives: int) -> pd.DataFrame:
     """One row per trial: number, state, values, constraints if any, seconds, error, a column per parameter and note.
 
+    Only failed trials have an error; why one was pruned is in `Trial.error`.
     A parameter that shares its name with one of the other columns gets the prefix `config.`, a note gets `note.`.
     """
     import pandas as pd
@@ -68,7 +70,7 @@ def _row(trial: Trial, objectives: int, constraints: int) -> dict[str, Any]:
         **dict(zip(_names(objectives), values, strict=True)),
         **{f"constraint_{index}": value for index, value in enumerate(kept)},
         "seconds": trial.seconds,
-        "error": trial.error,
+        "error": trial.error if trial.state is TrialState.FAILED else None,
     }
 
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -40,6 +41,7 @@ _log = logging.getLogger("seasoned.knowledge")
 
 MOST: Final = 20_000
 """Studies of a store that are read, the newest: what bounds the memory of a view, at about 5 kB a study."""
+_SOURCES_SHOWN: Final = 5
 _MOST_CELLS: Final = 50_000_000
 _NAMES: Final = tuple(feature.name for feature in METAFEATURES)
 
@@ -170,6 +172,12 @@ class Experience:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    def __repr__(self) -> str:
+        sources = Counter(head.source for head in self.heads).most_common()
+        told = ", ".join(f"{count} from {source!r}" for source, count in sources[:_SOURCES_SHOWN])
+        more = ", ..." if len(sources) > _SOURCES_SHOWN else ""
+        return f"Experience({len(self)} studies, {len(self.scores)} trials{told and ': '}{told}{more})"
 
     @property
     def id(self) -> str:
