@@ -1,5 +1,7 @@
 """Formats that a table may be written in, each with the values that it is read as."""
 
+# ruff: noqa: RUF001 - full-width characters are what is read
+
 from __future__ import annotations
 
 import bz2
@@ -97,6 +99,36 @@ FORMATS = {
     "basic ISO": date("20161231T1030", "20170201T0000", values=TIMES),
     "ISO variants": date("2016-12-31T10:30", "2017-02-01", values=TIMES),
     "days missing": date("2016-12-31", "NA", values=["2016-12-31", None]),
+    "full-width yen": number("￥47.66", "￥1,200", values=[47.66, 1200]),
+    "yuan after": number("47.66元", "12 元", values=[47.66, 12]),
+    "RMB": number("RMB 5", "rmb6.5", values=[5, 6.5]),
+    "人民币": number("人民币 5", "人民币６．５", values=[5, 6.5]),
+    "yuan in several ways": number("￥5", "6元", "RMB 7", "8", values=[5, 6, 7, 8]),
+    "ten thousands": number("1.2万", "3亿", "5000", "2万元", values=[12_000, 300_000_000, 5000, 20_000]),
+    "full width": number("４７．６６", "－１，２００", "（５）", values=[47.66, -1200, -5]),
+    "full-width letters": number("ＵＳＤ　５", "＄6", values=[5, 6]),
+    "thousands and millions": number("3.4k", "1.2M", "$5K", values=[3400, 1_200_000, 5000]),
+    "Chinese missing words": number("5", "缺失", "空值", "无", "未知", "暂无数据", values=[5, *[NAN] * 5]),
+    "a unit": number("12.5 kg", "3kg", "1,200 kg", values=[12.5, 3, 1200]),
+    "a unit with a comma": number("12,5 kg", "3 kg", values=[12.5, 3]),
+    "square metres": number("113.62㎡", "87㎡", values=[113.62, 87]),
+    "years": number("1 year", "2 years", values=[1, 2]),
+    "a rate": number("2.95元/m3", "3元/m3", values=[2.95, 3]),
+    "limits": number(">4000", "<5", "12", "13", "≤ 14", "15", values=[4000, 5, 12, 13, 14, 15]),
+    "clock": number("10:30", "23:59", "0:05", values=[37_800, 86_340, 300]),
+    "clock with seconds": number("10:30:15", "00:00:01", values=[37_815, 1]),
+    "clock of two halves": number("10:30 PM", "12:05 am", values=[81_000, 300]),
+    "durations": number("12h 5m", "3h", "1d 2h", "90 min", values=[43_500, 10_800, 93_600, 5400]),
+    "Chinese durations": number("12小时5分钟", "3天", values=[43_500, 259_200]),
+    "Chinese dates": date("2016年10月30日", "2017年1月2日", values=["2016-10-30", "2017-01-02"]),
+    "Chinese months": date("2016年10月", "2017年1月", values=["2016-10-01", "2017-01-01"]),
+    "Chinese times": date("2016年12月31日 10:30", "2017年2月1日 00:00", values=TIMES),
+    "full-width dates": date("２０１６－１２－３１", "２０１７－０２－０１", values=DAYS),
+    "French months": date("31 déc. 2016", "1 février 2017", values=DAYS),
+    "German months": date("31. Dezember 2016", "1. Februar 2017", values=DAYS),
+    "Spanish months": date("31 de diciembre de 2016", "1 de febrero de 2017", values=DAYS),
+    "dates and gaps": date("31.12.2016", "未知", "01.02.2017", values=["2016-12-31", None, "2017-02-01"]),
+    "yes and no in several spellings": Format(["Yes", "NO", "no", "yes"], "boolean", [1, 0, 0, 1]),
     "yes and no": Format(["yes", "no", "NA"], "boolean", [1, 0, NAN]),
     "true and false": Format(["True", "FALSE"], "boolean", [1, 0]),
     "y and n": Format(["y", "n", "NA"], "boolean", [1, 0, NAN]),
@@ -112,9 +144,19 @@ FORMATS = {
     "fractions": words("1/2", "3/4", "1"),
     "two currencies": words("$5", "€7"),
     "percent on some": words("12%", "13"),
+    "two units": words("12 kg", "500 g"),
+    "a unit on some": words("12 kg", "13"),
+    "yuan and US dollars": words("5元", "6美元"),
+    "limits of two classes": words("<=50K", ">50K"),
+    "minutes or hours": words("2:35", "1:02:35"),
+    "halves of a day": words("10 am", "11 pm"),
+    "powers": words("10²", "12²", "m²"),
+    "flats": words("12", "12A", "12B"),
+    "rooms": words("2室1厅", "3室2厅"),
     "versions": words("1.2.3", "1.2.4", "2"),
     "note": Format([f"note {place} on row {place * 7}" for place in range(200)], "text", ["note 0 on row 0"]),
     "ORD100000": identifier("ORD{}"),
+    "单100000": identifier("单{}"),
     "C-00017": identifier("C-{:06d}"),
     "hash": identifier("{:032x}"),
     "UUID": identifier("00000000-0000-4000-8000-{:012d}"),
@@ -234,11 +276,11 @@ READ = {  # kinds of the columns; of the other tables they are the usual ones
     "an identifier": f"{USUAL} id id",
     "nothing but an identifier": "numeric",
     "very many levels": f"{USUAL} text",
-    "numbers as people write them": f"{USUAL} category numeric numeric numeric numeric category numeric",
+    "numbers as people write them": f"{USUAL} category {'numeric ' * 6}",
     "missing in words": f"{USUAL} category numeric numeric",
     "one level in several spellings": f"{USUAL} category",
     "odd characters": f"{USUAL} {'category ' * 6}",
-    "dates in several formats and zones": f"{USUAL} category date date category numeric category",
+    "dates in several formats and zones": f"{USUAL} category date date numeric numeric category",
     "dates near and far": f"{USUAL} {'date ' * 8} numeric numeric",
     "durations, periods and intervals": f"{USUAL} numeric numeric date date constant category category",
     "a frame of sparse columns": "numeric numeric constant",
@@ -311,6 +353,15 @@ def test_every_reading_is_of_a_weird_table():
         (["1.234,5", "7,1"], "odd: numbers, '1.234,5' is read as 1234.5"),
         (["12%", "3.5 %"], "odd: numbers, '12%' is read as 12"),
         (["31.12.2016", "01.02.2017"], "odd: dates, '31.12.2016' is read as 2016-12-31"),
+        (["￥47.66", "12"], "odd: numbers, '￥47.66' is read as 47.66"),
+        (["7", "1.2万"], "odd: numbers, '1.2万' is read as 12000"),
+        (["12.5 kg", "3 kg"], "odd: numbers, '12.5 kg' is read as 12.5"),
+        (["7", ">4000", "8"], "odd: numbers, '>4000' is read as 4000"),
+        (["7", "缺失", "8", "无"], "odd: numbers, '无' is read as missing"),
+        (["10:30", "23:59"], "odd: times of day, in seconds, '10:30' is read as 37800"),
+        (["12h 5m", "3h"], "odd: durations, in seconds, '12h 5m' is read as 43500"),
+        (["2016年10月30日", "2017年1月2日"], "odd: dates, '2016年10月30日' is read as 2016-10-30"),
+        (["12 kg", "500 g"], "odd: text, '12 kg' is read as a word, because units differ"),
         (["01 Mar 2017 10:30", "15 Apr 2018 00:00"], "odd: dates, '01 Mar 2017 10:30' is read as 2017-03-01 10:30:00"),
     ],
 )
@@ -325,3 +376,19 @@ def test_an_obvious_reading_is_not_noted(cells):
     schema = Schema.infer(table(cells))
     assert schema.readings == ()
     assert "example" not in schema.to_json()[0]
+
+
+@pytest.mark.parametrize(
+    ("cells", "new", "values"),
+    [
+        (["12.5 kg", "3 kg"], ["500 g", "7", "8 kg", "1.2k kg"], [NAN, 7, 8, 1200]),
+        (["12%", "3%"], ["5 kg", "7%"], [NAN, 7]),
+        (["7", "8.5"], ["5 kg", "3.4k", "￥9", "7%"], [NAN, 3400, 9, NAN]),
+        (["10:30", "23:59"], ["00:01:01", "noon"], [61, NAN]),
+        (["12h 5m", "3h"], ["1m", "x"], [60, NAN]),
+    ],
+)
+def test_another_unit_in_later_rows_is_no_number(cells, new, values, caplog):
+    found = Schema.infer(table(cells)).apply(pd.DataFrame({"odd": new, "other": 1.0}))["odd"]
+    np.testing.assert_array_equal(found, values)
+    assert "cannot be read as" in caplog.text or not np.isnan(values).any()

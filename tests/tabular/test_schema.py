@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from dateutil import tz
 
-from seasoned.tabular import written
+from seasoned.tabular import dates
 from seasoned.tabular.columns.plan import ColumnPlan
 from seasoned.tabular.schema import Schema
 from seasoned.tabular.zones import offset_of, zone_of
@@ -83,7 +83,7 @@ def test_numbers_however_they_are_written(values, expected):
     "words",
     [
         ["1-2", "3-4", "5"], ["2 3", "4 5", "6 7"], ["12%", "13", "14%"], ["1.2.3", "1.2.4", "2"], ["1,23,4", "5", "6"],
-        ["$", "€", "5"], ["10 kg", "12 kg", "7 kg"], ["1/2", "3/4", "1"], ["a", "-", "b"],
+        ["$", "€", "5"], ["10 kg", "12 g", "7 kg"], ["1/2", "3/4", "1"], ["a", "-", "b"],
     ],
 )  # fmt: skip
 def test_what_only_looks_like_numbers_stays_a_category(words):
@@ -406,7 +406,7 @@ def test_codes_and_words_with_figures_are_no_dates(values):
     ],
 )
 def test_dates_share_a_format(values, style):
-    assert written.date_style(pd.Series(values, dtype="str")) == style
+    assert dates.date_style(pd.Series(values, dtype="str")) == style
 
 
 @pytest.mark.parametrize("slip", ["inf", "-Infinity", "n/a"])

@@ -52,7 +52,7 @@ def remembered(fitted: Any) -> Remembered:
     styles = {
         str(column.name): column.format
         for column in plan.schema.used
-        if column.kind == "numeric" and column.format in {POINT, COMMA}
+        if column.kind == "numeric" and column.format is not None and column.format.startswith((POINT, COMMA))
     }
     return Remembered((*worded, *texts, *tasks), styles, fitted.decimal_ == ",")
 

@@ -26,7 +26,7 @@ _EXACT: Final = 2**53  # below, a float holds any whole number exactly
 _WRITTEN_OUT: Final = 1_000  # values of a longer array are left out of its text
 
 MISSING_WORDS: Final = frozenset(
-    {"", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "nan", "NaN", "null", "NULL", "none", "None"}
+    {"", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "nan", "NaN", "null", "NULL", "none", "None", "缺失", "空值"}
 )
 
 

@@ -47,7 +47,7 @@ _SEVERAL: Final = re.compile(  # numbers in one cell: 120/80, 12.5x30.2, 47.6/-1
 _PADDED: Final = re.compile(r"(?:^|[/x:_])0\d")  # 0012/345: a number is not written so
 _UUID: Final = re.compile(r"\{?[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}\}?")
 _HASH: Final = re.compile(r"(?:0x)?[0-9a-fA-F]{16,128}")
-_TOKEN: Final = re.compile(r"[A-Za-z0-9#:/._-]*\d[A-Za-z0-9#:/._-]*")
+_TOKEN: Final = re.compile(r"[^\W\d_]*[A-Za-z0-9#:/._-]*\d[A-Za-z0-9#:/._-]*")
 _MEASURE: Final = re.compile(  # 12.5kg, 90km, 1:23.456, 2h35m, 5ft11in
     r"\d+\.\d+[A-Za-z]*|\d+[A-Za-z]{1,3}|\d+(?::\d{2})+(?:\.\d+)?|(?:\d+(?:d|h|hr|m|min|s|ft|in|lb|oz)){2,}"
 )
@@ -143,8 +143,8 @@ def _one_pattern(words: pd.Series[Any]) -> bool:
         return False
     if words.str.fullmatch(_SEVERAL).all() and not words.str.contains(_PADDED).any():
         return False
-    shape = words.str.replace(r"\d+", "0", regex=True).str.replace(r"[A-Za-z]", "a", regex=True)
-    letters = words.str.replace(r"[^A-Za-z]+", "", regex=True).nunique()
+    shape = words.str.replace(r"\d+", "0", regex=True).str.replace(r"[^\W\d_]", "a", regex=True)
+    letters = words.str.replace(r"[\W\d_]+", "", regex=True).nunique()
     return shape.nunique() == 1 and (letters == 1 or letters > 0.5 * len(words))
 
 

@@ -7,19 +7,17 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from seasoned.tabular.dates import date_style, either_order, mostly_dates, read_dates, several_formats
 from seasoned.tabular.kinds import FEW, MOST_LEVELS, UNREAD, Column, Kind, Lost
 from seasoned.tabular.written import (
     PLAIN,
     boolean_style,
-    date_style,
-    either_order,
-    mostly_dates,
     mostly_numbers,
     number_style,
-    read_dates,
+    present_in,
     read_numbers,
     say_something,
-    several_formats,
+    several_units,
 )
 
 if TYPE_CHECKING:
@@ -32,6 +30,7 @@ logger = logging.getLogger("seasoned.tabular")
 _AGAIN: Final = 3  # rows with a value from which on it counts as recurring
 _USUAL: Final = 5  # values that may fill a column of text, as "none" and "see above" do
 _SHARE: Final = 2 / 3  # of the rows, that levels must cover for text with many values to be a category
+_SPELLINGS: Final = 8  # of yes and no in one column, such as "Yes", "YES" and "yes"
 _FIRST: Final = 100  # cells of which one shows how a column is read
 _EITHER: Final = (
     "the dates of %r, such as %r, can be read with the month or the day first, and are read with the month first; if "
@@ -59,10 +58,11 @@ def infer_column(name: str, plain: pd.Series[Any], *, categorical: bool) -> Colu
         return Column(name, "boolean" if plain.isin((0.0, 1.0, math.nan)).all() else "numeric")
     if plain.dtype.kind == "M":
         return Column(name, "date")
-    if levels == 2 and (words := boolean_style(plain)) is not None:
+    if levels <= _SPELLINGS and (words := boolean_style(plain)) is not None:
         return Column(name, "boolean", words)
     written = None if categorical else _written(name, plain)
-    return written or Column(name, "category" if levels <= FEW or _comes_again(plain) else "text")
+    kind: Kind = "category" if levels <= FEW or _comes_again(plain) else "text"
+    return written or Column(name, kind, example=None if categorical else several_units(plain))
 
 
 def _comes_again(words: pd.Series[Any]) -> bool:
@@ -79,7 +79,7 @@ def _written(name: str, plain: pd.Series[Any]) -> Column | None:
         return _written_numbers(name, plain, style)
     if (style := date_style(plain)) is not None:
         if either_order(plain, style):
-            logger.warning(_EITHER, name, plain.dropna().iloc[0])
+            logger.warning(_EITHER, name, present_in(plain).iloc[0])
         return Column(name, "date", style, example=_example(plain, style))
     if (mostly := mostly_numbers(plain)) is not None:
         style, left = mostly
@@ -105,16 +105,18 @@ def _written_numbers(name: str, plain: pd.Series[Any], style: str) -> Column:
 
 
 def _example(plain: pd.Series[Any], style: str) -> str | None:
-    """The first cell that shows how the column is read; None where every cell is in plain or standard form."""
-    if style == PLAIN or style.startswith(("%Y-%m-%d", "ISO")):
-        return None
+    """The first cell that shows how the column is read; a word for a gap where numbers and dates are plain."""
+    import pandas as pd
+
     first = plain.dropna().head(_FIRST)
-    if style.startswith("%"):
-        shown = read_dates(first, style).notna()
+    if style == PLAIN or style.startswith(("%Y-%m-%d", "ISO")):
+        words = first.drop(present_in(first).index)
+    elif style.startswith("%"):
+        words = first[read_dates(first, style).notna()]
     else:
         values = read_numbers(first, style)
-        shown = values.notna() & (values != read_numbers(first, PLAIN))
-    return str(first[shown].iloc[0]) if shown.any() else None
+        words = first[values.notna() & (values != pd.to_numeric(first, errors="coerce"))]
+    return str(words.iloc[0]) if len(words) else None
 
 
 def _with_slips(column: Column, plain: pd.Series[Any], left: pd.Series[Any]) -> Column:

@@ -60,6 +60,8 @@ class Column:
             return f"a date like {_MOMENT.strftime(style or '%Y-%m-%d')}"
         if self.kind == "boolean":
             return self.format.replace("/", " or ") if self.format and "/" in self.format else "0 or 1"
+        if self.format in {"23:59", "12h 5m"}:
+            return f"a time like {self.format}"
         return "a number" if self.format in {None, "plain"} else f"a number like {self.format}"
 
 

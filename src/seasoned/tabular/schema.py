@@ -18,11 +18,12 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.tabular.canonical import canonical, is_categorical, numbers_as_words, whole_words
 from seasoned.tabular.cells import to_text
+from seasoned.tabular.dates import read_dates
 from seasoned.tabular.identity import COUNTS, duplicates, fingerprint, identifier, numbers_rows
 from seasoned.tabular.inferring import infer_column
 from seasoned.tabular.kinds import UNREAD, Column, Lost, warn_of_lost
 from seasoned.tabular.readings import Reading
-from seasoned.tabular.written import SLIPS, read_booleans, read_dates, read_numbers, say_something
+from seasoned.tabular.written import CLOCK, SLIPS, SPAN, present_in, read_booleans, read_numbers, say_something
 from seasoned.tabular.zones import in_zone, offset_of, with_zone, zone_of, zone_of_cells
 
 if TYPE_CHECKING:
@@ -138,16 +139,20 @@ def _reading(column: Column, example: str) -> Reading:
     import pandas as pd
 
     value = read(column, pd.Series([example], dtype="str")).iloc[0]
-    if column.kind == "date":
-        return Reading(column.name, "dates", example, str(value).removesuffix(" 00:00:00"))
-    return Reading(column.name, "numbers", example, f"{value:.15g}")
+    if column.kind not in _OF_NUMBERS:
+        return Reading(column.name, "text", example, "a word, because units differ")
+    kinds = {CLOCK: "times of day, in seconds", SPAN: "durations, in seconds"}
+    kind = "dates" if column.kind == "date" else kinds.get(column.format or "", "numbers")
+    if pd.isna(value):
+        return Reading(column.name, kind, example, "missing")
+    return Reading(column.name, kind, example, str(value).removesuffix(" 00:00:00").removesuffix(".0"))
 
 
 def _zone(column: Column, plain: pd.Series[Any], given: pd.Series[Any]) -> str | None:
     """The zone of a column of dates, as it was given or as it is written."""
     if column.format is None:
         return zone_of(given) or zone_of_cells(given)
-    return offset_of(plain) if column.format == "ISO8601" or "%z" in column.format else None
+    return offset_of(present_in(plain)) if column.format == "ISO8601" or "%z" in column.format else None
 
 
 def _tell_of(column: Column) -> None:

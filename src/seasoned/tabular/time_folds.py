@@ -9,14 +9,8 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.tabular.canonical import canonical
-from seasoned.tabular.written import (
-    date_style,
-    mostly_dates,
-    mostly_numbers,
-    number_style,
-    read_dates,
-    read_numbers,
-)
+from seasoned.tabular.dates import date_style, mostly_dates, read_dates
+from seasoned.tabular.written import mostly_numbers, number_style, read_numbers
 
 if TYPE_CHECKING:
     import pandas as pd

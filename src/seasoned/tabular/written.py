@@ -1,4 +1,4 @@
-"""Values that were written as text: numbers as people write them, yes and no, dates.
+"""Numbers that were written as text: signs, units, multipliers, times of a day, durations, yes and no.
 
 A style is found once, from the rows at fit time, and is a word in the schema; values are read by it from then on. A few
 cells in another style, typing errors or words for missing values, do not hide what a column is.
@@ -7,116 +7,251 @@ cells in another style, typing errors or words for missing values, do not hide w
 from __future__ import annotations
 
 import re
-import warnings
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pandas as pd
+    from numpy.typing import NDArray
 
 __all__ = [
     "ANSWERS",
+    "CELLS",
+    "CLOCK",
     "COMMA",
+    "HEAD",
     "PLAIN",
     "POINT",
     "SLIPS",
+    "SPAN",
     "boolean_style",
-    "date_style",
-    "either_order",
+    "fewest",
     "in_style",
-    "mostly_dates",
     "mostly_numbers",
     "number_style",
+    "present_in",
     "read_booleans",
-    "read_dates",
     "read_numbers",
     "say_something",
-    "several_formats",
+    "several_units",
+    "spread",
+    "without_width",
 ]
 
 PLAIN, POINT, COMMA = "plain", "1,234.5", "1.234,5"
-_ALSO_MISSING: Final = frozenset(
-    {"-", "--", "---", ".", "..", "*", "n.a.", "n.a", "na", "n/a", "nil", "unknown", "missing", "#value!", "#div/0!"}
+CLOCK, SPAN = "23:59", "12h 5m"
+SLIPS: Final = 0.02  # of the cells at most
+CELLS: Final = 20  # below, a slip is too large a part to tell it from a level
+HEAD: Final = 100  # values that are looked at first; most columns are settled by them
+_SAMPLE: Final = 1000  # cells that tell what most columns are
+_GAPS: Final = frozenset(
+    {
+        "-", "--", "---", ".", "..", "*", "n.a.", "n.a", "na", "n/a", "nil", "unknown", "missing", "#value!", "#div/0!",
+        "无", "空", "未知", "不详", "暂无", "暂无数据", "无数据",
+    }
+)  # fmt: skip
+_CURRENCIES: Final = r"(?i:[$€£¥₹]|USD|EUR|GBP|CHF|JPY|INR|CNY|RMB|Rs\.?|人民币|元|円)"
+_SAME: Final = MappingProxyType(
+    {"USD": "$", "EUR": "€", "GBP": "£", "INR": "₹", "RS": "₹", "CNY": "元", "RMB": "元", "人民币": "元", "円": "JPY"}
 )
-_CURRENCIES: Final = r"[$€£¥₹]|USD|EUR|GBP|CHF|JPY|INR|CNY|Rs\.?"
-_SAME_CURRENCY: Final = MappingProxyType({"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "Rs": "₹"})
-_MINUS: Final = "\u2212"
-_HARD: Final = "\u00a0\u2007\u2009\u202f\t"  # spaces beside the usual one
-_BEFORE: Final = rf"^([ {_HARD}(+\-{_MINUS}]*)(?:(?:{_CURRENCIES}|%)[ {_HARD}]*)+"  # none inside: "3€50"
-_AFTER: Final = rf"(?:[ {_HARD}]*(?:{_CURRENCIES}|%))+([ {_HARD})]*)$"
-_SPACES: Final = "\u00a0\u202f "  # between thousands, where the comma is decimal
-_POINT: Final = r"[+-]?(?:[1-9]\d{0,2}(?:[,'\u2019]\d{3})+|\d+)?(?:\.\d*)?(?:[eE][+-]?\d+)?"  # "0,126" is no thousands
-_COMMA: Final = rf"[+-]?(?:[1-9]\d{{0,2}}(?:[.{_SPACES}]\d{{3}})+|\d+)?(?:,\d*)?(?:[eE][+-]?\d+)?"
-_ISO: Final = re.compile(r"\d{4}-\d{2}-\d{2}(?:$|[T ])")
+_TIMES: Final = MappingProxyType(
+    {"k": 1e3, "K": 1e3, "M": 1e6, "千": 1e3, "万": 1e4, "百万": 1e6, "千万": 1e7, "亿": 1e8, "万亿": 1e12}
+)
+_WHOLE: Final = MappingProxyType(  # "0,126" is no thousands
+    {POINT: r"(?:[1-9]\d{0,2}(?:[,'\x{2019}]\d{3})+|\d+)", COMMA: r"(?:[1-9]\d{0,2}(?:[. ]\d{3})+|\d+)"}
+)
+_PART: Final = MappingProxyType({POINT: r"\.", COMMA: ","})
+_SIGN: Final = r"[+\-\u2212]?"
+_HEAD: Final = re.compile(
+    rf"(?P<owed>\()?\s*(?P<limit>[<>]=?|[≤≥~≈约])?\s*(?P<sign>{_SIGN})\s*"
+    rf"(?P<around>(?:(?:{_CURRENCIES}|%)\s*)*)(?P<other>{_SIGN})\s*"
+)
+_TAIL: Final = re.compile(
+    r"\s*(?P<times>[kKM](?![A-Za-z])|百万|千万|万亿|[千万亿])?\s*"
+    rf"(?:(?P<around>(?:(?:{_CURRENCIES}|%)\s*)+)|(?P<unit>[^\W\d_°‰]|[°‰])"
+    r"(?P<rest>[^\s\d,;:()]{0,11}[23]?(?: [^\s\d,;:()]{1,11})?))?\s*(?P<end>\))?"
+)
+_NO_UNITS: Final = frozenset({"am", "pm", "a.m.", "p.m."})
+_MEASURES: Final = frozenset(
+    {
+        "mg", "g", "kg", "t", "lb", "lbs", "oz", "mm", "cm", "m", "km", "in", "ft", "mi", "yd", "ml", "l", "cl", "gal",
+        "kb", "mb", "gb", "tb", "w", "kw", "mw", "v", "mv", "a", "ma", "hz", "khz", "mhz", "ghz", "m2", "km2",
+        "m^2", "k", "°c", "°f", "%", "‰", "bit", "byte", "克", "千克", "公斤", "斤", "吨", "米", "厘米", "毫米",
+        "公里", "千米", "升", "毫升", "平米", "平方米", "美元", "欧元", "港元", "日元",
+    }
+)  # fmt: skip
+_SPANS: Final = MappingProxyType(
+    {
+        r"d|days?|天": 86_400,
+        r"h|hrs?|hours?|小时|时": 3_600,
+        r"m|mins?|minutes?|分钟|分": 60,
+        r"s|secs?|seconds?|秒钟?": 1,
+    }
+)
+_SPAN_PART: Final = r"(?i:\d+(?:\.\d+)?\s*(?:" + "|".join(_SPANS) + r"))"
+_SPAN: Final = rf"^{_SPAN_PART}(?:[\s,]*{_SPAN_PART})*$"
+_CLOCK: Final = r"^(?P<h>\d{1,3}):(?P<m>[0-5]\d)(?P<rest>:[0-5]\d(?:\.\d+)?)?(?:\s?(?P<half>[AaPp])\.?[Mm]\.?)?$"
 _PAIRS: Final = (("no", "yes"), ("false", "true"), ("n", "y"), ("f", "t"), ("off", "on"))
 ANSWERS: Final = MappingProxyType(
     {word: float(place) for pair in _PAIRS for place, word in enumerate(pair)} | {"0": 0.0, "1": 1.0}
 )
-_HEAD: Final = 100  # values that are looked at first; most columns are settled by them
-_CELLS: Final = 20  # below, a slip is too large a part to tell it from a level
-SLIPS: Final = 0.02  # of the cells at most
-_SAMPLE: Final = 1000  # cells that tell what most columns are
-_PARTS: Final = 6  # of the cells, from which the format of dates is guessed; some are without a slip
-_PART: Final = 20  # cells in each
 _CODE: Final = r"[A-Za-z]+[-_. ]?\d[\w.-]*"  # "V57" among "250.83" is another code, not a slip
 
 
-# ------------------------------------------------------------------------------------------------ numbers
+# ------------------------------------------------------------------------------------------------ cells
+
+
+class _Cells(NamedTuple):
+    """Cells read in one style.
+
+    Attributes:
+        values: Numbers; NaN for what is none in the style.
+        units: The unit of each, "" without one; a percent sign is a unit.
+        currencies: Names of all currencies that stand at numbers.
+        limits: Cells that say above, below or about.
+    """
+
+    values: NDArray[np.float64]
+    units: NDArray[np.object_]
+    currencies: frozenset[str]
+    limits: NDArray[np.bool_]
+
+
+def without_width(text: pd.Series[Any]) -> pd.Series[Any]:
+    """Text with characters of the usual width (NFKC): "４７．６６" as "47.66", "㎡" as "m2"; ASCII stays as it is."""
+    if text.str.isascii().fillna(value=True).all():
+        return text
+    plain = text.str.replace("²", "^2").str.replace("³", "^3")  # "10²" is not 102
+    return plain.str.normalize("NFKC").str.strip()
+
+
+def _read(text: pd.Series[Any], style: str) -> _Cells:
+    """Each cell as a number with a head and a tail; of these there are few, so that each is looked at once."""
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if style == PLAIN:
+        plain = pd.to_numeric(text, errors="coerce").to_numpy(dtype=np.float64)
+        return _Cells(plain, np.full(len(text), "", dtype=object), frozenset(), np.zeros(len(text), dtype=np.bool_))
+    cells = pa.chunked_array([pa.array(without_width(text).array, type=pa.large_string(), from_pandas=True)])
+    number = rf"(?:{_WHOLE[style]}(?:{_PART[style]}\d*)?|{_PART[style]}\d+)(?:[eE][+-]?\d+)?"
+    pattern = rf"^(?P<head>\D*?(?i:Rs\.\s*)?)(?P<number>{number})(?P<tail>(?:\D.*)?)$"
+    parts: Any = pc.extract_regex(cells, pattern=pattern)
+    parts = parts.combine_chunks()
+    digits = pc.replace_substring_regex(
+        pc.struct_field(parts, "number"), "[,'\u2019]" if style == POINT else "[. ]", ""
+    )
+    values = pd.to_numeric(pd.Series(pc.replace_substring(digits, ",", ".")), errors="coerce").to_numpy(np.float64)
+    sides = [pc.struct_field(parts, name).dictionary_encode() for name in ("head", "tail")]
+    places = [side.indices.fill_null(len(side.dictionary)).to_numpy() for side in sides]
+    heads, tails = ([*side.dictionary.to_pylist(), None] for side in sides)
+    return _joined(values, [_head(word) for word in heads], [_tail(word) for word in tails], *places)
+
+
+class _Side(NamedTuple):
+    """The meaning of what stands before or after a number."""
+
+    factor: float = np.nan
+    unit: str = ""
+    currency: str = ""
+    owed: bool = False
+    limit: bool = False
+
+
+def _head(word: str | None) -> _Side:
+    if word is None or (match := _HEAD.fullmatch(word)) is None:
+        return _Side()
+    signs, owed = match["sign"] + match["other"], match["owed"] is not None
+    if len(signs) > 1 or (owed and signs):
+        return _Side()
+    factor = -1.0 if owed or signs in {"-", "\u2212"} else 1.0  # "(5.20)", as ledgers have -5.20
+    return _Side(factor, *_around(match["around"]), owed, match["limit"] is not None)
+
+
+def _tail(word: str | None) -> _Side:
+    if word is None or (match := _TAIL.fullmatch(word)) is None:
+        return _Side()
+    unit, currency = _around(match["around"] or "")
+    if match["unit"] is not None:
+        unit = re.sub(r"([^\W\d_]{3,})s$", r"\1", match["unit"] + match["rest"])  # "1 year", "2 years"
+    factor = np.nan if unit.lower() in _NO_UNITS else _TIMES.get(match["times"], 1.0)
+    return _Side(factor, unit, currency, match["end"] is not None)
+
+
+def _around(signs: str) -> tuple[str, str]:
+    """The unit "%", and the currency, in signs beside a number; each empty where it is not there."""
+    found = re.search(_CURRENCIES, signs)
+    name = "" if found is None else found[0].upper().removesuffix(".")
+    return "%" if "%" in signs else "", _SAME.get(name, name)
+
+
+def _joined(
+    values: NDArray[np.float64], heads: list[_Side], tails: list[_Side], first: NDArray[Any], last: NDArray[Any]
+) -> _Cells:
+    """Numbers with their heads and tails, whose places in the two lists are given."""
+    factors = [np.array([side.factor for side in sides]) for sides in (heads, tails)]
+    owed, ended, limits = (
+        np.array(flags, dtype=np.bool_)
+        for flags in ([s.owed for s in heads], [s.owed for s in tails], [s.limit for s in heads])
+    )
+    units = [np.array([side.unit for side in sides], dtype=object) for sides in (heads, tails)]
+    found = values * factors[0][first] * factors[1][last]
+    found[owed[first] != ended[last]] = np.nan
+    sound = ~np.isnan(found)
+    named = {heads[place].currency for place in np.unique(first[sound])}
+    named |= {tails[place].currency for place in np.unique(last[sound])}
+    unit = np.where(units[1][last] == "", units[0][first], units[1][last])
+    return _Cells(found, unit, frozenset(named - {""}), limits[first])
+
+
+# ------------------------------------------------------------------------------------------------ one column
 
 
 def number_style(text: pd.Series[Any]) -> str | None:
-    """How all the values are written as numbers, words for missing ones aside; None if they are no numbers.
+    """The style in which all the values are numbers, words for missing ones aside; None if they are no numbers.
 
-    Either plainly ("7", "1e5"), or with a thousands separator, currency or percent sign: "$1,234.50" or "1.234,50 €".
-    A percent sign is dropped (12% is 12), so it must be on all values or on none. A currency is dropped, too, and may
-    stand on some of the values only; but in two of them they are no numbers.
+    Plain ("7", "1e5"); with signs, separators of thousands, multipliers and one unit ("$1,234.50", "1.234,50 €",
+    "1.2万", "12.5 kg"); times of a day ("23:59", in seconds); or durations ("12h 5m", in seconds).
     """
-    present = _present(text)
-    if not len(present) or not _figures(present.head(_HEAD)).all():
+    present = present_in(text)
+    if not len(present) or not _figures(present.head(HEAD)).all():
         return None
     for style in (PLAIN, POINT, COMMA):
-        if all(_reads(part, style) for part in (present.head(_HEAD), present)):
-            return style
-    return None
+        for part in (present.head(HEAD), present):
+            full, bad = _judged(part, style)
+            if bad.any():
+                break
+        else:
+            return full
+    return next(
+        (style for style in (CLOCK, SPAN) if all(_timed(part, style) for part in (present.head(HEAD), present))), None
+    )
 
 
-def _reads(present: pd.Series[Any], style: str) -> bool:
-    percent = present.str.contains("%", regex=False).mean()
-    if percent not in {0.0, 1.0} or not _numbers(present, style).notna().all():
-        return False
-    return style == PLAIN or _one_currency(present)
+def _timed(present: pd.Series[Any], style: str) -> bool:
+    """All cells are times of a day or durations; of times, all with seconds or none: "2:35" may be two minutes."""
+    one_form = style != CLOCK or present.str.count(r"\D+\d").nunique() == 1
+    return one_form and bool(_seconds(present, style).notna().all())
 
 
-def _one_currency(text: pd.Series[Any]) -> bool:
-    """Whether all currencies that are named are the same."""
-    named = text.str.extract(f"({_CURRENCIES})")[0].dropna().str.removesuffix(".").unique().tolist()
-    return len({_SAME_CURRENCY.get(sign, sign) for sign in named}) <= 1
+def _judged(present: pd.Series[Any], style: str) -> tuple[str, NDArray[np.bool_]]:
+    """The style with the unit of all numbers ("1,234.5 kg"), and the cells that are no numbers in it.
 
-
-def _figures(text: pd.Series[Any]) -> pd.Series[bool]:
-    """Whether a value has what all numbers have, in whatever style: a digit, unless it is infinite."""
-    return text.str.contains(r"\d|inf", case=False, regex=True)
-
-
-def _numbers(text: pd.Series[Any], style: str) -> pd.Series[Any]:
-    """float64, NaN for what is not written in the style."""
-    import pandas as pd
-
-    if style == PLAIN:
-        return pd.to_numeric(text, errors="coerce")
-    bare = text.str.replace(_BEFORE, r"\1", regex=True).str.replace(_AFTER, r"\1", regex=True).str.strip()
-    bare = bare.str.replace(_MINUS, "-", regex=False)
-    owed = bare.str.fullmatch(r"\([^()+-]+\)").fillna(value=False).astype(bool)  # "(5.20)", as ledgers have -5.20
-    if owed.any():
-        bare = bare.where(~owed, "-" + bare.str.slice(1, -1).str.strip())
-    if style == POINT:
-        bare = bare.where(bare.str.fullmatch(_POINT)).str.replace(r"[,'\u2019]", "", regex=True)
-    else:
-        bare = bare.where(bare.str.fullmatch(_COMMA)).str.replace(rf"[.{_SPACES}]", "", regex=True)
-        bare = bare.str.replace(",", ".")
-    return pd.to_numeric(bare, errors="coerce")
+    There are none where units differ, or only some cells have one. A currency may stand at some cells only; but with
+    two currencies, or limits at most cells ("<=50K", ">50K"), all are words.
+    """
+    cells = _read(present, style)
+    bad = np.isnan(cells.values)
+    units = set(cells.units[~bad])
+    names = cells.currencies - {"¥"} if cells.currencies & {"元", "JPY"} else cells.currencies
+    unit = units.pop() if units else ""
+    codes = unit not in {"", "%"} and present.str.match(r"0\d").any()  # "0001A"
+    if units or codes or len(names) > 1 or cells.limits.mean() > 0.5:
+        bad[:] = True
+    return f"{style} {unit}".strip(), bad
 
 
 def mostly_numbers(text: pd.Series[Any]) -> tuple[str, pd.Series[Any]] | None:
@@ -125,66 +260,113 @@ def mostly_numbers(text: pd.Series[Any]) -> tuple[str, pd.Series[Any]] | None:
     Of several styles, the one that leaves the fewest. None if there is none, or if the others look like codes, so that
     the numbers are codes, too, such as "V57" among "250" and "401".
     """
-    sample = _spread(text, _SAMPLE)
-    if len(sample) and _figures(sample).mean() < 1 - 5 * SLIPS:
+    sample = spread(text, _SAMPLE)
+    if not len(sample) or _figures(sample).mean() < 1 - 5 * SLIPS:
         return None  # as in most columns of words; what follows takes longer
-    likely = [style for style in (PLAIN, POINT, COMMA) if _numbers(sample, style).isna().mean() <= 5 * SLIPS]
-    if not likely or len(present := _present(text)) < _CELLS:
+    likely = [style for style in (PLAIN, POINT, COMMA) if _judged(sample, style)[1].mean() <= 5 * SLIPS]
+    if not likely or len(present := present_in(text)) < CELLS:
         return None
-    read = {style: _numbers(present, style).notna() for style in likely}
-    percent = present.str.contains("%", regex=False)
-    left = {
-        style: present[~found]
-        for style, found in read.items()
-        if percent[found].nunique() == 1 and (style == PLAIN or _one_currency(present[found]))
-    }
-    best = _fewest(left, len(present))
+    best = fewest({full: present[bad] for full, bad in (_judged(present, style) for style in likely)}, len(present))
     return None if best is None or best[1].str.fullmatch(_CODE).mean() >= 0.5 else best
 
 
-def _fewest(left: dict[str, pd.Series[Any]], present: int) -> tuple[str, pd.Series[Any]] | None:
+def several_units(text: pd.Series[Any]) -> str | None:
+    """A cell with a measure, where all of a sample have one, and they differ ("12 kg", "500 g"); else None."""
+    sample = spread(text, HEAD)
+    if not len(sample) or not _figures(sample).all():
+        return None
+    for style in (POINT, COMMA):
+        cells = _read(sample, style)
+        units = set(cells.units)
+        known = all(unit.lower() in _MEASURES or unit == "" for unit in units)
+        if not np.isnan(cells.values).any() and known and len(units - {""}) + len(cells.currencies) > 1:
+            return str(sample.iloc[0])
+    return None
+
+
+def fewest(left: dict[str, pd.Series[Any]], present: int) -> tuple[str, pd.Series[Any]] | None:
     """The style that leaves the fewest values, and these; None if they are more than slips."""
     style = min(left, key=lambda style: len(left[style]), default=None)
     return None if style is None or len(left[style]) > SLIPS * present else (style, left[style])
 
 
-def _spread(text: pd.Series[Any], cells: int) -> pd.Series[Any]:
+def spread(text: pd.Series[Any], cells: int) -> pd.Series[Any]:
     """About so many of the cells, evenly spread, missing ones aside."""
     there = text.dropna()
-    return _present(there.iloc[:: max(1, len(there) // cells)])
+    return present_in(there.iloc[:: max(1, len(there) // cells)])
 
 
-def _present(text: pd.Series[Any]) -> pd.Series[Any]:
+def present_in(text: pd.Series[Any]) -> pd.Series[Any]:
+    """The cells that are neither empty nor words for missing ones."""
     present = text.dropna()
-    return present[~present.str.lower().isin(_ALSO_MISSING)]
+    return present[~present.str.lower().isin(_GAPS)]
 
 
 def say_something(text: pd.Series[Any]) -> pd.Series[bool]:
-    """Whether a value is there and neither a word for a missing one nor infinite, which counts as missing."""
+    """Cells that are there and neither words for missing ones nor infinite, which counts as missing."""
     import pandas as pd
 
     infinite = pd.to_numeric(text, errors="coerce").abs() == float("inf")
-    return text.notna() & ~text.str.lower().isin(_ALSO_MISSING) & ~infinite
+    return text.notna() & ~text.str.lower().isin(_GAPS) & ~infinite
+
+
+def _figures(text: pd.Series[Any]) -> pd.Series[bool]:
+    """Cells that have what all numbers have, in whatever style: a digit, unless they are infinite."""
+    return without_width(text).str.contains(r"\d|inf", case=False, regex=True)
 
 
 def read_numbers(text: pd.Series[Any], style: str | None) -> pd.Series[Any]:
     """The values as numbers: in the style, or plain ones in any style but that of decimal commas; else NaN.
 
-    Where the style has no separator of thousands, "1,234" might be 1.234 and "12%" might be 0.12, so they are no
-    numbers; a currency sign does no harm.
+    Where the style has no separator of thousands, "1,234" might be 1.234, and where it has no unit, "12%" might be
+    0.12 and "500 g" half of "1 kg", so they are no numbers; a currency sign or a multiplier does no harm.
     """
-    if style == COMMA:  # here "1.234" is 1234, not 1.234
-        return _numbers(text, COMMA)
-    plain = _numbers(text, PLAIN)
+    import pandas as pd
+
+    if style in {CLOCK, SPAN}:
+        return _seconds(text, style).fillna(_plain(text))
+    kind, _, unit = (style or PLAIN).partition(" ")
+    plain = pd.Series(np.nan, index=text.index) if kind == COMMA else _plain(text)  # there "1.234" is 1234
     if not plain.isna().any():
         return plain
-    return plain.fillna(_numbers(text if style == POINT else text.mask(text.str.contains(r"[,%]", na=False)), POINT))
+    cells = _read(text, COMMA if kind == COMMA else POINT)
+    strange = ~np.isin(cells.units, ["", unit])
+    if kind == PLAIN:
+        strange |= text.str.contains(",", regex=False).fillna(value=False).to_numpy(np.bool_)
+    return plain.fillna(pd.Series(np.where(strange, np.nan, cells.values), index=text.index))
+
+
+def _plain(text: pd.Series[Any]) -> pd.Series[Any]:
+    import pandas as pd
+
+    return pd.to_numeric(text, errors="coerce").astype("float64")
 
 
 def in_style(text: pd.Series[Any], style: str) -> bool:
-    """Whether all values are numbers in the style, missing ones aside."""
-    present = _present(text)
-    return bool(_numbers(present, style).notna().all())
+    """Report that all values are numbers in the style, missing ones aside."""
+    present = present_in(text)
+    kind, _, unit = style.partition(" ")
+    cells = _read(present, kind)
+    return bool((~np.isnan(cells.values) & np.isin(cells.units, ["", unit])).all())
+
+
+def _seconds(text: pd.Series[Any], style: str) -> pd.Series[Any]:
+    """Times of a day as seconds since midnight, or durations as seconds; all missing where times have several forms."""
+    import pandas as pd
+
+    plain = without_width(text)
+    if style == SPAN:
+        found = sum(
+            plain.str.extract(rf"(?i)(\d+(?:\.\d+)?)\s*(?:{unit})(?![^\W\d_])")[0].astype("float64").fillna(0.0)
+            * seconds
+            for unit, seconds in _SPANS.items()
+        )
+        return pd.Series(found).where(plain.str.fullmatch(_SPAN).fillna(value=False).astype(bool))
+    parts = plain.str.extract(_CLOCK)
+    hours, half = parts["h"].astype("float64"), parts["half"].str.lower()
+    hours = hours.where(half.isna(), hours % 12 + 12 * (half == "p"))
+    seconds = parts["rest"].str.slice(1).astype("float64").fillna(0.0)
+    return 3600 * hours + 60 * parts["m"].astype("float64") + seconds
 
 
 # ------------------------------------------------------------------------------------------------ yes and no
@@ -192,7 +374,7 @@ def in_style(text: pd.Series[Any], style: str) -> bool:
 
 def boolean_style(text: pd.Series[Any]) -> str | None:
     """The pair of words that the values are, such as "no/yes", in any case; None if they are something else."""
-    words = {str(word).lower() for word in text.dropna().unique()[:_HEAD]}
+    words = {str(word).lower() for word in text.dropna().unique()[:HEAD]}
     found = next((pair for pair in _PAIRS if words == set(pair)), None)
     return None if found is None else "/".join(found)
 
@@ -200,100 +382,3 @@ def boolean_style(text: pd.Series[Any]) -> str | None:
 def read_booleans(text: pd.Series[Any], style: str | None) -> pd.Series[Any]:
     """0 for no, 1 for yes, numbers (in the style) as they are, else NaN; whichever pair of words it was at fit time."""
     return text.str.lower().map(ANSWERS).astype("float64").fillna(read_numbers(text, style))
-
-
-# ------------------------------------------------------------------------------------------------ dates
-
-
-def date_style(text: pd.Series[Any]) -> str | None:
-    """The format that all values share (months first where both orders fit), ISO8601 for variants of it, or None."""
-    present = text.dropna()
-    if not len(present) or not present.head(_HEAD).str.contains(r"\d", regex=True).all():
-        return None  # no date without a digit
-    sample = present if len(present) <= _SAMPLE else present.sample(_SAMPLE, random_state=0)
-    formats = (_shared_format(sample, days_first=first) for first in (False, True))
-    if found := next((style for style in formats if style is not None and _all_dates(present, style)), None):
-        return found
-    return "ISO8601" if present.str.match(_ISO).all() and _all_dates(present, "ISO8601") else None
-
-
-def either_order(text: pd.Series[Any], style: str) -> bool:
-    """Whether dates in a style that has the month first can all be read with the day first, too."""
-    month, day = style.find("%m"), style.find("%d")
-    if style.startswith("%Y") or not 0 <= month < day:
-        return False
-    other = f"{style[:month]}%d{style[month + 2 : day]}%m{style[day + 2 :]}"
-    return _all_dates(text.dropna(), other)
-
-
-def several_formats(text: pd.Series[Any]) -> list[str]:
-    """Two values, each the first of its format, where nearly all values of a sample are dates, in several formats."""
-    sample = _spread(text, _HEAD)
-    if len(sample) < _CELLS or sample.str.contains(r"\d\D+\w+\D+\d", regex=True).mean() < 1 - 5 * SLIPS:
-        return []
-    orders = [_formats(sample.tolist(), days_first=first) for first in (False, True)]
-    found, dates = min(orders, key=lambda one: len(one[0]))  # with days first, 05/02/2020 is written as 13/02/2020 is
-    return list(found.values())[:2] if len(found) > 1 and dates >= (1 - 5 * SLIPS) * len(sample) else []
-
-
-def _formats(values: Sequence[str], *, days_first: bool) -> tuple[dict[str, str], int]:
-    """Formats of whole dates with a year of four digits, each with its first value, and how many values have one."""
-    from pandas.tseries.api import guess_datetime_format
-
-    found: dict[str, str] = {}
-    dates = 0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that days come first where months were asked for
-        for value in values:
-            style = guess_datetime_format(value, dayfirst=days_first)
-            if isinstance(style, str) and "%Y" in style and "%d" in style:
-                found.setdefault(style, value)
-                dates += 1
-    return found, dates
-
-
-def _shared_format(values: pd.Series[Any], *, days_first: bool) -> str | None:
-    """The format that pandas guesses for each of the values, if it is the same for all."""
-    from pandas.tseries.api import guess_datetime_format
-
-    found: str | None = None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that days come first where months were asked for
-        for value in values:
-            style = guess_datetime_format(value, dayfirst=days_first)
-            if not isinstance(style, str) or found not in {None, style}:
-                return None
-            found = style
-    return found
-
-
-def _all_dates(present: pd.Series[Any], style: str) -> bool:
-    import pandas as pd
-
-    return bool(pd.to_datetime(present, format=style, errors="coerce", utc=True).notna().all())
-
-
-def mostly_dates(text: pd.Series[Any]) -> tuple[str, pd.Series[Any]] | None:
-    """The format of at least 98% of 20 or more values, and the values that are no dates of it; None if there is none.
-
-    Formats are guessed from a few parts of the values, as one "0000-00-00" is enough for none to fit a whole part.
-    """
-    sample = _spread(text, _PARTS * _PART)
-    if not sample.str.contains(r"\d", regex=True).mean() >= 1 - 5 * SLIPS:
-        return None
-    parts = (sample.iloc[start : start + _PART] for start in range(0, _PARTS * _PART, _PART))
-    styles = {date_style(part): None for part in parts if len(part)}  # in their order
-    if set(styles) == {None} or len(present := _present(text)) < _CELLS:
-        return None
-    left = {style: present[read_dates(present, style).isna()] for style in styles if style is not None}
-    return _fewest(left, len(present))
-
-
-def read_dates(text: pd.Series[Any], style: str | None) -> pd.Series[Any]:
-    """The values as datetime64[us] in UTC; NaT for what is written in another way."""
-    import pandas as pd
-
-    read = pd.to_datetime(text, format=style or "ISO8601", errors="coerce", utc=True)
-    if style not in {None, "ISO8601"} and read.isna().any():  # another program wrote the new rows, in standard form
-        read = read.fillna(pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True))
-    return read.dt.tz_localize(None).astype("datetime64[us]")
