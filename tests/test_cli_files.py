@@ -97,7 +97,7 @@ def test_compressed_files_are_looked_into(name):
         "text;more\nhow\nwhy; so\n",  # not in all lines
         "a;b|c\n1;2|3\n",  # two candidates
         '"a;b"\n"1;2"\n',  # one name
-        "a,b\n1,2,3\n4,5,6\n",  # the first column is the index
+        "a,b\nr,2,3\ns,5,6\n",  # the first column is the index
         'a,b\n"x\r\ny","1,5"\n',
         "\ufeffa,b\n1,2\n",
         "\na\n\n1\n",

@@ -51,7 +51,7 @@ def model_of(encoders=(), used=(), columns=(), tasks=(), decimal=None):
     """As much of a saved model as is looked at."""
     schema = SimpleNamespace(used=[SimpleNamespace(name=n, kind=k, format=f) for n, k, f in used])
     fitted = SimpleNamespace(plan=SimpleNamespace(encoders=encoders, schema=schema), columns=columns)
-    return SimpleNamespace(fitted_=fitted, tasks_=tasks, decimal_=decimal)
+    return SimpleNamespace(fitted_=fitted, tasks_=tasks, decimal_=decimal, encoding_=None)
 
 
 def test_which_columns_are_words_to_a_model():

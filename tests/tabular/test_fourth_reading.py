@@ -31,13 +31,12 @@ from seasoned.tabular.zones import with_zone
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.csv.zst"])
-def test_rows_that_end_in_a_separator_do_not_shift_the_columns(name, tmp_path, caplog):
+def test_rows_that_end_in_a_separator_do_not_shift_the_columns(name, tmp_path):
     compression = "detect" if name.endswith(("gz", "zst")) else None
     with pa.output_stream(str(tmp_path / name), compression=compression) as file:
         file.write(b"x,y,churn,z\n0,0.0,0,7,\n1,2.5,1,8,\n")
     frame = read_table(tmp_path / name)
     assert frame.to_dict("list") == {"x": [0, 1], "y": [0.0, 2.5], "churn": [0, 1], "z": [7, 8]}
-    assert "end in a separator that its header lacks" in caplog.text
 
 
 def test_a_last_column_may_be_empty(tmp_path, caplog):

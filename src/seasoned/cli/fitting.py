@@ -10,7 +10,7 @@ import typer
 from seasoned import tabular
 from seasoned.cli.by_class import ClassWeight, Costs, Positive, metric_of, weights_in
 from seasoned.cli.common import FILES, STOPPED, reported
-from seasoned.cli.dialect import DECIMAL
+from seasoned.cli.decimals import DECIMAL, ENCODING
 from seasoned.cli.reading import (
     Decimal,
     Encoding,
@@ -147,7 +147,7 @@ def _show(model: Any, said: Declared, test: pd.DataFrame, time_limit: float) -> 
 
 def _like(frame: pd.DataFrame) -> Remembered:
     """How other files of the table are read: with decimal commas if it has them, even if they show none."""
-    return Remembered(commas=frame.attrs.get(DECIMAL) == ",")
+    return Remembered(commas=frame.attrs.get(DECIMAL) == ",", encoding=frame.attrs.get(ENCODING))
 
 
 def _tell_if_stopped(model: Any) -> None:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from seasoned.cli.common import STREAM, check_folder, check_model
-from seasoned.cli.dialect import HEAD, as_usual, decimal_of, encoding_of, head_of, replaced, separator_of, with_points
+from seasoned.cli.decimals import ENCODING, as_numbers, replaced, with_points
 from seasoned.cli.remembered import NOTHING, Remembered, knows_words, remembered
 from seasoned.errors import InvalidInput
-from seasoned.tabular.tables import SEPARATORS, kind_of, read_csv, read_table
+from seasoned.tabular.delimited import HEAD, decimal_of, encoding_of, head_of, is_encoding, read_csv, separator_of
+from seasoned.tabular.tables import SEPARATORS, kind_of, read_table
 from seasoned.tabular.target import without_gaps
 from seasoned.tabular.written import in_style
 
@@ -78,12 +79,10 @@ class Reading:
             raise InvalidInput(f"separator is {mark!r}; it is one ASCII character such as ; or | or the word tab.")
         if self.decimal not in {None, ".", ","}:
             raise InvalidInput(f"decimal is {self.decimal!r}; it is a point or a comma.")
-        try:
-            "".encode(self.encoding or "utf-8")
-        except LookupError:
+        if self.encoding is not None and not is_encoding(self.encoding):
             raise InvalidInput(
                 f"encoding is {self.encoding!r}, which is not known; give one such as cp1252, latin-1 or utf-16."
-            ) from None
+            )
 
     def table(
         self, source: Path | bytes, text: Iterable[str] = (), like: Remembered = NOTHING, **more: Any
@@ -103,9 +102,10 @@ class Reading:
         if isinstance(source, Path) and kind_of(source) not in SEPARATORS:
             return read_table(source)
         head = head_of(source) if isinstance(source, Path) else source[:HEAD]
-        encoding = self.encoding or encoding_of(head)
+        encoding = self.encoding or encoding_of(head, like.encoding)
         separator = self._separator(head, encoding, SEPARATORS[kind_of(source)] if isinstance(source, Path) else ",")
-        decimal = self.decimal or (decimal_of(head, encoding) if separator == ";" else ".")
+        shown = decimal_of(head, encoding) if separator == ";" else "."
+        decimal = self.decimal or shown or ","
         styles, text = like.styles, [*text, *like.words]
         as_text = dict.fromkeys([*text, *styles], str)
         options: dict[str, Any] = {"decimal": decimal, "encoding": encoding, "dtype": as_text or None}
@@ -115,10 +115,12 @@ class Reading:
         else:
             frame = read_csv(io.BytesIO(source), _STDIN, separator, **options)
         styled = [name for name, style in styles.items() if name in frame.columns and in_style(frame[name], style)]
-        frame = as_usual(frame, [name for name in styles if name not in styled])
-        if decimal == ".":
-            return frame
-        return with_points(frame, [*text, *styled], commas=like.commas or self.decimal == ",")
+        frame = as_numbers(frame, [name for name in styles if name not in styled])
+        if decimal == ",":
+            frame = with_points(frame, [*text, *styled], commas=like.commas or "," in {self.decimal, shown})
+        if self.encoding is not None:
+            frame.attrs[ENCODING] = self.encoding
+        return frame
 
     def _separator(self, head: bytes, encoding: str | None, usual: str) -> str:
         if self.separator is None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from seasoned.cli.dialect import DECIMAL
+from seasoned.cli.decimals import DECIMAL, ENCODING
 from seasoned.tabular.columns.category import CategoryColumn
 from seasoned.tabular.columns.many import ManyLevelsColumn
+from seasoned.tabular.delimited import is_encoding
 from seasoned.tabular.written import COMMA, POINT
 
 if TYPE_CHECKING:
@@ -25,11 +26,13 @@ class Remembered(NamedTuple):
         words: Columns that are text to the model: if it saw "007" and "X", "007" is not 7 in any other rows.
         styles: Columns of numbers that were written with a thousands separator, and how: "1,234" is not 1.234.
         commas: Whether the comma was the decimal sign, so that "1.200" may be 1200.
+        encoding: The encoding that was given for the file of the fit.
     """
 
     words: tuple[str, ...] = ()
     styles: Mapping[str, str] = MappingProxyType({})
     commas: bool = False
+    encoding: str | None = None
 
 
 NOTHING: Final = Remembered()
@@ -54,7 +57,9 @@ def remembered(fitted: Any) -> Remembered:
         for column in plan.schema.used
         if column.kind == "numeric" and column.format is not None and column.format.startswith((POINT, COMMA))
     }
-    return Remembered((*worded, *texts, *tasks), styles, fitted.decimal_ == ",")
+    given = fitted.encoding_
+    encoding = given if isinstance(given, str) and is_encoding(given) else None  # a stranger's file may hold any
+    return Remembered((*worded, *texts, *tasks), styles, fitted.decimal_ == ",", encoding)
 
 
 def knows_words(fitted: Any) -> bool:
@@ -65,7 +70,7 @@ def knows_words(fitted: Any) -> bool:
 
 def remember(model: Any, frame: pd.DataFrame) -> Any:
     """The model, which from now on knows how the file of its table was written."""
-    model.decimal_ = frame.attrs.get(DECIMAL)
+    model.decimal_, model.encoding_ = frame.attrs.get(DECIMAL), frame.attrs.get(ENCODING)
     return model
 
 

@@ -23,11 +23,16 @@ logger = logging.getLogger("seasoned.tabular")
 
 
 def about(estimator: Any) -> dict[str, Any]:
-    """Class, parameters, names of those that no file can hold, and the training file's decimal sign, as plain data."""
+    """Class, parameters, names of those that no file can hold, and the training file's signs, as plain data."""
     given = _parameters(estimator)
     parameters = {name: value for name, value in given.items() if _can_be_told(name, value)}
     unsaved = sorted({*estimator.unsaved_, *(given.keys() - parameters.keys())})
-    told = {"parameters": parameters, "unsaved": unsaved, "decimal": estimator.decimal_}
+    told = {
+        "parameters": parameters,
+        "unsaved": unsaved,
+        "decimal": estimator.decimal_,
+        "encoding": estimator.encoding_,
+    }
     return {"estimator": type(estimator).__name__, **told}
 
 

@@ -189,6 +189,8 @@ def read(
         about = {name: manifest["about"][name] for name in ("estimator", "parameters")}
         about["unsaved"] = [str(name) for name in manifest["about"].get("unsaved", ())]
         about["decimal"] = "," if manifest["about"].get("decimal") == "," else None
+        encoding = manifest["about"].get("encoding")
+        about["encoding"] = encoding if isinstance(encoding, str) else None
         about["named"] = bool(manifest["about"].get("named", True))
         changed = changed_versions(manifest["packages"])
         fitted = _rebuild(manifest, members)

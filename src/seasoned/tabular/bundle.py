@@ -69,6 +69,7 @@ def load(
         raise InvalidInput(f"the bundle's parameters are damaged ({error!r}); get another copy.") from None
     estimator.restore(fitted, rows, named=about["named"])
     estimator.unsaved_, estimator.decimal_ = tuple(about["unsaved"]), about["decimal"]
+    estimator.encoding_ = about["encoding"]
     return estimator
 
 
@@ -90,4 +91,5 @@ def _few_shot(
     estimator.target_name_ = None if target_name is None else str(target_name)
     estimator.restore(*rebuild(fitted, members, name), rows)
     estimator.unsaved_, estimator.decimal_ = tuple(about["unsaved"]), about["decimal"]
+    estimator.encoding_ = about["encoding"]
     return estimator

@@ -171,6 +171,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         self.out_of_fold_ = None
         self.unsaved_: tuple[str, ...] = ()  # parameters that a file could not hold
         self.decimal_: str | None = None  # decimal sign of the text file that it was fitted to, if a comma
+        self.encoding_: str | None = None  # encoding that was given for this file
         self.named_ = named
         self.n_features_in_ = len(names)
         self.feature_names_in_ = np.array(names, dtype=object)
@@ -218,9 +219,9 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             validation=self.validation,
             parts=settings_of(self)["folds"],
         )
-        decimal = self.decimal_
+        decimal, encoding = self.decimal_, self.encoding_
         self.restore(again, sample(frame, fitted.plan.schema), named=self.named_)
-        self.unsaved_, self.decimal_ = unsaved, decimal
+        self.unsaved_, self.decimal_, self.encoding_ = unsaved, decimal, encoding
         return self
 
     def only(self, model: int | str) -> Self:
@@ -246,7 +247,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             raise InvalidInput(f"model is {model!r}, which learns from other models' predictions; choose another.")
         alone = type(self)(**self.get_params(deep=False))
         alone.restore(found, self.rows_, named=self.named_)
-        alone.unsaved_, alone.decimal_ = self.unsaved_, self.decimal_
+        alone.unsaved_, alone.decimal_, alone.encoding_ = self.unsaved_, self.decimal_, self.encoding_
         return alone
 
     def explain(

@@ -109,6 +109,7 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         self.rows_ = rows
         self.unsaved_: tuple[str, ...] = ()  # parameters that a file could not hold
         self.decimal_: str | None = None  # decimal sign of the text file that it was fitted to, if a comma
+        self.encoding_: str | None = None  # encoding that was given for this file
         self.n_features_in_ = len(names)
         self.feature_names_in_ = np.array(names, dtype=object)
 

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import lzma
-import warnings
-import zipfile
-import zlib
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from seasoned.errors import InvalidInput
 from seasoned.tabular.arrays import as_array, dense, from_array, from_dicts
+from seasoned.tabular.delimited import cause, read_csv
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COMPRESSED", "SEPARATORS", "has_names", "kind_of", "read_csv", "read_table", "to_frame", "to_series"]
-
-logger = logging.getLogger("seasoned.tabular")
+__all__ = ["COMPRESSED", "SEPARATORS", "has_names", "kind_of", "read_table", "to_frame", "to_series"]
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
@@ -269,7 +263,7 @@ def read_table(path: str | Path, separator: str | None = None, **options: Any) -
         try:
             return _with_index(pd.read_parquet(path))
         except (OSError, ValueError) as error:
-            raise InvalidInput(f"{path.name!r} cannot be read as PARQUET: {_reason(error)}") from error
+            raise InvalidInput(f"{path.name!r} cannot be read as PARQUET: {cause(error)}") from error
     return read_csv(path, path.name, separator or SEPARATORS[kind], **options)
 
 
@@ -277,68 +271,3 @@ def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with named levels of its index as columns before the others, as every other reader shows them."""
     names = [name for name in frame.index.names if name is not None and name not in frame.columns]
     return frame.reset_index(names) if names else frame
-
-
-def read_csv(source: Any, name: str, separator: str = ",", **options: Any) -> pd.DataFrame:
-    """Read text with separators from a path or an open file that can be read again; `name` is what errors call it.
-
-    Where rows have one cell more than the header, the first column holds names of rows, as R writes them; unless the
-    last column is empty throughout: then rows end in a separator.
-
-    Raises:
-        InvalidInput: If it cannot be read.
-    """
-    try:
-        frame = _parsed(source, sep=separator, **options)
-        last = frame.iloc[:, -1] if len(frame.columns) else None
-        if last is not None and (last.isna() | (last == "")).all():
-            frame = _unshifted(frame, source, name, sep=separator, **options)
-    except UnicodeDecodeError:
-        encoding = options.get("encoding") or "UTF-8"
-        raise InvalidInput(
-            f"{name!r} is not {encoding} text; give its --encoding, such as cp1252, or save it as Parquet."
-        ) from None
-    except (OSError, EOFError, ValueError, RuntimeError, lzma.LZMAError, zipfile.BadZipFile, zlib.error) as error:
-        kind = "TSV" if separator == "\t" else "CSV"
-        raise InvalidInput(f"{name!r} cannot be read as {kind}: {_reason(error)}") from error
-    return frame
-
-
-def _parsed(source: Any, **options: Any) -> pd.DataFrame:
-    """What pandas reads of a file, from its beginning."""
-    import pandas as pd
-
-    frame: pd.DataFrame
-    if isinstance(source, Path) and source.suffix.lower() == ".zst":  # pandas would ask for one more package
-        import pyarrow as pa
-
-        with pa.input_stream(str(source), compression="zstd") as stream:
-            frame = pd.read_csv(stream, low_memory=False, **options)
-    else:
-        if hasattr(source, "seek"):
-            source.seek(0)
-        frame = pd.read_csv(source, low_memory=False, **options)
-    return frame
-
-
-def _unshifted(frame: pd.DataFrame, source: Any, name: str, **options: Any) -> pd.DataFrame:
-    """The file read without an index column; the frame given where it had none, or the last cells hold something.
-
-    A separator at the end of a row leaves an empty cell, while "NA" is something.
-    """
-    import pandas as pd
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", pd.errors.ParserWarning)  # that cells beyond the header are left out
-        again = _parsed(source, index_col=False, **options)
-    if again.equals(frame):
-        return frame
-    last = _parsed(source, **{**options, "dtype": str, "keep_default_na": False}).iloc[:, -1]
-    if (last.fillna("") != "").any():
-        return frame
-    logger.warning("the rows of %r end in a separator that its header lacks; it is left out.", name)
-    return again
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,240 @@
+"""Text files with separators: encoding, separator and decimal sign, as their beginning shows, and their rows."""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import csv
+import gzip
+import io
+import itertools
+import lzma
+import re
+import warnings
+import zipfile
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from seasoned.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+
+__all__ = ["HEAD", "cause", "decimal_of", "encoding_of", "head_of", "is_encoding", "read_csv", "separator_of"]
+
+HEAD: Final = 1 << 18  # bytes that are looked at
+_SNIFFED: Final = 1 << 14  # characters that tell the separator
+_OTHERS: Final = ";|\t"
+_NO_FILES: Final = frozenset({"idna", "punycode", "undefined"})  # encodings of names, not of files
+_POINT: Final = r"[+-]?(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_COMMA: Final = r"[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)?,\d+(?:[eE][+-]?\d+)?"  # also "1.234,5"
+_EITHER: Final = r"[+-]?[1-9]\d{0,2}(?:(?:\.\d{3})+|(?:,\d{3})+)"  # "1,234": a thousand, or a little more than one
+_UNREADABLE: Final = (OSError, EOFError, ValueError, RuntimeError, lzma.LZMAError, zipfile.BadZipFile, zlib.error)
+
+
+# ------------------------------------------------------------------------------------------------ the beginning
+
+
+def head_of(path: Path) -> bytes:
+    """The first bytes of a file, decompressed; empty if that fails, as reading the file will say why."""
+    try:
+        with _opened(path) as file:
+            return bytes(file.read(HEAD))
+    except (*_UNREADABLE, LookupError):
+        return b""
+
+
+def _opened(source: Any) -> Any:
+    """The bytes of a file, decompressed, or of what is open already, from their beginning."""
+    if not isinstance(source, Path):
+        source.seek(0)
+        return io.BytesIO(source.read())
+    ending = source.suffix.lower()
+    if ending == ".zst":
+        import pyarrow as pa
+
+        return pa.input_stream(str(source), compression="zstd")
+    if ending == ".zip":
+        with zipfile.ZipFile(source) as archive:  # what is opened in it keeps the file open
+            return archive.open(archive.namelist()[0])
+    opened: Any = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}.get(ending, open)
+    return opened(source, "rb")
+
+
+def is_encoding(name: str) -> bool:
+    """Report that Python knows an encoding of text files by this name.
+
+    Example:
+        >>> [is_encoding(name) for name in ("gb18030", "utf-16", "klingon", "hex", "idna")]
+        [True, True, False, False, False]
+    """
+    try:
+        return codecs.lookup(name).name not in _NO_FILES and "a,1\n".encode(name).decode(name, "replace") == "a,1\n"
+    except (LookupError, UnicodeError, ValueError):
+        return False
+
+
+def encoding_of(head: bytes, usual: str | None = None) -> str | None:
+    """UTF-16 where a file begins with its byte order mark; the usual one where it is not UTF-8; else None.
+
+    Args:
+        head: The beginning of the file.
+        usual: The encoding of other files of the same table.
+    """
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if usual is None or head.startswith(codecs.BOM_UTF8):
+        return None
+    try:
+        return usual if codecs.getincrementaldecoder("utf-8")().decode(head).isascii() else None
+    except UnicodeDecodeError:
+        return usual
+
+
+def separator_of(head: bytes, encoding: str | None, usual: str) -> str:
+    r"""The usual separator; or, if the header has none, the only other one in it that `csv.Sniffer` confirms.
+
+    Example:
+        >>> separator_of(b"a;b\n1,5;2\n", None, ","), separator_of(b"question; why\nhow\n", None, ",")
+        (';', ',')
+    """
+    rows = _rows(head, encoding, usual)
+    header = next(rows, [])
+    others = [mark for mark in _OTHERS if len(next(_rows(head, encoding, mark), [])) > 1]
+    if len(header) != 1 or len(others) != 1:
+        return usual
+    try:
+        return csv.Sniffer().sniff(_text(head, encoding)[:_SNIFFED], others[0]).delimiter
+    except csv.Error:
+        return usual
+
+
+def decimal_of(head: bytes, encoding: str | None) -> str | None:
+    r"""The decimal sign between semicolons, as unambiguous numbers show it; None if there are none.
+
+    Example:
+        >>> decimal_of(b"a;b\n1,5;2\n", None), decimal_of(b"a;b\n1.5;1,234\n", None), decimal_of(b"a\n1e-5\n", None)
+        (',', '.', None)
+    """
+    cells = {cell.strip() for row in itertools.islice(_rows(head, encoding, ";"), 1, None) for cell in row}
+    telling = [cell for cell in cells if not re.fullmatch(_EITHER, cell)]
+    if any(re.fullmatch(_COMMA, cell) for cell in telling):
+        return ","
+    return "." if any(re.fullmatch(_POINT, cell) for cell in telling) else None
+
+
+def _text(head: bytes, encoding: str | None) -> str:
+    return head.decode(encoding or "utf-8", "replace").removeprefix("\ufeff")
+
+
+def _rows(head: bytes, encoding: str | None, separator: str) -> Iterator[list[str]]:
+    """The rows that are complete; blank lines are left out."""
+    text = _text(head, encoding)
+    lines = io.StringIO(text if len(head) < HEAD else text.rpartition("\n")[0], newline="")
+    try:
+        yield from filter(None, csv.reader(lines, delimiter=separator))
+    except csv.Error:  # a cell of more than 131072 characters
+        return
+
+
+# ------------------------------------------------------------------------------------------------ all rows
+
+
+def read_csv(source: Any, name: str, separator: str = ",", **options: Any) -> pd.DataFrame:
+    """Read text with separators from a path or an open file that can be read again; `name` is what errors call it.
+
+    Rows may be shorter than the header, or end in a separator. Longer rows are refused, unless each begins with a cell
+    more that is the name of the row, as R writes it: words that differ.
+
+    Raises:
+        InvalidInput: If it cannot be read.
+    """
+    import pandas as pd
+
+    encoding = options.get("encoding")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # that cells beyond the header are left out
+            return _parsed(source, sep=separator, index_col=False, **options)
+    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+        if isinstance(error, pd.errors.ParserWarning):
+            frame = _parsed(source, sep=separator, **options)
+            if _are_names(frame.index):
+                return frame
+        found = _long_row(source, separator, encoding)
+        raise InvalidInput(_too_long(name, *found) if found else _unreadable(name, separator, error)) from error
+    except UnicodeError:
+        raise InvalidInput(
+            f"{name!r} is not {encoding or 'UTF-8'} text; give its --encoding{_guess(source)}, or save it as Parquet."
+        ) from None
+    except _UNREADABLE as error:
+        raise InvalidInput(_unreadable(name, separator, error)) from error
+
+
+def cause(error: Exception) -> str:
+    """The first line of an error's text."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _unreadable(name: str, separator: str, error: Exception) -> str:
+    return f"{name!r} cannot be read as {'TSV' if separator == chr(9) else 'CSV'}: {cause(error)}"
+
+
+def _guess(source: Any) -> str:
+    """The probable encoding of a file that is not what it should be, in words."""
+    import charset_normalizer
+
+    with _opened(source) as file:
+        found = charset_normalizer.from_bytes(file.read(HEAD).rpartition(b"\n")[0]).best()
+    return "" if found is None else f", which is probably {found.encoding}"
+
+
+def _parsed(source: Any, **options: Any) -> pd.DataFrame:
+    """What pandas reads of a file, from its beginning."""
+    import pandas as pd
+
+    frame: pd.DataFrame
+    if isinstance(source, Path) and source.suffix.lower() == ".zst":  # pandas would ask for one more package
+        with _opened(source) as stream:
+            frame = pd.read_csv(stream, low_memory=False, **options)
+    else:
+        if hasattr(source, "seek"):
+            source.seek(0)
+        frame = pd.read_csv(source, low_memory=False, **options)
+    return frame
+
+
+def _are_names(index: pd.Index[Any]) -> bool:
+    """Report that what stands before the first column are names of rows: one each, none a number, and all differ."""
+    import pandas as pd
+
+    if index.nlevels > 1 or not index.is_unique or index.dtype.kind in "iufb":
+        return False
+    return bool(pd.to_numeric(index.to_series(), errors="coerce").isna().all())
+
+
+def _long_row(source: Any, separator: str, encoding: str | None) -> tuple[int, int, int] | None:
+    """The line of the first row that is longer than the header, its cells, and those of the header."""
+    with _opened(source) as file, io.TextIOWrapper(file, encoding or "utf-8-sig", "replace", newline="") as text:
+        lines = csv.reader(text, delimiter=separator)
+        try:
+            rows = ((lines.line_num, len(row)) for row in lines if row)
+            _, header = next(rows)
+            return next(((line, cells, header) for line, cells in rows if cells > header), None)
+        except (StopIteration, csv.Error):
+            return None
+
+
+def _too_long(name: str, line: int, cells: int, header: int) -> str:
+    if header == 1:  # a title
+        above = "line 1 looks like a title" if line == 2 else f"lines 1 to {line - 1} look like titles"
+        return (
+            f"{name!r} has {cells} cells in line {line} and one in line 1; {above}, so delete what is above the header."
+        )
+    return (
+        f"{name!r} has {cells} cells in line {line}, and its header has {header}; quote cells that hold the separator, "
+        "or name the missing columns in the header."
+    )
