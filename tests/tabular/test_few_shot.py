@@ -64,6 +64,15 @@ def test_known_tasks_are_predicted_as_they_are_known(table, regressor):
     assert regressor.tasks_.tolist() == sorted(frame.loc[known, "store"].unique())
 
 
+def test_unreadable_cells_are_told_once_for_all_tasks(table, regressor, caplog):
+    frame, _, _, known = table
+    bad = frame[known].astype({"x": object})
+    bad.iloc[::7, 0] = "soon"
+    regressor.predict(bad)
+    (record,) = caplog.records
+    assert f"{len(bad.iloc[::7])} of the {len(bad)} cells of 'x' cannot be read as a number" in record.getMessage()
+
+
 def test_classes(table, classifier):
     frame, y, store, known = table
     labels = np.where(y > 0, "good", "bad")

@@ -271,3 +271,8 @@ def test_parts_of_a_table_and_shuffles_are_told_of_once(tmp_path, monkeypatch, l
         assert "4 cell(s) of 'a' cannot be read as a number (such as '0,126')" in record.getMessage()
     np.testing.assert_array_equal(model.predict(bad), expected)
     assert len(found) == len(bad)
+    log.clear()
+    noted = []
+    model.fitted_.predict(bad, noted)
+    assert {one.column.name for one in noted} == {"a"}
+    assert not log.records

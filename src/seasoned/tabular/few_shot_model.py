@@ -140,12 +140,12 @@ class FewShotFitted:
             raise InvalidInput(
                 f"the task {str(words[strange][0])!r} was not there in fit; adapt(X, y) to a few of its labelled rows."
             )
-        dense = self.fitted.plan.matrices(frame, _DENSE, [])["dense"]  # unreadable cells are reported below
+        dense = self.fitted.plan.matrices(frame, _DENSE)["dense"]  # which reports unreadable cells, once for all folds
         classes = len(self.fitted.classes)
         found = np.zeros((len(frame), classes) if classes else len(frame))
         for fold in np.unique(self.task_folds[codes]):
             rows = np.flatnonzero(self.task_folds[codes] == fold)
-            expected = fold_models(self.fitted, self.member_folds, int(fold)).predict(frame.iloc[rows])
+            expected = fold_models(self.fitted, self.member_folds, int(fold)).predict(frame.iloc[rows], [])
             inputs = network_inputs(self.scaling, expected, dense[rows])
             for code in np.unique(codes[rows]):
                 place = codes[rows] == code

@@ -155,13 +155,17 @@ class Fitted:
         """What follows the members' average, and how long a prediction takes, as sentences."""
         return [*self.finish.sentences(self.metric, self.classes), *([] if self.pace is None else [self.pace.sentence])]
 
-    def predict(self, X: Any) -> NDArray[np.float64]:
+    def predict(self, X: Any, lost: list[Lost] | None = None) -> NDArray[np.float64]:
         """Probabilities, shape (n, classes), or numbers, shape (n,).
+
+        Args:
+            X: The table.
+            lost: As in `Schema.apply`.
 
         Raises:
             InvalidInput: If X is no table or lacks a column.
         """
-        parts = self._in_parts(X, lambda part, lost: self.together(self._each(part, lost)))
+        parts = self._in_parts(X, lambda part, lost: self.together(self._each(part, lost)), lost)
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def predict_each(self, X: Any) -> list[NDArray[np.float64]]:
@@ -189,14 +193,17 @@ class Fitted:
         finish = Finish(decision=decision if decision is not None and decision.given else None)
         return replace(self, members=(member, *below), finish=finish, validated=None, conformal=None, pace=None)
 
-    def _in_parts(self, X: Any, what: Callable[[pd.DataFrame, list[Lost]], _T]) -> list[_T]:
+    def _in_parts(
+        self, X: Any, what: Callable[[pd.DataFrame, list[Lost]], _T], lost: list[Lost] | None = None
+    ) -> list[_T]:
         """What is made of each part of X, whose rows are few enough to be in memory in all of the models' formats."""
-        lost: list[Lost] = []
+        noted: list[Lost] = [] if lost is None else lost
         outputs = max(len(self.classes), 1) * (len(self.members) + _FITS)  # numbers of a row that are there at once
         made = max((maker.count for one in self.members for maker in makers_of(one.estimator)), default=0)
         width = max(self.plan.dense.width + _COPIES * made, outputs)
-        found = [what(part, lost) for part in in_parts(to_frame(X), width)]
-        warn_of_lost(lost, len(found))
+        found = [what(part, noted) for part in in_parts(to_frame(X), width)]
+        if lost is None:
+            warn_of_lost(noted, len(found))
         return found
 
     def _each(self, frame: pd.DataFrame, lost: list[Lost]) -> list[NDArray[np.float64]]:
