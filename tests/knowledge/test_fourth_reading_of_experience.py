@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from build_experience import ship as shipping
 from seasoned import Categorical, Choice, Float, Int, Space
 from seasoned.errors import InvalidInput
 from seasoned.knowledge import Experience, keeping, quantile_start
@@ -22,7 +23,6 @@ from seasoned.knowledge.past import Head, PastStudy, PastTrial
 from seasoned.knowledge.portfolio import greedy
 from seasoned.knowledge.starts import Evaluations
 from seasoned.knowledge.transfer import ensemble_start
-from seasoned.tabular.building import ship as shipping
 
 LINE = Space(x=Float(0, 1))
 

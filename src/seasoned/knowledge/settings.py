@@ -16,7 +16,7 @@ class MetricSettings:
     """How the learned metric uses past tasks.
 
     The defaults were chosen on recorded tables (docs/benchmarks.md, Transfer);
-    `python -m seasoned.knowledge.build --tune` chooses them for a store, one family left out at a time.
+    `PYTHONPATH=tools python -m build_experience --tune` chooses them for a store, one family left out at a time.
 
     Attributes:
         rank: Largest number of factors of the covariance.

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from build_experience.targets import Asked
     from seasoned.execution.local import LocalExecutor
     from seasoned.knowledge.canonical import Table
-    from seasoned.tabular.building.targets import Asked
     from seasoned.tabular.measure import Measure
     from seasoned.tabular.target import Target, Task
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
+from build_experience.configurations import as_today, choose_configurations, write_configurations
+from build_experience.lines import Lines
+from build_experience.optima import expected_optima
+from build_experience.tables import is_left_out
 from seasoned.errors import InvalidInput
 from seasoned.knowledge.experience import Experience
 from seasoned.knowledge.experience_file import read_file, write_file
 from seasoned.knowledge.metafeatures import METAFEATURES
 from seasoned.knowledge.past import Head, PastStudy, PastTrial
-from seasoned.tabular.building.configurations import as_today, choose_configurations, write_configurations
-from seasoned.tabular.building.lines import Lines
-from seasoned.tabular.building.optima import expected_optima
-from seasoned.tabular.building.tables import is_left_out
 from seasoned.tabular.metrics import usual_metric
 from seasoned.tabular.models.registry import MODELS, NAMED_ONLY
 from seasoned.tabular.pipeline import KIND, VERSION, textual

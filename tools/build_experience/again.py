@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seasoned.tabular.building.evaluate import features_of
-from seasoned.tabular.building.lines import Lines
-from seasoned.tabular.building.tables import listed, tasks_of
+from build_experience.evaluate import features_of
+from build_experience.lines import Lines
+from build_experience.tables import listed, tasks_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from seasoned.tabular.building.evaluate import Rules
+    from build_experience.evaluate import Rules
 
 __all__ = ["describe_again"]
 

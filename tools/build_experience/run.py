@@ -11,23 +11,23 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from build_experience.again import describe_again
+from build_experience.configurations import COUNT, as_today, read_or_choose
+from build_experience.evaluate import ROWS, Rules, measure, prepare
+from build_experience.lines import Lines
+from build_experience.ship import go_on_from, ship
+from build_experience.tables import excluded, listed, tasks_of
+from build_experience.tune import tune
 from seasoned.errors import SeasonedError
 from seasoned.execution.local import LocalExecutor
 from seasoned.knowledge.deep_settings import DeepSettings
-from seasoned.tabular.building.again import describe_again
-from seasoned.tabular.building.configurations import COUNT, as_today, read_or_choose
-from seasoned.tabular.building.evaluate import ROWS, Rules, measure, prepare
-from seasoned.tabular.building.lines import Lines
-from seasoned.tabular.building.ship import go_on_from, ship
-from seasoned.tabular.building.tables import excluded, listed, tasks_of
-from seasoned.tabular.building.tune import tune
 from seasoned.tabular.pipeline import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from seasoned.tabular.building.evaluate import Prepared
-    from seasoned.tabular.building.tables import Listed
+    from build_experience.evaluate import Prepared
+    from build_experience.tables import Listed
 
 __all__ = ["build", "main"]
 
@@ -168,7 +168,7 @@ def _rows(text: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m seasoned.knowledge.build", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m build_experience", description=__doc__)
     parser.add_argument("folder", type=Path, help="where lines are kept; a build that is there goes on")
     parser.add_argument(
         "--exclude", type=Path, action="append", default=[], help="JSON of lists of tables to leave out"
@@ -227,7 +227,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(words: list[str] | None = None) -> None:
-    """The command line of `python -m seasoned.knowledge.build`."""
+    """The command line of `PYTHONPATH=tools python -m build_experience`."""
     options = _parser().parse_args(words)
     without = excluded(options.exclude, options.without)
     if options.ship is not None:

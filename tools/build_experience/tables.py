@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any, Final
 
-from seasoned.tabular.building.generated import KINDS, generate
-from seasoned.tabular.building.targets import Asked, ask, cleaned
+from build_experience.generated import KINDS, generate
+from build_experience.targets import Asked, ask, cleaned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence

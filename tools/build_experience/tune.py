@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from build_experience.ship import studies_of
 from seasoned.errors import InvalidInput
 from seasoned.knowledge.deep_settings import DeepSettings
 from seasoned.knowledge.experience import Experience
@@ -15,7 +16,6 @@ from seasoned.knowledge.metric_tuning import PastTable, tune_metric
 from seasoned.knowledge.recall import relative
 from seasoned.knowledge.settings import MetricSettings
 from seasoned.knowledge.starts import Evaluations
-from seasoned.tabular.building.ship import studies_of
 from seasoned.tabular.metrics import usual_metric
 from seasoned.tabular.models.registry import MODELS, NAMED_ONLY, joint_space
 from seasoned.tabular.pipeline import current

@@ -10,22 +10,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seasoned.errors import InvalidInput
-from seasoned.knowledge import read_file
-from seasoned.tabular.building.configurations import (
+from build_experience.configurations import (
     as_today,
     choose_configurations,
     read_or_choose,
     write_configurations,
 )
-from seasoned.tabular.building.evaluate import Rules
-from seasoned.tabular.building.generated import KINDS, generate
-from seasoned.tabular.building.lines import Lines
-from seasoned.tabular.building.optima import expected_optima
-from seasoned.tabular.building.run import _wait_for, build, main
-from seasoned.tabular.building.ship import go_on_from, ship, studies_of
-from seasoned.tabular.building.tables import Listed, excluded, listed, tasks_of
-from seasoned.tabular.building.targets import ask, cleaned
+from build_experience.evaluate import Rules
+from build_experience.generated import KINDS, generate
+from build_experience.lines import Lines
+from build_experience.optima import expected_optima
+from build_experience.run import _wait_for, build, main
+from build_experience.ship import go_on_from, ship, studies_of
+from build_experience.tables import Listed, excluded, listed, tasks_of
+from build_experience.targets import ask, cleaned
+from seasoned.errors import InvalidInput
+from seasoned.knowledge import read_file
 from seasoned.tabular.models.registry import MODELS, NAMED_ONLY, joint_space
 from seasoned.tabular.pipeline import VERSION, current, textual
 
@@ -176,7 +176,7 @@ def test_a_build_goes_on_where_it_stopped_and_ships(tmp_path):
 
 def test_a_build_with_more_rows_looks_at_large_tables_alone_and_tells_their_tasks_apart(tmp_path, monkeypatch):
     tables = [Listed(f"own:{rows}", f"own-{rows}", lambda rows=rows: frame(rows)) for rows in (300, 3400)]
-    monkeypatch.setattr("seasoned.tabular.building.run.listed", lambda _: tables)
+    monkeypatch.setattr("build_experience.run.listed", lambda _: tables)
     build(tmp_path, configurations=1, rules=Rules())
     build(tmp_path, configurations=1, rules=Rules(rows=3200))
     tasks = Lines(tmp_path).tasks()
@@ -192,7 +192,7 @@ def test_meta_features_are_computed_anew_and_nothing_else(tmp_path, monkeypatch,
     frames = {rows: frame(rows) for rows in (300, 3400)}
     tables = [Listed(f"own:{rows}", f"own-{rows}", lambda rows=rows: frames[rows].copy()) for rows in frames]
     for module in ("run", "again"):
-        monkeypatch.setattr(f"seasoned.tabular.building.{module}.listed", lambda _: tables)
+        monkeypatch.setattr(f"build_experience.{module}.listed", lambda _: tables)
     lines = Lines(tmp_path)
     for rules in (Rules(), Rules(rows=3200)):
         build(tmp_path, configurations=1, rules=rules)

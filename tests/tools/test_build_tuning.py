@@ -7,15 +7,15 @@ import json
 import numpy as np
 import pytest
 
+from build_experience import run
+from build_experience.configurations import choose_configurations
+from build_experience.lines import Lines
+from build_experience.ship import studies_of
+from build_experience.tune import evaluations_of, tune
 from seasoned.errors import InvalidInput
 from seasoned.knowledge.deep_settings import DeepSettings
 from seasoned.knowledge.experience import Experience
 from seasoned.knowledge.settings import MetricSettings
-from seasoned.tabular.building import run
-from seasoned.tabular.building.configurations import choose_configurations
-from seasoned.tabular.building.lines import Lines
-from seasoned.tabular.building.ship import studies_of
-from seasoned.tabular.building.tune import evaluations_of, tune
 from seasoned.tabular.pipeline import VERSION
 
 SMALL = DeepSettings(hidden=(8,), outputs=2, steps=20)
