@@ -106,7 +106,19 @@ def test_labels_are_chosen_as_is_asked_and_probabilities_stay(tmp_path):
     assert "Labels are chosen in another way than in validation, so f1 there is not known." in render_page(data)
     model.decide()
     np.testing.assert_array_equal(model.predict(X), np.where(p[:, 1] > 0.5, "yes", "no"))
-    assert model.validation_score_ is None, "f1 was validated with the threshold that was found"
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_the_most_probable_label_is_scored_where_validation_had_it(found, tmp_path):
+    model, _, _ = fit("binary", "f1")
+    decision = Decision.at(0.3) if found else None
+    model.fitted_ = replace(model.fitted_, finish=replace(model.fitted_.finish, decision=decision, decided=None))
+    validated = model.validation_score_
+    assert validated is not None
+    assert model.decide(0.8).decide(0.2).validation_score_ is None
+    model.save(tmp_path / "m.seasoned")
+    for one in (load(tmp_path / "m.seasoned"), model):
+        assert one.decide().validation_score_ == (None if found else validated)
 
 
 def test_of_several_classes_the_score_is_not_that_of_other_labels_either():

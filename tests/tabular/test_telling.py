@@ -117,3 +117,14 @@ def test_no_line_is_shown_where_none_is_wanted(capsys):
     estimator("regression").fit(X, y, progress=False)
     assert capsys.readouterr().err == ""
     assert isinstance(estimator("regression"), AutoRegressor)
+
+
+@pytest.mark.parametrize("metric", ["mae", "median_ae", "rmse"])
+def test_the_baseline_is_the_constant_that_errs_least(metric):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(80, 1)), np.exp(2 * rng.normal(size=80))
+    train, valid = np.arange(50), np.arange(50, 80)
+    model = estimator("regression", metric=metric, validation=[(train, valid)]).fit(X, y)
+    constant = np.mean(y[train]) if metric == "rmse" else np.median(y[train])
+    expected = model.fitted_.metric.loss(y[valid], np.full(30, constant))
+    assert model.baseline_score_ == pytest.approx(model.fitted_.metric.score(expected))

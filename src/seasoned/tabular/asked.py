@@ -35,8 +35,8 @@ def decision_of(fitted: Fitted, threshold: Any, costs: Any) -> Decision | None:
     if costs is not None:
         return Decision(cost_matrix(costs, fitted.classes), asked=True)
     if threshold is None:
-        found = fitted.finish.decision is not None and fitted.metric.scorer in TUNABLE  # what was judged had another
-        return Decision(1.0 - np.eye(len(fitted.classes)), asked=True) if found else None
+        other = fitted.finish.of_validation is not None and fitted.metric.scorer in TUNABLE
+        return Decision(1.0 - np.eye(len(fitted.classes)), asked=True) if other else None
     if len(fitted.classes) != 2:
         raise InvalidInput(f"a threshold is for two classes, and there are {len(fitted.classes)}; give costs instead.")
     if isinstance(threshold, bool) or not isinstance(threshold, Real) or not 0 < float(threshold) < 1:

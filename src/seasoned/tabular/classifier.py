@@ -132,7 +132,8 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
     def decide(self, threshold: float | None = None, *, costs: Any = None) -> Self:
         """Choose labels in another way from now on: `predict` and saved files follow it, probabilities stay the same.
 
-        The validation score is then unknown for metrics of labels.
+        The validation score is then unknown for metrics of labels, until `decide()` asks for the most probable label
+        again where validation had that, too.
 
         Args:
             threshold: For two classes: the positive one of the metric (the one sorted last, if it names none) is
@@ -148,8 +149,9 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
             >>> clf.decide(0.3).predict(X)  # doctest: +SKIP
         """
         check_is_fitted(self)
-        decision = decision_of(self.fitted_, threshold, costs)
-        self.fitted_ = replace(self.fitted_, finish=replace(self.fitted_.finish, decision=decision, decided=None))
+        decision, finish = decision_of(self.fitted_, threshold, costs), self.fitted_.finish
+        replaced = None if decision is None else finish.of_validation
+        self.fitted_ = replace(self.fitted_, finish=replace(finish, decision=decision, decided=None, replaced=replaced))
         return self
 
     def _codes(self, y: Any) -> NDArray[Any]:

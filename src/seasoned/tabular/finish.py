@@ -39,6 +39,7 @@ class Finish:
         decided: The cross-fitted loss with the most probable label and with the decision; None if unknown.
         blend: What takes the place of the members' average; None for the average.
         blended: The loss of the average and the cross-fitted one of the blend; None if unknown.
+        replaced: The decision of validation, where the user has chosen another since; None if validation had none.
     """
 
     calibration: Scaling | Isotonic | None = None
@@ -47,6 +48,12 @@ class Finish:
     decided: tuple[float, float] | None = None
     blend: Blend | None = None
     blended: tuple[float, float] | None = None
+    replaced: Decision | None = None
+
+    @property
+    def of_validation(self) -> Decision | None:
+        """The decision that the validation score is of."""
+        return self.replaced if self.decision is None or self.decision.asked else self.decision
 
     @property
     def changes(self) -> bool:
@@ -110,6 +117,7 @@ class Finish:
             "decided": None if self.decided is None else list(self.decided),
             "blend": None if self.blend is None else self.blend.to_json(),
             "blended": None if self.blended is None else list(self.blended),
+            "replaced": None if self.replaced is None else self.replaced.to_json(),
         }
 
     @classmethod
@@ -122,6 +130,7 @@ class Finish:
         if found is None:
             return cls()
         calibration, decision, blend = found["calibration"], found["decision"], found.get("blend")
+        replaced = found.get("replaced")
         return cls(
             None if calibration is None else from_json(calibration, classes),
             None if decision is None else Decision.from_json(decision, classes),
@@ -129,6 +138,7 @@ class Finish:
             _pair(found["decided"]),
             None if blend is None else Blend.from_json(blend, members, classes),
             _pair(found.get("blended")),
+            None if replaced is None else Decision.from_json(replaced, classes),
         )
 
 

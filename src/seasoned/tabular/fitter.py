@@ -239,17 +239,22 @@ class Fitter:
         estimator = _back(estimator, scale, factor, y)
         return estimator if made is None else Featured(estimator, made)
 
-    def baseline(self) -> NDArray[np.float64]:
-        """Predictions of the baseline, the same for all rows of a fold, for the rows that some fold validates."""
+    def baseline(self, *, median: bool = False) -> NDArray[np.float64]:
+        """Predictions of the baseline, the same for all rows of a fold, for the rows that some fold validates.
+
+        Args:
+            median: Predict the median of a target of numbers, which errs least where absolute errors count.
+        """
         y, known = self.data.target, len(self.data.known_rows())
         X = np.zeros((len(y), 1))
         predicted = np.full((known, self.job.n_classes) if self.job.n_classes else known, np.nan)
-        plain = Pipeline(BASELINE.name, {}, None)
+        plain = Pipeline(BASELINE.name, {}, None, median=median)
         scale, job = self._scale(plain), self._job_here(plain)
         for train, valid in self.data.folds:
             estimator = BASELINE.build({}, job)
             y_train = y[train] if scale is None else scale.forward(y[train])
-            BASELINE.fit(estimator, (X[train], y_train), None, **self._beside_rows(BASELINE, train, scale=scale))
+            with _quiet():
+                BASELINE.fit(estimator, (X[train], y_train), None, **self._beside_rows(BASELINE, train, scale=scale))
             found = predict(_back(estimator, scale, 1.0, y_train), X[valid], self.job.n_classes)
             predicted[self.data.places_of(valid)] = found
         return predicted

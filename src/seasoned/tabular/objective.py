@@ -223,7 +223,7 @@ class CrossValidation:
 
     def baseline_losses(self) -> tuple[float | None, ...]:
         """Loss on each fold of predicting the same for all its rows; None where it is undefined."""
-        predicted, places = self.fitter.baseline(), self.data.places_of
+        predicted, places = self._baseline(), self.data.places_of
         return tuple(self.loss_on(valid, predicted[places(valid)]) for _, valid in self.data.folds)
 
     def baseline_loss(self) -> float | None:
@@ -234,7 +234,11 @@ class CrossValidation:
         rows = self.data.known_rows()
         if ranks(self.metric):
             return self.loss_on(rows, np.full((len(rows), self.job.n_classes), 1 / self.job.n_classes))
-        return self.loss_on(rows, self.fitter.baseline())
+        return self.loss_on(rows, self._baseline())
+
+    def _baseline(self) -> NDArray[np.float64]:
+        """Predictions of the best constant, for the rows that some fold validates."""
+        return self.fitter.baseline(median=self.metric.absolute)
 
     def perfect_loss(self) -> float | None:
         """Loss of perfect predictions; None where it is undefined."""
@@ -252,7 +256,7 @@ class CrossValidation:
     def sample_baseline(self) -> float | None:
         """Loss of predicting the same for all rows that fits on samples are judged on; None where it is undefined."""
         rows = self._sample(self.levels[0])[1]
-        return self.loss_on(rows, self.fitter.baseline()[self.data.places_of(rows)])
+        return self.loss_on(rows, self._baseline()[self.data.places_of(rows)])
 
     def sample_rows(self) -> int:
         """Number of rows that fits on samples are judged on."""
