@@ -10,6 +10,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.tabular.roles import read_groups, read_weights
+from seasoned.tabular.spellings import folded
 from seasoned.tabular.tables import read_table
 from seasoned.tabular.target import without_gaps
 from seasoned.tabular.time_folds import read_times
@@ -176,7 +177,7 @@ class Declared:
         if not classes:
             return test, 0
         counted = train if self.weights is None else train[pd.to_numeric(train[self.weights], errors="coerce") > 0]
-        known = test[self.target].isin(counted[self.target].unique()).to_numpy()
+        known = _comparable(test[self.target]).isin(_comparable(counted[self.target]).unique()).to_numpy()
         return test[known], int((~known).sum())
 
     def _rows(self, frame: pd.DataFrame, share: float, seed: int, classes: bool) -> tuple[Any, Any]:
@@ -208,6 +209,11 @@ class Declared:
                 continue
             return np.append(train, rows[alone]), test
         raise InvalidInput(f"a holdout of {share:g} leaves no rows on one side; choose another share.")
+
+
+def _comparable(labels: pd.Series[Any]) -> pd.Series[Any]:
+    """Labels without differences in blanks, width and case, which tell no classes apart."""
+    return labels.map(lambda label: folded(label) if isinstance(label, str) else label)
 
 
 def _whole_groups(groups: NDArray[np.int64], share: float, seed: int) -> NDArray[np.bool_]:

@@ -202,7 +202,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             )
         if fitted.weighted and sample_weight is None:
             logger.warning("the model was found with weights of rows, and none are given now: all rows count the same.")
-        frame, target, roles = self._learned(frame, y, sample_weight, groups)
+        frame, target, roles = self._learned(frame, y, sample_weight, groups, classes=fitted.classes)
         unsaved = self.unsaved_
         if "validation" in unsaved and self.validation is None and any(member.below for member in fitted.members):
             logger.warning(
@@ -462,12 +462,12 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         return frame.shape[1] == self.n_features_in_ and not {*map(str, frame.columns)} & {*self.feature_names_in_}
 
     def _learned(
-        self, frame: pd.DataFrame, y: Any, sample_weight: Any, groups: Any
+        self, frame: pd.DataFrame, y: Any, sample_weight: Any, groups: Any, classes: NDArray[Any] | None = None
     ) -> tuple[pd.DataFrame, Target, Roles]:
-        """The rows that have a target and count, that target, and their roles."""
+        """The rows that have a target and count, that target, and their roles; `classes`: those of an earlier fit."""
         told = told_by_class(sample_weight)
         roles = read_roles(None if told else sample_weight, groups, len(frame))
-        target = read_target(y, self._kind, roles.counted)
+        target = read_target(y, self._kind, roles.counted, classes=classes)
         _check_lengths(len(frame), len(target.kept))
         roles = roles.of(target.kept)
         if told:

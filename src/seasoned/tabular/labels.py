@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from seasoned.tabular.spellings import code_by_spelling
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -12,6 +14,8 @@ __all__ = ["code_of"]
 
 def code_of(label: Any, labels: NDArray[Any]) -> int | None:
     """The code of the class that equals the label, or else is written like it; None where there is none.
+
+    Of texts, blanks, width and case do not matter where only one class is meant.
 
     A number names no class True or False, though Python takes 1 for equal to True.
 
@@ -27,4 +31,6 @@ def code_of(label: Any, labels: NDArray[Any]) -> int | None:
     known = labels.tolist()
     same = [code for code, other in enumerate(known) if other == label and isinstance(other, bool) == (label is other)]
     same = same or [code for code, other in enumerate(known) if str(other) == str(label)]
-    return same[0] if same else None
+    if same or not isinstance(label, str) or labels.dtype.kind != "U":
+        return same[0] if same else None
+    return code_by_spelling(label, known)

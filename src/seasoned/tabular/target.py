@@ -14,6 +14,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.tabular.cells import absent, number_word
+from seasoned.tabular.spellings import as_known, merged
 from seasoned.tabular.tables import to_series
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def read_target(
     counted: NDArray[np.bool_] | None = None,
     *,
     few: bool = False,
+    classes: NDArray[Any] | None = None,
 ) -> Target:
     """Check a target and turn it into numbers; rows without one are left out, with a logged note.
 
@@ -106,6 +108,8 @@ def read_target(
         task: Whether it is classes or a number.
         counted: Which rows count; others are left out as well.
         few: Whether one number is enough, and all may be the same, as where a model adapts to them.
+        classes: The classes of an earlier fit, in whose spelling labels are read; None for a first one, where labels
+            that differ only in blanks, width or case are merged.
 
     Raises:
         InvalidInput: If it is empty, all missing, of one class, infinite, or no number where one is needed.
@@ -134,7 +138,7 @@ def read_target(
     present = series[kept]
     if present.dtype.kind == "c" or any(isinstance(value, complex | np.complexfloating) for value in present.head()):
         raise InvalidInput("the target is complex; pass its real part, its imaginary part or its size.")
-    return _numbers(present, kept, few=few) if task == "regression" else _classes(present, kept, gaps=gaps)
+    return _numbers(present, kept, few=few) if task == "regression" else _classes(present, kept, classes, gaps=gaps)
 
 
 def _numbers(series: pd.Series[Any], kept: NDArray[np.bool_], *, few: bool) -> Target:
@@ -199,7 +203,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _classes(series: pd.Series[Any], kept: NDArray[np.bool_], *, gaps: bool) -> Target:
+def _classes(series: pd.Series[Any], kept: NDArray[np.bool_], known: NDArray[Any] | None, *, gaps: bool) -> Target:
     collection = next((value for value in series if isinstance(value, _COLLECTIONS)), None)
     if collection is not None:
         raise InvalidInput(
@@ -220,6 +224,8 @@ def _classes(series: pd.Series[Any], kept: NDArray[np.bool_], *, gaps: bool) -> 
             )
         if gaps:
             labels = without_gaps(pd.Series(labels)).to_numpy()
+    if labels.dtype.kind == "U":
+        labels = merged(labels) if known is None or known.dtype.kind != "U" else as_known(labels, known)
     classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise InvalidInput(
@@ -247,7 +253,7 @@ def encode(y: Any, classes: NDArray[Any]) -> NDArray[np.int64]:
             there = set(classes.tolist())
             pairs = zip(words.tolist(), labels.tolist(), strict=True)
             words = np.array([word if word in there else number_word(label) for word, label in pairs], dtype=np.str_)
-        labels = words
+        labels = as_known(words, classes)
     known = pd.Index(classes.tolist(), dtype=object)  # as objects: pandas would ask pyarrow, which knows UTF-8 only
     codes = known.get_indexer(pd.Index(labels.tolist(), dtype=object))
     if (codes < 0).any():
