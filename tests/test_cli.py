@@ -151,7 +151,7 @@ def test_a_stopped_fit_saves_its_model(tmp_path, cache, name, code):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["fit", "train.csv", "--target", "target", "--positive", "yes"], "give --metric, too"),
+        (["fit", "train.csv", "--target", "target", "--positive", "x"], "positive is 'x', which is no class"),
         (["fit", "train.csv", "--target", "target", "--metric", "f1", "--positive", "x"], "positive is 'x'"),
         (["fit", "train.csv", "--target", "target", "--metric", "acuracy"], "did you mean 'accuracy'"),
         (["fit", "train.csv", "--target", "target", "--models", "magic"], "magic"),

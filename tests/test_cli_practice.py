@@ -87,7 +87,7 @@ def test_classes_that_count_more_and_errors_that_cost():
         (("--costs", "yes=5"), "--costs has 'yes=5'; write TRUE:PREDICTED=COST"),
         (("--costs", "yes:no:no=5"), "--costs has 'yes:no:no=5'"),
         (("--costs", "yes:maybe=5"), "costs names 'maybe'"),
-        (("--costs", "yes:no=5", "--positive", "yes"), "leave it out beside --costs"),
+        (("--costs", "yes:no=5", "--positive", "maybe"), "positive is 'maybe', which is no class"),
         (("--costs", "yes:no=5", "--metric", "f1"), "costs belong to Metric('cost'"),
     ],
 )

@@ -31,6 +31,9 @@ def classes_of(labels):
         (["\u00e91", "e\u03011", "2"], ["e\u03011", "2"]),
         (["m"] * 9 + ["M"] + ["f"] * 5, ["f", "m"]),
         (["a", "A", "b", "B"] * 5, ["A", "B", "a", "b"]),  # handwritten letters
+        (["hid", "hId", "had", "hAd"] * 5, ["hid", "hId", "had", "hAd"]),  # vowels
+        (["hid", "had", "haD"] + ["hid", "had"] * 5, ["hid", "had"]),
+        (["Yes", "no", "yes", "NO"] * 5, ["NO", "Yes"]),
         (["a", "A"] * 5, ["A", "a"]),
         (["Yes", "yes "] * 5, ["Yes", "yes "]),
         ([1, 2, 1], [1, 2]),

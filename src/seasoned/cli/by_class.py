@@ -25,7 +25,7 @@ Costs = Annotated[
         "are not named cost 1."
     ),
 ]
-Positive = Annotated[str | None, typer.Option(help="The class of two that f1, precision, recall ... are about.")]
+Positive = Annotated[str | None, typer.Option(help="The class of two that metrics, curves and explanations are about.")]
 
 
 def weights_in(words: str | None) -> Any:
@@ -49,16 +49,14 @@ def metric_of(name: str | None, positive: str | None, costs: str | None) -> Any:
 
     Raises:
         InvalidInput: If they do not go together, or a part of the costs has another form or is there twice.
+
+    Example:
+        >>> metric_of(None, "bad", None).positive, metric_of("f1", None, None)
+        ('bad', 'f1')
     """
     if costs is not None:
-        if positive is not None:
-            raise InvalidInput(f"--positive {positive} is for a metric such as f1; leave it out beside --costs.")
-        return tabular.Metric(name or COST, costs=_costs_in(costs))
-    if positive is None:
-        return name
-    if name is None:
-        raise InvalidInput(f"--positive {positive} is for a metric such as f1; give --metric, too.")
-    return tabular.Metric(name, positive=positive)
+        return tabular.Metric(name or COST, positive, costs=_costs_in(costs))
+    return name if positive is None else tabular.Metric(name, positive)
 
 
 def _costs_in(words: str) -> dict[tuple[str, str], float]:

@@ -39,6 +39,7 @@ from seasoned.tabular.models import arrays_file
 from seasoned.tabular.models.custom import CustomModel, stored
 from seasoned.tabular.models.registry import find
 from seasoned.tabular.pace import Pace
+from seasoned.tabular.positive import Reason
 from seasoned.tabular.replay import changed_versions, replay, rows_from_json, rows_to_json, versions
 from seasoned.tabular.soundness import check_fitted
 from seasoned.tabular.validated import Validated
@@ -93,6 +94,7 @@ def write(
             "name": fitted.metric.name,
             "scorer": fitted.metric.scorer,  # a function of the user's own is not stored
             "positive": fitted.metric.positive,
+            "positive_reason": fitted.metric.positive_reason.value,
             "greater_is_better": fitted.metric.greater_is_better,
             "costs": None if fitted.metric.costs is None else fitted.metric.costs.tolist(),
             "quantile": fitted.metric.quantile,
@@ -255,7 +257,8 @@ def _measure(stored: dict[str, Any], n_classes: int) -> Measure:
         raise ValueError(f"its metric asks for the quantile {quantile}")
     better = bool(stored["greater_is_better"])
     name, positive = str(stored["name"]), stored["positive"]
-    return Measure(name, scorer, n_classes, positive, better, costs=costs, quantile=quantile)
+    reason = Reason(stored.get("positive_reason", Reason.LAST))  # older files: the one sorted last
+    return Measure(name, scorer, n_classes, positive, better, costs=costs, quantile=quantile, positive_reason=reason)
 
 
 def _member(about: dict[str, Any], index: int, members: Mapping[str, bytes], plan: ColumnPlan) -> Member:

@@ -54,6 +54,8 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
 
     Attributes:
         classes_: The labels, sorted; the columns of `predict_proba`.
+        positive_class_, positive_reason_: Of two classes the positive one, which f1, thresholds, curves and
+            explanations are about, and the rule that chose it; None for more classes. `Metric(positive=...)` names it.
         n_features_in_, feature_names_in_: The columns seen by `fit`.
         validation_score_, baseline_score_: What all models together reach in validation, and what predicting the same
             for all rows does, in the metric's usual sign.
@@ -81,6 +83,20 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
         check_is_fitted(self)
         classes: NDArray[Any] = self.fitted_.classes
         return classes
+
+    @property
+    def positive_class_(self) -> Any:
+        """The positive one of two classes; None for more."""
+        check_is_fitted(self)
+        metric = self.fitted_.metric
+        return self.classes_.tolist()[metric.positive] if metric.n_classes == 2 else None
+
+    @property
+    def positive_reason_(self) -> str | None:
+        """The rule that chose it, in words that follow its name, such as "the rarer class"; None for more classes."""
+        check_is_fitted(self)
+        metric = self.fitted_.metric
+        return metric.positive_reason.sentence if metric.n_classes == 2 else None
 
     def predict(self, X: Any, *, model: int | str | None = None) -> NDArray[Any]:
         """The label of each row, shape (n,): the most probable one, or what the metric's threshold or costs ask for.
@@ -136,8 +152,8 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
         again where validation had that, too.
 
         Args:
-            threshold: For two classes: the positive one of the metric (the one sorted last, if it names none) is
-                predicted above this probability, between 0 and 1.
+            threshold: For two classes: the positive one (`positive_class_`) is predicted above this probability,
+                between 0 and 1.
             costs: Costs of errors, as `Metric` takes them: the label with the lowest expected cost is predicted. If
                 neither is given, the most probable label is.
 

@@ -13,13 +13,14 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.tabular.decision import decide
 from seasoned.tabular.losses import best_cut, counts_of, pinball
+from seasoned.tabular.positive import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-__all__ = ["COST", "FUNCTION", "QUANTILE", "Function", "Measure"]
+__all__ = ["COST", "FUNCTION", "OF_ONE_CLASS", "QUANTILE", "Function", "Measure"]
 
 COST: Final = "cost"
 """The scorer of a measure that is the mean cost of the chosen labels, by a cost matrix."""
@@ -28,6 +29,14 @@ QUANTILE: Final = "quantile"
 
 FUNCTION: Final = "a function"
 """The scorer of a measure that is the user's own function, which a bundle does not hold."""
+
+OF_ONE_CLASS: Final = frozenset(
+    {
+        *("f1", "precision", "recall", "jaccard", "average_precision"),
+        *("positive_likelihood_ratio", "neg_negative_likelihood_ratio"),
+    }
+)
+"""Scorers of two classes that give another number where the other class is the positive one."""
 
 _ABSOLUTE: Final = frozenset({"neg_mean_absolute_error", "neg_median_absolute_error"})
 _OF_EACH_CLASS: Final = frozenset(
@@ -93,13 +102,14 @@ class Measure:
         name: As people read it, such as "roc_auc" or "rmse".
         scorer: A scikit-learn scorer's name, "kappa", `COST`, `QUANTILE` or `FUNCTION`.
         n_classes: Number of classes; 0 for regression.
-        positive: Code of the positive class, for precision, recall and the like, of a target with two classes.
+        positive: Code of the positive class of two: precision, recall and the like are about it, and so are curves.
         greater_is_better: Whether `score` grows with quality.
         function: The user's own function; None for a metric with a name, and after loading.
         costs: costs[true, predicted] of the scorer `COST`, shape (classes, classes).
         tuned: Whether it is taken at the threshold that is best on the very rows scored, for a search among models
             whose threshold is chosen at the end; only for two classes and a scorer in `TUNABLE`.
         quantile: Which quantile the scorer `QUANTILE` asks for, between 0 and 1.
+        positive_reason: The rule that chose the positive class.
     """
 
     name: str
@@ -111,6 +121,7 @@ class Measure:
     costs: NDArray[np.float64] | None = None
     tuned: bool = False
     quantile: float | None = None
+    positive_reason: Reason = Reason.LAST
 
     @property
     def absolute(self) -> bool:
@@ -179,8 +190,11 @@ class Measure:
         return -loss if self.greater_is_better else loss
 
     def oriented(self, y: NDArray[Any], predicted: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Codes and predictions (classes last) with the positive class at 1, where scikit-learn expects it."""
-        if self.n_classes == 2 and self.positive == 0:
+        """Codes and predictions (classes last) with the positive class at 1, where scikit-learn expects it.
+
+        Metrics for which it does not matter get both as they are: 1 - p may be rounded, so scores would change.
+        """
+        if self.n_classes == 2 and self.positive == 0 and self.scorer in OF_ONE_CLASS:
             return 1 - y, predicted[..., ::-1]
         return y, predicted
 

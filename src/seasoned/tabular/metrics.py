@@ -8,7 +8,7 @@ import inspect
 import logging
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -16,8 +16,8 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.tabular.code_digest import code_digest
 from seasoned.tabular.costs import cost_matrix, costs_from_plain, costs_to_plain
-from seasoned.tabular.labels import code_of
-from seasoned.tabular.measure import COST, FUNCTION, QUANTILE, Function, Measure
+from seasoned.tabular.measure import COST, FUNCTION, OF_ONE_CLASS, QUANTILE, Function, Measure
+from seasoned.tabular.positive import Positive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from seasoned.tabular.target import Task
 
 __all__ = [
-    "OF_ONE_CLASS",
     "ZERO_BY_DEFINITION",
     "Metric",
     "from_plain",
@@ -68,7 +67,6 @@ _MULTICLASS: Final = {
     **{name: f"{name}_macro" for name in ("f1", "precision", "recall", "jaccard")},
 }
 _MEANS: Final = frozenset({"average_precision"})  # for more than two classes a mean, which its name does not say
-OF_ONE_CLASS: Final = frozenset({"f1", "precision", "recall", "jaccard", "average_precision"})
 _PROBABILITIES: Final = {  # scikit-learn's functions of probabilities, as names
     "roc_auc_score": "roc_auc",
     "log_loss": "log_loss",
@@ -99,12 +97,14 @@ class Metric:
     """A metric with what its name or function alone does not say.
 
     Attributes:
-        metric: A name, a scikit-learn scorer, a function `f(y, predicted) -> number`, or a scorer function
-            `f(estimator, X, y) -> number`. Functions get the user's own labels and, if they take `sample_weight`, the
-            row weights that `fit` or `score` was given. A scorer function is called with stored predictions: its X is
-            a column of zeros, so that it cannot look at features; row weights reach it as `sample_weight`.
-        positive: The positive label, for f1, precision, recall, average_precision and the like, of a target with two
-            classes; by default the one sorted last. A function of probabilities gets those of this class.
+        metric: None for the usual metric of the task, beside `positive`; a name, a scikit-learn scorer, a function
+            `f(y, predicted) -> number`, or a scorer function `f(estimator, X, y) -> number`. Functions get the user's
+            own labels and, if they take `sample_weight`, the row weights that `fit` or `score` was given. A scorer
+            function is called with stored predictions: its X is a column of zeros, so that it cannot look at features;
+            row weights reach it as `sample_weight`.
+        positive: The positive label of two: f1, precision, recall, average_precision and the like are about it, and so
+            are thresholds, curves and explanations with any metric. By default it is chosen by rules (docs/tables.md).
+            A function of probabilities gets those of this class, by default of the one sorted last.
         greater_is_better: For a function: whether it grows with quality. By default that is inferred from what it
             gives for perfect and for wrong predictions.
         costs: For the metric "cost", the mean cost of the chosen labels: pairs (true, predicted) -> cost, where
@@ -126,7 +126,7 @@ class Metric:
         >>> clf = AutoClassifier(Metric("cost", costs={("ill", "well"): 20, ("well", "ill"): 1}))
     """
 
-    metric: Any
+    metric: Any = None
     positive: Any = None
     greater_is_better: bool | None = None
     needs: Literal["label", "proba"] | None = None
@@ -138,16 +138,18 @@ class Metric:
                 f"the metric is {_name(self.metric)!r} and costs is {self.costs!r}; costs belong to "
                 "Metric('cost', costs=...), and to no other."
             )
-        if not isinstance(self.metric, str) and not callable(self.metric):
+        usual = self.metric is None and self.positive is not None
+        if not usual and not isinstance(self.metric, str) and not callable(self.metric):
             raise InvalidInput(
                 f"the metric is {self.metric!r}; pass a name such as 'roc_auc', a scikit-learn scorer or a function."
             )
         if self.needs not in {None, "label", "proba"}:
             raise InvalidInput(f"needs is {self.needs!r}; use 'label' or 'proba'.")
-        knows = isinstance(self.metric, str) or _is_scorer(self.metric)
+        knows = usual or isinstance(self.metric, str) or _is_scorer(self.metric)
         if knows and (self.greater_is_better is not None or self.needs is not None):
             raise InvalidInput(
-                f"{_name(self.metric)!r} knows its direction and what it needs; leave greater_is_better and needs out."
+                f"{_name(self.metric or 'the usual metric')!r} knows its direction and what it needs; leave "
+                "greater_is_better and needs out."
             )
 
 
@@ -162,7 +164,7 @@ def metric_key(metric: Any) -> str:
         return repr(metric)
     declared = metric if isinstance(metric, Metric) else Metric(metric)
     rest = (declared.positive, declared.greater_is_better, declared.needs, costs_to_plain(declared.costs))
-    if isinstance(declared.metric, str):
+    if declared.metric is None or isinstance(declared.metric, str):
         return repr((declared.metric, *rest))
     return repr((_name(declared.metric), code_digest(declared.metric), *rest))
 
@@ -195,9 +197,10 @@ def to_plain(metric: Any) -> Any:
     if not isinstance(metric, Metric):
         return metric if isinstance(metric, str) else None
     label = metric.positive.item() if isinstance(metric.positive, np.generic) else metric.positive
-    plain = isinstance(metric.metric, str) and isinstance(label, bool | int | float | str)
+    plain = (metric.metric is None or isinstance(metric.metric, str)) and isinstance(label, bool | int | float | str)
     if metric.costs is not None:
-        return {"metric": COST, "costs": costs_to_plain(metric.costs)}
+        found = {"metric": COST, "costs": costs_to_plain(metric.costs)}
+        return {**found, "positive": label} if plain else found
     return {"metric": metric.metric, "positive": label} if plain else to_plain(metric.metric)
 
 
@@ -228,18 +231,32 @@ def resolve(
         'rmse'
     """
     declared = metric if isinstance(metric, Metric) else Metric(_DEFAULTS[task] if metric is None else metric)
+    given = _DEFAULTS[task] if declared.metric is None else declared.metric
+    declared = replace(declared, metric=given)
     labels = np.arange(n_classes) if classes is None else classes
-    positive = _positive(declared.positive, task, labels)
+    positive = _positive(declared, task, labels, y)
+    found = replace(_bound(declared, task, labels, positive.code), positive_reason=positive.reason)
+    return _checked(found, task, y) if found.scorer != COST else found
+
+
+def _bound(declared: Metric, task: Task, labels: NDArray[Any], positive: int) -> Measure:
+    """The metric of this target, not yet tried on an example."""
     if declared.costs is not None:
-        return _cost(declared, task, labels)
+        return _cost(declared, task, labels, positive)
+    n_classes = 0 if task == "regression" else len(labels)
     if isinstance(declared.metric, str):
-        return _checked(_named(declared.metric, task, n_classes, positive), task, y)
-    function = declared.metric
-    name = getattr(function, "__name__", "")
-    if name in _PROBABILITIES and str(getattr(function, "__module__", "")).startswith("sklearn.metrics"):
-        return _checked(_of_probabilities(declared, _named(_PROBABILITIES[name], task, n_classes, positive)), task, y)
-    _check_travels(function)
-    return _checked(_own(declared, task, labels, positive), task, y)
+        return _named(declared.metric, task, n_classes, positive)
+    name = _probability_metric(declared.metric)
+    if name is not None:
+        return _of_probabilities(declared, _named(name, task, n_classes, positive))
+    _check_travels(declared.metric)
+    return _own(declared, task, labels, positive)
+
+
+def _probability_metric(function: Any) -> str | None:
+    """Our name of one of scikit-learn's functions of probabilities; None for another function."""
+    known = str(getattr(function, "__module__", "")).startswith("sklearn.metrics")
+    return _PROBABILITIES.get(getattr(function, "__name__", "")) if known else None
 
 
 def _of_probabilities(declared: Metric, found: Measure) -> Measure:
@@ -255,13 +272,11 @@ def _of_probabilities(declared: Metric, found: Measure) -> Measure:
     return found
 
 
-def _cost(declared: Metric, task: Task, labels: NDArray[Any]) -> Measure:
+def _cost(declared: Metric, task: Task, labels: NDArray[Any], positive: int) -> Measure:
     if task == "regression":
         raise InvalidInput("the metric 'cost' is for classes, and the target is a number; use mae, or a function.")
-    if declared.positive is not None:
-        raise InvalidInput("the costs say what each label costs; leave positive out.")
     matrix = cost_matrix(declared.costs, labels)
-    return Measure(COST, COST, len(labels), greater_is_better=False, costs=matrix)
+    return Measure(COST, COST, len(labels), positive, greater_is_better=False, costs=matrix)
 
 
 def _named(name: str, task: Task, n_classes: int, positive: int) -> Measure:
@@ -352,18 +367,12 @@ def _examples(n_classes: int) -> tuple[NDArray[Any], NDArray[np.float64], NDArra
     return codes, np.eye(n_classes)[codes], np.eye(n_classes)[(codes + 1) % n_classes]
 
 
-def _positive(label: Any, task: Task, labels: NDArray[Any]) -> int:
-    """The code of the positive class."""
-    if label is None:
-        return 1
-    if task != "binary":
-        what = "a target of numbers" if task == "regression" else f"a target of {len(labels)} classes"
-        raise InvalidInput(f"positive is {label!r}, which names one of two classes, and this is {what}; leave it out.")
-    code = code_of(label, labels)
-    if code is None:
-        one, other = labels.tolist()
-        raise InvalidInput(f"positive is {label!r}, which is no class of the target; use {one!r} or {other!r}.")
-    return code
+def _positive(declared: Metric, task: Task, labels: NDArray[Any], y: NDArray[Any] | None) -> Positive:
+    """The positive class: as named, or by rules; functions of the user's own count on scikit-learn's, the last."""
+    if declared.positive is not None:
+        return Positive.named(declared.positive, task, labels)
+    own = not isinstance(declared.metric, str) and _probability_metric(declared.metric) is None
+    return Positive() if task != "binary" or own else Positive.chosen(labels, y)
 
 
 def _checked(measure: Measure, task: Task, y: NDArray[Any] | None) -> Measure:

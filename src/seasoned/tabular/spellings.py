@@ -1,8 +1,9 @@
 """Labels written in several ways: "Yes" and "yes " are one class, under its most frequent spelling.
 
 Two labels are one class if they differ only in width (Unicode's compatibility form), blanks or case. Two exceptions
-keep such labels apart, with a warning: case alone separates single characters that are both frequent, as in a table of
-handwritten letters; and one class would be left of several.
+keep such labels apart, with a warning. Case has a meaning where both cases are frequent and the labels are single
+characters, as of handwriting, or written in no usual case, as the vowels "had" and "hAd". And labels are not merged
+where one class would be left of several.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ __all__ = ["as_known", "code_by_spelling", "folded", "merged"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_FREQUENT: Final = 0.25  # of the rows of both cases of a character: from here on case has a meaning
+_FREQUENT: Final = 0.25  # of the rows of a class: a case with fewer is a slip
 _SHOWN: Final = 5  # classes that a warning names
 
 
@@ -74,7 +75,10 @@ def merged(labels: NDArray[Any]) -> NDArray[Any]:
         return labels
     places, known = _factorized(labels)
     counts = np.bincount(places, minlength=len(known)).tolist()
-    groups = [group for alike in _grouped(range(len(known)), known, folded) for group in _apart(alike, known, counts)]
+    alike = _grouped(range(len(known)), known, folded)
+    parted = [_apart(group, known, counts) for group in alike]
+    _warn_of_kept([[known[case[0]] for case in cases] for cases in parted if len(cases) > 1])
+    groups = [group for cases in parted for group in cases]
     if len(groups) == len(known):
         return labels
     if len(groups) == 1:
@@ -135,19 +139,27 @@ def _grouped(places: Iterable[int], words: Sequence[str], alike: Callable[[str],
 
 
 def _apart(group: list[int], words: Sequence[str], counts: Sequence[int]) -> list[list[int]]:
-    """The classes of one group: one, unless case separates single characters that are all frequent."""
+    """The classes of one group: one, unless case has a meaning in it."""
     cases = _grouped(group, words, spaced)
-    if len(cases) == 1 or len(spaced(words[group[0]])) > 1:
-        return [group]
     rows = [sum(counts[place] for place in case) for case in cases]
-    if min(rows) < _FREQUENT * sum(rows):
-        return [group]
-    logger.warning(
-        "the target's classes %s differ only in case and are kept apart, for both are frequent; write them the same if "
-        "they are one.",
-        " and ".join(repr(words[case[0]]) for case in cases),
-    )
-    return cases
+    short = len(folded(words[group[0]])) == 1
+    usual = all(spaced(words[case[0]]) in _usual_cases(spaced(words[case[0]])) for case in cases)
+    means = len(cases) > 1 and min(rows) >= _FREQUENT * sum(rows) and (short or not usual)
+    return cases if means else [group]
+
+
+def _usual_cases(word: str) -> set[str]:
+    """The word in lower case, in capitals, and with capitals where words or the label begin."""
+    return {word.lower(), word.upper(), word.capitalize(), word.title()}
+
+
+def _warn_of_kept(groups: Sequence[Sequence[str]]) -> None:
+    if groups:
+        logger.warning(
+            "classes of the target that differ only in case are kept apart, for all are frequent: %s; write them the "
+            "same if they are one.",
+            "; ".join(" and ".join(map(repr, group)) for group in groups[:_SHOWN]) + " ..." * (len(groups) > _SHOWN),
+        )
 
 
 def _warn_of_merged(

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seasoned.tabular.metrics import OF_ONE_CLASS
+from seasoned.tabular.measure import OF_ONE_CLASS
 from seasoned.tabular.models.custom import CustomModel
 from seasoned.tabular.models.registry import MODELS, takes_weights
+from seasoned.tabular.positive import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,15 +90,15 @@ def warn_of_models(models: Sequence[Model], roles: Roles, metric: Measure) -> No
         )
 
 
-def warn_of_positive(given: Any, metric: Measure, target: Target) -> None:
-    """Say which of two text classes is the positive one for the metric, where the user did not: the one sorted last."""
-    told = getattr(given, "positive", None) is not None
-    if told or metric.scorer not in OF_ONE_CLASS or target.task != "binary" or target.classes.dtype.kind not in "UO":
+def warn_of_positive(metric: Measure, target: Target) -> None:
+    """Warn where a metric is about one of two classes and only their counts or their order say which is positive."""
+    doubtful = metric.positive_reason in {Reason.RARER, Reason.LAST}
+    if not doubtful or metric.scorer not in OF_ONE_CLASS or target.task != "binary":
         return
-    other, positive = target.classes.tolist()
+    positive, other = (target.classes.tolist()[code] for code in (metric.positive, 1 - metric.positive))
     logger.warning(
-        "%s is about the class %r; pass Metric(%r, positive=%r), or --positive, for the other one.",
-        *(metric.name, positive, metric.name, other),
+        "%s is about the class %r, %s; pass Metric(%r, positive=%r), or --positive, for the other one.",
+        *(metric.name, positive, metric.positive_reason.sentence, metric.name, other),
     )
 
 
