@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seasoned.tabular.leaks import warn_of_leaks
 from seasoned.tabular.roles import Roles
 from seasoned.tabular.schema import Schema
-from seasoned.tabular.suspicions import warn_of_groups, warn_of_index, warn_of_leaks, warn_of_order, warn_of_time
+from seasoned.tabular.suspicions import warn_of_groups, warn_of_index, warn_of_order, warn_of_time
 from seasoned.tabular.target import read_target
 
 ROWS = 60
@@ -45,6 +46,48 @@ def test_few_rows_agree_by_chance(caplog):
     frame = pd.DataFrame({"a": [1.0, 2.0, 1.0]})
     warn_of_leaks(frame, read_target(["x", "y", "x"], "classification"))
     assert not caplog.text
+
+
+N = 400
+MANY = RNG.choice(["p", "q", "r"], N, p=[0.6, 0.3, 0.1])
+MEASURED = RNG.normal(size=N)
+
+
+def told_alone(column, y, task, caplog):
+    frame = pd.DataFrame({f"x{place}": RNG.normal(size=N) for place in range(60)} | {"suspect": column})
+    warn_of_leaks(Schema.infer(frame).apply(frame), read_target(y, task))
+    return [message for message in caplog.messages if "alone tells the target" in message]
+
+
+@pytest.mark.parametrize(
+    ("column", "y", "task", "found"),
+    [
+        (pd.Series(MANY).map({"p": 0.0, "q": 1.0, "r": 2.0}) + 0.1 * RNG.random(N), MANY, "classification", True),
+        (pd.Series(MANY).map({"p": 1.0, "q": 0.0, "r": 2.0}) + 0.1 * RNG.random(N), MANY, "classification", True),
+        (np.char.add(MANY, RNG.choice(["1", "2"], N)), MANY, "classification", True),
+        (pd.Timestamp("2020-01-01") + pd.to_timedelta((MANY == "p") * 90 + RNG.integers(0, 80, N), "D"), MANY == "p",
+         "classification", True),
+        (np.where(RNG.random(N) < 0.1, "p", MANY), MANY, "classification", False),
+        (RNG.normal(size=N), MANY, "classification", False),
+        (np.arange(N) % 300 + 0.5, np.arange(N) == 7, "classification", False),
+        (np.exp(MEASURED), MEASURED, "regression", True),
+        (-3 * MEASURED, MEASURED, "regression", True),
+        (MEASURED + 0.2 * RNG.normal(size=N), MEASURED, "regression", False),
+        (np.round(MEASURED), MEASURED, "regression", False),
+    ],
+)  # fmt: skip
+def test_a_column_that_alone_tells_the_target(column, y, task, found, caplog):
+    said = told_alone(column, y, task, caplog)
+    assert len(said) == found
+    if found:
+        assert "'suspect'" in said[0]
+        assert "X.drop(columns=['suspect'])" in said[0]
+
+
+def test_rows_are_too_few_and_tables_too_wide_for_a_word(caplog):
+    y = np.where(np.arange(90) % 2, "p", "q")
+    warn_of_leaks(pd.DataFrame({"a": (y == "p") + 0.1 * RNG.random(90)}), read_target(y, "classification"))
+    assert not caplog.messages
 
 
 @pytest.mark.parametrize(

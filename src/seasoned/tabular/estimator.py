@@ -31,6 +31,7 @@ from seasoned.tabular.stopping import Stop
 from seasoned.tabular.suspicions import warn_of_index, warn_of_order
 from seasoned.tabular.tables import has_names, to_frame, to_series
 from seasoned.tabular.target import read_numbers, read_target
+from seasoned.tabular.target_checks import check_target
 from seasoned.tabular.telling import Audience
 from seasoned.tabular.validation import refuse_labels
 
@@ -147,6 +148,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         if frame.shape[1] == 0:
             raise InvalidInput(f"X has 0 feature(s) (shape=({len(frame)}, 0)) while a minimum of 1 is required.")
         frame, target, roles = self._learned(frame, y, *roles_given)
+        check_target(target, getattr(y, "name", None))
         budget, asked = replace(budget_of(self, began[0]), stop=began[1]), settings_of(self)
         how: Any = {"resume": resume, "experience": self.experience, "audience": audience}
         fitted = fit_table(frame, target, roles, asked, budget, **how)

@@ -28,6 +28,7 @@ from seasoned.tabular.features.given import save_texts
 from seasoned.tabular.features.made import LEVELS, NEEDS, starts_with_features, steps_for
 from seasoned.tabular.fitted import Fitted
 from seasoned.tabular.folds import make_folds
+from seasoned.tabular.leaks import warn_of_leaks
 from seasoned.tabular.levels import levels_of
 from seasoned.tabular.logarithm import logarithm_for
 from seasoned.tabular.memory import Memory
@@ -44,7 +45,7 @@ from seasoned.tabular.schema import Schema
 from seasoned.tabular.search import search
 from seasoned.tabular.seeds import seed_of
 from seasoned.tabular.starts import affordable_folds, first_configurations, haste
-from seasoned.tabular.suspicions import warn_of_groups, warn_of_leaks, warn_of_models, warn_of_positive, warn_of_time
+from seasoned.tabular.suspicions import warn_of_groups, warn_of_models, warn_of_positive, warn_of_time
 from seasoned.tabular.validation import declared_folds
 from seasoned.tabular.warming import Warming
 

@@ -28,10 +28,10 @@ __all__ = ["Positive", "Reason"]
 _RARE: Final = 0.4  # of the rows: a class with a smaller share is the rarer one in other samples of the rows, too
 _POSITIVE: Final = """
 yes y true t positive pos + 1 on success successful win won hit event case present affected bad default defaulted
-delinquent churn churned exited attrition left cancelled canceled fraud fraudulent malware scam spam phishing attack
-intrusion anomaly anomalous outlier abnormal sick ill disease diseased malignant cancer tumor recurrence readmitted relapse died
-dead death fail failed failure fault faulty defect defective broken late delayed buy bought buyer purchase purchased
-click clicked converted subscribed responded accepted
+delinquent churn churned exited attrition left cancelled canceled fraud fraudulent malware scam spam phishing
+attack intrusion anomaly anomalous outlier abnormal sick ill disease diseased malignant cancer tumor recurrence
+readmitted relapse died dead death fail failed failure fault faulty defect defective broken late delayed buy bought
+buyer purchase purchased click clicked converted subscribed responded accepted
 是 有 真 对 阳性 坏 违约 逾期 流失 已流失 欺诈 诈骗 垃圾 异常 恶性 患病 病 死亡 失败 故障 不合格 购买 已购买 点击 成功
 """
 """Names of positive classes, lower case."""

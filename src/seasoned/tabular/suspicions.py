@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = [
     "warn_of_groups",
     "warn_of_index",
-    "warn_of_leaks",
     "warn_of_models",
     "warn_of_order",
     "warn_of_positive",
@@ -100,23 +99,6 @@ def warn_of_positive(metric: Measure, target: Target) -> None:
         "%s is about the class %r, %s; pass Metric(%r, positive=%r), or --positive, for the other one.",
         *(metric.name, positive, metric.positive_reason.sentence, metric.name, other),
     )
-
-
-def warn_of_leaks(canonical: pd.DataFrame, target: Target) -> None:
-    """Warn where a column is the target under another name.
-
-    Args:
-        canonical: The columns as the schema reads them.
-        target: The target of the same rows.
-    """
-    if len(canonical) < _ROWS:
-        return
-    for name in canonical.columns:
-        if _is_target(canonical[name], target):
-            logger.warning(
-                "the column %r is the same as the target in every row; leave it out if it is unknown when predicting.",
-                name,
-            )
 
 
 def warn_of_time(canonical: pd.DataFrame, roles: Roles, validation: Any) -> None:
@@ -196,23 +178,3 @@ def warn_of_groups(canonical: pd.DataFrame, roles: Roles, validation: Any) -> No
 def _at_random(groups: Any, validation: Any) -> bool:
     """Whether validation splits rows at random, whatever belongs together."""
     return groups is None and (validation is None or isinstance(validation, int | np.integer))
-
-
-def _is_target(column: pd.Series[Any], target: Target) -> bool:
-    """Numbers that are equal, or levels that name the classes."""
-    import pandas as pd
-
-    if target.task == "regression":
-        return column.dtype.kind == "f" and np.array_equal(column.to_numpy(), target.values)
-    head = pd.factorize(column.head(_ROWS))[0]
-    distinct = len(np.unique(head))
-    if distinct > len(target.classes) or distinct != len(
-        np.unique(np.column_stack([head, target.values[:_ROWS]]), axis=0)
-    ):
-        return False  # settles most columns
-    codes, levels = pd.factorize(column)
-    if len(levels) != len(target.classes) or (codes < 0).any():
-        return False
-    named = np.full(len(levels), -1)
-    named[codes] = target.values
-    return bool((named[codes] == target.values).all()) and len(np.unique(named)) == len(levels)
