@@ -21,7 +21,7 @@ from seasoned.tabular.few_shot_train import (
     rows_of_tasks,
     split_tasks,
 )
-from seasoned.tabular.suspicions import warn_of_leaks
+from seasoned.tabular.leaks import warn_of_leaks
 
 if TYPE_CHECKING:
     import pandas as pd
