@@ -155,6 +155,8 @@ def test_a_stopped_fit_saves_its_model(tmp_path, cache, name, code):
         (["fit", "train.csv", "--target", "target", "--metric", "f1", "--positive", "x"], "positive is 'x'"),
         (["fit", "train.csv", "--target", "target", "--metric", "acuracy"], "did you mean 'accuracy'"),
         (["fit", "train.csv", "--target", "target", "--models", "magic"], "magic"),
+        (["fit", "train.csv", "--target", "target", "--models", "lgbm"], "did you mean 'lightgbm'?"),
+        (["fit", "train.csv", "--target", "Target"], "has no column 'Target'; did you mean 'target'? Its columns are"),
         (["fit", "train.csv", "--target", "target", "--folds", "1"], "folds is 1"),
         (["fit", "train.csv", "--target", "target", "--memory-limit", "much"], "'much'"),
         (["fit", "none.csv", "--target", "y"], "there is no file 'none.csv'"),

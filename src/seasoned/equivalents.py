@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-__all__ = ["refuse_unknown", "rewritten_suggest", "unknown_argument"]
+__all__ = ["did_you_mean", "family_of", "refuse_unknown", "rewritten_suggest", "unknown_argument"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,7 +33,7 @@ _EXAMPLES: Final[Mapping[str, str]] = {
     "trials=100": "n_trials max_evals n_calls num_samples max_trials num_trials n_iter max_iter maxiter iterations "
     "max_models",
     "time_limit=600": "timeout time_budget time_budget_s walltime_limit max_time max_time_mins max_runtime_secs "
-    "time_left_for_this_task total_time_limit",
+    "time_left_for_this_task total_time_limit time_limit_s time_limit_seconds timeout_s max_time_s budget_time",
     "workers=4": "n_jobs n_workers num_workers max_concurrent_trials num_cpus",
     "progress=True": "show_progress_bar show_progressbar progress_bar verbose verbosity",
     "callbacks=[f]": "callback",
@@ -53,6 +53,7 @@ _EXAMPLES: Final[Mapping[str, str]] = {
     "random_state=0": "seed random_seed session_id",
     "y=train['label']": "label target response_column y_train",
     "X=train": "data dataframe train_data training_frame X_train",
+    "metric=Metric(positive='yes')": "positive positive_class pos_label",
     "metric='roc_auc'": "eval_metric scoring stopping_metric sort_metric",
     "validation=5": "cv n_splits nfolds num_bag_folds fold folds eval_method split_type resampling_strategy "
     "validation_strategy fold_strategy",
@@ -75,10 +76,11 @@ _EXAMPLES: Final[Mapping[str, str]] = {
 _REMARKS: Final[Mapping[str, str]] = {
     "catch": "every exception of the objective is a failed trial, and the search goes on",
     "load_if_exists": "with storage= and name= a study of that name is opened, else created",
-    "presets quality": "all families, weighted together, are the default; more time_limit= means more work, and "
-    "search=SearchSettings(...) chooses models, folds and layers",
+    "presets preset quality mode": "all families, weighted together, are the default; more time_limit= means more "
+    "work, and search=SearchSettings(...) chooses models, folds and layers",
     "device gpu num_gpus use_gpu": "all models run on processors; workers= says on how many at once",
     "problem_type task ml_task": "AutoClassifier predicts classes and AutoRegressor numbers, by their names",
+    "ignored_columns ignore_features drop_columns": "leave columns out of X, with X.drop(columns=[...])",
     "path results_path output_folder log_file_name": "save(path) writes the fitted model, when you ask",
     "cat_features categorical_features numeric_features": "kinds of columns are read from the table; a pandas column "
     "of dtype category, or of numbers, says its kind",
@@ -89,6 +91,43 @@ _REMARKS: Final[Mapping[str, str]] = {
 _SUGGEST: Final = re.compile(r"AttributeError: '\w+' object has no attribute 'suggest_(\w+)'")
 _SUGGEST_CALL: Final = re.compile(r"suggest_(\w+)\(\s*[\"'](\w+)[\"']")
 _KINDS: Final = {"int": "Int", "categorical": "Categorical"}
+
+FAMILIES: Final[Mapping[str, str]] = {
+    "lightgbm": "lgbm lgb gbm light_gbm",
+    "xgboost": "xgb xgb_limitdepth",
+    "catboost": "cat catb cb",
+    "forest": "rf random_forest randomforest",
+    "extra_trees": "xt et extratrees extra_tree",
+    "histogram": "hgb hist histgb hist_gradient_boosting gradient_boosting",
+    "neighbours": "knn kneighbors k_nearest_neighbors neighbors",
+    "linear": "lr logistic logistic_regression ridge lasso lrl1 elasticnet",
+    "mlp": "nn neural_network nn_torch fastai torch",
+    "tree": "dt decision_tree",
+    "splines": "gam ebm",
+}
+"""A family of models as it is called here, and its names elsewhere, in lower case."""
+
+
+def family_of(name: str) -> str | None:
+    """Our name of a family that other libraries call so; None if none is known.
+
+    Example:
+        >>> family_of("LGBM"), family_of("magic")
+        ('lightgbm', None)
+    """
+    return next((ours for ours, others in FAMILIES.items() if name.lower() in others.split()), None)
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """The near name as a question that follows a message, or nothing.
+
+    Example:
+        >>> did_you_mean("churn", ["Id", "Churn"]), did_you_mean("x", ["Id"])
+        ("; did you mean 'Churn'?", '')
+    """
+    folded = {other.strip().casefold(): other for other in known}
+    near = difflib.get_close_matches(name.strip().casefold(), folded, n=1, cutoff=0.7)
+    return f"; did you mean {folded[near[0]]!r}?" if near else ""
 
 
 def unknown_argument(callee: str, name: str, known: Collection[str]) -> TypeError:

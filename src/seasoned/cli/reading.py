@@ -13,6 +13,7 @@ import typer
 from seasoned.cli.common import STREAM, check_folder, check_model
 from seasoned.cli.decimals import ENCODING, as_numbers, replaced, with_points
 from seasoned.cli.remembered import NOTHING, Remembered, knows_words, remembered
+from seasoned.equivalents import did_you_mean
 from seasoned.errors import InvalidInput
 from seasoned.tabular.delimited import HEAD, decimal_of, encoding_of, head_of, is_encoding, read_csv, separator_of
 from seasoned.tabular.tables import SEPARATORS, kind_of, read_table
@@ -145,7 +146,9 @@ def _check_column(frame: pd.DataFrame, table: Path, column: str) -> None:
         raise InvalidInput(
             f"{name} has no column {column!r}; its only column is {names!r}, so give the --separator if these are more."
         )
-    raise InvalidInput(f"{name} has no column {column!r}; its columns are {names}.")
+    near = did_you_mean(column, list(map(str, frame.columns)))
+    listed = f" Its columns are {names}." if near else f"; its columns are {names}."
+    raise InvalidInput(f"{name} has no column {column!r}{near}{listed}")
 
 
 def as_categories(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seasoned.equivalents import did_you_mean
 from seasoned.errors import InvalidInput
 from seasoned.tabular.roles import read_groups, read_weights
 from seasoned.tabular.spellings import folded
@@ -55,10 +56,7 @@ class Declared:
         given = {option: column for option, column in roles.items() if column is not None}
         for option, column in given.items():
             if column not in frame.columns:
-                raise InvalidInput(
-                    f"{option} is {column!r}, and there is no such column; the columns are "
-                    f"{', '.join(map(str, frame.columns))}."
-                )
+                raise InvalidInput(f"{option} is {column!r}, and there is no such column{_others(column, frame)}")
         self._check_ignored(frame, given)
         twice = next((column for column in given.values() if list(given.values()).count(column) > 1), None)
         if twice is not None:
@@ -81,8 +79,8 @@ class Declared:
         strange = [column for column in self.ignored if column not in frame.columns]
         if strange:
             raise InvalidInput(
-                f"--ignore names {', '.join(map(repr, strange))}, and there is no such column; the columns are "
-                f"{', '.join(map(str, frame.columns))}."
+                f"--ignore names {', '.join(map(repr, strange))}, and there is no such column"
+                f"{_others(strange[0], frame)}"
             )
         roles = given if self.validation is None else {**given, "--validation": self.validation}
         for option, column in roles.items():
@@ -209,6 +207,13 @@ class Declared:
                 continue
             return np.append(train, rows[alone]), test
         raise InvalidInput(f"a holdout of {share:g} leaves no rows on one side; choose another share.")
+
+
+def _others(column: str, frame: pd.DataFrame) -> str:
+    """The near name, if there is one, and all names, as the end of a sentence."""
+    names = list(map(str, frame.columns))
+    near = did_you_mean(column, names)
+    return f"{near} The columns are {', '.join(names)}." if near else f"; the columns are {', '.join(names)}."
 
 
 def _comparable(labels: pd.Series[Any]) -> pd.Series[Any]:

@@ -13,10 +13,12 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from seasoned.equivalents import refuse_unknown
 from seasoned.errors import InvalidInput
 from seasoned.tabular import archive
 from seasoned.tabular.about import about, refuse_incomplete, warn_of_unsaved
 from seasoned.tabular.alone import TOGETHER, chosen
+from seasoned.tabular.arguments import read_features
 from seasoned.tabular.class_weights import by_class, told_by_class
 from seasoned.tabular.fit import fit_table
 from seasoned.tabular.given_again import judging
@@ -28,12 +30,11 @@ from seasoned.tabular.replay import sample
 from seasoned.tabular.roles import read_roles, read_weights
 from seasoned.tabular.seeds import seed_of
 from seasoned.tabular.stopping import Stop
-from seasoned.tabular.suspicions import warn_of_index, warn_of_order
+from seasoned.tabular.suspicions import warn_of_order
 from seasoned.tabular.tables import has_names, to_frame, to_series
 from seasoned.tabular.target import read_numbers, read_target
 from seasoned.tabular.target_checks import check_target
 from seasoned.tabular.telling import Audience
-from seasoned.tabular.validation import refuse_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -57,6 +58,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
     _kind: ClassVar[Literal["classification", "regression"]]
     out_of_fold_: NDArray[np.floating] | None
 
+    @refuse_unknown
     def __init__(
         self,
         metric: Any = None,
@@ -80,6 +82,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         self.search = search
         self.random_state = random_state
 
+    @refuse_unknown
     def fit(
         self,
         X: Any,
@@ -141,12 +144,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
     ) -> None:
         check_parameters(self)
         refuse_incomplete(self)
-        frame = to_frame(X)
-        refuse_labels(self.validation, X)
-        warn_of_order(X, y=y, sample_weight=roles_given[0], groups=roles_given[1])
-        warn_of_index(X, roles_given[1], self.validation)
-        if frame.shape[1] == 0:
-            raise InvalidInput(f"X has 0 feature(s) (shape=({len(frame)}, 0)) while a minimum of 1 is required.")
+        frame = read_features(X, y, *roles_given, self.validation)
         frame, target, roles = self._learned(frame, y, *roles_given)
         check_target(target, getattr(y, "name", None))
         budget, asked = replace(budget_of(self, began[0]), stop=began[1]), settings_of(self)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from seasoned.equivalents import family_of
 from seasoned.errors import InvalidInput
 from seasoned.space import Choice, Space
 from seasoned.tabular.aims import CENTRE, SCALE
@@ -111,7 +113,11 @@ def choose(models: Sequence[str | Model] | None) -> tuple[Model, ...]:
     names = [word for word in words if not word.startswith("-")]
     unknown = [name for name in (*names, *without) if name not in MODELS and (name in without or name != _DEFAULT)]
     if unknown or (models is not None and not models):
-        raise InvalidInput(f"there is no model {unknown or 'in an empty list'}; choose from {', '.join(MODELS)}.")
+        near = [found for name in unknown if (found := _meant(name))]
+        meant = f"did you mean {' and '.join(map(repr, near))}? Otherwise " * bool(near)
+        raise InvalidInput(
+            f"there is no model {unknown or 'in an empty list'}; {meant}choose from {', '.join(MODELS)}."
+        )
     for name in set(names) - without:
         check_installed(name)
     if _DEFAULT in names or not (names or own):
@@ -121,6 +127,11 @@ def choose(models: Sequence[str | Model] | None) -> tuple[Model, ...]:
     if not found:
         raise InvalidInput(f"models is {list(models or ())}, which leaves no family; leave fewer out.")
     return found
+
+
+def _meant(name: str) -> str | None:
+    """Our name of a family that other libraries call so, or that is written nearly so."""
+    return family_of(name) or next(iter(difflib.get_close_matches(name.lower(), MODELS, n=1)), None)
 
 
 def find(name: str) -> Model:
