@@ -45,7 +45,7 @@ def test_features_of_many_rows_and_none(words, made):
     X = pd.DataFrame(rng.normal(size=(12_000, 3)), columns=list("abc"))
     X.assign(target=X["a"] * X["b"]).to_csv("long.csv", index=False)
     call("fit", "long.csv", "--target", "target", "--trials", 2, "--models", "linear", "--folds", 2, *words)
-    configs = load("model.seasoned").leaderboard()["config"]
+    configs = load("model.seasoned").leaderboard().attrs["configs"].values()
     assert sum("made" in config.get("features", {}) for config in configs) == made
 
 

@@ -383,7 +383,8 @@ def both(task, X, y, model, **options):
     search = SearchSettings(models=[model], folds=3, features=list(STEPS), **options)
     fitted = estimator(task, trials=2, search=search).fit(X, y)
     board = fitted.leaderboard().set_index("number")
-    assert board["config"].map(lambda config: next(iter(config["features"]))).sort_index().tolist() == ["none", "made"]
+    configs = fitted.leaderboard().attrs["configs"]
+    assert [next(iter(configs[number]["features"])) for number in sorted(configs)] == ["none", "made"]
     score = board.iloc[:, 2].sort_index()
     return score[0], score[1], fitted
 
@@ -392,8 +393,8 @@ def both(task, X, y, model, **options):
 def test_features_are_tried_where_rows_are_many(here, rows, found):
     X = pd.DataFrame(noise(rows=rows))
     fitted = estimator("regression", trials=2, search=SearchSettings(["linear"], folds=2, ensemble=1)).fit(X, X["a"])
-    board = fitted.leaderboard().set_index("number").sort_index()
-    assert board["config"].map(lambda config: next(iter(config.get("features", [None])))).tolist() == found
+    configs = fitted.leaderboard().attrs["configs"]
+    assert [next(iter(configs[number].get("features", [None]))) for number in sorted(configs)] == found
 
 
 @pytest.mark.parametrize("model", ["linear", "tree"])

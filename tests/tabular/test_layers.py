@@ -148,9 +148,14 @@ def test_one_row_is_predicted_as_among_others(regressor):
     assert [regressor.predict(X.iloc[[place]])[0] for place in (0, 17)] == pytest.approx(together[[0, 17]])
 
 
+def learned_from_others(board):
+    """Rows of a leaderboard whose models learn from others."""
+    return [BELOW in board.attrs["configs"][number] for number in board["number"]]
+
+
 def test_the_leaderboard_shows_it(regressor):
     board = regressor.leaderboard()
-    rows = board[[BELOW in config for config in board["config"]]]
+    rows = board[learned_from_others(board)]
     assert len(rows) == 1
     assert rows["weight"].iloc[0] == pytest.approx(0.5)
     assert board["number"].is_unique
@@ -158,7 +163,7 @@ def test_the_leaderboard_shows_it(regressor):
 
 def test_it_predicts_alone_with_those_below_it(regressor):
     X, y = numbers(500, 3)
-    ((_, row),) = regressor.leaderboard()[lambda board: [BELOW in one for one in board["config"]]].iterrows()
+    ((_, row),) = regressor.leaderboard()[learned_from_others].iterrows()
     alone = regressor.predict(X, model=int(row["number"]))
     assert np.sqrt(np.mean((alone - y) ** 2)) < 2.0
     places = [place for place, member in enumerate(regressor.fitted_.members) if member.below]
@@ -258,7 +263,7 @@ def test_it_stays_out_where_it_does_not_help(monkeypatch):
     stay_in_process(monkeypatch)
     model = fitted(AutoRegressor, noise)
     assert not uppers(model)
-    assert any(BELOW in config for config in model.leaderboard()["config"]), "it was tried, and may be looked at"
+    assert any(learned_from_others(model.leaderboard())), "it was tried, and may be looked at"
 
 
 def test_what_helps_only_the_rows_it_was_chosen_by_is_refused(monkeypatch):
@@ -274,7 +279,7 @@ def test_there_is_none_where_predictions_have_a_limit_or_one_model_is_wanted(mon
     stay_in_process(monkeypatch)
     model = fitted(AutoRegressor, numbers, **more)
     assert not uppers(model)
-    assert all(BELOW not in config for config in model.leaderboard()["config"])
+    assert not any(learned_from_others(model.leaderboard()))
 
 
 def objective(rows=600, folds=5, limit=None, seconds=1.0):

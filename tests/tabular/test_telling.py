@@ -6,6 +6,7 @@ import logging
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from in_process import estimator, stay_in_process
@@ -34,7 +35,7 @@ def test_callbacks_are_told_what_the_leaderboard_says(caplog):
     for row in told:
         assert row["model"] == board["model"][row["number"]]
         assert row["score"] == board["roc_auc"][row["number"]]
-        assert row["config"] == board["config"][row["number"]]
+        assert row["config"] == board.attrs["configs"][row["number"]]
         assert row["elapsed"] > 0
     assert told[-1]["best"] == board["roc_auc"].max()
     first = told[0]
@@ -128,3 +129,14 @@ def test_the_baseline_is_the_constant_that_errs_least(metric):
     constant = np.mean(y[train]) if metric == "rmse" else np.median(y[train])
     expected = model.fitted_.metric.loss(y[valid], np.full(30, constant))
     assert model.baseline_score_ == pytest.approx(model.fitted_.metric.score(expected))
+
+
+def test_a_leaderboard_can_be_read_in_a_console(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    X, y = messy("binary", rows=120)
+    board = estimator("binary", MODELS).fit(X, y).leaderboard()
+    with pd.option_context("display.width", 80, "display.max_columns", 0):
+        header = str(board).splitlines()[0].split()
+    assert header[:3] == ["rank", "model", "roc_auc"]
+    assert header[-1] == "config"
+    assert set(board.attrs["configs"]) == set(board["number"])

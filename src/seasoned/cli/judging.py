@@ -147,5 +147,6 @@ def _number(value: float | None) -> float | None:
 
 
 def _flat(board: Any) -> Any:
-    """Configurations as text, because a table has one type per column."""
-    return board.assign(config=board["config"].map(lambda config: json.dumps(config, default=str)))
+    """Whole configurations as text, because a table has one type per column."""
+    configs = board.attrs["configs"]
+    return board.assign(config=[json.dumps(configs[number], default=str) for number in board["number"]])

@@ -306,7 +306,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         """What was tried, the best first, with scores in their usual sign.
 
         Columns: rank, model, the metric, spread (standard deviation of the metric over the folds), weight, seconds,
-        predict_ms (milliseconds a row), state, number, config. `attrs["summary"]` says what all models together reach
+        predict_ms (milliseconds a row), state, number, config (its beginning; the whole is `attrs["configs"][number]`).
+        `attrs["summary"]` says what all models together reach
         in validation, and what predicting the same for all rows does (`attrs["score"]`, `attrs["baseline"]`);
         `attrs["finish"]` holds sentences on calibration and decision. Scores are those of each trial alone, without
         these; for f1 and other metrics of labels in two classes, at the trial's best threshold.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+import textwrap
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from seasoned.tabular.fitted import Fitted
 
 __all__ = ["HeldOut", "failures", "leaderboard"]
+
+
+_WIDTH: Final = 15  # characters of a configuration
 
 
 class HeldOut(NamedTuple):
@@ -38,7 +43,8 @@ def leaderboard(fitted: Fitted, test: HeldOut | None = None) -> pd.DataFrame:
 
     `attrs["summary"]` is what all members reach together in validation, beside what predicting the same for all rows
     does, `attrs["score"]` and `attrs["baseline"]` are these two as numbers (None where unknown), and `attrs["finish"]`
-    is what follows their average.
+    is what follows their average. `attrs["configs"]` has the configuration of each trial by its number, of which the
+    column `config` shows the beginning, so that the table can be printed.
 
     Scores are those of trials alone, without the latter; for f1 and other metrics that get a threshold, at the trial's
     best threshold.
@@ -74,11 +80,26 @@ def leaderboard(fitted: Fitted, test: HeldOut | None = None) -> pd.DataFrame:
         columns.insert(3, f"test_{name}")
         kinds |= {"number": "Int64", name: "float64", f"test_{name}": "float64"}
     frame = pd.DataFrame(rows, columns=columns)
+    frame["config"] = frame["config"].map(_brief)
     frame["predict_ms"] = pd.to_numeric(frame["predict_ms"], errors="coerce")  # older files do not have it
     frame = frame.astype(kinds)
     frame.attrs["finish"], frame.attrs["summary"] = fitted.sentences, fitted.summary
+    frame.attrs["configs"] = {trial["number"]: trial["config"] for trial in complete + others}
     frame.attrs["score"], frame.attrs["baseline"] = fitted.validation_score, fitted.baseline_score
     return frame
+
+
+def _brief(config: Mapping[str, Any]) -> str:
+    """The beginning of a configuration, short enough for a line of a console."""
+    parts = (f"{name}={_value(value)}" for name, value in config.items())
+    return textwrap.shorten(" ".join(parts), _WIDTH, placeholder=" ...")
+
+
+def _value(value: Any) -> str:
+    """A value in few characters; of a choice its option."""
+    if isinstance(value, Mapping):
+        return "+".join(map(str, value)) or "-"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _scores(fitted: Fitted, test: HeldOut) -> tuple[float, list[float]]:

@@ -113,10 +113,10 @@ def choose(models: Sequence[str | Model] | None) -> tuple[Model, ...]:
     names = [word for word in words if not word.startswith("-")]
     unknown = [name for name in (*names, *without) if name not in MODELS and (name in without or name != _DEFAULT)]
     if unknown or (models is not None and not models):
-        near = [found for name in unknown if (found := _meant(name))]
-        meant = f"did you mean {' and '.join(map(repr, near))}? Otherwise " * bool(near)
+        near = [meant for meant in map(_meant, unknown) if meant is not None]
+        question = f"did you mean {' and '.join(map(repr, near))}? Otherwise " * bool(near)
         raise InvalidInput(
-            f"there is no model {unknown or 'in an empty list'}; {meant}choose from {', '.join(MODELS)}."
+            f"there is no model {unknown or 'in an empty list'}; {question}choose from {', '.join(MODELS)}."
         )
     for name in set(names) - without:
         check_installed(name)
