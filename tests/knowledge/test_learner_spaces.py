@@ -28,6 +28,7 @@ from seasoned.metagrad import (
     RidgeHead,
     Training,
 )
+from seasoned.metagrad.rates import shared
 
 LEARNERS = {
     "MAML": MAML(inner_lr=0.05, inner_steps=3, network=MLP((16, 16), activation="tanh")),
@@ -45,16 +46,26 @@ LEARNERS = {
 }
 
 
+@pytest.mark.parametrize("architecture", [False, True])
 @pytest.mark.parametrize("name", LEARNERS)
-def test_the_default_is_the_learner_itself(name):
+def test_the_default_is_the_learner_itself(name, architecture):
     learner = LEARNERS[name]
-    assert configured(learner, space_of(learner).default, outputs=3) == learner
+    assert configured(learner, space_of(learner, architecture=architecture).default, outputs=3) == learner
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_the_default_space_has_few_programs_to_compile(name):
+    learner, rng = LEARNERS[name], np.random.default_rng(0)
+    space = space_of(learner)
+    drawn = [configured(learner, space.decode(point), outputs=3) for point in rng.random((60, len(space)))]
+    assert len(set(drawn)) > 30
+    assert len({shared(one) for one in drawn}) <= 6
 
 
 @pytest.mark.parametrize("name", LEARNERS)
 def test_every_point_is_a_learner(name):
     learner, rng = LEARNERS[name], np.random.default_rng(0)
-    space = space_of(learner)
+    space = space_of(learner, architecture=True)
     check_names(learner, space)
     points = [*rng.random((30, len(space))), *rng.integers(0, 2, (10, len(space))).astype(float)]
     drawn = {configured(learner, space.decode(point), outputs=3) for point in points}
@@ -63,10 +74,18 @@ def test_every_point_is_a_learner(name):
 
 
 def test_what_each_learner_has_is_tuned():
-    assert set(space_of(IMAML()).parameters) == {"inner_lr", "inner_steps", "strength", "lr", "decay", "network"}
-    assert set(space_of(LEARNERS["own function"]).parameters) == {"inner_lr", "inner_steps", "lr", "decay"}
-    assert set(space_of(LEARNERS["MLP rule"]).parameters) == {"sigma", "lr", "decay", "rule"}
+    imaml = {"inner_lr", "inner_steps", "strength", "lr", "decay"}
+    assert set(space_of(IMAML()).parameters) == imaml
+    assert set(space_of(IMAML(), architecture=True).parameters) == imaml | {"network"}
+    own = space_of(LEARNERS["own function"], architecture=True)
+    assert set(own.parameters) == {"inner_lr", "inner_steps", "lr", "decay"}
+    assert set(space_of(LEARNERS["MLP rule"], architecture=True).parameters) == {"sigma", "lr", "decay", "rule"}
     assert "decay" not in space_of(LEARNERS["SGD"]).parameters
+
+
+@pytest.mark.parametrize(("own", "steps"), [(1, (1, 3, 9)), (2, (1, 2, 6)), (5, (1, 5, 15)), (32, (10, 32, 96))])
+def test_few_numbers_of_steps_around_the_learner_s_own(own, steps):
+    assert space_of(MAML(inner_steps=own)).parameters["inner_steps"].choices == steps
 
 
 def test_a_network_that_is_left_open_gets_the_outputs_of_the_tasks():
@@ -117,7 +136,7 @@ def test_a_file_keeps_the_outer_optimiser(tmp_path):
 
 def test_a_ridge_head_without_a_network_keeps_its_own():
     learner = RidgeHead()
-    space = space_of(learner)
+    space = space_of(learner, architecture=True)
     assert "network" not in space.parameters
     found = configured(learner, space.default, outputs=3)
     assert found.resolved(3, labels=True).network.outputs == 3

@@ -16,6 +16,7 @@ from seasoned.metagrad import (
     IMAML,
     MAML,
     MLP,
+    AdamW,
     BilevelProblem,
     Implicit,
     MAMLPlusPlus,
@@ -209,6 +210,14 @@ def test_a_program_without_its_rates_and_the_rates_are_the_program(learner):
     assert shared(program) == shared(learner(network=SMOOTH)) != program
     assert rated(shared(program), rates_of(program)) == program
     assert shared(program).inner_lr == 1.0, "what was put together is another object"
+
+
+def test_weight_decay_is_a_rate():
+    program = MAML(network=SMOOTH, training=Training(lr=0.3, optimizer=AdamW(0.02)))
+    other = MAML(network=SMOOTH, training=Training(lr=0.1, optimizer=AdamW(0.5)))
+    assert shared(program) == shared(other) != shared(MAML(network=SMOOTH))
+    assert rated(shared(program), rates_of(program)) == program
+    assert rates_of(program) != rates_of(other)
 
 
 def test_what_was_compiled_for_no_rate_takes_the_given_one():

@@ -31,25 +31,34 @@ _DEEPEST: Final = 4
 _PARTS: Final = ("network", "rule", "decay")
 
 
-def space_of(learner: MetaLearner) -> Space:
+def space_of(learner: MetaLearner, *, architecture: bool = False) -> Space:
     """What is tuned by default: those of the following that the learner has, with its own settings as defaults.
 
     | parameter | what |
     |---|---|
-    | `inner_lr`, `inner_steps` | the adaptation |
+    | `inner_lr` | rate of the adaptation |
+    | `inner_steps` | a third of the learner's own steps, as many, or 3 times as many; 1, 3 or 9 for one step |
     | `strength` | iMAML's pull towards the initial weights |
     | `sigma` | perturbations of persistent evolution strategies |
     | `lr`, `decay` | outer rate; weight decay of the meta-parameters, or none |
-    | `network` | a choice of depth, each with a width and an activation (an MLP) or filters (a ConvNet) |
-    | `rule` | a learned optimiser's rule: LSTM or MLP, and its size |
+    | `network` | with `architecture`: depth, each with a width and an activation (an MLP) or filters (a ConvNet) |
+    | `rule` | with `architecture`: a learned optimiser's rule, LSTM or MLP, and its size |
 
-    A network that is a function of your own stays as it is.
+    Compiling takes some ten times as long as training a small learner. Trials that differ in rates share a compiled
+    program; every architecture and every number of steps is a program of its own. So the architecture is tuned only if
+    asked for, and the numbers of steps are few. A network that is a function of your own stays as it is.
+
+    Args:
+        learner: Its settings are the defaults.
+        architecture: Whether the network or the update rule is tuned too; every trial then compiles anew.
 
     Example:
         >>> from seasoned.metagrad import MAML
-        >>> space = space_of(MAML(inner_lr=0.05))
+        >>> space = space_of(MAML(inner_lr=0.05), architecture=True)
         >>> round(space.default["inner_lr"], 3), space.default["network"]
         (0.05, {'2': {'width': 40, 'activation': 'relu'}})
+        >>> list(space_of(MAML()).parameters)
+        ['inner_lr', 'inner_steps', 'lr', 'decay']
     """
     found: dict[str, Any] = {}
     for name, (low, high) in _RATES.items():
@@ -57,10 +66,13 @@ def space_of(learner: MetaLearner) -> Space:
             found[name] = _rate(getattr(learner, name), low, high)
     if "inner_steps" in _fields(learner):
         own = learner.trained_steps
-        found["inner_steps"] = Int(1, max(10, 2 * own), log=True, default=own)
+        steps = {max(1, own // 3), own, 3 * own, 9 if own == 1 else own}
+        found["inner_steps"] = Categorical(tuple(sorted(steps)), ordered=True, default=own)
     found["lr"] = _rate(learner.training.lr, 1e-4, 3e-2)
     if learner.training.optimizer != "sgd":
         found["decay"] = _decay(learner.training)
+    if not architecture:
+        return Space(found)
     if "rule" in _fields(learner):
         found["rule"] = _rules(learner)
     elif (architecture := _architecture(_network(learner, 1))) is not None:
@@ -103,7 +115,7 @@ def first_of(learner: MetaLearner, space: Space) -> dict[str, Any]:
         >>> first_of(MAML(inner_lr=0.2, inner_steps=5), space)
         {'inner_lr': 0.2, 'inner_steps': 3}
     """
-    found, usual = space.default, space_of(learner).default
+    found, usual = space.default, space_of(learner, architecture=True).default
     for name in space.parameters:
         owner = learner if name in _fields(learner) else learner.training
         own = usual.get(name) if name in _PARTS else getattr(owner, name, None)

@@ -54,7 +54,7 @@ def tune_meta_learner(
     early_stopping: bool = True,
     **options: Unpack[Options],
 ) -> TunedLearner:
-    """Tunes inner rate and steps, outer rate, regularisation and architecture of any meta-learner of the protocol.
+    """Tunes inner rate and steps, outer rate, regularisation and, if asked for, architecture of any meta-learner.
 
     minimise over h: mean over validation tasks of L^query(adapt_h(theta_h, support)), theta_h = meta-training with h.
 
@@ -70,7 +70,7 @@ def tune_meta_learner(
         tasks: As for `fit`; a family, or pairs of a support and a query set.
         validation: Validation tasks; None sets a quarter of `tasks` aside for it (of an endless family, other draws).
         space: Names are settings of the learner or its `Training`, `network`, `decay`, `rule` (see `space_of`, the
-            default).
+            default; `space_of(learner, architecture=True)` tunes the network, too, and compiles for every trial).
         build: Own configuration -> learner, for a space with names of your own.
         metric: Like `MetaLearner.loss`; None for the learner's loss, `"accuracy"` is maximised.
         early_stopping: Whether poor trials are stopped on the way.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._jax import jax, jnp
@@ -39,6 +39,8 @@ class IMAML(MetaLearner):
 
     Source: Rajeswaran et al. 2019 (arXiv:1909.04630), algorithms 1 and 2.
     """
+
+    rate_fields: ClassVar[tuple[str, ...]] = ("inner_lr", "strength", "damping")
 
     inner_lr: float = 0.005
     inner_steps: int = 32

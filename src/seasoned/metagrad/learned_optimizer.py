@@ -77,6 +77,7 @@ class LearnedOptimizer(MetaLearner):
         (3,)
     """
 
+    rate_fields: ClassVar[tuple[str, ...]] = ("sigma",)
     frozen: ClassVar[tuple[str, ...]] = ("start",)
 
     rule: Any = field(default_factory=LSTMRule)

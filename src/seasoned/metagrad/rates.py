@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,11 +26,12 @@ class _Program(Protocol):
     def training(self) -> Training: ...
 
 
+_DECAY: Final = "outer decay"
 AnyProgram = TypeVar("AnyProgram", bound=_Program)
 
 
 def rates_of(program: _Program) -> dict[str, Any]:
-    """The outer rate as `lr`, and the fields that the program names in `rate_fields`, if it does.
+    """The outer rate as `lr`, its weight decay, and the fields that the program names in `rate_fields`, if it does.
 
     Example:
         >>> from seasoned.metagrad import MAML
@@ -38,7 +39,9 @@ def rates_of(program: _Program) -> dict[str, Any]:
         {'lr': 0.001, 'inner_lr': 0.1}
     """
     names = getattr(program, "rate_fields", ())
-    return {"lr": program.training.lr, **{name: getattr(program, name) for name in names}}
+    decay = getattr(program.training.optimizer, "decay", None)
+    outer = {"lr": program.training.lr} if decay is None else {"lr": program.training.lr, _DECAY: decay}
+    return {**outer, **{name: getattr(program, name) for name in names}}
 
 
 def shared(program: AnyProgram) -> AnyProgram:
@@ -50,15 +53,22 @@ def shared(program: AnyProgram) -> AnyProgram:
         True
     """
     ones = dict.fromkeys(getattr(program, "rate_fields", ()), 1.0)
-    return dataclasses.replace(program, training=dataclasses.replace(program.training, seed=0, lr=1.0), **ones)
+    optimizer: Any = program.training.optimizer
+    if hasattr(optimizer, "decay"):
+        optimizer = dataclasses.replace(optimizer, decay=1.0)
+    training = dataclasses.replace(program.training, seed=0, lr=1.0, optimizer=optimizer)
+    return dataclasses.replace(program, training=training, **ones)
 
 
 def rated(program: AnyProgram, rates: Mapping[str, Any]) -> AnyProgram:
     """The program with these rates, which may be traced values and so bypass the checks of the constructor."""
     whole, training = copy.copy(program), copy.copy(program.training)
     object.__setattr__(training, "lr", rates["lr"])
+    if _DECAY in rates:
+        optimizer = copy.copy(training.optimizer)
+        object.__setattr__(optimizer, "decay", rates[_DECAY])
+        object.__setattr__(training, "optimizer", optimizer)
     object.__setattr__(whole, "training", training)
-    for name, value in rates.items():
-        if name != "lr":
-            object.__setattr__(whole, name, value)
+    for name in rates.keys() - {"lr", _DECAY}:
+        object.__setattr__(whole, name, rates[name])
     return whole
