@@ -50,7 +50,10 @@ LEARNERS = {
 @pytest.mark.parametrize("name", LEARNERS)
 def test_the_default_is_the_learner_itself(name, architecture):
     learner = LEARNERS[name]
-    assert configured(learner, space_of(learner, architecture=architecture).default, outputs=3) == learner
+    found = configured(learner, space_of(learner, architecture=architecture).default, outputs=3)
+    if learner.training.optimizer == "adam":  # the same steps, in a program that is shared with all decays
+        learner = dataclasses.replace(learner, training=dataclasses.replace(learner.training, optimizer=AdamW(0.0)))
+    assert found == learner
 
 
 @pytest.mark.parametrize("name", LEARNERS)
@@ -59,7 +62,7 @@ def test_the_default_space_has_few_programs_to_compile(name):
     space = space_of(learner)
     drawn = [configured(learner, space.decode(point), outputs=3) for point in rng.random((60, len(space)))]
     assert len(set(drawn)) > 30
-    assert len({shared(one) for one in drawn}) <= 6
+    assert len({shared(one) for one in drawn}) <= 3
 
 
 @pytest.mark.parametrize("name", LEARNERS)
@@ -98,7 +101,7 @@ def test_own_names_are_settings_of_the_learner_and_its_training():
     config = {"clip": 1.5, "tasks": 3, "first_order": True, "decay": {"adamw": {"rate": 0.2}}}
     found = configured(MAML(), config, outputs=1)
     assert found == MAML(first_order=True, training=Training(clip=1.5, tasks=3, optimizer=AdamW(0.2)))
-    assert configured(found, {"decay": {"none": {}}}, outputs=1).training.optimizer == "adam"
+    assert configured(found, {"decay": {"none": {}}}, outputs=1).training.optimizer == AdamW(0.0)
 
 
 def test_errors_name_what_is_wrong():
@@ -123,6 +126,21 @@ def test_weight_decay_shrinks_the_meta_parameters():
         return sum(float((leaf**2).sum()) for leaf in jax.tree.leaves(theta))
 
     assert size(AdamW(3.0)) < 0.5 * size("adam")
+
+
+def test_no_decay_makes_the_steps_of_adam():
+    import jax
+
+    from seasoned.metagrad import Sinusoids
+
+    training = Training(steps=6, tasks=2, lr=0.01, every=3, validation_tasks=0, schedule="cosine", clip=1.0)
+    plain, decayed = (
+        MAML(network=MLP((4,)), training=dataclasses.replace(training, optimizer=optimizer)).fit(
+            Sinusoids(), progress=False
+        )
+        for optimizer in ("adam", AdamW(0.0))
+    )
+    assert all(map(np.array_equal, jax.tree.leaves(plain.theta), jax.tree.leaves(decayed.theta)))
 
 
 def test_a_file_keeps_the_outer_optimiser(tmp_path):

@@ -32,7 +32,7 @@ def test_metric_settings(given):
 
 def test_no_decay():
     learner = MAML(training=Training(optimizer=AdamW(0.0)))
-    assert learner_of(learner, space_of(learner).default, 1).training.optimizer == "adam"
+    assert learner_of(learner, space_of(learner).default, 1).training.optimizer == AdamW(0.0)
 
 
 def test_groups_that_cannot_be_adapted_to_are_refused():

@@ -25,6 +25,7 @@ from seasoned.metagrad import (
     GroupedRows,
     LearnedOptimizer,
     MLPRule,
+    PrototypicalNetworks,
     Reverse,
     RidgeHead,
     Sinusoids,
@@ -61,6 +62,19 @@ def test_whole_floats_keep_the_meaning_of_labels(classes):
     whole, floats = classes.adapt(X, [1, 2]), classes.adapt(X, [1.0, 2.0])
     np.testing.assert_array_equal(whole.outputs(X), floats.outputs(X))
     assert floats.classes.tolist() == [0.0, 1.0, 2.0]
+
+
+def test_labels_of_an_episode_are_all_its_classes(tmp_path):
+    """A learner of 5-way episodes, and three classes that happen to be the numbers 0 to 2."""
+    X = RNG.normal(size=(60, 3)).astype(np.float32)
+    tasks = Episodes.of(X, np.arange(60) % 6, ways=5, shots=2, queries=2)
+    learner = PrototypicalNetworks(network=MLP((4,), 4), training=SHORT).fit(tasks, progress=False)
+    learner.save(tmp_path / "l.npz")
+    for one in (learner, load_learner(tmp_path / "l.npz")):
+        model = one.adapt(X[:6], [0, 1, 2] * 2)
+        assert model.classes.tolist() == [0, 1, 2]
+        assert model.predict_proba(X).shape == (60, 3)
+        assert one.adapt(X[:5], [0, 1, 2, 3, 4]).predict_proba(X).shape == (60, 5)
 
 
 @pytest.mark.parametrize("y", [["a", np.nan], ["a", None], [1, pd.NA], np.array(["a", None], dtype=object)])

@@ -40,7 +40,7 @@ def space_of(learner: MetaLearner, *, architecture: bool = False) -> Space:
     | `inner_steps` | a third of the learner's own steps, as many, or 3 times as many; 1, 3 or 9 for one step |
     | `strength` | iMAML's pull towards the initial weights |
     | `sigma` | perturbations of persistent evolution strategies |
-    | `lr`, `decay` | outer rate; weight decay of the meta-parameters, or none |
+    | `lr`, `decay` | outer rate; weight decay of the meta-parameters (`AdamW`), or none (`AdamW(0.0)`, Adam's steps) |
     | `network` | with `architecture`: depth, each with a width and an activation (an MLP) or filters (a ConvNet) |
     | `rule` | with `architecture`: a learned optimiser's rule, LSTM or MLP, and its size |
 
@@ -75,8 +75,8 @@ def space_of(learner: MetaLearner, *, architecture: bool = False) -> Space:
         return Space(found)
     if "rule" in _fields(learner):
         found["rule"] = _rules(learner)
-    elif (architecture := _architecture(_network(learner, 1))) is not None:
-        found["network"] = architecture
+    elif (network := _architecture(_network(learner, 1))) is not None:
+        found["network"] = network
     return Space(found)
 
 
@@ -98,7 +98,8 @@ def configured(learner: MetaLearner, config: Mapping[str, Any], outputs: int) ->
         elif name == "decay":
             ((option, settings),) = value.items()
             own_decay = getattr(learner.training.optimizer, "decay", None)
-            training["optimizer"] = AdamW(_kept(own_decay, settings["rate"])) if option == "adamw" else "adam"
+            # Without decay it makes the same steps as Adam, and shares a compiled program with all decays.
+            training["optimizer"] = AdamW(_kept(own_decay, settings["rate"]) if option == "adamw" else 0.0)
         elif name in _fields(learner):
             own[name] = _kept(getattr(learner, name), value)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seasoned.errors import MissingExtra
+from seasoned.metagrad.compiling import keep_compiled
 
 try:
     import jax
@@ -12,5 +13,7 @@ try:
     from jax.flatten_util import ravel_pytree
 except ImportError as error:
     raise MissingExtra.of(error.name or "jax", "learning by gradient") from error
+
+keep_compiled(jax.config)
 
 __all__ = ["jax", "jnp", "lax", "optax", "ravel_pytree"]

@@ -179,7 +179,10 @@ def _numbers(y: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
 
 
 def _coded(y: np.ndarray, fitted: Fitted, ways: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Codes of labels, and the labels by code; labels that are codes of the training tasks stay the same codes."""
+    """Codes of labels, and the labels by code; labels that are codes of the training tasks stay the same codes.
+
+    Labels of episodes have no meaning beyond their task: those of the support set are all its classes.
+    """
     y = plain(y)
     _refuse_gaps(y)
     try:
@@ -190,7 +193,7 @@ def _coded(y: np.ndarray, fitted: Fitted, ways: int = 0) -> tuple[np.ndarray, np
     whole = classes.dtype.kind in "iuf" and bool((classes == np.floor(classes)).all())
     if classes.dtype.kind == "b" and fitted.outputs > 1:
         classes = np.array([False, True])
-    elif whole and classes[0] >= 0 and classes[-1] < fitted.outputs:
+    elif not fitted.episodic and whole and classes[0] >= 0 and classes[-1] < fitted.outputs:
         classes = np.arange(fitted.outputs).astype(np.promote_types(classes.dtype, np.min_scalar_type(fitted.outputs)))
     if len(classes) > (most := max(fitted.outputs, ways)):
         raise InvalidInput(f"y has {len(classes)} classes, and the learner was trained for {most}: train for more.")

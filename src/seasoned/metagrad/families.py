@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -93,6 +93,9 @@ class Episodes:
         >>> family.sample(jax.random.key(0)).query.X.shape
         (6, 1)
     """
+
+    episodic: ClassVar[bool] = True
+    """A label names a class within its task only."""
 
     X: Array
     table: Array

@@ -30,6 +30,7 @@ from seasoned.metagrad.describing import (
 from seasoned.metagrad.losses import TRAINED, mean_loss
 from seasoned.metagrad.meta_testing import adapted, curves
 from seasoned.metagrad.networks import MLP
+from seasoned.metagrad.padding import padded
 from seasoned.metagrad.rates import rates_of, shared
 from seasoned.metagrad.saving import save_learner
 from seasoned.metagrad.showing import Progress
@@ -70,6 +71,8 @@ class Fitted(NamedTuple):
         state: Meta-parameters, optimiser and guard.
         history: The training record.
         labels: Whether targets are labels of classes.
+        episodic: Whether labels name classes within a task only, as those of `Episodes` do, which are drawn in random
+            order; then the labels of a support set are its classes, whatever numbers they are.
     """
 
     shape: tuple[int, ...]
@@ -77,6 +80,7 @@ class Fitted(NamedTuple):
     state: TrainState
     history: tuple[Entry, ...] = ()
     labels: bool = False
+    episodic: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,7 +266,8 @@ class MetaLearner(ABC):
             self._refuse_unpredicted(program, theta, shape, max(outputs, judged))
             state, history = begin(program, theta, program.memory(theta, parts[0])), ()
         until = min(self.training.steps, self.training.steps if stop_at is None else stop_at)
-        learner = dataclasses.replace(program, fitted=Fitted(shape, outputs, state, history, labels))
+        begun = Fitted(shape, outputs, state, history, labels, getattr(family, "episodic", False))
+        learner = dataclasses.replace(program, fitted=begun)
         before = len(history)
         if resume and int(state.step) >= self.training.steps:
             text = "all %d meta-steps are done, so that nothing is trained; raise training.steps."
@@ -271,7 +276,7 @@ class MetaLearner(ABC):
             with Progress(self.training.steps, progress) as shown:
                 for trained, entry in train(program, parts, state, until):
                     history = (*history, entry)
-                    learner = dataclasses.replace(program, fitted=Fitted(shape, outputs, trained, history, labels))
+                    learner = dataclasses.replace(program, fitted=begun._replace(state=trained, history=history))
                     shown.update(entry)
                     if on_validation is not None:
                         on_validation(learner)
@@ -377,7 +382,8 @@ class MetaLearner(ABC):
         scale = 1.0 if rate_scale is None else float(rate_scale)
         if not scale > 0:
             raise InvalidInput(f"rate_scale is {rate_scale}, and it is a factor on learning rates: give one above 0.")
-        found = adapted(shared(program), rates_of(program), theta, rows, jnp.int32(steps), scale)
+        support = padded(program, rows)
+        found = adapted(shared(program), rates_of(program), theta, support, jnp.int32(steps), scale)
         params = jax.tree.map(np.asarray, found)
         if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):
             raise InvalidInput(

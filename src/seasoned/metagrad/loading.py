@@ -75,7 +75,8 @@ def load_learner(
     state = state._replace(memory=tuple(jnp.asarray(arrays[f"memory/{place}"]) for place in range(count)))
     history = tuple(Entry(int(step), float(a), float(b)) for step, a, b in arrays["history"])
     labels = bool(about.get("labels", about["loss"] == "cross_entropy"))  # older files do not say
-    fitted = Fitted(shape, int(about["outputs"]), state, history, labels)
+    episodic = bool(about.get("episodic", False))
+    fitted = Fitted(shape, int(about["outputs"]), state, history, labels, episodic)
     found: MetaLearner = dataclasses.replace(program, fitted=fitted)
     return found
 

@@ -42,6 +42,7 @@ def save_learner(learner: MetaLearner, path: str | os.PathLike[str]) -> None:
         "shape": list(fitted.shape),
         "outputs": fitted.outputs,
         "labels": fitted.labels,
+        "episodic": fitted.episodic,
     }
     arrays = named_leaves(fitted.state._replace(memory=()))
     arrays |= {f"memory/{place}": np.asarray(leaf) for place, leaf in enumerate(jax.tree.leaves(fitted.state.memory))}

@@ -9,6 +9,7 @@ import numpy as np
 
 from seasoned.metagrad._jax import jax, jnp, lax
 from seasoned.metagrad.losses import row_losses
+from seasoned.metagrad.padding import padded
 from seasoned.metagrad.rates import rated, rates_of, shared
 from seasoned.metagrad.tasks import Rows
 
@@ -47,9 +48,9 @@ def choose(
     most = max(20, 2 * learner.trained_steps) if steps is None else steps
     scales = tuple(dict.fromkeys(SCALES if rate_scale is None else (rate_scale,)))
     losses = np.asarray(
-        held_out_losses(shared(learner), rates_of(learner), theta, rows, jnp.asarray(scales), most),
+        held_out_losses(shared(learner), rates_of(learner), theta, padded(learner, rows), jnp.asarray(scales), most),
         dtype=np.float64,  # in which sums of what is about to diverge do not overflow
-    )  # [scales, steps + 1, rows]
+    )[..., : rows.y.shape[0]]  # [scales, steps + 1, rows]
     losses = np.where(np.isfinite(losses), losses, np.inf)
     first = 0 if steps is None else most
     means = losses.mean(axis=2)[:, first:]
@@ -71,22 +72,24 @@ def held_out_losses(
 ) -> Array:
     """The loss of every row, from adaptations that did not see it: [scales, steps 0 to most, rows]."""
     learner = rated(learner, rates)
-    count = rows.y.shape[0]
-    folds = min(FOLDS, count)
+    size = rows.y.shape[0]
+    weight = jnp.ones(size, rows.X.dtype) if rows.weight is None else rows.weight
+    count = jnp.sum(weight > 0)  # the others are padding
+    places = jnp.arange(size)
     # Rows in order of their targets are dealt out in turn, so that every fold has some of every class or size.
-    order = jnp.argsort(rows.y.reshape(count, -1)[:, 0], stable=True)
-    fold = jnp.zeros(count, jnp.int32).at[order].set(jnp.arange(count) % folds)
-    weight = jnp.ones(count, rows.X.dtype) if rows.weight is None else rows.weight
+    order = jnp.lexsort((rows.y.reshape(size, -1)[:, 0], weight <= 0))
+    fold = jnp.zeros(size, jnp.int32).at[order].set((places % jnp.minimum(FOLDS, count)).astype(jnp.int32))
     # In the place of a held-out row stands its neighbour in that order, which is of another fold: batch normalisation
     # takes means over all rows, whatever their weights.
-    beside = jnp.zeros(count, jnp.int32).at[order].set(jnp.append(order[1:], order[-2]).astype(jnp.int32))
+    after = order[jnp.where(places == count - 1, count - 2, jnp.minimum(places + 1, size - 1))]
+    beside = jnp.zeros(size, jnp.int32).at[order].set(after.astype(jnp.int32))
 
     def losses_of(carry: Tree) -> Array:
         return row_losses(learner.loss, learner.predictor.apply(learner.params(carry), rows.X), rows.y)
 
     def curve(scale: Array, held: Array) -> Array:
-        places = jnp.where(fold == held, beside, jnp.arange(count))
-        kept = Rows(rows.X[places], rows.y[places], weight * (fold != held))
+        shown = jnp.where(fold == held, beside, places)
+        kept = Rows(rows.X[shown], rows.y[shown], weight * (fold != held))
 
         def body(carry: Tree, number: Array) -> tuple[Tree, Array]:
             return learner.advance(theta, carry, kept, number, scale), losses_of(carry)
@@ -95,5 +98,5 @@ def held_out_losses(
         seen = jnp.concatenate([losses, losses_of(last)[None]])  # [steps + 1, rows]
         return jnp.where(fold == held, seen, 0)
 
-    curves = jax.vmap(jax.vmap(curve, (None, 0)), (0, None))(scales, jnp.arange(folds))
+    curves = jax.vmap(jax.vmap(curve, (None, 0)), (0, None))(scales, jnp.arange(min(FOLDS, size)))
     return jnp.sum(curves, axis=1)  # every row is held out once
