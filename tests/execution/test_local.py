@@ -24,6 +24,7 @@ import pytest
 
 from seasoned.errors import InvalidInput, StorageError
 from seasoned.execution.base import Ending, Limits
+from seasoned.execution.handle import threads_of
 from seasoned.execution.local import LocalExecutor, release_workers
 from seasoned.execution.pool import POOL
 from seasoned.execution.resources import cpu_count
@@ -202,7 +203,9 @@ def test_no_thread_and_no_descriptor_is_left():
     assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
 
 
-def test_cores_are_divided_among_workers():
+def test_cores_are_divided_among_workers(monkeypatch):
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
     with LocalExecutor(workers=cpu_count()) as executor:
         assert executor.threads == 1
     with LocalExecutor(workers=1, threads=3) as executor:
@@ -473,3 +476,20 @@ def test_the_guard_forgets_a_worker_whose_process_is_gone(run, monkeypatch):
     monkeypatch.setattr(POOL.session, "done", lambda worker: forgotten.append(worker) or done(worker))
     assert run(lambda: os._exit(3), limits=Limits(seconds=60.0)).ending is Ending.DIED
     assert forgotten
+
+
+@pytest.mark.parametrize(
+    ("given", "omp", "openblas"),
+    [
+        ({}, "4", "4"),
+        ({"OMP_NUM_THREADS": "1"}, "1", "1"),
+        ({"OMP_NUM_THREADS": "16"}, "4", "4"),
+        ({"OPENBLAS_NUM_THREADS": "2"}, "4", "2"),
+        ({"OMP_NUM_THREADS": "3", "OPENBLAS_NUM_THREADS": "9"}, "3", "3"),
+        ({"OMP_NUM_THREADS": "0"}, "4", "4"),
+        ({"OMP_NUM_THREADS": "2,1"}, "4", "4"),
+    ],
+)
+def test_a_smaller_number_of_threads_that_the_user_has_set_stays(given, omp, openblas):
+    found = threads_of(given, 4)
+    assert (found["OMP_NUM_THREADS"], found["OPENBLAS_NUM_THREADS"]) == (omp, openblas)

@@ -120,3 +120,23 @@ def test_what_cannot_be_explained_is_said_in_a_sentence(models):
         model.explain(X.head(2), method="shap", background=X.drop(columns="a"))
     with pytest.raises(InvalidInput, match="y is None"):
         model.explain(X)
+
+
+def test_many_columns_are_walked_through_in_parts_of_bounded_size(monkeypatch):
+    """The values are those of one part, and no table that is predicted has more cells than the bound."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(4, 30)), columns=[f"c{place}" for place in range(30)])
+    seen = []
+
+    def predict(frame):
+        seen.append(frame.size)
+        return (frame["c0"] * frame["c1"] + frame["c2"]).to_numpy()
+
+    def found():
+        return contributions(predict, X, X, list(X.columns), np.random.default_rng(1)).values
+
+    whole = found()
+    monkeypatch.setattr("seasoned.report.shapley._CELLS", 3000)
+    seen.clear()
+    np.testing.assert_array_equal(found(), whole)
+    assert max(seen) <= 3000

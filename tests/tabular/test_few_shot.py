@@ -113,6 +113,16 @@ def test_the_same_seed_gives_the_same_model(table, regressor):
     np.testing.assert_array_equal(again.predict(frame[known]), regressor.predict(frame[known]))
 
 
+@pytest.mark.parametrize(("classes", "said"), [(99, 0), (100, 1)])
+def test_a_hundred_classes_are_warned_of(classes, said, monkeypatch, caplog):
+    monkeypatch.setattr(few_shot_fit, "fit_global", lambda *given: 1 / 0)  # nothing is fitted
+    labels = [f"c{place % classes}" for place in range(4 * classes)]
+    with pytest.raises(ZeroDivisionError):
+        FewShotClassifier().fit(pd.DataFrame({"x": range(len(labels))}), labels, task=np.arange(len(labels)) % 7)
+    warned = [record for record in caplog.records if "few-shot learning is made for" in record.getMessage()]
+    assert len(warned) == said
+
+
 def test_a_scikit_learn_estimator():
     model = FewShotRegressor(quick(), shots=5, time_limit=10)
     copy = clone(model)

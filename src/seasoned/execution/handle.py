@@ -16,6 +16,7 @@ from seasoned.execution.processes import TAG, await_death, kill_tagged, kill_tre
 from seasoned.execution.resources import CPUS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from multiprocessing.connection import Connection
 
 __all__ = ["Handle", "Kind", "environment_of", "interpreter"]
@@ -65,6 +66,22 @@ def environment_of(kind: Kind) -> dict[str, str]:
     return environment
 
 
+def threads_of(environment: Mapping[str, str], threads: int) -> dict[str, str]:
+    """The threads of each numerical library in a worker: its share, or fewer where the user has set fewer.
+
+    Args:
+        environment: The driver's; OMP_NUM_THREADS limits all libraries, other names their own.
+        threads: The worker's share of the cores.
+    """
+
+    def own(name: str) -> int:
+        value = environment.get(name, "").strip()
+        return int(value) if value.isdigit() and int(value) else threads
+
+    most = min(threads, own(_THREADS[0]))
+    return {name: str(min(most, own(name))) for name in _THREADS}
+
+
 class Handle:
     """A worker process, its channel and its tag.
 
@@ -82,7 +99,7 @@ class Handle:
         self.kind = kind
         self.tag = f"{tag}/{number}"
         environment = environment_of(kind) | {TAG: self.tag, CPUS: str(kind[0])}
-        environment |= dict.fromkeys(_THREADS, str(kind[0]))
+        environment |= threads_of(environment, kind[0])
         self.leftover: list[tuple[Any, ...]] = []
         self.proven = False
         self.channel, theirs = Pipe()

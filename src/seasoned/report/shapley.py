@@ -37,6 +37,7 @@ __all__ = ["Contributions", "contributions", "shap"]
 
 _BACKGROUND: Final = 50
 _BATCH: Final = 20_000  # rows predicted at a time
+_CELLS: Final = 20_000_000  # of these rows; with more than 1,000 columns there are fewer rows at a time
 
 
 class Contributions(NamedTuple):
@@ -179,16 +180,31 @@ def _walk(
     count, others, width = len(rows), len(background), len(columns)
     order = rng.permuted(np.broadcast_to(np.arange(width), (count, others, width)), axis=2)
     order = np.stack([order, order[:, :, ::-1]], axis=2)  # (rows, background, 2, columns): which column joins when
-    joined = np.argsort(order, axis=3)[:, :, :, None, :] < np.arange(width + 1)[:, None]  # (..., steps, columns)
+    places = np.argsort(order, axis=3)  # the step at which each column joins
+    size = max(_CELLS // (2 * count * others * width), 1)  # steps at a time
+    steps = [np.arange(first, min(first + size, width + 1)) for first in range(0, width + 1, size)]
+    joined = (places[:, :, :, None, :] < some[:, None] for some in steps)  # each (rows, background, 2, steps, columns)
+    found = [_predicted(predict, both, rows, background, columns, some) for some in joined]
+    predicted = np.concatenate(found, axis=3)
+    gains = np.diff(predicted, axis=3)  # of the column that joined at each step
+    if gains.ndim > places.ndim:
+        places = places[..., None]
+    values: NDArray[np.float64] = np.take_along_axis(gains, places, axis=3).mean(axis=(1, 2))
+    return values
+
+
+def _predicted(
+    predict: Predict,
+    both: pd.DataFrame,
+    rows: NDArray[np.int64],
+    background: NDArray[np.int64],
+    columns: Sequence[str],
+    joined: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """Predictions after some steps of all walks, of the shape of `joined` without columns, and [outputs]."""
     source = np.where(joined, rows[:, None, None, None, None], background[:, None, None, None])
     outside = both.iloc[np.broadcast_to(background[:, None, None], source.shape[:-1]).ravel()].reset_index(drop=True)
     for place, name in enumerate(columns):
         outside[name] = both[name].array.take(source[..., place].ravel())
     predicted = predict(outside)
-    predicted = predicted.reshape(*source.shape[:-1], *predicted.shape[1:])
-    gains = np.diff(predicted, axis=3)  # of the column that joined at each step
-    places = np.argsort(order, axis=3)
-    if gains.ndim > places.ndim:
-        places = places[..., None]
-    found: NDArray[np.float64] = np.take_along_axis(gains, places, axis=3).mean(axis=(1, 2))
-    return found
+    return predicted.reshape(*source.shape[:-1], *predicted.shape[1:])

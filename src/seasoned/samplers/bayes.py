@@ -86,7 +86,8 @@ class Bayes(Sampler[BayesState]):
         initial: Trials before the first model; two more than half the parameters, at least four, if left out.
         explore: One in so many steps is over the whole space, the others in the trust region; 1 for no trust region.
         per_second: Whether steps over the whole space divide the expected improvement by the seconds that a trial is
-            predicted to take there (`surrogates/cost.py`); what is suggested then depends on measured times.
+            predicted to take there (`surrogates/cost.py`); what is suggested then depends on measured times. These are
+            of trials that ran to their end: the time of a stopped one is that of its rungs, whatever it would cost.
         correction: Correction of log-EI, learned from whole searches (`knowledge.train_acquisition`). It guides steps
             over the whole space once it has proved itself in this search (`_proof.py`); until then, and where the
             number of trials is not known or there are several objectives, log-EI does.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -33,6 +34,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Options", "adapt_table", "fit_tasks"]
 
+logger = logging.getLogger("seasoned.tabular")
+
+_MANY_CLASSES: Final = 100
+_TOO_MANY: Final = (
+    "there are %d classes, and few-shot learning is made for up to some tens: it will be slow, and a few rows say "
+    "little about so many; pass the task as an ordinary column to AutoClassifier instead."
+)
 _GLOBAL_SHARE: Final = 0.5  # of the time limit, for the model of all tasks
 
 
@@ -69,6 +77,8 @@ def fit_tasks(
     tasks, codes = np.unique(words, return_inverse=True)
     count_tasks(codes, len(tasks))
     classes, seed = len(target.classes), options.seed
+    if classes >= _MANY_CLASSES:
+        logger.warning(_TOO_MANY, classes)
     learner = for_tables(default_learner(classes, seed) if options.learner is None else options.learner, classes)
     share = time.monotonic() + _GLOBAL_SHARE * (options.deadline - time.monotonic())
     base = fit_global(frame, target, codes, seed, share)
