@@ -1,4 +1,4 @@
-"""Progress of a running study: trials done, the best value, the time left. Silent outside terminals and notebooks."""
+"""Progress of long work: one line about it, for whoever watches a terminal, a notebook or a log file."""
 
 from __future__ import annotations
 
@@ -6,27 +6,145 @@ import importlib
 import importlib.util
 import math
 import sys
+import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import Self
 
     from rich.progress import Progress
 
-__all__ = ["ProgressBar"]
+__all__ = ["Display", "ProgressBar"]
+
+_EVERY: Final = 10.0  # seconds between two lines where there is no terminal
+_SECOND: Final = 1.0
+
+
+class Display:
+    """One line about work under way: a bar on a terminal, a text in a notebook, a line every ten seconds elsewhere.
+
+    Args:
+        activity: A few words for the work.
+        total: The amount of work, in the unit of `update`; None for seconds of the limit, if there is one.
+        shown: False for nothing at all, True for a line wherever this runs, None for terminals and notebooks only.
+        left: Gives the seconds left; None without a limit.
+        every: Seconds between two lines where there is no terminal.
+    """
+
+    def __init__(
+        self,
+        activity: str,
+        total: float | None = None,
+        *,
+        shown: bool | None = None,
+        left: Callable[[], float] | None = None,
+        every: float = _EVERY,
+    ) -> None:
+        self._activity = activity
+        self._total = total
+        self._shown = shown
+        self._left = left
+        self._every = every
+        self._text = self._best = ""
+        self._bar: Progress | None = None
+        self._line: Any = None  # the display of a notebook that has no widgets
+        self._stream: Any = None  # where plain lines go
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._began = time.monotonic()
+
+    def __enter__(self) -> Self:
+        from rich.console import Console
+
+        console = Console(stderr=True)
+        watched = console.is_terminal or console.is_jupyter
+        if self._shown is False or (self._shown is None and not watched):
+            return self
+        self._began = time.monotonic()
+        self._stream = sys.stdout if console.is_jupyter else sys.stderr
+        if not watched:
+            self._thread = threading.Thread(target=self._repeat, name="progress", daemon=True)
+            self._thread.start()
+        elif console.is_jupyter and importlib.util.find_spec("ipywidgets") is None:  # without which rich shows nothing
+            show = importlib.import_module("IPython.display").display
+            self._line = show({"text/plain": self._sentence()}, raw=True, display_id=True)
+        else:
+            self._bar = _make(console, self._left)
+            self._task = self._bar.add_task(self._activity, total=self._total, done=self._text, best="")
+            self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._over.set()
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+        if self._thread is not None:
+            self._thread.join(_SECOND)
+        self._stream = None
+
+    def update(self, completed: float | None = None, text: str | None = None, best: str | None = None) -> None:
+        """Show the present state: the amount done, a text for it, and the best result so far."""
+        self._text = self._text if text is None else text
+        self._best = self._best if best is None else best
+        if self._bar is not None:
+            self._bar.update(self._task, completed=completed, done=self._text, best=self._best)
+        if self._line is not None:
+            self._line.update({"text/plain": self._sentence()}, raw=True)
+
+    def begin(self, activity: str, total: float | None = None) -> None:
+        """Name another activity, which the same line goes on with; its total, where it has one of its own."""
+        self._activity = activity
+        self._total = self._total if total is None else total
+        if self._bar is not None:
+            self._bar.update(self._task, description=activity, total=self._total)
+        self.update()
+
+    def say(self, lines: Iterable[str]) -> None:
+        """Lines that stay, above the one of the progress; none where nothing is shown."""
+        for line in lines:
+            if self._bar is not None and not self._bar.console.is_jupyter:
+                self._bar.console.print(line, markup=False, highlight=False, emoji=False)
+            else:
+                self._write(line)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the block began."""
+        return time.monotonic() - self._began
+
+    def _sentence(self) -> str:
+        """The state as one plain line."""
+        limit = None if self._left is None else self.elapsed + self._left()
+        clock = f"{self.elapsed:.0f} s" if limit is None else f"{self.elapsed:.0f} of {limit:.0f} s"
+        return f"{clock}: {', '.join(filter(None, (self._activity, self._text, self._best)))}"
+
+    def _repeat(self) -> None:
+        while not self._over.wait(self._every):
+            self._write(self._sentence())
+
+    def _write(self, line: str) -> None:
+        stream = self._stream
+        if stream is None:
+            return
+        try:
+            print(line, file=stream, flush=True)
+        except (OSError, ValueError):  # the reader is gone: the work goes on
+            self._stream = None
 
 
 class ProgressBar:
-    """A line on the terminal or in the notebook, for as long as the block runs.
+    """The progress of a running study: trials done, the best value, the time left.
 
     Args:
         trials: Finished trials to reach, if limited.
         time_limit: Seconds to run, if limited.
-        shown: Whether to show it; None shows it on a terminal and in a notebook only.
-        left: Gives the seconds left; by default what is left of the time limit.
+        shown: As for `Display`.
+        left: Gives the seconds left; by default those of the time limit.
+        activity: A few words for the work.
     """
 
     def __init__(
@@ -36,53 +154,31 @@ class ProgressBar:
         *,
         shown: bool | None = None,
         left: Callable[[], float] | None = None,
+        activity: str = "search",
     ) -> None:
         self._trials = trials
-        self._left = left
-        self._time_limit = None if time_limit is None or math.isinf(time_limit) else time_limit
-        self._shown = shown
-        self._bar: Progress | None = None
-        self._line: Any = None  # the display of a notebook that has no widgets
-        self._began = time.monotonic()
-
-    def __enter__(self) -> Self:
-        from rich.console import Console
-
-        console = Console(stderr=True)
-        if self._shown is False or (self._shown is None and not (console.is_terminal or console.is_jupyter)):
-            return self
-        self._began = time.monotonic()
-        if console.is_jupyter and importlib.util.find_spec("ipywidgets") is None:  # without which rich shows nothing
-            show = importlib.import_module("IPython.display").display
-            self._line = show({"text/plain": "search: no trial yet"}, raw=True, display_id=True)
-            return self
-        self._bar = _make(console, None if self._time_limit is None else self._seconds_left)
-        total = self._trials if self._trials is not None else self._time_limit
-        self._task = self._bar.add_task("search", total=total, done="no trial yet", best="")
-        self._bar.start()
-        return self
+        limit = None if time_limit is None or math.isinf(time_limit) else time_limit
+        self._limit = limit
+        clock = None if limit is None else left or self._seconds_left
+        self.display = Display(activity, limit if trials is None else trials, shown=shown, left=clock)
+        self.display.update(text="no trial yet")
 
     def _seconds_left(self) -> float:
-        if self._left is not None:
-            return self._left()
-        return (self._time_limit or 0.0) - (time.monotonic() - self._began)
+        return (self._limit or 0.0) - self.display.elapsed
+
+    def __enter__(self) -> Self:
+        self.display.__enter__()
+        return self
 
     def update(self, finished: int, failed: int, best: float | str | None) -> None:
         """Show the study's present state; the best as a value, or as text of its own."""
-        elapsed = time.monotonic() - self._began
         done = f"{finished} trials" if self._trials is None else f"{finished}/{self._trials} trials"
         done += f", {failed} failed" if failed else ""
         shown = "" if best in {None, ""} else f"best {best}" if isinstance(best, str) else f"best {best:.6g}"
-        if self._line is not None:
-            text = f"search: {done}{shown and ', '}{shown}, {elapsed:.0f} s"
-            self._line.update({"text/plain": text}, raw=True)
-        if self._bar is not None:
-            completed = finished if self._trials is not None else elapsed
-            self._bar.update(self._task, completed=completed, done=done, best=shown)
+        self.display.update(finished if self._trials is not None else self.display.elapsed, done, shown)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        self.display.__exit__(kind, error, at)
 
 
 def _is_terminal(stream: Any) -> bool:

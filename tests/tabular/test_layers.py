@@ -26,7 +26,7 @@ from seasoned.tabular.layers import (
 )
 from seasoned.tabular.records import TrialRecord
 from seasoned.tabular.soundness import check_fitted
-from seasoned.tabular.stacking import seconds_of_layer
+from seasoned.tabular.stacking import add_layer, seconds_of_layer
 
 LINE, TREE = {"model": {"linear": {"penalty": 1.0}}}, {"model": {"tree": {"depth": 3}}}
 
@@ -326,6 +326,51 @@ def test_time_is_kept_for_what_it_will_take():
 )
 def test_no_time_is_kept_where_there_will_be_none(found, budget):
     assert kept(found, budget) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("found", "seconds", "members", "settings", "why"),
+    [
+        (objective(rows=400), 99.0, 10, True, "400 rows are fewer than the 500 that tell if it helps"),
+        (objective(folds=2), 99.0, 10, True, "it needs at least 3 folds, and there are 2"),
+        (objective(limit=1.0), 99.0, 10, True, "it would predict too slowly for predict_limit"),
+        (objective(), 99.0, 2, True, "it needs an ensemble of more than 2 models"),
+        (
+            objective(),
+            99.0,
+            10,
+            False,
+            "none of lightgbm, histogram, extra_trees, forest, of which it is made, takes part",
+        ),
+        (objective(), 7.0, 10, True, "it takes about 28 s, and 7 s were left"),
+        (
+            objective(seconds=20.0),
+            99.0,
+            10,
+            True,
+            "it takes about 537 s, more than 15% of the limit of 300 s; a limit of",
+        ),
+    ],
+)
+def test_a_second_layer_that_is_not_tried_has_its_reason_told(found, seconds, members, settings, why):
+    """`layers=2` was dropped in silence."""
+    rows = rows_of("linear", "lightgbm", "extra_trees")
+    budget = SimpleNamespace(members=members, workers=2, seconds=300.0, layers=2)
+    upper = {"lightgbm": {}, "extra_trees": {}} if settings else {}
+    layered = add_layer(found, [(row, 1 / 3) for row in rows], rows, upper, budget, seconds)
+    (note,) = layered.notes
+    assert note.startswith("layers: no second layer was tried: ")
+    assert why in note
+    assert not layered.rows
+    assert not add_layer(found, [], rows, upper, SimpleNamespace(layers=1), seconds).notes
+
+
+def test_members_keep_their_mean_where_a_second_layer_joins(regressor, classifier):
+    """A pool was learned from what the second layer says of rows whose targets its columns know."""
+    for model in (regressor, classifier):
+        assert model.fitted_.finish.blend is None
+        assert model.fitted_.finish.calibration is None
+        assert "layers: a second layer of 1 model(s) gets half of the weight" in model.fit_summary_.notes
 
 
 def test_no_time_is_kept_without_families_for_it():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -24,9 +25,10 @@ from seasoned.cli.reading import (
     words_in,
 )
 from seasoned.cli.remembered import Remembered, remember
-from seasoned.cli.showing import show_leaderboard, show_left_out, show_score
+from seasoned.cli.showing import show_leaderboard, show_score
 from seasoned.errors import InvalidInput, StorageError
 from seasoned.report import report as write_report
+from seasoned.report.model_importance import SECONDS
 from seasoned.tabular.declared import Declared
 from seasoned.tabular.seeds import seed_of
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["fit"]
 
+_LEAST = 5.0  # seconds to measure which columns matter, where the search has used up the time limit
 _Task = Annotated[Literal["auto", "classification", "regression"], typer.Option(help="What the target asks for.")]
 _MetricName = Annotated[str | None, typer.Option(help="What to optimise: roc_auc, log_loss, f1, rmse, mae, r2 ...")]
 _Models = Annotated[
@@ -62,6 +65,15 @@ _Resume = Annotated[bool, typer.Option("--resume", help="Go on with an earlier r
 _Validation = Annotated[
     str | None,
     typer.Option(help="How models are judged: a number of folds, the column that tells the time, or a file of rows."),
+]
+
+
+_ReportSeconds = Annotated[
+    float | None,
+    typer.Option(
+        help="Seconds to measure for the report which columns matter; by default what is left of --time-limit, from "
+        f"{_LEAST:g} to {SECONDS:g}."
+    ),
 ]
 
 
@@ -97,13 +109,13 @@ def fit(
     resume: _Resume = False,
     holdout: Annotated[float, typer.Option(help="Share of rows kept aside to score the model at the end.")] = 0.0,
     report: Annotated[Path | None, typer.Option(help="Where to write an HTML report, if anywhere.")] = None,
+    report_seconds: _ReportSeconds = None,
     separator: Separator = None,
     decimal: Decimal = None,
     encoding: Encoding = None,
 ) -> None:
     """Fit a model to a table and save it."""
-    reading = Reading(separator, decimal, encoding)
-    coded = names_in(categorical)
+    reading, coded = Reading(separator, decimal, encoding), names_in(categorical)
     frame = table_to_fit(table, target, out, report, reading=reading, text=coded)
     kind = tabular.infer_task(frame[target]) if task == "auto" else task
     said = Declared(target, weights, groups, validation, tuple(names_in(ignore)), weights_in(class_weight))
@@ -121,12 +133,18 @@ def fit(
         search=tabular.SearchSettings(_names(models), folds, ensemble, _steps(features), None, predict_limit, layers),
         random_state=random_state,
     )
-    model.fit(as_categories(said.features(train), coded), train[target], **said.roles(train), resume=resume)
+    end = time.monotonic() + time_limit
+    _learn(model, said, train, coded, resume=resume)
     _save(remember(model, frame), out)
-    _show(model, said, test, time_limit)
-    typer.echo(f"{kind} model saved to {out}")
-    _write_report(model, report, said, train, test)
+    _show(model, said, test, time_limit, f"{kind} model saved to {out}")
+    _write_report(model, report, said, (train, test), (report_seconds, end))
     _tell_if_stopped(model)
+
+
+def _learn(model: Any, said: Declared, train: pd.DataFrame, coded: list[str], *, resume: bool) -> None:
+    """Fit the estimator; its first lines, failed trials and progress are shown wherever the command runs."""
+    features = as_categories(said.features(train), coded)
+    model.fit(features, train[said.target], **said.roles(train), resume=resume, progress=True)
 
 
 def _save(model: Any, out: Path) -> None:
@@ -137,12 +155,12 @@ def _save(model: Any, out: Path) -> None:
         raise type(error)(f"{error} {hint}") from error
 
 
-def _show(model: Any, said: Declared, test: pd.DataFrame, time_limit: float) -> None:
+def _show(model: Any, said: Declared, test: pd.DataFrame, time_limit: float, saved: str) -> None:
     show_leaderboard(model)
-    show_left_out(model)
     if model.fitted_.idle:
         typer.echo(f"of {time_limit:g} s it took {model.fitted_.seconds:.0f}: the last trials gained nothing any more")
     show_score(model, said, test)
+    typer.echo(saved)
 
 
 def _like(frame: pd.DataFrame) -> Remembered:
@@ -170,14 +188,31 @@ def _split(
     return train, kept
 
 
-def _write_report(model: Any, path: Path | None, said: Declared, train: pd.DataFrame, test: pd.DataFrame) -> None:
-    """Write a report on the held-out rows; if there are none that count, on those of the fit."""
+def _write_report(
+    model: Any,
+    path: Path | None,
+    said: Declared,
+    rows: tuple[pd.DataFrame, pd.DataFrame],
+    allowed: tuple[float | None, float],
+) -> None:
+    """Write a report on the held-out rows; if there are none that count, on those of the fit.
+
+    Args:
+        model: The fitted estimator.
+        path: The file; None for no report.
+        said: Which columns have a role.
+        rows: Those of the fit, and those held out.
+        allowed: Seconds to measure which columns matter, None for what is left of the limit; and the limit's end.
+    """
     if path is None:
         return
+    (train, test), (asked, end) = rows, allowed
+    seconds = min(max(end - time.monotonic(), _LEAST), SECONDS) if asked is None else max(asked, 0.0)
+    typer.echo(f"report: measuring which columns matter takes up to {seconds:.0f} s (--report-seconds)", err=True)
     unseen = len(test) > 0 and said.counts(test)
-    rows = test if unseen else train
-    weights, features = said.weights_of(rows), said.features(rows)
-    written = write_report(model, path, features, rows[said.target], unseen=unseen, sample_weight=weights)
+    judged = test if unseen else train
+    options: Any = {"unseen": unseen, "sample_weight": said.weights_of(judged), "seconds": seconds, "progress": True}
+    written = write_report(model, path, said.features(judged), judged[said.target], **options)
     typer.echo(f"report written to {written}")
 
 

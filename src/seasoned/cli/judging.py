@@ -105,6 +105,9 @@ def show(
     classes = f", {len(fitted.classes)} classes" if len(fitted.classes) else ""
     rows = "" if fitted.rows is None else f", fitted on {fitted.rows} rows"
     typer.echo(f"{type(estimator).__name__}{classes}{rows}; metric {fitted.metric.name}{_about(estimator)}")
+    for line in [] if estimator.fit_summary_ is None else estimator.fit_summary_.lines():
+        if not line.startswith("left out"):  # all of them follow below
+            typer.echo(line)
     used = [column.name for column in columns if not column.dropped]
     typer.echo(f"{len(used)} of {len(columns)} columns are used: {', '.join(used)}")
     for column in columns:
@@ -139,6 +142,7 @@ def _facts(estimator: Any) -> dict[str, Any]:
         "models": members,
         "trials": len(fitted.trials),
         "saved_without": list(estimator.unsaved_),
+        "fit_summary": None if estimator.fit_summary_ is None else estimator.fit_summary_.as_dict(),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import typer
 from seasoned.cli.common import STREAM
 from seasoned.errors import InvalidInput
 from seasoned.report.wording import settings
+from seasoned.tabular.fitted import Fitted
 from seasoned.tabular.output import write_table
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from seasoned.progress import Display
     from seasoned.tabular.declared import Declared
 
 __all__ = [
@@ -25,11 +28,11 @@ __all__ = [
     "show_contributions",
     "show_importance",
     "show_leaderboard",
-    "show_left_out",
     "show_score",
     "show_scores",
     "show_table",
     "tell_score",
+    "watch",
     "with_index",
     "write_predictions",
 ]
@@ -42,27 +45,24 @@ def show_leaderboard(model: Any) -> None:
     from rich.table import Table
 
     board = model.leaderboard()
-    metric = model.fitted_.metric.name
+    metric, better = model.fitted_.metric.name, "higher" if model.fitted_.metric.greater_is_better else "lower"
     complete = board[board["state"] == "complete"]
-    tried = f"{len(board)} configurations tried, {len(complete)} of them to the end"
-    shown = Table("rank", "model", metric, "seconds", title=tried, expand=True)
+    tried = f"{len(board)} configurations tried, {len(complete)} of them to the end; {metric}: {better} is better"
+    shown = Table("rank", "model", metric, "weight", "seconds", title=tried, expand=True)
     shown.add_column("configuration", no_wrap=True, overflow="ellipsis", ratio=1)
     for row in complete.head(_SHOWN).to_dict("records"):
-        config = settings(row["config"], equals="=", digits=3)
-        shown.add_row(str(row["rank"]), row["model"], f"{row[metric]:.5g}", f"{row['seconds']:.1f}", config)
+        config = settings(board.attrs["configs"][row["number"]], equals="=", digits=3)
+        weight = f"{row['weight']:.2f}" if row["weight"] else ""
+        shown.add_row(str(row["rank"]), row["model"], f"{row[metric]:.5g}", weight, f"{row['seconds']:.1f}", config)
     show_table(shown)
+    others = complete.iloc[_SHOWN:]
+    if (rest := int((others["weight"] > 0).sum())) > 0:
+        typer.echo(f"{rest} more with a weight, {others['weight'].sum():.2f} together: seasoned show --out board.csv")
     for sentence in (*filter(None, [model.fitted_.summary]), *model.fitted_.sentences):
         typer.echo(sentence)
     failed = model.failures()
     if len(failed):
         typer.echo(f"{len(failed)} trial(s) failed; the first: {failed['model'].iloc[0]}: {failed['error'].iloc[0]}")
-
-
-def show_left_out(model: Any) -> None:
-    """Columns that say which row it is, not what it is like, with the reason why they are left out."""
-    for column in model.fitted_.plan.schema.columns:
-        if column.kind == "id":
-            typer.echo(f"left out: {column.name}. {column.reason}")
 
 
 def show_score(model: Any, said: Declared, test: pd.DataFrame) -> None:
@@ -167,6 +167,28 @@ def show_scores(scores: dict[str, float], rows: int) -> None:
     for name, score in sorted(scores.items(), key=lambda item: item[1]):
         shown.add_row(name, f"{score:.4f}")
     show_table(shown)
+
+
+def watch(model: Any, rows: int, passes: int, display: Display) -> None:
+    """Have a loaded model's predictions shown as they are made.
+
+    Args:
+        model: The estimator; one that was adapted to a task has a line, and no count of rows.
+        rows: Rows to predict.
+        passes: How often each row is predicted.
+        display: Where they are shown.
+    """
+    display.begin(f"predicting {rows:,} rows", total=float(rows))
+    if not isinstance(model.fitted_, Fitted):
+        return
+    done = 0
+
+    def after(part: int) -> None:
+        nonlocal done
+        done += part
+        display.update(done / passes, f"{done // passes:,} done")
+
+    model.fitted_ = replace(model.fitted_, after_part=after)
 
 
 def write_predictions(predictions: pd.DataFrame, out: Path) -> None:

@@ -22,9 +22,11 @@ from seasoned.cli.reading import (
     rows_to_predict,
 )
 from seasoned.cli.remembered import remembered
-from seasoned.cli.showing import show_contributions, show_importance, with_index, write_predictions
+from seasoned.cli.showing import show_contributions, show_importance, watch, with_index, write_predictions
 from seasoned.errors import InvalidInput
+from seasoned.progress import Display
 from seasoned.report import report as write_report
+from seasoned.report.model_importance import SECONDS
 from seasoned.tabular.declared import Declared
 from seasoned.tabular.output import beside, check_kind, prediction_table, write_table
 
@@ -59,9 +61,13 @@ def predict(
     if out != STREAM:
         check_folder(out, model, table)
         check_kind(out)
-    fitted = tabular.load(model)
-    rows, kept = rows_to_predict(table, reading, names_in(keep), remembered(fitted))
-    write_predictions(beside(kept, prediction_table(fitted, rows, interval)), out)
+    with Display(f"loading {model.name}", shown=True) as display:
+        fitted = tabular.load(model)
+        display.begin(f"reading {table.name}")
+        rows, kept = rows_to_predict(table, reading, names_in(keep), remembered(fitted))
+        watch(fitted, len(rows), 1 if interval is None else 2, display)
+        found = prediction_table(fitted, rows, interval)
+    write_predictions(beside(kept, found), out)
 
 
 @reported
@@ -75,6 +81,7 @@ def make_report(
     target: Annotated[str | None, typer.Option(help="Name of the column to predict, in that table.")] = None,
     weights: Weights = None,
     class_weight: ClassWeight = None,
+    seconds: Annotated[float, typer.Option(help="Seconds to measure which columns matter.")] = SECONDS,
     out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("report.html"),
     separator: Separator = None,
     decimal: Decimal = None,
@@ -93,7 +100,9 @@ def make_report(
         said = Declared(target, weights, class_weight=mass)
         frame = known_rows(table, fitted, said, reading)
         rows, mass = (said.features(frame, _columns(fitted)), frame[target]), said.weights_of(frame)
-    typer.echo(f"report written to {write_report(fitted, out, *rows, sample_weight=mass)}")
+        typer.echo(f"measuring which columns matter takes up to {seconds:.0f} s (--seconds)", err=True)
+    written = write_report(fitted, out, *rows, sample_weight=mass, seconds=seconds, progress=True)
+    typer.echo(f"report written to {written}")
 
 
 @reported

@@ -117,6 +117,8 @@ class Importance:
         left_out: Number of columns for which no time was left.
         unseen: Whether the model had not seen these rows.
         weighted: Whether the metric weighed them.
+        limit: Seconds that it could take; None for as many as it needs.
+        wanted: Shuffles, rows and columns that it had measured without a limit.
     """
 
     names: tuple[str, ...]
@@ -127,6 +129,13 @@ class Importance:
     left_out: int = 0
     unseen: bool = True
     weighted: bool = False
+    limit: float | None = None
+    wanted: tuple[int, int, int] | None = None
+
+    @property
+    def shortened(self) -> bool:
+        """Whether the limit left out shuffles, rows or columns."""
+        return self.wanted is not None and (self.repeats, self.rows, len(self.names)) != self.wanted
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,13 +7,22 @@ from typing import Any
 
 from seasoned.report.gather import report_data
 from seasoned.report.html import write_report
+from seasoned.report.model_importance import SECONDS
 from seasoned.report.writing import check_place
 
 __all__ = ["report"]
 
 
 def report(
-    estimator: Any, path: str | Path, X: Any = None, y: Any = None, *, unseen: bool = True, sample_weight: Any = None
+    estimator: Any,
+    path: str | Path,
+    X: Any = None,
+    y: Any = None,
+    *,
+    unseen: bool = True,
+    sample_weight: Any = None,
+    seconds: float | None = SECONDS,
+    progress: bool | None = None,
 ) -> Path:
     """Write one self-contained HTML file about a fitted estimator.
 
@@ -25,6 +34,9 @@ def report(
         y: The target of these rows.
         unseen: Whether the model has not seen these rows; rows of its fit only tell which columns matter.
         sample_weight: How much each of these rows counts, in all figures and in the metric; the same if None.
+        seconds: Time to measure which columns matter: with less there are fewer shuffles, rows or columns, and the
+            page says so; None for no limit.
+        progress: Whether to show a line meanwhile; None shows it on a terminal and in a notebook.
 
     Returns:
         The path of the file.
@@ -39,4 +51,5 @@ def report(
         PosixPath('report.html')
     """
     check_place(Path(path))
-    return write_report(report_data(estimator, X, y, unseen=unseen, sample_weight=sample_weight), Path(path))
+    options: Any = {"unseen": unseen, "sample_weight": sample_weight, "seconds": seconds, "progress": progress}
+    return write_report(report_data(estimator, X, y, **options), Path(path))

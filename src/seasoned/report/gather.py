@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import logging
 import platform
-import warnings
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.knowledge.setting import grows
 from seasoned.report.columns import column_rows
-from seasoned.report.data import Importance, MemberRow, Predictions, ReportData, TrialRow
-from seasoned.report.importance import permutation_importance, some_rows
+from seasoned.report.data import MemberRow, Predictions, ReportData, TrialRow
 from seasoned.report.known import known_rows
+from seasoned.report.model_importance import SECONDS, model_importance
 from seasoned.report.repeating import code_of
-from seasoned.surrogates.threads import one_thread, openmp_threads
+from seasoned.report.score import is_lost, score_on
 from seasoned.tabular.deciding import searched
 from seasoned.tabular.fitted import Fitted
 from seasoned.tabular.given_again import judging
-from seasoned.tabular.measure import FUNCTION
+from seasoned.tabular.replay import versions
 from seasoned.tabular.tables import to_frame, to_series
 
 if TYPE_CHECKING:
@@ -34,14 +34,16 @@ __all__ = ["report_data"]
 
 logger = logging.getLogger("seasoned.report")
 
-_PACKAGES: Final = ("seasoned", "lightgbm", "numpy", "pandas", "scikit-learn", "scipy")
-_MOST_ROWS: Final = 2_000  # for importance; more rows change the order of columns rarely, and cost time always
-_REPEATS: Final = 5
-_SECONDS: Final = 60.0  # for importance, so that a wide table does not hold up the report
-
 
 def report_data(
-    estimator: Any, X: Any = None, y: Any = None, *, unseen: bool = True, sample_weight: Any = None
+    estimator: Any,
+    X: Any = None,
+    y: Any = None,
+    *,
+    unseen: bool = True,
+    sample_weight: Any = None,
+    seconds: float | None = SECONDS,
+    progress: bool | None = False,
 ) -> ReportData:
     """What the report of this estimator tells.
 
@@ -52,6 +54,8 @@ def report_data(
         unseen: Whether the model has not seen these rows. Rows of its fit only tell which columns matter; how good the
             model is, is then shown as validation found it.
         sample_weight: How much each of these rows counts; the same if None.
+        seconds: Time to measure which columns matter; None for no limit.
+        progress: Whether to show a line meanwhile; None shows it on a terminal and in a notebook.
 
     Raises:
         InvalidInput: If only one of X and y is given, they differ in length, the table lacks a column, or weights are
@@ -81,11 +85,11 @@ def report_data(
         refit_seconds=fitted.refitted,
         predictions=_validated(fitted),
         notes=_notes(estimator),
-        versions=_versions(),
+        versions=_versions(fitted),
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         weighted=fitted.weighted,
-        weighs=fitted.metric.weighs or _lost(fitted),
-        lost=_lost(fitted),
+        weighs=fitted.metric.weighs or is_lost(fitted),
+        lost=is_lost(fitted),
         recut=_recut(fitted),
         experience=fitted.experience if isinstance(fitted.experience, dict) else None,
         finish=(*fitted.sentences, *_intervals(fitted)),
@@ -96,7 +100,8 @@ def report_data(
         return data
     if X is None or y is None:
         raise InvalidInput(f"{'X' if X is None else 'y'} is None; pass both X and y, or neither.")
-    return _judged(data, estimator, (to_frame(X), to_series(y), sample_weight), unseen)
+    limit = None if seconds is None else max(float(seconds), 0.0)
+    return _judged(data, estimator, (to_frame(X), to_series(y), sample_weight), unseen, (limit, progress))
 
 
 def _trials(fitted: Fitted) -> tuple[TrialRow, ...]:
@@ -134,7 +139,7 @@ def _validated(fitted: Fitted) -> Predictions | None:
         return None
     tuned = fitted.finish.decided is not None  # on these very rows, so that the score there would flatter
     shown = known.truth, known.predicted
-    score = fitted.metric.score(known.loss) if tuned else _score(fitted, *shown, known.weights)
+    score = fitted.metric.score(known.loss) if tuned else score_on(fitted, *shown, known.weights)
     codes = _codes(fitted, known.predicted)
     return Predictions(*shown, unseen=True, score=score, weights=known.weights, codes=codes, tuned=tuned)
 
@@ -167,70 +172,21 @@ def _judged(
     estimator: Any,
     given: tuple[pd.DataFrame, pd.Series[Any], Any],
     unseen: bool,
+    work: tuple[float | None, bool | None],
 ) -> ReportData:
     """The data with the model's results on these rows; rows without a target, or of weight 0, are left out."""
     fitted, target = judging(estimator), given[1]
     frame, truth, weights = known_rows(fitted, *given)
     weights = None if weights is None else weights / weights.mean()
-    importance = _importance(estimator, frame, truth, weights)
+    importance = model_importance(estimator, frame, truth, weights, *work)
     data = replace(data, target=None if target.name is None else str(target.name), judged=len(frame))
     if not unseen:
         return replace(data, importance=None if importance is None else replace(importance, unseen=False))
     predicted = fitted.predict(frame)
-    score = _score(fitted, truth, predicted, weights)
+    score = score_on(fitted, truth, predicted, weights)
     codes = _codes(fitted, predicted)
     known = Predictions(truth, predicted, unseen=False, score=score, weights=weights, codes=codes)
     return replace(data, predictions=known, importance=importance)
-
-
-def _lost(fitted: Fitted) -> bool:
-    """Whether the metric is a function that the file did not hold."""
-    return fitted.metric.scorer == FUNCTION and fitted.metric.function is None
-
-
-def _score(
-    fitted: Fitted, truth: NDArray[Any], predicted: NDArray[np.floating[Any]], weights: NDArray[np.float64] | None
-) -> float | None:
-    """The metric on these rows; None where it is not defined, as roc_auc is not for rows of one class, or is lost."""
-    if _lost(fitted):
-        return None
-    exact = predicted.astype(np.float64)
-    if exact.ndim == 2:
-        exact = exact / exact.sum(axis=1, keepdims=True)  # float32 in the bundle: the sums are 1 but for rounding
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a score is undefined is said below
-        try:
-            score = fitted.metric.score(fitted.loss(truth, exact, weights))
-        except ValueError as error:  # raised by scikit-learn for rows that lack a class
-            if fitted.metric.scorer == FUNCTION:
-                logger.warning("the metric could not be computed on the rows given: %s", error)
-            return None
-    return None if np.isnan(score) else score
-
-
-def _importance(
-    estimator: Any, frame: pd.DataFrame, truth: NDArray[Any], weights: NDArray[np.float64] | None
-) -> Importance | None:
-    """Permutation importance on at most 2,000 of the rows, the same ones each time."""
-    fitted = judging(estimator)
-    rng = np.random.default_rng(0)
-    rows, mass = some_rows(truth, _MOST_ROWS, rng, classes=len(fitted.classes))
-    chosen = fitted.plan.schema.apply(frame.iloc[rows].reset_index(drop=True), [])  # read once, without a warning
-    answers = truth[rows]
-    given = None if weights is None else weights[rows]
-    counts = given if mass is None else mass if given is None else given * mass
-
-    def loss(y: NDArray[Any], predicted: NDArray[Any]) -> float:
-        return fitted.loss(y, predicted, counts)
-
-    used = [column.name for column in fitted.plan.schema.used]
-    with one_thread(), openmp_threads(1):  # few rows, thousands of trees: threads would wait for each other at each
-        if _score(fitted, answers, fitted.predict(chosen), counts) is None:
-            return None
-        found = permutation_importance(
-            estimator, chosen, answers, loss, _REPEATS, rng, columns=used, seconds=_SECONDS, mass=mass
-        )
-    return replace(found, weighted=weights is not None and fitted.metric.weighs)
 
 
 def _notes(estimator: Any) -> tuple[str, ...]:
@@ -253,12 +209,14 @@ def _notes(estimator: Any) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # run from a checkout that was never installed
-            found[name] = "not installed"
+def _versions(fitted: Fitted) -> dict[str, str]:
+    """The packages that decide what the model predicts, those of its members among them."""
+    found = {
+        "python": platform.python_version(),
+        "seasoned": "not installed",
+        **versions(one.name for one in fitted.members),
+    }
+    with suppress(PackageNotFoundError):  # run from a checkout that was never installed
+        found["seasoned"] = version("seasoned")
     found["platform"] = f"{platform.system()} {platform.machine()}"
     return found

@@ -67,6 +67,7 @@ def permutation_importance(
     columns: Sequence[str] | None = None,
     seconds: float | None = None,
     mass: NDArray[np.float64] | None = None,
+    after: Callable[[], object] = lambda: None,
 ) -> Importance:
     """The increase of the loss when a column is shuffled, for any model.
 
@@ -84,6 +85,7 @@ def permutation_importance(
         seconds: Stop after this time, with fewer repeats or fewer columns; the result then depends on time.
         mass: How often each row's value is to be drawn, shape (n,), where some rows stand for more others than some;
             if left out, values change places, and each comes once.
+        after: Called after each shuffle.
 
     Raises:
         InvalidInput: If there are no rows, no repeats, or another number of values in y.
@@ -114,6 +116,7 @@ def permutation_importance(
                 if stop is not None and time.monotonic() > stop:
                     return _summary(found, len(names), len(X))
                 found.setdefault(name, []).append(metric(y, predict(_shuffled(X, name, rng, mass))) - before)
+                after()
     return _summary(found, len(names), len(X))
 
 

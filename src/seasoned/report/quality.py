@@ -214,7 +214,12 @@ def importance(data: ReportData) -> Section:
         caption += " Rows count by their weights."
     if not found.unseen:
         caption += " The model has seen these rows, so that columns it learned by heart look more useful than they are."
-    if found.left_out:
-        caption += f" There was no time for {plural(found.left_out, 'other column')}."
+    if found.shortened and found.limit is not None and found.wanted is not None:
+        repeats, rows, columns = found.wanted
+        caption += (
+            f" It had {found.limit:.0f} s: {found.repeats} of {plural(repeats, 'shuffle')}, {found.rows:,} of "
+            f"{plural(rows, 'row')} and {len(found.names)} of {plural(columns, 'column')}, those first that tell most "
+            "about the target by themselves. More time gives more (--seconds, seconds=)."
+        )
     drawn = figure("importance-figure", importance_picture(found, data.metric), "Permutation importance", caption)
     return Section("importance", heading, drawn)

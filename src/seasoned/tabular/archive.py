@@ -32,6 +32,7 @@ from seasoned.tabular.features.given import feature_width, text_columns
 from seasoned.tabular.features.made import Made
 from seasoned.tabular.features.repeated import Repeated, fits_of, shares_of
 from seasoned.tabular.finish import Finish
+from seasoned.tabular.fit_summary import FitSummary
 from seasoned.tabular.fitted import Fitted, Member
 from seasoned.tabular.logarithm import Exponential, bare
 from seasoned.tabular.measure import COST, FUNCTION, QUANTILE, Measure
@@ -108,6 +109,7 @@ def write(
             "refitted": fitted.refitted,
             "experience": fitted.experience,
             "grouped": fitted.grouped,
+            "summary": None if fitted.fit_summary is None else fitted.fit_summary.as_dict(),
         },
         "pace": None if fitted.pace is None else fitted.pace.to_json(),
     }
@@ -225,8 +227,8 @@ def _rebuild(manifest: dict[str, Any], members: dict[str, bytes]) -> Fitted:
     pace = Pace.from_json(manifest.get("pace"))
     fitted = Fitted(task, classes, metric, plan, models, trials, validated, rows, seconds, about.get("experience"))
     grouped = bool(about.get("grouped", False))
-    refitted = about.get("refitted")
-    return replace(fitted, finish=finish, conformal=conformal, pace=pace, grouped=grouped, refitted=refitted)
+    more = {"refitted": about.get("refitted"), "fit_summary": FitSummary.from_dict(about.get("summary"))}
+    return replace(fitted, finish=finish, conformal=conformal, pace=pace, grouped=grouped, **more)
 
 
 def _texts(members: Mapping[str, bytes]) -> dict[int, Ngrams]:

@@ -27,7 +27,7 @@ from seasoned.tabular.parameters import budget_of, check_parameters, settings_of
 from seasoned.tabular.pooled import placed
 from seasoned.tabular.refitting import refit_table
 from seasoned.tabular.replay import sample
-from seasoned.tabular.roles import read_roles, read_weights
+from seasoned.tabular.roles import check_lengths, read_roles, read_weights
 from seasoned.tabular.seeds import seed_of
 from seasoned.tabular.stopping import Stop
 from seasoned.tabular.suspicions import warn_of_order
@@ -113,7 +113,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             resume: Go on with a run of the same data, target and settings that was killed or stopped, or that ended and
                 may now have more time or trials. Its finished trials count, its folds stay, and the time limit starts
                 anew.
-            progress: Whether to show a line with the best model so far; None shows it on a terminal and in a notebook.
+            progress: Whether to show the first lines (`fit_summary_`), failed trials and one line about the search,
+                which comes every ten seconds where there is no terminal; None shows them on terminals and in notebooks.
             callbacks: Functions that are called with each trial that has ended, as a dict: number, model, state, score
                 (in the metric's usual sign), seconds, elapsed, error, config, and best, the best score so far. One that
                 returns True ends the search, with the best models so far; one that raises is not called again.
@@ -166,6 +167,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         """
         names = [column.name for column in fitted.plan.schema.columns]
         self.fitted_ = fitted
+        self.fit_summary_ = fitted.fit_summary
         self.rows_ = rows
         self.stopped_by_ = None
         self.out_of_fold_ = None
@@ -357,7 +359,14 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         return failures(self.fitted_)
 
     def report(
-        self, path: str | Path, X: Any = None, y: Any = None, *, unseen: bool = True, sample_weight: Any = None
+        self,
+        path: str | Path,
+        X: Any = None,
+        y: Any = None,
+        *,
+        unseen: bool = True,
+        sample_weight: Any = None,
+        seconds: float | None = 60.0,
     ) -> Path:
         """Write one self-contained HTML file about this model: what was tried, what predicts, and how well.
 
@@ -367,6 +376,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             y: The target of these rows.
             unseen: Whether the model has not seen these rows; those of its fit only tell which columns matter.
             sample_weight: How much each of these rows counts, as for `fit`; "balanced" refers to these rows.
+            seconds: Time to measure which columns matter, which is the longest part; None for no limit.
 
         Raises:
             InvalidInput: If only one of X and y is given, or they do not fit the model.
@@ -374,9 +384,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         # The report is in a higher layer, so it is imported by name: a method for the user, no dependency.
         write = importlib.import_module("seasoned.report").report
         warn_of_order(X, y=y, sample_weight=sample_weight)
-        rows = X if X is None else self._checked(X)[1]
-        written: Path = write(self, path, rows, y, unseen=unseen, sample_weight=sample_weight)
-        return written
+        X = X if X is None else self._checked(X)[1]
+        return Path(write(self, path, X, y, unseen=unseen, sample_weight=sample_weight, seconds=seconds))
 
     def save(self, path: str | Path, *, key: bytes | str | None = None) -> None:
         """Write everything that prediction needs into one file without pickle; `seasoned.load` reads it.
@@ -419,13 +428,13 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         weights = None
         if len(frame) and sample_weight is not None and not told_by_class(sample_weight):
             target = to_series(y)
-            _check_lengths(len(frame), len(target))
+            check_lengths(len(frame), len(target))
             weights = read_weights(sample_weight, len(frame))
             kept = weights > 0.0
             if not kept.all():
                 frame, y, weights = frame[kept].reset_index(drop=True), target[kept], weights[kept]
         codes = self._codes(y)
-        _check_lengths(len(frame), len(codes))
+        check_lengths(len(frame), len(codes))
         if not len(codes):
             raise InvalidInput("X and y have 0 rows, for which there is no score; pass at least 1.")
         if told_by_class(sample_weight):
@@ -469,7 +478,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         told = told_by_class(sample_weight)
         roles = read_roles(None if told else sample_weight, groups, len(frame))
         target = read_target(y, self._kind, roles.counted, classes=classes)
-        _check_lengths(len(frame), len(target.kept))
+        check_lengths(len(frame), len(target.kept))
         roles = roles.of(target.kept)
         if told:
             roles = replace(roles, weights=by_class(sample_weight, target.values, target.classes))
@@ -489,10 +498,3 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         return tags
-
-
-def _check_lengths(rows: int, targets: int) -> None:
-    if rows != targets:
-        raise InvalidInput(
-            f"X has {rows} rows and y has {targets}: inconsistent numbers of samples; pass one target per row."
-        )

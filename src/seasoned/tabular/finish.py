@@ -91,11 +91,7 @@ class Finish:
         """What was done and what it brought, for the log and the report; `classes` are the labels."""
         found = []
         if self.blend is not None:
-            gain = _gain(self.blended, metric)
-            found.append(
-                f"Predictions are combined by {self.blend.name}{gain}; the weights on the leaderboard are those of the "
-                "mean."
-            )
+            found.append(f"{_pooling(self.blend.name, self.blended, metric)} Weights are shown of the mean.")
         if self.calibration is not None:
             found.append(f"Probabilities are calibrated by {self.calibration.name}{_gain(self.calibrated, metric)}.")
         if self.decision is not None:
@@ -147,6 +143,17 @@ def _pair(found: Any) -> tuple[float, float] | None:
         return None
     before, after = map(float, found)
     return before, after
+
+
+def _pooling(name: str, losses: tuple[float, float] | None, metric: Measure) -> str:
+    """The pool, and the rule that chose it: it may look a little worse, as the mean has seen the rows that judge it."""
+    if losses is None:
+        return f"Predictions are combined by {name}."
+    mean, pool = (f"{metric.score(loss):.5g}" for loss in losses)
+    return (
+        f"Predictions are combined by {name}: cross-fitted {metric.name} {pool}. The mean has {mean} on the rows that "
+        "chose its weights, so the pool is taken unless it is worse by more than a standard error."
+    )
 
 
 def _gain(losses: tuple[float, float] | None, metric: Measure) -> str:

@@ -26,6 +26,7 @@ from seasoned.tabular.crowding import with_room
 from seasoned.tabular.deciding import searched
 from seasoned.tabular.features.given import save_texts
 from seasoned.tabular.features.made import LEVELS, NEEDS, starts_with_features, steps_for
+from seasoned.tabular.fit_summary import describe, notes_of, plan_of
 from seasoned.tabular.fitted import Fitted
 from seasoned.tabular.folds import make_folds
 from seasoned.tabular.leaks import warn_of_leaks
@@ -48,6 +49,7 @@ from seasoned.tabular.starts import affordable_folds, first_configurations, hast
 from seasoned.tabular.suspicions import warn_of_groups, warn_of_models, warn_of_positive, warn_of_time
 from seasoned.tabular.validation import declared_folds
 from seasoned.tabular.warming import Warming
+from seasoned.tabular.watching import Watching
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from seasoned.space import Space
     from seasoned.tabular.budget import Budget
     from seasoned.tabular.columns.plan import Diet
+    from seasoned.tabular.fit_summary import FitSummary
     from seasoned.tabular.folds import Fold
     from seasoned.tabular.guide import Guide
     from seasoned.tabular.measure import Measure
@@ -121,7 +124,8 @@ def fit_table(
     warn_of_positive(metric, target)
     models = bounded(models, settings["spaces"], target.task)
     check_starts(settings["starts"], models, target.task)
-    with closing(Warming(budget, models)) as warming:
+    shown = None if audience is None else audience.progress
+    with closing(Warming(budget, models)) as warming, Watching(metric, budget, shown=shown) as watching:
         return _fitted(
             frame,
             target,
@@ -131,7 +135,7 @@ def fit_table(
             models=models,
             metric=metric,
             warming=warming,
-            how=_How(resume, experience, audience),
+            how=_How(resume, experience, audience, watching),
         )
 
 
@@ -167,6 +171,7 @@ def _fitted(
         usual = int(run.about.get("folds", usual))  # a run from before folds were noted has none
         declared = declared_folds(validation, settings["folds"], frame, target, roles, default=usual)
         folds = _dealt(declared, target, run, usual)
+        summary = how.watching.show(describe(target, metric, schema, folds, roles, validation))
         plan = _plan(canonical, schema, run, budget, warming)
         steps = _steps(steps_for(settings["features"], len(frame)), schema)
         _write(run, (canonical, target, roles), folds, plan, models)
@@ -183,18 +188,25 @@ def _fitted(
         memory = Memory.of(how.experience, canonical, target, objective)
         memory = memory.within(_least(job, run, len(folds)), [*starts, *asked])
         guide = memory.guide(run.path, space, budget.seconds)
+        planned = plan_of(models, settings["models"], budget, _past(how.experience, guide))
+        summary = how.watching.show(replace(summary, **planned))
         del canonical  # of a long table, the matrices on the disk are all that is needed from here on
-        also: Any = {"fresh": warming.ready(), "own": asked, "audience": how.audience}
+        also: Any = {"fresh": warming.ready(), "own": asked, "audience": how.audience, "watching": how.watching}
         found = search(objective, space, starts, run.storage, budget, guide, **also)
         members = tuple(replace(member, own=own.get(member.name)) for member in found.members)
-        grouped = roles.groups is not None
-        fitted = Fitted(target.task, target.classes, metric, plan, members, (), rows=len(frame), grouped=grouped)
+        fitted = Fitted(target.task, target.classes, metric, plan, members, (), rows=len(frame))
         fitted = conclude(fitted, objective, frame, settings, budget)
     _settle(run, memory, found, guide, budget)
+    fitted = replace(fitted, grouped=roles.groups is not None, experience=None if guide is None else guide.told())
+    return _completed(fitted, found, budget, summary, how.watching)
+
+
+def _completed(fitted: Fitted, found: Searched, budget: Budget, summary: FitSummary, watching: Watching) -> Fitted:
+    """The model with all trials, the seconds of the fit, and the summary with what was resumed or skipped."""
     trials = tuple({**trial, "error": budget.explain(trial["error"])} for trial in found.trials)
+    summary = watching.show(replace(summary, notes=(*found.notes, *notes_of(trials))))
     seconds = time.monotonic() - (budget.deadline - budget.seconds)
-    told = None if guide is None else guide.told()
-    return replace(fitted, trials=trials, seconds=seconds, experience=told, idle=found.idle)
+    return replace(fitted, trials=trials, seconds=seconds, idle=found.idle, fit_summary=summary)
 
 
 class _How(NamedTuple):
@@ -203,6 +215,7 @@ class _How(NamedTuple):
     resume: bool
     experience: str | None
     audience: Audience | None
+    watching: Watching
 
 
 def _opened(key: str, frame: pd.DataFrame, target: Target, about: Mapping[str, Any], how: _How) -> RunFolder:
@@ -212,6 +225,17 @@ def _opened(key: str, frame: pd.DataFrame, target: Target, about: Mapping[str, A
     if how.resume and not run.resumed:
         logger.warning(_BESIDE if run.beside else _ANEW)
     return run
+
+
+def _past(experience: str | None, guide: Guide | None) -> str:
+    """The past tasks that guide the search, in words."""
+    found = places(experience)
+    if found == Places(False, None):
+        return "none is used"
+    read = " and ".join(["what ships"] * found.ships + ["a store of earlier fits"] * (found.store is not None))
+    if guide is None:
+        return f"{read}, of which nothing fits this table"
+    return f"{read}: {guide.told()['tasks']:,} past tasks"
 
 
 def _settle(run: RunFolder, memory: Memory, found: Searched, guide: Guide | None, budget: Budget) -> None:

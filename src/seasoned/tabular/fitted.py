@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from seasoned.tabular.columns.plan import ColumnPlan, Diet
     from seasoned.tabular.conformal import Conformal
+    from seasoned.tabular.fit_summary import FitSummary
     from seasoned.tabular.kinds import Lost
     from seasoned.tabular.measure import Measure
     from seasoned.tabular.models.base import Model
@@ -42,6 +43,7 @@ _T = TypeVar("_T")
 _COPIES: Final = 2  # of made columns, while they are put beside the plan's
 _FITS: Final = 6  # fits of a member that are there at once, beside what has been predicted already
 _ROWS_FOR_THREADS: Final = 1000
+_MOST_WATCHED: Final = 20_000  # rows of a part where somebody waits for news of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ class Fitted:
         out_of_fold: What all members predict together for the rows of the fit, each by models that did not know it,
             NaN where none did; None where that is unknown. No file holds it.
         idle: Whether the search ended before its time, because its last trials gained nothing. No file holds it.
+        fit_summary: The first lines of the fit; None in a file from before summaries.
+        after_part: Called with the number of rows of each part that has been predicted. No file holds it.
     """
 
     task: Task
@@ -119,6 +123,8 @@ class Fitted:
     refitted: float | None = None
     out_of_fold: NDArray[np.floating] | None = None
     idle: bool = False
+    fit_summary: FitSummary | None = None
+    after_part: Callable[[int], object] | None = None
 
     @property
     def weighted(self) -> bool:
@@ -201,7 +207,11 @@ class Fitted:
         outputs = max(len(self.classes), 1) * (len(self.members) + _FITS)  # numbers of a row that are there at once
         made = max((maker.count for one in self.members for maker in makers_of(one.estimator)), default=0)
         width = max(self.plan.dense.width + _COPIES * made, outputs)
-        found = [what(part, noted) for part in in_parts(to_frame(X), width)]
+        found = []
+        for part in in_parts(to_frame(X), width, None if self.after_part is None else _MOST_WATCHED):
+            found.append(what(part, noted))
+            if self.after_part is not None:
+                self.after_part(len(part))
         if lost is None:
             warn_of_lost(noted, len(found))
         return found

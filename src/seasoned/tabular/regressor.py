@@ -51,6 +51,8 @@ class AutoRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc]  # 
             numbers, shape (n,), NaN where there was no such model; None after `load` and `refit`, and where `fit` was
             stopped or had no time left for it, a trial's predictions are lost, or there are more than 10 million
             numbers.
+        fit_summary_: The first lines of the fit: target, columns by kind, validation, limits, and what was skipped or
+            resumed; `lines()` gives them as text, `as_dict()` as plain data. None for a file from before summaries.
         stopped_by_: "SIGINT", "SIGTERM" or "stop" (the function given to `fit`) if that ended it early, else None.
         unsaved_: Names of parameters that the file could not hold, if the model was loaded; else none.
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["Roles", "read_roles", "read_weights"]
+__all__ = ["Roles", "check_lengths", "read_roles", "read_weights"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -154,3 +154,15 @@ def _one_a_row(values: Any, name: str, rows: int) -> pd.Series[Any]:
     if len(series) != rows:
         raise InvalidInput(f"{name} has {len(series)} values and X has {rows} rows; pass one a row.")
     return series
+
+
+def check_lengths(rows: int, targets: int) -> None:
+    """Refuse a target that has not one value a row.
+
+    Raises:
+        InvalidInput: If there are more or fewer.
+    """
+    if rows != targets:
+        raise InvalidInput(
+            f"X has {rows} rows and y has {targets}: inconsistent numbers of samples; pass one target per row."
+        )

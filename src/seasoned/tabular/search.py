@@ -31,7 +31,6 @@ from seasoned.tabular.stacking import add_layer, upper_settings
 from seasoned.tabular.steering import Promising
 from seasoned.tabular.telling import Audience, Telling
 from seasoned.tabular.warming import Warming
-from seasoned.tabular.watching import Watching
 from seasoned.trials import TrialState, WarmStart
 
 if TYPE_CHECKING:
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.fitted import Member
     from seasoned.tabular.guide import Guide
     from seasoned.tabular.objective import CrossValidation
+    from seasoned.tabular.watching import Watching
     from seasoned.trials import Trial
 
 __all__ = ["FIRST", "Searched", "search"]
@@ -68,12 +68,14 @@ class Searched:
         trials: What was tried.
         failed: Whether its store failed.
         idle: Whether its last trials gained nothing.
+        notes: Sentences about what was resumed or skipped.
     """
 
     members: tuple[Member, ...]
     trials: tuple[dict[str, Any], ...]
     failed: bool = False
     idle: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def search(
@@ -87,6 +89,7 @@ def search(
     fresh: float = 0.0,
     own: Sequence[Mapping[str, Any]] = (),
     audience: Audience | None = None,
+    watching: Watching,
 ) -> Searched:
     """Tune all families together and fit the best configurations on all rows.
 
@@ -100,6 +103,7 @@ def search(
         fresh: Seconds that a fresh worker took to load what fits need.
         own: Configurations that the user asks for: tried after the first `FIRST` starts, whatever experience says.
         audience: Who is told of trials.
+        watching: The line about the fit.
     """
     timed, audience = budget.trials is None, audience or Audience()
     planned = with_starts(starts, own, FIRST)
@@ -118,8 +122,8 @@ def search(
     race, clock = Race(objective, timed, opening), Clock(budget.deadline - budget.seconds)
     for trial in study.trials:  # those of a run that is resumed
         race(study, trial)
-    shown = audience.progress
-    with Early(objective, budget) as early, Watching(objective.metric, budget, shown=shown) as watching:
+    watching.begin("search")
+    with Early(objective, budget) as early:
         upper = upper_settings(space) if budget.layers > 1 else {}
         ending = Closing(objective, budget, study, fresh, tuple(upper))
 
@@ -130,8 +134,9 @@ def search(
         for trial in study.trials:  # a run that is resumed has a model at once, too
             if trial.state in _ENDED:
                 early(study, trial)
-                watching(study, trial)
+                watching.know(trial)
                 telling.know(trial)
+        resumed = watching.resume(sum(trial.state in _ENDED for trial in study.trials))
         callbacks = (early, race, clock, watching, ending, telling)
         try:
             failed = _searched(study, objective, budget, ending, (opening, race), callbacks)
@@ -139,12 +144,14 @@ def search(
             ended = _closed(study)
         if budget.stop():
             logger.warning("interrupted; the best models so far are fitted. Interrupt again to give up.")
+        watching.begin("fitting the best models on all rows")
         trials = tuple(map(row, ended))
         left = budget.remaining - (ending.kept - ending.layering)  # what is kept holds the time to choose, too
         chosen = _chosen(objective, ranked(trials), budget, ending.choosing if timed else math.inf)
         layered = add_layer(objective, chosen, trials, upper, budget, left)
         members = fit_members(objective, layered.chosen, budget, early)
-        return Searched(members, (*trials, *layered.rows), failed, ending.idle)
+        watching.begin("judging all models together")
+        return Searched(members, (*trials, *layered.rows), failed, ending.idle, (*resumed, *layered.notes))
 
 
 def _searched(

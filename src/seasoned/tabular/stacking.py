@@ -43,6 +43,7 @@ __all__ = ["Layered", "add_layer", "seconds_of_layer", "upper_settings"]
 logger = logging.getLogger("seasoned.tabular")
 
 _FAMILIES: Final = (("lightgbm", "histogram"), ("extra_trees", "forest"))  # of each pair the first that takes part
+_NAMES: Final = ", ".join(name for pair in _FAMILIES for name in pair)
 _SAY: Final = 0.5  # weight of the second layer
 _BELOW: Final = 8  # heaviest members that it learns from
 _LEAST_FOLDS: Final = 3
@@ -54,10 +55,14 @@ _HEAVIER: Final = 1.5  # times what a fit of the family took without the columns
 
 
 class Layered(NamedTuple):
-    """The members with their weights, and the trials of the second layer as rows of the leaderboard."""
+    """The members with their weights, the trials of the second layer as rows of the leaderboard, and what was decided.
+
+    The decision is a sentence; none where no second layer was asked for.
+    """
 
     chosen: list[tuple[Mapping[str, Any], float]]
     rows: list[dict[str, Any]]
+    notes: tuple[str, ...] = ()
 
 
 def upper_settings(space: Space) -> dict[str, dict[str, Any]]:
@@ -72,13 +77,19 @@ def upper_settings(space: Space) -> dict[str, dict[str, Any]]:
     return {name: dict(families.options[name].default) for name in names if name is not None}
 
 
-def _able(objective: CrossValidation, chosen: Chosen, budget: Budget) -> bool:
-    """Whether a second layer is possible: folds partition all rows, enough models may predict, at any pace."""
-    if not chosen or budget.members <= len(_FAMILIES) or objective.predict_limit is not None:
-        return False
+def _obstacle(objective: CrossValidation, chosen: Chosen, budget: Budget) -> str | None:
+    """The reason why no second layer is possible; None where one is."""
     rows, folds = len(objective.data.target), objective.data.folds
     parted = sum(len(valid) for _, valid in folds) == len(objective.data.known_rows()) == rows
-    return parted and len(folds) >= _LEAST_FOLDS and rows >= _LEAST_ROWS
+    reasons = {
+        "no configuration was completed": not chosen,
+        f"it needs an ensemble of more than {len(_FAMILIES)} models": budget.members <= len(_FAMILIES),
+        "it would predict too slowly for predict_limit": objective.predict_limit is not None,
+        f"{rows} rows are fewer than the {_LEAST_ROWS} that tell if it helps": rows < _LEAST_ROWS,
+        f"it needs at least {_LEAST_FOLDS} folds, and there are {len(folds)}": len(folds) < _LEAST_FOLDS,
+        "it needs folds that hold out each row once": not parted,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
 
 
 class _Cost(NamedTuple):
@@ -118,7 +129,7 @@ def seconds_of_layer(
         families: Those of the second layer.
         budget: The time, and how many fits run side by side.
     """
-    if not families or not _able(objective, chosen, budget):
+    if not families or _obstacle(objective, chosen, budget) is not None:
         return 0.0
     found = sum(_cost(objective, chosen, trials, families, budget))
     return found if found <= _SHARE * budget.seconds else 0.0
@@ -142,18 +153,22 @@ def add_layer(
         budget: The time.
         seconds: Seconds that this may take, including the last fits of the second layer.
     """
-    plain = Layered(list(chosen), [])
-    if not settings or not _able(objective, chosen, budget):
-        return plain
+    if budget.layers < 2:
+        return Layered(list(chosen), [])
+    obstacle = (
+        _obstacle(objective, chosen, budget) if settings else f"none of {_NAMES}, of which it is made, takes part"
+    )
+    if obstacle is not None:
+        return _without(chosen, obstacle)
     cost = _cost(objective, chosen, trials, settings, budget)
     if sum(cost) > seconds:
-        return plain
+        return _without(chosen, _late(sum(cost), seconds, budget))
     end = time.monotonic() + seconds - cost.fitting
     lower = _heaviest(chosen, budget.members - len(_FAMILIES))
     sources = [config_of(row) for row, _ in lower[:_BELOW]]
     known = [objective.records.out_of_fold(config_of(row)) for row, _ in lower]
-    if any(found is None for found in known):  # somebody emptied the run's folder
-        return plain
+    if any(found is None for found in known):
+        return _without(chosen, "somebody emptied the run's folder")
     base = _mean([found for found in known if found is not None], [weight for _, weight in lower])
     configs = [stacked({"model": {name: own}}, sources) for name, own in settings.items()]
     with LocalExecutor(budget.workers) as executor:
@@ -163,19 +178,32 @@ def add_layer(
 
         tried = run(objective.unraced, *((config,) for config in configs))
         if not tried:
-            return plain
+            return _without(chosen, "none of its models was ready in time")
         rows = _rows([(configs[place], loss) for place, loss in tried.items()], objective, trials)
         best = _best(objective, base, [configs[place] for place in tried])
         if best is None:
-            logger.info("a second layer was tried, and does not help.")
-            return Layered(list(chosen), rows)
+            return Layered(list(chosen), rows, ("layers: a second layer was tried, and does not help",))
         gains = _asked(objective, run, base, best, sources, end)
     if not sum(gains) > 0:
-        logger.info("a second layer was tried, and does not help on rows that are held out of everything.")
-        return Layered(list(chosen), rows)
-    logger.info("a second layer of %d model(s) gets half of the weight.", len(best))
+        unseen = "layers: a second layer was tried, and does not help on rows that are held out of everything"
+        return Layered(list(chosen), rows, (unseen,))
     upper = [(row, _SAY / len(best)) for row in rows if config_of(row) in best]
-    return Layered([*((row, (1.0 - _SAY) * weight) for row, weight in lower), *upper], rows)
+    note = f"layers: a second layer of {len(best)} model(s) gets half of the weight"
+    return Layered([*((row, (1.0 - _SAY) * weight) for row, weight in lower), *upper], rows, (note,))
+
+
+def _without(chosen: Chosen, reason: str) -> Layered:
+    """The first layer alone, with the reason."""
+    return Layered(list(chosen), [], (f"layers: no second layer was tried: {reason}",))
+
+
+def _late(cost: float, seconds: float, budget: Budget) -> str:
+    """The reason why a second layer of that many seconds has no time, and the time limit under which it has."""
+    most = _SHARE * budget.seconds
+    if cost <= most:
+        return f"it takes about {cost:.0f} s, and {max(seconds, 0):.0f} s were left"
+    share = f"more than {_SHARE:.0%} of the limit of {budget.seconds:g} s"
+    return f"it takes about {cost:.0f} s, {share}; a limit of {math.ceil(cost / _SHARE)} s has room for it"
 
 
 def _heaviest(chosen: Chosen, most: int) -> Chosen:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal
@@ -44,12 +44,14 @@ class Target:
         values: Class codes (int64) or numbers (float64), shape (n,), for the rows kept.
         classes: The labels behind the codes, sorted; empty for regression.
         kept: Which rows have a target, shape (rows given,).
+        name: Its name; None if it has none.
     """
 
     task: Task
     values: NDArray[Any]
     classes: NDArray[Any]
     kept: NDArray[np.bool_]
+    name: str | None = None
 
 
 def without_gaps(series: pd.Series[Any]) -> pd.Series[Any]:
@@ -138,7 +140,9 @@ def read_target(
     present = series[kept]
     if present.dtype.kind == "c" or any(isinstance(value, complex | np.complexfloating) for value in present.head()):
         raise InvalidInput("the target is complex; pass its real part, its imaginary part or its size.")
-    return _numbers(present, kept, few=few) if task == "regression" else _classes(present, kept, classes, gaps=gaps)
+    number = task == "regression"
+    found = _numbers(present, kept, few=few) if number else _classes(present, kept, classes, gaps=gaps)
+    return replace(found, name=series.name if isinstance(series.name, str) else None)
 
 
 def _numbers(series: pd.Series[Any], kept: NDArray[np.bool_], *, few: bool) -> Target:

@@ -26,14 +26,16 @@ _CELLS: Final = (
 )  # of a part, 32 MB: enough that a part's overhead is nothing, little beside any table that is long
 
 
-def in_parts(frame: pd.DataFrame, width: int) -> Iterator[pd.DataFrame]:
+def in_parts(frame: pd.DataFrame, width: int, most: int | None = None) -> Iterator[pd.DataFrame]:
     """A frame in parts of consecutive rows, at least one; the rows of each are numbered from 0.
 
     Args:
         frame: Any number of rows.
         width: Columns of what is made from them.
+        most: Most rows of a part; as many as memory has room for if None.
     """
     step = max(_CELLS // max(width, 1), _LEAST_ROWS)
+    step = step if most is None else min(step, most)
     if len(frame) <= step:
         yield frame
         return

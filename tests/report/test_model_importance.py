@@ -1,0 +1,72 @@
+"""Importance within a limit of time: fewer shuffles, rows or columns, and the page says so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from seasoned.report import report_data
+from seasoned.report.data import Importance
+from seasoned.report.html import render_page
+from seasoned.report.model_importance import affordable_rows, by_relevance, model_importance
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "seconds", "left", "expected"),
+    [
+        (2_000, 20, 0.1, None, 2_000),
+        (2_000, 20, 0.1, 2.0, 2_000),
+        (2_000, 20, 0.1, 1.0, 800),
+        (2_000, 20_000, 0.1, 1.0, 200),
+        (150, 20_000, 0.1, 1.0, 150),
+        (2_000, 20, 0.1, 0.0, 200),
+    ],
+)
+def test_rows_are_as_many_as_a_shuffle_of_each_column_has_time_for(rows, columns, seconds, left, expected):
+    assert affordable_rows(rows, columns, seconds, left) == expected
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_columns_that_tell_of_the_target_come_first(task, fitted):
+    model, X, y = fitted[task]
+    rows = model.fitted_.plan.schema.apply(X.reset_index(drop=True))
+    truth = model._codes(y)
+    order = by_relevance(model.fitted_, rows, truth)
+    assert sorted(order) == sorted(column.name for column in model.fitted_.plan.schema.used)
+    again = by_relevance(model.fitted_, rows.assign(size=truth + 0.0), truth)
+    assert again[0] == "size"
+
+
+def test_without_a_limit_nothing_is_left_out(fitted):
+    model, X, y = fitted["binary"]
+    found = model_importance(model, X, model._codes(y), None, None)
+    assert not found.shortened
+    assert found.wanted == (found.repeats, found.rows, len(found.names))
+    same = model_importance(model, X, model._codes(y), None, 1e6)
+    assert same.mean == found.mean
+
+
+def test_without_time_nothing_is_measured(fitted):
+    model, X, y = fitted["binary"]
+    data = report_data(model, X, y, seconds=0)
+    assert data.importance.names == ()
+    assert data.importance.left_out == data.importance.wanted[2]
+    assert "the time for it was over before the first was done" in render_page(data)
+
+
+def test_the_page_tells_how_much_was_measured(data):
+    cut = Importance(("a", "b"), (0.2, 0.1), (0.0, 0.0), rows=400, repeats=1, left_out=3, limit=5.0, wanted=(5, 900, 5))
+    page = render_page(replace(data, importance=cut))
+    assert "It had 5 s: 1 of 5 shuffles, 400 of 900 rows and 2 of 5 columns" in page
+    whole = replace(cut, repeats=5, rows=900, wanted=(5, 900, 2))
+    assert "It had" not in render_page(replace(data, importance=whole))
+
+
+def test_members_libraries_are_among_the_versions(fitted, monkeypatch):
+    model = fitted["binary"][0]
+    assert {"python", "seasoned", "lightgbm", "numpy", "scikit-learn", "skops"} <= report_data(model).versions.keys()
+    monkeypatch.setattr("seasoned.tabular.replay.version", lambda name: f"{name}'s")
+    members = (*model.fitted_.members, replace(model.fitted_.members[0], name="catboost"))
+    monkeypatch.setattr(model, "fitted_", replace(model.fitted_, members=members))
+    assert report_data(model).versions["catboost"] == "catboost's"
