@@ -23,7 +23,7 @@ from seasoned.execution.processes import resident
 from seasoned.tabular.budget import Budget
 from seasoned.tabular.metrics import resolve
 from seasoned.tabular.runs import list_runs
-from seasoned.tabular.stopping import Stop
+from seasoned.tabular.stopping import Stop, leave_closed_terminal
 from seasoned.tabular.watching import Watching
 from seasoned.trials import Trial, TrialState
 
@@ -280,3 +280,27 @@ def test_a_signal_at_any_moment_gives_a_model(cache, tmp_path, number, whole_gro
         assert found["stopped"] == number.name
         waits.append(found["ended"] - asked)
     print(f"{number.name}: {min(waits):.2f} to {max(waits):.2f} s; to be less than 3")  # noqa: T201 - the measurement
+
+
+def test_a_closed_terminal_asks_once_however_often_it_is_said():
+    stop = Stop()
+    with stop.listening():
+        signal.raise_signal(signal.SIGHUP)
+        signal.raise_signal(signal.SIGHUP)
+        assert (stop(), stop.name) == (True, "SIGHUP")
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+
+
+def test_lines_written_to_a_closed_terminal_go_nowhere():
+    master, terminal = os.openpty()
+    leave_closed_terminal([terminal])
+    os.write(terminal, b"seen")
+    assert os.read(master, 4) == b"seen"
+    os.close(master)
+    with pytest.raises(OSError, match="Input/output error"):
+        os.write(terminal, b"x")
+    leave_closed_terminal([terminal])
+    assert os.write(terminal, b"x") == 1
+    os.close(terminal)

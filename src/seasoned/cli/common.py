@@ -1,7 +1,7 @@
 """What all commands share: how errors are reported, and names for what they take.
 
-Exit codes: 0 done, 2 bad input, 1 any other failure, 130 stopped by Ctrl-C, 143 stopped by SIGTERM. An error is one
-line on stderr; `seasoned --debug ...` shows where it came from.
+Exit codes: 0 done, 2 bad input, 1 any other failure, 130 stopped by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP (a closed
+terminal). An error is one line on stderr; `seasoned --debug ...` shows where it came from.
 """
 
 from __future__ import annotations
@@ -9,20 +9,25 @@ from __future__ import annotations
 import functools
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from seasoned import tabular
 from seasoned.errors import InvalidInput, MissingExtra, SeasonedError
+from seasoned.tabular.output import check_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["FILES", "STOPPED", "STREAM", "check_folder", "check_model", "of_one_table", "reported"]
+__all__ = ["FILES", "STOPPED", "STREAM", "Raw", "check_folder", "check_model", "of_one_table", "reported"]
 
 STREAM = Path("-")
-STOPPED = {"SIGINT": 130, "SIGTERM": 143}  # exit codes as shells have them: 128 and the signal's number
+STOPPED = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}  # exit codes as shells have them: 128 and the signal's number
+Raw = Annotated[
+    bool,
+    typer.Option("--raw", help="Write texts such as =1+1 as they are; else an apostrophe keeps them from running."),
+]
 FILES = "CSV, TSV (also .gz, .bz2, .xz, .zst, .zip) or Parquet file"
 
 
@@ -67,6 +72,7 @@ def check_folder(file: Path, *others: Path | None) -> None:
     Raises:
         InvalidInput: If it is a folder, its folder is not there or may not be written, or it is one of the others.
     """
+    check_name(file)
     if file.is_dir():
         raise InvalidInput(f"{str(file)!r} is a folder; give the path of a file to write.")
     if not file.parent.is_dir():

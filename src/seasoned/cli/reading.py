@@ -153,7 +153,8 @@ def _check_column(frame: pd.DataFrame, table: Path, column: str) -> None:
 
 def as_categories(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
     """The table with columns declared as categories, so that codes written in digits are no numbers."""
-    return frame.astype({name: "category" for name in names if name in frame.columns})
+    found = {name: "category" for name in names if name in frame.columns}
+    return frame.astype(found) if found else frame  # pandas would go through all columns for nothing
 
 
 def table_to_fit(

@@ -13,7 +13,7 @@ from seasoned.cli.common import STREAM
 from seasoned.errors import InvalidInput
 from seasoned.report.wording import settings
 from seasoned.tabular.fitted import Fitted
-from seasoned.tabular.output import write_table
+from seasoned.tabular.output import without_formulas, write_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -191,12 +191,13 @@ def watch(model: Any, rows: int, passes: int, display: Display) -> None:
     model.fitted_ = replace(model.fitted_, after_part=after)
 
 
-def write_predictions(predictions: pd.DataFrame, out: Path) -> None:
-    """To a file, or as CSV to the standard output."""
+def write_predictions(predictions: pd.DataFrame, out: Path, *, raw: bool = False) -> None:
+    """To a file, or as CSV to the standard output; `raw` as in `write_table`."""
     if out == STREAM:
+        predictions = predictions if raw else without_formulas(predictions)
         typer.echo(predictions.to_csv(index=False, lineterminator="\n").encode(), nl=False)  # UTF-8 wherever it is
         return
-    write_table(predictions, out)
+    write_table(predictions, out, raw=raw)
     typer.echo(f"{len(predictions)} predictions written to {out}")
 
 

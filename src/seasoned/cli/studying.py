@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from seasoned.cli.common import check_folder, reported
+from seasoned.cli.common import Raw, check_folder, reported
 from seasoned.cli.showing import show_table
 from seasoned.errors import InvalidInput, SeasonedError, StorageError
 from seasoned.report.wording import settings
@@ -74,6 +74,7 @@ def export_trials(
     store: _Store,
     name: _Name,
     file: Annotated[Path, typer.Argument(help="CSV, TSV (also .gz, .bz2, .xz, .zst) or Parquet file to write.")],
+    raw: Raw = False,
 ) -> None:
     """Write all trials of a study to a table: number, state, values, seconds, error, a column a parameter."""
     check_folder(file, *_file(store))
@@ -85,7 +86,7 @@ def export_trials(
         kinds = set(trials[column].dropna().map(type)) if trials[column].dtype.kind == "O" else set()
         if len(kinds) > 1 or kinds & {tuple, dict, Config}:
             trials[column] = trials[column].map(str, na_action="ignore")
-    output.write_table(trials, file)
+    output.write_table(trials, file, raw=raw)
     typer.echo(f"{len(trials)} trial(s) written to {file}")
 
 

@@ -9,7 +9,7 @@ import typer
 
 from seasoned import tabular
 from seasoned.cli.by_class import ClassWeight, weights_in
-from seasoned.cli.common import FILES, STREAM, check_folder, check_model, of_one_table, reported
+from seasoned.cli.common import FILES, STREAM, Raw, check_folder, check_model, of_one_table, reported
 from seasoned.cli.reading import (
     Decimal,
     Encoding,
@@ -55,6 +55,7 @@ def predict(
     separator: Separator = None,
     decimal: Decimal = None,
     encoding: Encoding = None,
+    raw: Raw = False,
 ) -> None:
     """Predict the rows of a table."""
     reading = Reading(separator, decimal, encoding)
@@ -67,7 +68,7 @@ def predict(
         rows, kept = rows_to_predict(table, reading, names_in(keep), remembered(fitted))
         watch(fitted, len(rows), 1 if interval is None else 2, display)
         found = prediction_table(fitted, rows, interval)
-    write_predictions(beside(kept, found), out)
+    write_predictions(beside(kept, found), out, raw=raw)
 
 
 @reported

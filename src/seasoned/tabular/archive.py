@@ -15,12 +15,13 @@ import json
 import os
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.metrics import get_scorer_names
 
-from seasoned.errors import InvalidInput, StorageError
+from seasoned.errors import InvalidInput, MissingExtra, StorageError
 from seasoned.tabular.columns.ngrams import Ngrams
 from seasoned.tabular.columns.plan import ColumnPlan
 from seasoned.tabular.columns.text import TextColumn
@@ -39,6 +40,7 @@ from seasoned.tabular.measure import COST, FUNCTION, QUANTILE, Measure
 from seasoned.tabular.models import arrays_file
 from seasoned.tabular.models.custom import CustomModel, stored
 from seasoned.tabular.models.registry import find
+from seasoned.tabular.output import check_name
 from seasoned.tabular.pace import Pace
 from seasoned.tabular.positive import Reason
 from seasoned.tabular.replay import changed_versions, replay, rows_from_json, rows_to_json, versions
@@ -47,7 +49,6 @@ from seasoned.tabular.validated import Validated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     import pandas as pd
 
@@ -81,6 +82,7 @@ def write(
         InvalidInput: If the folder does not exist or may not be written, or the path is a folder.
         StorageError: If the disk is full; what was there before stays.
     """
+    check_name(path)
     if not path.parent.is_dir() or path.is_dir():
         raise InvalidInput(f"{str(path)!r} cannot be written; give the path of a file in a folder that exists.")
     members = {**_members(fitted), **(extra or {})}
@@ -158,13 +160,20 @@ def _places(index: int, fits: int) -> list[str]:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Temporary file, fsync, rename: a reader sees the old file or the new one, never a part."""
+    """Temporary file, fsync, rename: a reader sees the old file or the new one, never a part.
+
+    The temporary file has no name while it is written, where the system has such files, so that a killed save leaves
+    nothing.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with partial.open("wb") as file:
+        nameless = _nameless(path.parent)
+        with partial.open("wb") if nameless is None else os.fdopen(nameless, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+            if nameless is not None:
+                os.link(f"/proc/self/fd/{nameless}", partial, src_dir_fd=nameless)  # which makes it follow
         partial.replace(path)
     except PermissionError as error:
         raise InvalidInput(f"{str(path)!r} may not be written ({error.strerror}); choose another folder.") from error
@@ -176,6 +185,17 @@ def _replace(path: Path, data: bytes) -> None:
     finally:
         with suppress(OSError):  # also that a name is too long
             partial.unlink(missing_ok=True)
+
+
+def _nameless(folder: Path) -> int | None:
+    """A file without a name, open for writing; None where the system or the file system has none."""
+    kind = getattr(os, "O_TMPFILE", None)
+    if kind is None or not Path("/proc/self/fd").is_dir():
+        return None
+    try:
+        return os.open(folder, kind | os.O_WRONLY, 0o666)
+    except OSError:  # a file system without them; what else is wrong shows when a named file is made
+        return None
 
 
 def read(
@@ -202,7 +222,10 @@ def read(
         stored = json.loads(members[_ROWS]) if _ROWS in members else None
         rows = None if stored is None else rows_from_json(stored, fitted.plan.schema)
         gap = replay(rows, stored, fitted) if changed else None
-    except DAMAGE as error:
+        _ = fitted.summary, fitted.sentences  # what they are made of is in the file, too
+    except MissingExtra:
+        raise
+    except Exception as error:  # libraries raise types of their own on what a stranger wrote
         before = f"was saved with {', '.join(changed)}, and " if changed else ""
         raise InvalidInput(f"{path.name!r} {before}cannot be read: {error}") from error
     if gap is not None:
@@ -258,7 +281,7 @@ def _measure(stored: dict[str, Any], n_classes: int) -> Measure:
     if quantile is not None and not 0 < quantile < 1:
         raise ValueError(f"its metric asks for the quantile {quantile}")
     better = bool(stored["greater_is_better"])
-    name, positive = str(stored["name"]), stored["positive"]
+    name, positive = str(stored["name"]), int(stored["positive"])
     reason = Reason(stored.get("positive_reason", Reason.LAST))  # older files: the one sorted last
     return Measure(name, scorer, n_classes, positive, better, costs=costs, quantile=quantile, positive_reason=reason)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seasoned.errors import InvalidInput
+from seasoned.errors import InvalidInput, SeasonedError
 from seasoned.tabular import archive
 from seasoned.tabular.about import without_addresses
 from seasoned.tabular.classifier import AutoClassifier
@@ -65,8 +65,10 @@ def load(
         raise InvalidInput(
             f"the bundle's parameters are unknown to this version ({error}); upgrade seasoned."
         ) from None
-    except (AttributeError, LookupError, RecursionError) as error:
-        raise InvalidInput(f"the bundle's parameters are damaged ({error!r}); get another copy.") from None
+    except SeasonedError:
+        raise
+    except Exception as error:  # whatever a stranger wrote in place of a parameter
+        raise InvalidInput(f"the bundle's parameters are damaged ({error!r}); get another copy.") from error
     estimator.restore(fitted, rows, named=about["named"])
     estimator.unsaved_, estimator.decimal_ = tuple(about["unsaved"]), about["decimal"]
     estimator.encoding_ = about["encoding"]

@@ -65,7 +65,7 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
             10 million numbers.
         fit_summary_: The first lines of the fit: target, columns by kind, validation, limits, and what was skipped or
             resumed; `lines()` gives them as text, `as_dict()` as plain data. None for a file from before summaries.
-        stopped_by_: "SIGINT", "SIGTERM" or "stop" (the function given to `fit`) if that ended it early, else None.
+        stopped_by_: "SIGINT", "SIGTERM", "SIGHUP" or "stop" (the function given to `fit`) if that ended it early.
         unsaved_: Names of parameters that the file could not hold, if the model was loaded; else none.
 
     Example:

@@ -97,8 +97,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
     ) -> Self:
         """Search, then fit the best model on all rows; ends within the time limit.
 
-        Once trials run, Ctrl-C, a notebook's interrupt and SIGTERM end it within 3 seconds, with the best model so far;
-        `stopped_by_` tells which it was, and the finished trials stay for `resume`. A second one aborts the fit.
+        Ctrl-C, SIGTERM and SIGHUP (a closed terminal) end it within 3 seconds once trials run, with the best model so
+        far; `stopped_by_` tells which it was, and finished trials stay for `resume`. A second one aborts the fit.
 
         Args:
             X: The features: pandas or polars frame, pyarrow table, 2-D array, sparse matrix, list of dicts, or dict of

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seasoned.errors import InvalidInput
+from seasoned.errors import InvalidInput, MissingExtra
 from seasoned.metagrad.adapted import describe_network, network_of
 from seasoned.metagrad.files import flatten, to_json, unflatten
 from seasoned.metagrad.shrinkage import HeadAdapter
@@ -111,7 +111,9 @@ def rebuild(fitted: Fitted, members: Mapping[str, bytes], name: str) -> tuple[Fe
         if text["adapter"] is None:
             return few_shot, LearnerAdapter(data=checked_file(arrays["learner"].astype(np.uint8).tobytes()))
         return few_shot, _head_adapter(few_shot, text["adapter"], _part(arrays, "adapter/"))
-    except archive.DAMAGE as error:
+    except MissingExtra:
+        raise
+    except Exception as error:  # libraries raise types of their own on what a stranger wrote
         raise InvalidInput(f"{name!r} cannot be read: {error}; get another copy.") from error
 
 

@@ -23,10 +23,12 @@ from seasoned.tabular.written import (
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["infer_column"]
+__all__ = ["EMPTY", "SAME", "infer_column"]
 
 logger = logging.getLogger("seasoned.tabular")
 
+EMPTY: Final = "All of its cells are empty."
+SAME: Final = "It has the same value in every row."
 _AGAIN: Final = 3  # rows with a value from which on it counts as recurring
 _USUAL: Final = 5  # values that may fill a column of text, as "none" and "see above" do
 _SHARE: Final = 2 / 3  # of the rows, that levels must cover for text with many values to be a category
@@ -51,9 +53,9 @@ def infer_column(name: str, plain: pd.Series[Any], *, categorical: bool) -> Colu
     """
     levels = _levels(plain)
     if levels == 0:
-        return Column(name, "constant", reason="All of its cells are empty.")
+        return Column(name, "constant", reason=EMPTY)
     if levels == 1 and not plain.isna().any():
-        return Column(name, "constant", reason="It has the same value in every row.")
+        return Column(name, "constant", reason=SAME)
     if plain.dtype.kind == "f":
         return Column(name, "boolean" if plain.isin((0.0, 1.0, math.nan)).all() else "numeric")
     if plain.dtype.kind == "M":

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["FEW", "MOST_LEVELS", "UNREAD", "Column", "Kind", "Lost", "warn_of_lost"]
+__all__ = ["FEW", "LONGEST_LEVEL", "MOST_LEVELS", "UNREAD", "Column", "Kind", "Lost", "warn_of_lost"]
 
 logger = logging.getLogger("seasoned.tabular")
 
 Kind = Literal["numeric", "boolean", "category", "text", "date", "id", "constant"]
 FEW: Final = 100
 """Levels up to which text counts as a category."""
+LONGEST_LEVEL: Final = 100_000
+"""Characters of a level; a longer text beside others is no level."""
 MOST_LEVELS: Final = 2_000
 """Most levels of a category that models know one by one; of more, the most common ones."""
 UNREAD: Final = 20

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from seasoned.tabular.wide import number_places, numbers
+
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
@@ -43,7 +45,9 @@ def warn_of_leaks(canonical: pd.DataFrame, target: Target) -> None:
     """
     if len(canonical) < _COPY_ROWS:
         return
-    copies = [name for name in canonical.columns if _is_target(canonical[name], target)]
+    copies = [
+        name for name in canonical.columns[_may_be_copy(canonical, target)] if _is_target(canonical[name], target)
+    ]
     for name in copies:
         logger.warning(
             "the column %r is the same as the target in every row; leave it out if it is unknown when predicting.",
@@ -57,6 +61,19 @@ def warn_of_leaks(canonical: pd.DataFrame, target: Target) -> None:
             "unknown when predicting.",
             *(name, score, name),
         )
+
+
+def _may_be_copy(canonical: pd.DataFrame, target: Target) -> NDArray[np.bool_]:
+    """The columns that are worth a look; of a wide table most numbers are none."""
+    places = number_places(canonical)
+    found = ~places
+    head = numbers(canonical.head(_COPY_ROWS), places)
+    if target.task == "regression":
+        found[places] = (head == target.values[:_COPY_ROWS, None]).all(axis=0)
+    else:
+        distinct = 1 + (np.diff(np.sort(head, axis=0), axis=0) != 0.0).sum(axis=0)
+        found[places] = distinct <= len(target.classes)  # a missing cell is no class
+    return found
 
 
 def _is_target(column: pd.Series[Any], target: Target) -> bool:

@@ -39,6 +39,7 @@ __all__ = ["Memory", "described"]
 
 logger = logging.getLogger("seasoned.tabular")
 
+_MOST_COLUMNS: Final = 2_000  # that meta-features are computed on
 _MOST_ROWS: Final = 50_000
 _MOST_CELLS: Final = 10_000_000  # of a table, of which several copies are made
 _LEAST_ROWS: Final = 2_000
@@ -216,15 +217,23 @@ def _digest(text: str) -> str:
 
 
 def described(canonical: pd.DataFrame, target: Target, seed: int) -> dict[str, float]:
-    """Meta-features; of a very long table they are those of 50,000 rows (fewer if it is wide), but for its length."""
+    """Meta-features; of a very long table they are those of 50,000 rows (fewer if it is wide), but for its length.
+
+    Those of a very wide table are of 2,000 of its columns, but for its width.
+    """
     rows, values = len(canonical), target.values
+    columns = canonical.shape[1]
+    if columns > _MOST_COLUMNS:
+        canonical = canonical.iloc[:, np.linspace(0, columns - 1, _MOST_COLUMNS).astype(np.int64)]
     most = min(_MOST_ROWS, max(_MOST_CELLS // canonical.shape[1], _LEAST_ROWS))
     if rows > most:
         some = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
         canonical, values = canonical.iloc[some], values[some]
     found = describe(table_of(canonical, values, regression=target.task == "regression"))
-    longer = math.log10(rows / len(canonical))
-    return {**found, "log_rows": found["log_rows"] + longer, "log_ratio": found["log_ratio"] + longer}
+    longer, wider = math.log10(rows / len(canonical)), math.log10(columns / canonical.shape[1])
+    found["log_rows"] += longer
+    found["log_columns"] += wider
+    return {**found, "log_ratio": found["log_ratio"] + longer - wider}
 
 
 def _trial(trial: Mapping[str, Any]) -> PastTrial:

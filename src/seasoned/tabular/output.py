@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import InvalidInput, StorageError
 from seasoned.tabular.conformal import as_words
@@ -16,7 +17,26 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["beside", "check_kind", "named_predictions", "prediction_table", "write_table"]
+__all__ = [
+    "beside",
+    "check_kind",
+    "check_name",
+    "named_predictions",
+    "prediction_table",
+    "without_formulas",
+    "write_table",
+]
+
+_SHORT: Final = 80  # characters of a name in a sentence
+_FORMULA: Final = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+)  # first characters that a spreadsheet may take for a formula's (OWASP)
+_NUMBER: Final = re.compile(r"[+-]?[\d.,]*\d[.,]?(?:[eE][+-]?\d+)?\s?%?")  # a spreadsheet reads it as what it is
 
 
 def prediction_table(model: Any, X: Any, interval: float | None = None) -> pd.DataFrame:
@@ -88,6 +108,26 @@ def _inside(model: Any, X: Any, coverage: float) -> dict[str, Any]:
     raise InvalidInput(f"a {type(model).__name__} knows no intervals; leave the interval out.")
 
 
+def check_name(path: Path) -> None:
+    """Refuse a name that the system refuses, such as one of more than 255 bytes.
+
+    Raises:
+        InvalidInput: If it does.
+    """
+    try:
+        path.exists()
+    except PermissionError:
+        return  # the name is fine; whoever writes learns the rest
+    except OSError as error:
+        raise InvalidInput(
+            f"no file can be called {_short(str(path))!r} ({error.strerror}); choose a shorter or another name."
+        ) from error
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHORT else f"{text[: _SHORT // 2]}...{text[-_SHORT // 2 :]}"
+
+
 def check_kind(path: Path) -> None:
     """Refuse a file name that stands for no known kind of table, before there is anything to write.
 
@@ -101,16 +141,53 @@ def check_kind(path: Path) -> None:
         )
 
 
-def write_table(frame: pd.DataFrame, path: Path) -> None:
+def without_formulas(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with an apostrophe before each text and name that a spreadsheet would run as a formula.
+
+    Such a text begins with = + - @, a tab or a carriage return. Numbers are left as they are, also those in text.
+
+    Example:
+        >>> import pandas as pd
+        >>> without_formulas(pd.DataFrame({"city": ["=1+1", "-7.5", "Oslo"], "@n": [-1, 2, 3]})).to_dict("list")
+        {'city': ["'=1+1", '-7.5', 'Oslo'], "'@n": [-1, 2, 3]}
+    """
+    changed = {}
+    for place in range(frame.shape[1]):
+        column = frame.iloc[:, place]
+        if column.dtype.kind in "biufcmM":
+            continue
+        safe = [_safe(cell) for cell in column]
+        if any(new is not cell for new, cell in zip(safe, column, strict=True)):
+            changed[place] = safe
+    found = frame.copy(deep=False)
+    for place, words in changed.items():
+        found.isetitem(place, words)
+    return found.set_axis([_safe(name) for name in frame.columns], axis="columns")
+
+
+def _safe(cell: Any) -> Any:
+    risky = isinstance(cell, str) and cell.startswith(_FORMULA) and _NUMBER.fullmatch(cell) is None
+    return f"'{cell}" if risky else cell
+
+
+def write_table(frame: pd.DataFrame, path: Path, *, raw: bool = False) -> None:
     """Write a table as what its name says: .parquet, .csv or .tsv, the last two also compressed (.gz, .zst ...).
 
     An earlier file is replaced when the new one is complete.
+
+    Args:
+        frame: The table.
+        path: The file.
+        raw: Text files hold texts as they are; by default those of `without_formulas`.
 
     Raises:
         InvalidInput: If the name ends in something else, or the file may not be written.
         StorageError: If it could not be written, as where the disk is full.
     """
     check_kind(path)
+    check_name(path)
+    if not raw and kind_of(path) != ".parquet":
+        frame = without_formulas(frame)
     target = path.resolve()
     try:
         if target.exists() and not target.is_file():  # such as a named pipe, which cannot be replaced

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from seasoned.tabular.wide import number_places, numbers
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["changed_versions", "replay", "rows_from_json", "rows_to_json", "sample", "versions"]
 
 _ROWS: Final = 20
+_LONGEST: Final = 10_000  # characters of a text that a file keeps
 _TOLERANCE: Final = 1e-9  # of what is computed in double precision
 _SINGLE: Final = 1e-5  # of networks: processors and libraries sum in different orders
 _NETWORKS: Final = frozenset({"mlp", "realmlp", "tuned_mlp"})
@@ -49,15 +52,19 @@ def _installed(name: str) -> str:
 
 
 def sample(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """At most 20 rows of a table, evenly spread, in canonical form."""
+    """At most 20 rows of a table, evenly spread, in canonical form; texts are cut after 10,000 characters."""
     places = np.unique(np.linspace(0, len(frame) - 1, _ROWS).astype(np.int64))
-    return schema.apply(frame.iloc[places].reset_index(drop=True))
+    rows = schema.apply(frame.iloc[places].reset_index(drop=True))
+    for column in schema.used:
+        if column.kind in {"category", "text"} and (rows[column.name].str.len() > _LONGEST).any():
+            rows[column.name] = rows[column.name].str.slice(stop=_LONGEST)
+    return rows
 
 
 def rows_to_json(rows: pd.DataFrame, fitted: Fitted) -> dict[str, Any]:
     """The rows and what the model predicts for them now, as plain data."""
     return {
-        "rows": {str(name): _to_json(rows[name]) for name in rows.columns},
+        "rows": _columns_to_json(rows),
         "predictions": _predict(rows, fitted).tolist(),
     }
 
@@ -93,11 +100,18 @@ def replay(rows: pd.DataFrame | None, stored: Mapping[str, Any] | None, fitted: 
 
 
 def _predict(rows: pd.DataFrame, fitted: Fitted) -> np.ndarray[Any, Any]:
-    rows = rows.copy(deep=False)
-    for column in fitted.plan.schema.columns:
-        if column.reason is not None:
-            rows[column.name] = None
-    return fitted.predict(rows)
+    left_out = [column.name for column in fitted.plan.schema.columns if column.reason is not None]
+    return fitted.predict(rows.reindex(columns=[*rows.columns, *left_out]) if left_out else rows)
+
+
+def _columns_to_json(rows: pd.DataFrame) -> dict[str, list[Any]]:
+    """Each column's cells; numbers of a wide table together."""
+    places = number_places(rows)
+    found = {
+        str(name): [None if cell != cell else cell for cell in cells]  # noqa: PLR0124 - NaN alone differs from itself
+        for name, cells in zip(rows.columns[places], numbers(rows, places).T.tolist(), strict=True)
+    }
+    return found | {str(name): _to_json(rows[name]) for name in rows.columns[~places]}
 
 
 def _to_json(column: pd.Series[Any]) -> list[Any]:

@@ -10,7 +10,7 @@ that cannot be read as their column's kind count as missing, and a warning says 
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -23,11 +23,12 @@ from seasoned.tabular.identity import COUNTS, duplicates, fingerprint, identifie
 from seasoned.tabular.inferring import infer_column
 from seasoned.tabular.kinds import UNREAD, Column, Lost, warn_of_lost
 from seasoned.tabular.readings import Reading
+from seasoned.tabular.wide import decide, is_wide, mark, number_places, numbers
 from seasoned.tabular.written import CLOCK, SLIPS, SPAN, present_in, read_booleans, read_numbers, say_something
 from seasoned.tabular.zones import in_zone, offset_of, with_zone, zone_of, zone_of_cells
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Hashable, Iterable
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -57,15 +58,26 @@ class Schema:
         Raises:
             InvalidInput: If no column holds anything that differs between rows.
         """
-        found, marks, reasons = [], {}, {}
+        found: list[Column] = []
+        marks: dict[str, Hashable] = {}
+        reasons: dict[str, str | None] = {}
+        decided = decide(frame)
         for name in map(str, frame.columns):  # one by one, so that no second copy of the table is in memory
+            if name in decided:
+                column, marked, identifies = decided[name]
+                found.append(column)
+                if column.reason is None:
+                    marks[name] = marked, None
+                    reasons[name] = None if isinstance(kept, str) and name == kept else identifies
+                continue
             plain = canonical(frame[name])
             column = infer_column(name, plain, categorical=is_categorical(frame[name].dtype))
             if column.kind == "date":
                 column = replace(column, zone=_zone(column, plain, frame[name]))
             found.append(column)
             if column.reason is None:
-                marks[name] = fingerprint(plain), column.zone  # the same moments have other hours in another zone
+                marked = mark(plain.to_numpy()) if plain.dtype.kind == "f" else fingerprint(plain)
+                marks[name] = marked, column.zone  # the same moments have other hours in another zone
                 reasons[name] = (
                     None
                     if isinstance(kept, str) and name == kept
@@ -108,10 +120,20 @@ class Schema:
 
         self.check(frame)
         noted: list[Lost] = [] if lost is None else lost
-        found = {column.name: read(column, frame[column.name], noted) for column in self.used}
+        used = self.used
+        if is_wide(frame):
+            frame = frame[[column.name for column in used]]
+        together = number_places(frame)
+        if together.any():
+            together &= np.array([column.kind in {"numeric", "boolean"} for column in used])
+            used = tuple(column for column, known in zip(used, together, strict=True) if not known)
+        found = pd.DataFrame({column.name: read(column, frame[column.name], noted) for column in used}, copy=False)
         if lost is None:
             warn_of_lost(noted)
-        return pd.DataFrame(found, copy=False)
+        if not together.any():
+            return found
+        block = pd.DataFrame(numbers(frame, together), index=frame.index, columns=frame.columns[together], copy=False)
+        return block if not used else pd.concat([block, found], axis="columns")[list(frame.columns)]
 
     def check(self, frame: pd.DataFrame) -> None:
         """Raise InvalidInput if a column that is used is missing; it is named."""
@@ -124,7 +146,8 @@ class Schema:
 
     def to_json(self) -> list[dict[str, Any]]:
         """Plain data that `from_json` reads."""
-        given = [asdict(column) for column in self.columns]
+        names = [field.name for field in fields(Column)]
+        given = [{name: getattr(column, name) for name in names} for column in self.columns]
         return [{key: value for key, value in one.items() if value or key not in _OPTIONAL} for one in given]
 
     @classmethod

@@ -7,14 +7,24 @@ good ones is refused when it is loaded, not when it predicts.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from numbers import Real
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import numpy as np
 
+from seasoned.tabular.columns.category import CategoryColumn
+from seasoned.tabular.columns.date import DateColumn
+from seasoned.tabular.columns.many import ManyLevelsColumn
+from seasoned.tabular.columns.number import NumberColumn
+from seasoned.tabular.columns.text import TextColumn
 from seasoned.tabular.features.featured import Featured
 from seasoned.tabular.features.repeated import fits_of, shares_of
+from seasoned.tabular.kinds import Kind
 from seasoned.tabular.layers import places_below, width_of
 from seasoned.tabular.logarithm import Exponential, bare
+from seasoned.tabular.schema import read
+from seasoned.trials import TrialState
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,6 +34,16 @@ if TYPE_CHECKING:
 
 __all__ = ["check_fitted"]
 
+_STATES: Final = frozenset({*(state.value for state in TrialState), "cut off"})
+_TRIAL: Final = {"number": int, "model": str, "loss": Real, "seconds": Real, "error": str, "config": Mapping}
+_ENCODERS: Final[Mapping[str, Any]] = {
+    "numeric": NumberColumn,
+    "boolean": NumberColumn,
+    "category": CategoryColumn | ManyLevelsColumn,
+    "text": TextColumn,
+    "date": DateColumn,
+}
+_NUMBERS: Final = frozenset({"numeric", "boolean"})  # kinds whose codes are numbers
 _CLASSES: Final = {"regression": range(1), "binary": range(2, 3), "multiclass": range(3, 2**31)}
 
 
@@ -34,6 +54,7 @@ def check_fitted(fitted: Fitted) -> None:
         ValueError: If something does not fit.
     """
     classes = fitted.classes
+    _check_records(fitted)
     if len(classes) not in _CLASSES[fitted.task] or len(np.unique(classes)) != len(classes):
         raise ValueError(f"{len(classes)} classes are not what a {fitted.task} model has")
     weights = [member.weight for member in fitted.members]
@@ -50,6 +71,57 @@ def check_fitted(fitted: Fitted) -> None:
         eaten = widths[member.model.diet] + width_of(member.below, len(classes))
         for fit in fits_of(member.estimator):
             _check_fit(fit, member, eaten, len(classes))
+
+
+def _check_records(fitted: Fitted) -> None:
+    """Check the types of what is said about the fit and its trials."""
+    said = {"rows": int, "seconds": Real, "refitted": Real, "experience": Mapping}
+    wrong = [name for name, kind in said.items() if not _is_a(getattr(fitted, name), kind)]
+    if wrong:
+        raise ValueError(f"its {wrong[0]!r} is of another type")
+    numbers: set[int] = set()
+    for trial in fitted.trials:
+        strange = [name for name, kind in _TRIAL.items() if not _is_a(trial[name], kind)]
+        strange += [name for name in ("elapsed", "predict_ms") if not _is_a(trial.get(name), Real)]
+        if strange or trial["number"] is None or trial["model"] is None or trial["config"] is None:
+            raise ValueError(f"{(strange or ['something'])[0]!r} of a trial is of another type")
+        if trial["state"] not in _STATES or (trial["state"] == "complete" and trial["loss"] is None):
+            raise ValueError(f"the trial {trial['number']} has no state, or no loss")
+        if trial["number"] in numbers:
+            raise ValueError(f"the trial {trial['number']} is there twice")
+        if not all(_is_a(loss, Real) for loss in trial.get("losses") or ()):
+            raise ValueError(f"the losses of the trial {trial['number']} are no numbers")
+        numbers.add(trial["number"])
+
+
+def _is_a(value: Any, kind: type) -> bool:
+    """A value of a type, or None; True is no number."""
+    return value is None or (isinstance(value, kind) and not isinstance(value, bool))
+
+
+def _check_columns(plan: ColumnPlan) -> None:
+    """Check that columns are what the reading of a table expects, and that each encoder is for its column."""
+    import pandas as pd
+
+    names = [column.name for column in plan.schema.columns]
+    if len(set(names)) != len(names) or not all(isinstance(name, str) for name in names):
+        raise ValueError("its columns have no names, or two have the same")
+    cell = pd.Series(["2020-01-31"], dtype="str")
+    for column in plan.schema.columns:
+        words = (column.format, column.reason, column.zone)
+        if column.kind not in get_args(Kind) or not all(word is None or isinstance(word, str) for word in words):
+            raise ValueError(f"its column {column.name!r} is of an unknown kind or style")
+    for column, encoder in zip(plan.schema.used, plan.encoders, strict=True):
+        if not isinstance(encoder, _ENCODERS.get(column.kind, ())):
+            raise ValueError(f"the codes of its column {column.name!r} are those of another kind")  # noqa: TRY004
+        if isinstance(encoder, CategoryColumn) and not _are_words(encoder.words):
+            raise ValueError(f"the levels of its column {column.name!r} are no different words")
+        if column.format is not None or column.zone is not None:  # an unknown style or zone fails here
+            encoder.codes(read(column, cell.rename(column.name)))
+
+
+def _are_words(words: tuple[Any, ...]) -> bool:
+    return all(isinstance(word, str) for word in words) and len(set(words)) == len(words)
 
 
 def _check_fit(fit: Any, member: Member, eaten: int, classes: int) -> None:
@@ -99,7 +171,9 @@ def _widths(plan: ColumnPlan) -> dict[str, int]:
     used = plan.schema.used
     if [column.name for column in used] != [encoder.name for encoder in plan.encoders]:
         raise ValueError("its columns and their encoders are not the same")
-    empty = pd.DataFrame({column.name: pd.Series([], dtype=object) for column in plan.schema.columns})
+    _check_columns(plan)
+    kinds = {True: np.float64, False: object}
+    empty = pd.DataFrame({column.name: np.array([], kinds[column.kind in _NUMBERS]) for column in used})
     canonical = plan.schema.apply(empty)
     if any(encoder.codes(canonical[encoder.name]).shape[1] != len(encoder.column_levels) for encoder in plan.encoders):
         raise ValueError("a column gives another number of codes than it says")

@@ -1,10 +1,12 @@
-"""How a running fit is asked to come to its end: by Ctrl-C, a notebook's interrupt, SIGTERM, or the caller's word."""
+"""Requests that a running fit ends: Ctrl-C, a notebook's interrupt, SIGTERM, a closed terminal, the caller's word."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import math
+import os
+import select
 import signal
 import threading
 import time
@@ -13,12 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 from seasoned.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["Stop"]
+__all__ = ["Stop", "leave_closed_terminal"]
 
 logger = logging.getLogger("seasoned.tabular")
 
+_HANGUP: Final = "SIGHUP"
 _PATIENCE: Final = 1.5  # seconds for the last fits; with all that surrounds them, stopping takes less than 3
 
 
@@ -66,10 +69,14 @@ class Stop:
     def ask(self, name: str) -> None:
         """Request a stop, in the name of a signal.
 
+        A closed terminal sends SIGHUP, and its shell often once more: a repeated one means nothing.
+
         Raises:
             KeyboardInterrupt: If it was requested before.
         """
         if self.name is not None:
+            if name == _HANGUP:
+                return
             raise KeyboardInterrupt
         self._request(name)
 
@@ -79,7 +86,7 @@ class Stop:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """While the block runs, SIGINT and SIGTERM request a stop.
+        """While the block runs, SIGINT, SIGTERM and SIGHUP request a stop.
 
         Only in the main thread, where Python has signals, and only where a handler is the system's or Python's own: a
         program that has handlers of its own, or ignores a signal, has a reason. The handlers are restored at the end.
@@ -87,8 +94,10 @@ class Stop:
         before: dict[signal.Signals, Any] = {}
         try:
             if threading.current_thread() is threading.main_thread():
-                for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
-                    if signal.getsignal(number) is usual:
+                usual: dict[signal.Signals, Any] = {signal.SIGINT: signal.default_int_handler}
+                usual |= dict.fromkeys([signal.SIGTERM, getattr(signal, _HANGUP, signal.SIGTERM)], signal.SIG_DFL)
+                for number, handler in usual.items():
+                    if signal.getsignal(number) is handler:
                         before[number] = signal.signal(number, self._handle)
             yield
         finally:
@@ -96,4 +105,18 @@ class Stop:
                 signal.signal(number, handler)
 
     def _handle(self, number: int, _: object) -> None:
-        self.ask(signal.Signals(number).name)
+        name = signal.Signals(number).name
+        if name == _HANGUP:
+            leave_closed_terminal()
+        self.ask(name)
+
+
+def leave_closed_terminal(files: Iterable[int] = (1, 2)) -> None:
+    """Connect outputs whose terminal is closed to nothing: else the next line written there would end the fit."""
+    for file in files:
+        asked = select.poll()
+        asked.register(file, 0)
+        if any(event & select.POLLHUP for _, event in asked.poll(0)):
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nothing, file)
+            os.close(nothing)

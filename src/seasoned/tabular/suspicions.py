@@ -109,13 +109,9 @@ def warn_of_time(canonical: pd.DataFrame, roles: Roles, validation: Any) -> None
         roles: Groups of these rows, if there are any.
         validation: As it was declared.
     """
-    import pandas as pd
-
     if not _at_random(roles.groups, validation):
         return
-    for name in canonical.columns:
-        if not pd.api.types.is_datetime64_any_dtype(canonical[name].dtype):
-            continue
+    for name in canonical.select_dtypes("datetime").columns:
         column = canonical[name].dropna()
         if len(column) < max(_ROWS, len(canonical) / 2):
             continue

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["COMPRESSED", "SEPARATORS", "has_names", "kind_of", "read_table", "to_frame", "to_series"]
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
+_WIDE = 500  # columns
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 
 
@@ -264,7 +265,15 @@ def read_table(path: str | Path, separator: str | None = None, **options: Any) -
             return _with_index(pd.read_parquet(path))
         except (OSError, ValueError) as error:
             raise InvalidInput(f"{path.name!r} cannot be read as PARQUET: {cause(error)}") from error
-    return read_csv(path, path.name, separator or SEPARATORS[kind], **options)
+    return _joined(read_csv(path, path.name, separator or SEPARATORS[kind], **options))
+
+
+def _joined(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame; that of a wide table with its columns of one type side by side.
+
+    pandas reads each column into an array of its own, and afterwards each selection of rows goes through all of them.
+    """
+    return frame.copy() if frame.shape[1] > _WIDE else frame
 
 
 def _with_index(frame: pd.DataFrame) -> pd.DataFrame:

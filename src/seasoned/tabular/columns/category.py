@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seasoned.tabular.kinds import LONGEST_LEVEL
+
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
@@ -23,8 +25,9 @@ class CategoryColumn:
 
     @classmethod
     def fit(cls, name: str, column: pd.Series[Any]) -> CategoryColumn:
-        """Take the levels that occur."""
-        return cls(name, tuple(sorted(map(str, column.dropna().unique()))))
+        """Take the levels that occur; beside others, one of more than 100,000 characters counts as missing."""
+        words = sorted(map(str, column.dropna().unique()))
+        return cls(name, tuple([word for word in words if len(word) <= LONGEST_LEVEL] or words))
 
     @property
     def column_levels(self) -> tuple[int, ...]:

@@ -57,7 +57,7 @@ class Dense:
             most: Levels with a column of their own, of a column with more than 100.
         """
         gaps: NDArray[np.bool_] = np.asarray(np.isnan(codes).any(axis=0))
-        summary = np.array([_centre_and_scale(column) for column in codes.T]).reshape(-1, 2)
+        summary = _summary(codes, gaps)
         shown = (_common(column, count, most) for column, count in zip(codes.T, levels.tolist(), strict=True))
         return cls(levels, summary[:, 0], summary[:, 1], gaps, tuple(shown))
 
@@ -138,6 +138,21 @@ def _common(column: NDArray[np.float64], levels: int, most: int) -> NDArray[np.i
         return np.arange(levels)
     counts = np.bincount(column[~np.isnan(column)].astype(np.int64), minlength=levels)
     return np.sort(np.argsort(-counts, kind="stable")[:most])
+
+
+def _summary(codes: NDArray[np.float64], gaps: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Centre and scale of each column, shape (p, 2); those without gaps that differ are worked on together."""
+    alone = gaps | (codes.min(axis=0, initial=np.inf) == codes.max(axis=0, initial=-np.inf))
+    if alone.all() or not len(codes):
+        return np.array([_centre_and_scale(column) for column in codes.T]).reshape(-1, 2)
+    found = np.empty((codes.shape[1], 2))
+    low, centre, high = np.percentile(codes[:, ~alone], [25, 50, 75], axis=0)
+    found[~alone, 0], found[~alone, 1] = centre, high - low
+    rounded = np.zeros(codes.shape[1], np.bool_)
+    rounded[~alone] = ~(high - low > _ROUNDING * np.maximum(np.abs(low), np.abs(high)))
+    for place in np.flatnonzero(alone | rounded):
+        found[place] = _centre_and_scale(codes[:, place])
+    return found
 
 
 def _centre_and_scale(column: NDArray[np.float64]) -> tuple[float, float]:

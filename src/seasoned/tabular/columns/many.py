@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seasoned.tabular.kinds import MOST_LEVELS
+from seasoned.tabular.kinds import LONGEST_LEVEL, MOST_LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,9 +25,9 @@ _PARTS: Final = re.compile(r"[0-9]{1,18}|[^0-9]+")
 
 
 def counted(column: pd.Series[Any]) -> dict[str, int]:
-    """Value -> occurrences, of values that occur more than once, the most common first."""
+    """Value -> occurrences, of values that occur more than once, the most common first; none of 100,000 characters."""
     counts = column.value_counts().head(_MOST_COUNTED)
-    return {str(word): int(count) for word, count in counts.items() if count > 1}
+    return {str(word): int(count) for word, count in counts.items() if count > 1 and len(str(word)) <= LONGEST_LEVEL}
 
 
 def frequencies(text: pd.Series[Any], counts: Mapping[str, int]) -> NDArray[np.float64]:

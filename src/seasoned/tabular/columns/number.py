@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -42,6 +44,23 @@ class NumberColumn:
         low, high = float(np.nanmin(values)), float(np.nanmax(values))
         far = math.isfinite(high - low) and max(abs(low), abs(high)) > _FAR * (high - low) > 0.0
         return cls(name, low if far else 0.0)
+
+    @classmethod
+    def fit_all(cls, names: Sequence[str], block: NDArray[np.float64]) -> list[NumberColumn]:
+        """`fit` for many columns at once, shape (n, columns); infinities are missing already."""
+        gaps = np.isnan(block)
+        low = np.where(gaps, np.inf, block).min(axis=0, initial=np.inf)
+        high = np.where(gaps, -np.inf, block).max(axis=0, initial=-np.inf)
+        with np.errstate(over="ignore", invalid="ignore"):
+            size = high - low
+            far = np.isfinite(size) & (np.maximum(np.abs(low), np.abs(high)) > _FAR * size) & (size > 0.0)
+        return [cls(name, origin) for name, origin in zip(names, np.where(far, low, 0.0).tolist(), strict=True)]
+
+    @staticmethod
+    def clipped_all(block: NDArray[np.float64], origins: NDArray[np.float64]) -> NDArray[np.float64]:
+        """`clipped` for many columns at once, shape (n, columns)."""
+        found: NDArray[np.float64] = np.clip(block - origins, -_LARGEST, _LARGEST)
+        return found
 
     @property
     def column_levels(self) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import numpy as np
@@ -17,9 +18,10 @@ from seasoned.tabular.columns.number import NumberColumn
 from seasoned.tabular.columns.text import TextColumn
 from seasoned.tabular.kinds import warn_of_lost
 from seasoned.tabular.schema import Schema
+from seasoned.tabular.wide import is_wide, number_places, numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -57,14 +59,28 @@ class ColumnPlan:
             seed: Of the randomised SVD for text.
             vectors: Whether text gets vectors, the one slow step, or only counts.
         """
+        if is_wide(canonical):
+            return cls._wide(canonical, schema, seed, vectors=vectors)
         encoders = tuple(_fit(column, canonical[column.name], seed, vectors) for column in schema.used)
-        many = sum(isinstance(encoder, ManyLevelsColumn) for encoder in encoders)
-        most = min(MOST_ONE_HOT, max(_MOST_SHOWN // max(many, 1), _LEAST_SHOWN))
+        most = _most_shown(encoders)
         parts = []
         for encoder in encoders:  # one by one, so that no second copy of the table is in memory
             codes = encoder.codes(canonical[encoder.name])
             parts.append(Dense.fit(codes, np.array(encoder.column_levels, dtype=np.int64), most))
         return cls(schema, encoders, Dense.joined(parts))
+
+    @classmethod
+    def _wide(cls, canonical: pd.DataFrame, schema: Schema, seed: int, *, vectors: bool) -> ColumnPlan:
+        """The same for a wide table, whose number columns are fitted together."""
+        together = _numbers(canonical, schema.used)
+        known = iter(NumberColumn.fit_all(list(canonical.columns[together]), numbers(canonical, together)))
+        encoders: tuple[Encoder, ...] = tuple(
+            next(known) if ready else _fit(column, canonical[column.name], seed, vectors)
+            for column, ready in zip(schema.used, together, strict=True)
+        )
+        levels = np.array([count for encoder in encoders for count in encoder.column_levels], dtype=np.int64)
+        dense = Dense.fit(_codes(encoders, canonical, together), levels, _most_shown(encoders))
+        return cls(schema, encoders, dense)
 
     @property
     def categorical(self) -> tuple[int, ...]:
@@ -108,9 +124,15 @@ class ColumnPlan:
             InvalidInput: If a column is missing.
         """
         self.schema.check(frame)
-        columns = zip(self.schema.used, self.encoders, strict=True)
+        used = self.schema.used
         noted: list[Lost] = [] if lost is None else lost
-        codes = np.hstack([quick.codes(column, encoder, frame[column.name], noted) for column, encoder in columns])
+        if is_wide(frame):
+            frame = frame[[column.name for column in used]]
+            read = [partial(quick.codes, column, lost=noted) for column in used]
+            codes = _codes(self.encoders, frame, _numbers(frame, used), read)
+        else:
+            columns = zip(used, self.encoders, strict=True)
+            codes = np.hstack([quick.codes(column, encoder, frame[column.name], noted) for column, encoder in columns])
         if lost is None:
             warn_of_lost(noted)
         self._complete(codes)
@@ -118,7 +140,10 @@ class ColumnPlan:
 
     def encode(self, canonical: pd.DataFrame, diet: Diet) -> NDArray[np.float64]:
         """As `transform`, from columns that are canonical already."""
-        codes = np.hstack([encoder.codes(canonical[encoder.name]) for encoder in self.encoders])
+        if is_wide(canonical):
+            codes = _codes(self.encoders, canonical, _numbers(canonical, self.schema.used))
+        else:
+            codes = np.hstack([encoder.codes(canonical[encoder.name]) for encoder in self.encoders])
         self._complete(codes)
         return codes if diet == "codes" else self.dense.transform(codes)
 
@@ -153,6 +178,37 @@ def foreseen_width(schema: Schema) -> int:
     """
     wide = {"date": DateColumn("").width, "text": TextColumn.most_columns()}
     return sum(wide.get(column.kind, 1) for column in schema.used)
+
+
+def _most_shown(encoders: Sequence[Encoder]) -> int:
+    """Levels with a column each in `dense`, of a column with more than 100."""
+    many = sum(isinstance(encoder, ManyLevelsColumn) for encoder in encoders)
+    return min(MOST_ONE_HOT, max(_MOST_SHOWN // max(many, 1), _LEAST_SHOWN))
+
+
+def _numbers(frame: pd.DataFrame, used: Sequence[Column]) -> NDArray[np.bool_]:
+    """The columns of a wide table whose codes are their numbers, shape (columns,)."""
+    return number_places(frame) & np.array([column.kind in {"numeric", "boolean"} for column in used], np.bool_)
+
+
+def _codes(
+    encoders: Sequence[Encoder],
+    frame: pd.DataFrame,
+    together: NDArray[np.bool_],
+    read: Sequence[Callable[[Encoder, pd.Series[Any]], NDArray[np.float64]]] | None = None,
+) -> NDArray[np.float64]:
+    """The codes of a wide table, shape (n, columns of codes); `read` gives those of a raw column."""
+    widths = [len(encoder.column_levels) for encoder in encoders]
+    starts = np.cumsum([0, *widths])
+    found = np.empty((len(frame), int(starts[-1])))
+    origins = np.array([encoder.origin for encoder in encoders if isinstance(encoder, NumberColumn)])
+    counted = np.array([isinstance(encoder, NumberColumn) for encoder in encoders])
+    found[:, starts[:-1][together]] = NumberColumn.clipped_all(numbers(frame, together), origins[together[counted]])
+    for place in np.flatnonzero(~together).tolist():
+        encoder, column = encoders[place], frame.iloc[:, place]
+        codes = encoder.codes(column) if read is None else read[place](encoder, column)
+        found[:, starts[place] : starts[place + 1]] = codes
+    return found
 
 
 def _fit(column: Column, values: pd.Series[Any], seed: int, vectors: bool) -> Encoder:
