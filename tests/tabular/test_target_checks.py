@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+from in_process import estimator, stay_in_process
 from seasoned import AutoClassifier, AutoRegressor
 from seasoned.errors import InvalidInput
 from seasoned.tabular.target import read_target
@@ -76,6 +77,14 @@ def test_what_says_little_is_warned_of_in_one_sentence(labels, task, sentence, c
 def test_ordinary_targets_are_not_spoken_of(labels, task, caplog):
     check(labels, task)
     assert not caplog.messages
+
+
+def test_many_classes_bring_no_warning_of_a_library(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
+    stay_in_process(monkeypatch)
+    labels = [f"class {place % 34}" for place in range(60)]
+    model = estimator("classification").fit(np.arange(60.0)[:, None] % 34, labels)  # warnings are errors here
+    assert len(model.classes_) == 34
 
 
 @pytest.mark.parametrize("make", [AutoClassifier, AutoRegressor])

@@ -1,6 +1,6 @@
 """Leaks: columns that tell the target by themselves, as a copy of it or what is known only after it.
 
-At most 2,000 rows and 50 columns are looked at, those with the largest share of their variance between the classes, or
+At most 1,000 rows and 30 columns are looked at, those with the largest share of their variance between the classes, or
 the largest correlation with the numbers. A column's score of classes is the share of the errors of the most frequent
 class that a small tree of that column alone avoids on the half of the rows that it has not seen; its score of numbers
 is their rank correlation.
@@ -28,7 +28,7 @@ logger = logging.getLogger("seasoned.tabular")
 
 _COPY_ROWS: Final = 20  # below, a column may agree with the target by chance
 _ROWS: Final = 100  # below, one of many columns may tell the target by chance
-_SAMPLE, _COLUMNS, _WIDEST = 2_000, 50, 2_000
+_SAMPLE, _COLUMNS, _WIDEST = 1_000, 30, 2_000
 _LEVELS: Final = 50  # of a category: one with more is no simple rule
 _LEAVES: Final = 64
 _TELLING: Final = 0.98  # avoided errors
