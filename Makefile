@@ -5,13 +5,17 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n logical --maxprocesses 4
 
-.PHONY: demo test check format proof bench clean
+.PHONY: demo test test-fast check format proof bench clean
 
 demo: $(VENV)/.demo
 	$(BIN)/seasoned demo
 
 test: check
 	$(PYTEST) $(PARALLEL)
+
+# The tests of every room that fit no whole model, start no process and compile nothing: two minutes on two cores.
+test-fast: $(VENV)/.dev
+	$(PYTEST) $(PARALLEL) -m "not slow and not whole"
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check src tests benchmarks examples tools

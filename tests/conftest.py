@@ -10,10 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.linalg  # noqa: F401  # loads the BLAS that is limited below
 from hypothesis import HealthCheck, settings
+from threadpoolctl import threadpool_limits
 
 from optional import LEFT_OUT
 from warm_workers import pytest_pyfunc_call
+from whole import mark
 
 __all__ = ["pytest_pyfunc_call"]
 
@@ -25,11 +28,25 @@ settings.load_profile("seasoned")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell's `&` has it, and every process begun here would
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+COMPILED = {  # what JAX compiles is kept from module to module, from process to process and from run to run
+    "JAX_COMPILATION_CACHE_DIR": str(Path(__file__).parents[1] / ".pytest_cache" / "jax"),
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
+os.environ.update({name: os.environ.get(name, value) for name, value in COMPILED.items()})
+
 POSTGRES = "SEASONED_TEST_POSTGRES"
 SKIPPED = "SEASONED_TEST_SKIPPED"
 """The name of a file to write the skipped tests to, one a line, as arguments for another run (`.ci/run`)."""
 os.environ.setdefault("JAX_ENABLE_COMPILATION_CACHE", "false")  # no test depends on what another one compiled
 os.environ["SEASONED_EXPERIENCE"] = "none"  # what "default" is: no test reads or adds to anybody's own store
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread_of_blas():
+    """Test processes share the cores: threads of BLAS of all of them would wait for each other, actively."""
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -47,7 +64,9 @@ def rows_do_not_hang_on_what_ran_before(request, monkeypatch):
         monkeypatch.setattr(request.module, "RNG", np.random.default_rng(0))
 
 
+@pytest.hookimpl(tryfirst=True)  # before marks select
 def pytest_collection_modifyitems(items):
+    mark(items)
     if POSTGRES in os.environ:
         return
     for item in items:

@@ -79,8 +79,9 @@ def test_poison_costs_a_few_trials(world, poison):
     assert reached(states, new) < reached(cold, new) + 0.02  # at most six of fifteen trials are lost
 
 
-def test_nothing_is_tried_twice_and_all_can_be_tried(world):
-    past, new, points = world
+def test_nothing_is_tried_twice_and_all_can_be_tried():
+    table, points = bowls(0, configurations=40)
+    past, new = table[:30], table[30:]
     state = searched(adviser(past, points), new[0], len(points))
     assert sorted(state.rows) == list(range(len(points)))
     with pytest.raises(InvalidInput, match="left"):

@@ -20,6 +20,8 @@ from seasoned.samplers import (
 from seasoned.samplers.checks import SAMPLER_CHECKS
 from seasoned.surrogates.learned_acquisition import Correction
 
+pytestmark = pytest.mark.whole  # half a minute of whole searches
+
 SAMPLERS = {
     "auto": Auto,
     "bayes": Bayes,

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -20,7 +17,7 @@ from seasoned import AutoClassifier, Metric
 from seasoned.errors import InvalidInput, StorageError
 from seasoned.knowledge.recall import Recalled
 from seasoned.samplers.checks import same
-from seasoned.tabular import conformal, crowding, owners, pooled, refit
+from seasoned.tabular import conformal, crowding, pooled, refit
 from seasoned.tabular.bar import SLOW
 from seasoned.tabular.budget import Budget
 from seasoned.tabular.columns.ngrams import Ngrams
@@ -39,7 +36,6 @@ from seasoned.tabular.pooled import Pooled
 from seasoned.tabular.race import Race
 from seasoned.tabular.repeating import _folds_of
 from seasoned.tabular.roles import read_groups
-from seasoned.tabular.runs import RunFolder, cache_folder
 from seasoned.tabular.schema import Schema
 from seasoned.tabular.steering import Promising
 from seasoned.tabular.written import number_style, read_numbers
@@ -135,45 +131,6 @@ def test_who_may_not_predict_is_nobodys_rival():
 
 
 # ------------------------------------------------------------------------------------------- run folders, time
-
-
-def test_a_run_of_another_machine_is_taken_over_after_minutes(cache):
-    folder = RunFolder.open("key", {}, resume=False)
-    (folder.path / "study.db").touch()
-    file = folder.path / "owner.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), "host": "another pod"}))
-    assert RunFolder.open("key", {}, resume=True).path != folder.path, "it may be at work"
-    for path in folder.path.iterdir():
-        os.utime(path, (1e9, 1e9))
-    assert RunFolder.open("key", {}, resume=True).path == folder.path
-
-
-def test_who_is_alive_elsewhere_is_told_by_the_clock_of_the_disk(cache, monkeypatch):
-    folder = RunFolder.open("key", {}, resume=False)
-    (folder.path / "study.db").touch()
-    file = folder.path / "owner.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), "host": "elsewhere"}))
-    monkeypatch.setattr("seasoned.tabular.owners.time", SimpleNamespace(time=lambda: 1e12, sleep=time.sleep))
-    found = RunFolder.open("key", {}, resume=True)
-    assert found.path != folder.path
-    assert (found.resumed, found.beside) == (False, True)
-    for path in folder.path.iterdir():
-        os.utime(path, (file.stat().st_mtime - 160,) * 2)
-    found = RunFolder.open("key", {}, resume=True)
-    assert found.path == folder.path
-    assert (found.resumed, found.beside) == (True, False)
-    assert not list(cache_folder().glob(".now*"))
-
-
-def test_who_is_at_work_says_so_all_the_time(cache, monkeypatch):
-    monkeypatch.setattr(owners, "_BEAT", 0.01)
-    owner = RunFolder.open("key", {}, resume=False).path / "owner.json"
-    os.utime(owner, (0, 0))
-    deadline = time.monotonic() + 60
-    with owners.at_work_in(owner.parent):
-        while not owner.stat().st_mtime and time.monotonic() < deadline:
-            time.sleep(0.005)
-    assert owner.stat().st_mtime > 0
 
 
 def test_models_of_five_folds_predict_however_many_validate():

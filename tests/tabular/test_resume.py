@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import sqlite3
@@ -10,8 +9,6 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,7 +20,6 @@ from seasoned import AutoClassifier, SearchSettings
 from seasoned.errors import InvalidInput
 from seasoned.tabular import fit
 from seasoned.tabular.budget import Budget
-from seasoned.tabular.owners import _remove_stale, one_at_a_time
 from seasoned.tabular.parameters import budget_of
 from seasoned.tabular.run_arrays import stored_folds
 from seasoned.tabular.runs import RunFolder, cache_folder, clear_runs, fingerprint, list_runs
@@ -160,44 +156,6 @@ def test_runs_that_vanish_while_they_are_measured_stop_nobody(cache):
         finally:
             stop.set()
         busy.result()
-    assert not list(cache.rglob(".taking"))
-
-
-def test_a_mark_that_another_has_taken_over_is_left(cache):
-    root = cache_folder()
-    root.mkdir(parents=True)
-    with one_at_a_time(root):
-        (root / ".taking").write_text("another's")
-    assert (root / ".taking").read_text() == "another's"
-
-
-def test_the_age_of_a_mark_is_told_by_the_clock_of_its_disk(cache, monkeypatch):
-    mark = cache_folder() / ".taking"
-    mark.parent.mkdir(parents=True)
-    mark.write_text("another's")
-    monkeypatch.setattr("seasoned.tabular.owners.time", SimpleNamespace(time=lambda: mark.stat().st_mtime + 3600))
-    _remove_stale(mark, mark.with_name(".taking.mine"))
-    assert mark.read_text() == "another's"
-    assert [path.name for path in mark.parent.iterdir()] == [".taking"]
-
-
-def test_a_mark_that_was_made_meanwhile_is_put_back(cache, monkeypatch):
-    """Two processes find the same old mark; one has removed it and made its own before the other gets to it."""
-    mark = cache_folder() / ".taking"
-    mark.parent.mkdir(parents=True)
-    mark.write_text("of a killed process")
-    os.utime(mark, (0, 0))
-    replace = Path.replace
-
-    def later(path, target):
-        path.unlink()
-        path.write_text("another's")
-        return replace(path, target)
-
-    monkeypatch.setattr(Path, "replace", later)
-    _remove_stale(mark, mark.with_name(".taking.mine"))
-    assert mark.read_text() == "another's"
-    assert [path.name for path in mark.parent.iterdir()] == [".taking"]
 
 
 def test_clearing_removes_what_was_put_aside(cache):
@@ -216,47 +174,32 @@ def test_what_was_to_be_removed_is_no_run_and_goes_with_the_next(cache):
     assert not aside.exists()
 
 
-def test_a_dead_owner_is_no_owner(cache):
-    folder = RunFolder.open("key", {}, resume=False)
-    owner = json.loads((folder.path / "owner.json").read_text())
-    (folder.path / "owner.json").write_text(json.dumps({**owner, "started": owner["started"] - 9}))
-    assert RunFolder.open("key", {}, resume=True).path == folder.path
-    (folder.path / "owner.json").write_text("{")
-    assert RunFolder.open("key", {}, resume=True).path == folder.path
+HOLDS = """
+import sys, time
+from seasoned.tabular.runs import RunFolder
+folder = RunFolder.open("key", {}, resume=False)
+(folder.path / "study.db").touch()
+print(folder.path, flush=True)
+time.sleep(600)
+"""
 
 
-def test_an_owner_is_known_although_the_clock_was_set_and_on_another_machine(cache):
-    folder = RunFolder.open("key", {}, resume=False)
-    file = folder.path / "owner.json"
-    owner = json.loads(file.read_text())
-    file.write_text(json.dumps({**owner, "started": owner["started"] + 2}))
-    assert RunFolder.open("key", {}, resume=True).path != folder.path
-    file.write_text(json.dumps({**owner, "host": "elsewhere", "pid": 1, "started": 0.0}))
-    assert [run.running for run in list_runs()] == [True, True]
-    for path in folder.path.iterdir():
-        os.utime(path, (0, 0))
-    assert RunFolder.open("key", {}, resume=True).path == folder.path, "it has said nothing for more than a day"
+def test_a_folder_is_free_again_once_its_process_is_killed(cache):
+    with subprocess.Popen([sys.executable, "-c", HOLDS], stdout=subprocess.PIPE, text=True) as other:
+        path = other.stdout.readline().strip()
+        beside = RunFolder.open("key", {}, resume=True)
+        other.kill()
+    assert str(beside.path) != path
+    assert (beside.resumed, beside.beside) == (False, True)
+    again = RunFolder.open("key", {}, resume=True)
+    assert (str(again.path), again.resumed) == (path, True)
 
 
 def test_of_many_that_begin_at_once_each_gets_a_folder_of_its_own(cache):
     with ThreadPoolExecutor(8) as pool:
-        found = [folder.path for folder in pool.map(lambda _: RunFolder.open("key", {}, resume=False), range(24))]
-    assert len(set(found)) == 24
-    assert all(path.is_dir() for path in found)
-    assert not list(cache.rglob(".taking"))
-
-
-def test_who_was_killed_while_it_took_a_folder_stops_nobody(cache):
-    mark = cache_folder() / ".taking"
-    mark.parent.mkdir(parents=True, exist_ok=True)
-    mark.touch()
-    os.utime(mark, (0, 0))
-    assert RunFolder.open("key", {}, resume=False).path.is_dir()
-    assert not mark.exists()
-    mark.touch()
-    os.utime(mark, (time.time() + 3600, time.time() + 3600))  # the clock was set back
-    assert RunFolder.open("other", {}, resume=False).path.is_dir()
-    assert not mark.exists()
+        found = list(pool.map(lambda _: RunFolder.open("key", {}, resume=False), range(24)))
+    assert len({folder.path for folder in found}) == 24
+    assert all(folder.path.is_dir() for folder in found)
 
 
 def test_a_failed_fit_keeps_its_folder_and_an_interrupted_one_gives_a_model(cache, monkeypatch, caplog):

@@ -48,14 +48,14 @@ def test_a_run_goes_for_others_in_one_step(cache, monkeypatch):
     assert not folder.path.exists()
     (name,) = removed
     assert name.startswith(".forgotten-")
-    assert (cache_folder() / name / "owner.json").exists()
+    assert (cache_folder() / name / "trials").exists()
 
 
 def test_what_is_taken_while_others_are_cleared_stays(cache, monkeypatch):
     for key in ("one", "two"):
         RunFolder.open(key, {}, resume=False).release()
-    asked = runs.has_other_owner
-    monkeypatch.setattr(runs, "has_other_owner", lambda path: path.name == "two" or asked(path))
+    asked = runs.is_owned
+    monkeypatch.setattr(runs, "is_owned", lambda path: path.name == "two" or asked(path))
     monkeypatch.setattr(runs, "list_runs", lambda: pytest.fail("what it says may be old by now"))
     assert clear_runs() == 1
     assert [path.name for path in cache_folder().iterdir() if path.is_dir()] == ["two"]

@@ -38,7 +38,6 @@ from seasoned.tabular.models.base import Job
 from seasoned.tabular.models.registry import MODELS, choose, for_quantile, joint_space
 from seasoned.tabular.objective import CrossValidation
 from seasoned.tabular.own_starts import check_starts, own_starts
-from seasoned.tabular.owners import at_work_in
 from seasoned.tabular.pace import preparing
 from seasoned.tabular.run_arrays import Arrays, stored_folds, write_arrays
 from seasoned.tabular.runs import RunFolder, disk_errors, fingerprint
@@ -79,10 +78,7 @@ _PLAN_SHARE = 0.2  # of the time limit; a text vocabulary that takes longer is n
 _GLANCE = 0.2  # seconds between checks whether to stop
 _DATA = "data.arrow"
 _ANEW = "resume: found no run of this table, target and settings that is free to be resumed; starting a new one."
-_BESIDE = (
-    "resume: another process is at work on this table, target and settings, or was on another machine within the last "
-    "two and a half minutes; starting a new run. If it was killed, end this one and call again in a few minutes."
-)
+_BESIDE = "resume: another process is at work on this table, target and settings; starting a new run beside it."
 _LEARNED = "texts.json"  # whether text columns have vectors in this run
 _RUNS = 7
 """What trials of a run mean: before 7, the positive class was the one sorted last; before 6, dates were counted from
@@ -251,8 +247,7 @@ def _settle(run: RunFolder, memory: Memory, found: Searched, guide: Guide | None
 def _at_work(run: RunFolder) -> Iterator[None]:
     """Whatever ends a fit early leaves its finished trials to a resume; a refused one has finished nothing new."""
     try:
-        with at_work_in(run.path):
-            yield
+        yield
     except InvalidInput:
         run.abandon()
         raise

@@ -16,16 +16,16 @@ import json
 import logging
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from seasoned.errors import InvalidInput, StorageError
-from seasoned.tabular.owners import OWNER, has_other_owner, one_at_a_time, take
 from seasoned.tabular.wide import number_places, numbers
 
 if TYPE_CHECKING:
@@ -45,12 +45,13 @@ _MOST_BYTES: Final = 10_000_000_000  # of these together
 _MOST_ENDED: Final = 5  # the same for runs that have come to their end
 _MOST_ENDED_BYTES: Final = 1_000_000_000
 _STAYS: Final = frozenset(
-    {_ABOUT, _LOG, f"{_LOG}-wal", f"{_LOG}-shm", OWNER, "folds.npz", "texts.json", "bars.json", "quick.json", "trials"}
+    {_ABOUT, _LOG, f"{_LOG}-wal", f"{_LOG}-shm", "folds.npz", "texts.json", "bars.json", "quick.json", "trials"}
     | {"experience.npz", "experience.none"}
 )
 """What a run that has come to its end keeps: none of it holds a cell or a target of the table."""
 _OF_TRIALS: Final = frozenset({".json", ".npy"})  # what it keeps of trials: records, and predictions out of fold
 _ASIDE: Final = ".forgotten-"
+_GLANCE: Final = 0.05  # seconds to wait for a lock that somebody only looks at
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _CLOSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
 
@@ -86,18 +87,20 @@ class RunFolder:
         resumed: Whether there was something in it to go on from.
         ended: Whether that had come to its end.
         beside: Whether another folder of this fingerprint holds a run that somebody seems to be at work in.
+        lock: The lock of the process at work in it; the system releases that of a process that was killed.
     """
 
     path: Path
     resumed: bool = False
     ended: bool = False
     beside: bool = False
+    lock: FileLock | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def open(cls, key: str, about: Mapping[str, Any], *, resume: bool) -> RunFolder:
         """Take the folder of this fingerprint: as it is to resume, emptied otherwise.
 
-        A folder that another living process owns is left alone; this run then gets one of its own beside it.
+        A folder in which a fit is at work is left alone; this run then gets one of its own beside it.
 
         Raises:
             InvalidInput: If the cache cannot be written at all.
@@ -114,7 +117,8 @@ class RunFolder:
         with one_at_a_time(root):
             path = _free(root, key, resume=resume)
             path.mkdir(exist_ok=True, mode=0o700)
-            take(path)
+            lock = _lock_of(path)
+            lock.acquire(timeout=1.0, poll_interval=0.01)
             forgotten = _put_aside(surplus)
         for left in forgotten:
             shutil.rmtree(left, ignore_errors=True)
@@ -122,7 +126,7 @@ class RunFolder:
             _empty(path)
         (path / "trials").mkdir(exist_ok=True)
         beside = any((other / _LOG).exists() for other in (root / key, *root.glob(f"{key}-*")) if other != path)
-        folder = cls(path, (path / _LOG).exists(), bool(_about(path).get("ended")), beside)
+        folder = cls(path, (path / _LOG).exists(), bool(_about(path).get("ended")), beside, lock)
         if folder.ended:  # from now on it is an unfinished run again
             folder.note(ended=False)
         for pattern in ("*.models", ".*"):  # models, half-written files
@@ -174,6 +178,7 @@ class RunFolder:
         """Remove the folder, atomically for others; what cannot be removed now is left to `seasoned runs --clear`."""
         gone = self.path
         with contextlib.suppress(OSError), one_at_a_time(self.path.parent):
+            self.release()
             gone = _renamed(self.path)
         shutil.rmtree(gone, ignore_errors=True)
 
@@ -212,7 +217,27 @@ class RunFolder:
 
     def release(self) -> None:
         """Keep the folder for a later resume, and give up its ownership."""
-        (self.path / OWNER).unlink(missing_ok=True)
+        if self.lock is not None:
+            self.lock.release()
+
+
+def _lock_of(path: Path) -> FileLock:
+    """The lock of the folder's owner: a file elsewhere in the cache, so that the folder can be renamed."""
+    return FileLock(path.parent.with_name("locks") / f"{path.name}.lock", thread_local=False)
+
+
+def one_at_a_time(root: Path) -> FileLock:
+    """A lock under which one process looks for a folder to take."""
+    return FileLock(root.with_name("locks") / ".taking", thread_local=False)
+
+
+def is_owned(path: Path) -> bool:
+    """Whether a process of this machine, this one included, is at work in the folder."""
+    try:
+        with _lock_of(path).acquire(timeout=_GLANCE, poll_interval=0.01):
+            return False
+    except Timeout:
+        return True
 
 
 @contextlib.contextmanager
@@ -243,28 +268,28 @@ def disk_errors(folder: Path) -> Iterator[None]:
 
 
 def _empty(path: Path) -> None:
-    """Remove everything but the owner's file."""
+    """Remove everything in it."""
     for left in path.iterdir():
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
-        elif left.name != OWNER:
+        else:
             left.unlink(missing_ok=True)
 
 
 def _free(root: Path, key: str, *, resume: bool) -> Path:
     """The first of the key's folders that nobody is at work in; to resume, the first such with something in it."""
     names = (key if number == 1 else f"{key}-{number}" for number in count(1))
-    idle = (root / name for name in names if not has_other_owner(root / name))
+    idle = (root / name for name in names if not is_owned(root / name))
     first = next(idle)
     if resume and not (first / _LOG).exists():
         others = (path for path in sorted(root.glob(f"{key}-*")) if (path / _LOG).exists())
-        return next((path for path in others if not has_other_owner(path)), first)
+        return next((path for path in others if not is_owned(path)), first)
     return first
 
 
 def _surplus(root: Path) -> list[Path]:
     """Runs that nobody is at work in, ended and unfinished, beyond the latest ones; and those already put aside."""
-    idle = [path for path in _folders(root) if not has_other_owner(path)]
+    idle = [path for path in _folders(root) if not is_owned(path)]
     aside = [path for path in idle if path.name.startswith(_ASIDE)]
     ended = [path for path in idle if path not in aside and _about(path).get("ended")]
     others = [path for path in idle if path not in aside and path not in ended]
@@ -290,7 +315,7 @@ def _put_aside(surplus: Sequence[Path]) -> list[Path]:
     """The new paths of those that nobody has taken meanwhile: they are renamed, so that no run goes on from them."""
     aside = [path for path in surplus if path.name.startswith(_ASIDE)]
     for path in surplus:
-        if path in aside or has_other_owner(path):
+        if path in aside or is_owned(path):
             continue
         about = _about(path)
         with contextlib.suppress(OSError):  # somebody else has removed it, or has a file of it open
@@ -313,7 +338,9 @@ def _renamed(path: Path) -> Path:
 def _folders(root: Path) -> list[Path]:
     """The folders of runs; anything else that is kept in a folder of this common name is not ours."""
     found = [path for path in sorted(root.iterdir()) if path.is_dir()] if root.is_dir() else []
-    return [path for path in found if path.name.startswith(_ASIDE) or any((path / n).exists() for n in (OWNER, _ABOUT))]
+    return [
+        path for path in found if path.name.startswith(_ASIDE) or any((path / n).exists() for n in ("trials", _ABOUT))
+    ]
 
 
 def _last_word(path: Path) -> float:
@@ -345,7 +372,7 @@ def list_runs() -> list[RunInfo]:
     """All run folders, the oldest first."""
     root = cache_folder()
     found = [path for path in _folders(root) if not path.name.startswith(_ASIDE)]
-    runs = [RunInfo(path.name, _about(path), _bytes(path) / 1e6, has_other_owner(path)) for path in found]
+    runs = [RunInfo(path.name, _about(path), _bytes(path) / 1e6, is_owned(path)) for path in found]
     return sorted(runs, key=lambda run: str(run.about.get("started", "")))
 
 
@@ -358,7 +385,7 @@ def clear_runs() -> int:
     for path in found:
         if path not in aside:
             with contextlib.suppress(OSError), one_at_a_time(root):  # nobody takes it meanwhile
-                if not has_other_owner(path):
+                if not is_owned(path):
                     cleared.append(_renamed(path))
     for path in (*cleared, *aside):
         shutil.rmtree(path, ignore_errors=True)
