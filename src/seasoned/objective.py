@@ -255,7 +255,7 @@ def sentence_of(number: int, ended: Verdict, seconds: float | None, place: str =
     after = "" if seconds is None else f" after {seconds:.3g} s"
     what = ended.error if ended.values is None else ", ".join(f"{value:.6g}" for value in ended.values)
     how = "failed" if ended.state is TrialState.FAILED else f"is {ended.state}"
-    shown = " ".join((what or "").split())
+    shown = " ".join((what or "").splitlines())
     return f"trial {number} {how}{after}: {shown}{place}"
 
 
