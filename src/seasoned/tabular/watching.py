@@ -1,10 +1,9 @@
-"""What a person sees while a fit runs: its first lines, the best model so far, trials that failed, the time left."""
+"""The view of a running fit: its first lines, and one line with the best model so far and the time left."""
 
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Self
 
 from seasoned.progress import ProgressBar
 from seasoned.tabular.fit_summary import line_of
@@ -24,9 +23,6 @@ __all__ = ["Watching"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_NAMED: Final = 3  # failures of a family that get a line each; the line of progress counts all of them
-_LONGEST: Final = 160  # characters of a reason
-
 
 class Watching:
     """A callback of `Study.optimize` that keeps one line about the fit up to date.
@@ -43,7 +39,7 @@ class Watching:
         left = None if limited is None else lambda: budget.remaining
         self._bar = ProgressBar(budget.trials, limited, shown=shown, left=left, activity="reading the table")
         self._finished = 0
-        self._failures: Counter[str] = Counter()
+        self._failed = 0
         self._best: float | None = None
         self._text = ""
         self._shown: set[str] = set()
@@ -56,22 +52,19 @@ class Watching:
         self._bar.__exit__(kind, error, at)
 
     def __call__(self, study: Study | None, trial: Trial) -> None:  # noqa: ARG002 - a callback's signature
-        """A trial has finished; one that failed gets a line."""
+        """A trial has finished."""
         self.know(trial)
-        (family,) = trial.config["model"]
-        if trial.state is TrialState.FAILED and self._failures[family] <= _NAMED:
-            self.say([failure_line(trial, last=self._failures[family] == _NAMED)])
 
     def know(self, trial: Trial) -> None:
-        """A finished trial counts; one of a run that is resumed has no other line."""
-        (family,) = trial.config["model"]
+        """Count a finished trial, such as one of a run that is resumed."""
         self._finished += 1
-        self._failures[family] += trial.state is TrialState.FAILED
+        self._failed += trial.state is TrialState.FAILED
         loss = trial.value if trial.state is TrialState.COMPLETE else None
         if loss is not None and (self._best is None or loss < self._best):
             self._best = loss
+            (family,) = trial.config["model"]
             self._text = f"{self._metric.name} {self._metric.score(loss):.5g} ({family})"
-        self._bar.update(self._finished, self._failures.total(), self._text)
+        self._bar.update(self._finished, self._failed, self._text)
 
     @property
     def is_shown(self) -> bool:
@@ -105,24 +98,3 @@ class Watching:
     def begin(self, activity: str) -> None:
         """Name the present activity, such as "search"."""
         self._bar.display.begin(activity)
-
-
-def failure_line(trial: Trial, *, last: bool = False) -> str:
-    """One line about a failed trial.
-
-    Args:
-        trial: The trial.
-        last: Whether later failures of the family get no line.
-
-    Example:
-        >>> from seasoned.trials import Trial
-        >>> trial = Trial(3, {"model": {"mlp": {}}}, TrialState.FAILED, error="it  diverged at step 2")
-        >>> failure_line(trial)
-        'trial 3 (mlp) failed: it diverged at step 2'
-    """
-    (family,) = trial.config["model"]
-    took = "" if trial.seconds is None else f" after {trial.seconds:.0f} s"
-    reason = " ".join(str(trial.error or "no reason is known").split())
-    reason = reason if len(reason) <= _LONGEST else f"{reason[: _LONGEST - 3]}..."
-    more = f" (further failures of {family} are only counted)" if last else ""
-    return f"trial {trial.number} ({family}) failed{took}: {reason}{more}"
