@@ -365,11 +365,8 @@ def test_a_second_layer_that_is_not_tried_has_its_reason_told(found, seconds, me
     assert not add_layer(found, [], rows, upper, SimpleNamespace(layers=1), seconds).notes
 
 
-def test_members_keep_their_mean_where_a_second_layer_joins(regressor, classifier):
-    """A pool was learned from what the second layer says of rows whose targets its columns know."""
+def test_a_second_layer_that_joins_is_told(regressor, classifier):
     for model in (regressor, classifier):
-        assert model.fitted_.finish.blend is None
-        assert model.fitted_.finish.calibration is None
         assert "layers: a second layer of 1 model(s) gets half of the weight" in model.fit_summary_.notes
 
 

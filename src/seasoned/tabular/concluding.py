@@ -83,22 +83,20 @@ def learned(
     """What is learned from the members' out-of-fold predictions: `finish`, `validated` and `conformal` of `Fitted`.
 
     Where the metric is undefined on them, only `conformal` is learned, and the log gives the reason. With a second
-    layer, `validated` and `conformal` are of the first layer alone, and the members keep their mean, which is what was
-    judged on rows held out of everything: a pool, or a calibration that was not asked for, would be learned from
-    predictions whose models know the targets.
+    layer, `validated` and `conformal` are of the first layer alone. The pool of all members is learned from predictions
+    of the second layer that are too good; it stays, for their mean was worse (docs/notes/second-layer.md).
 
     Args:
         fitted: The members with their weights.
         objective: Knows what their trials predicted.
         calibrate: See `SearchSettings.calibrate`.
-        pooling: Whether a pool may take the place of their mean, where there is no second layer.
+        pooling: Whether a pool may take the place of their mean.
     """
     seed, metric = objective.job.seed, fitted.metric
     plain = Finish() if metric.costs is None else Finish(decision=Decision(metric.costs, given=True))
     first = [member for member in fitted.members if not member.below]
     layered = len(first) < len(fitted.members)
-    each, calibrate = pooling and not layered, False if layered and calibrate is None else calibrate
-    pooled = pool(objective, fitted.members, each=each)
+    pooled = pool(objective, fitted.members, each=pooling)
     if pooled is None:
         return {"finish": plain}
     found: dict[str, Any] = {"finish": plain}
@@ -115,7 +113,7 @@ def learned(
     codes = None if objective.job.n_classes else objective.data.matrix("codes")  # memory-mapped
     if layered:  # the second layer's predictions of these rows are too good: its columns know their targets
         total = sum(member.weight for member in first)
-        pooled = pool(objective, [replace(member, weight=member.weight / total) for member in first], each=each)
+        pooled = pool(objective, [replace(member, weight=member.weight / total) for member in first], each=pooling)
         found.pop("validated", None)
         with suppress(ValueError):  # then they stay the first layer's mean
             if pooled is not None:
