@@ -72,13 +72,11 @@ def discrete(rng, rows, kind):
 
 @few
 @given(seeds, st.sampled_from(["balanced", "bits", "levels"]), st.sampled_from([60, 3 * ROWS]))
-def test_so_they_are_where_many_rows_are_the_same(seed, kind, rows):
+def test_the_order_of_rows_is_unseen_where_many_rows_are_the_same(seed, kind, rows):
     rng = np.random.default_rng(seed)
     one = discrete(rng, rows, kind)
-    order = np.lexsort([*one.numbers.T, *one.codes.T, one.target])
-    in_order = Table(one.numbers[order], one.codes[order], one.target[order], one.classes)
-    for other in (permuted(rng, one), relabelled(rng, one), in_order):
-        same(one, other)
+    for order in (rng.permutation(rows), np.lexsort([*one.numbers.T, *one.codes.T, one.target])):
+        same(one, Table(one.numbers[order], one.codes[order], one.target[order], one.classes))
 
 
 def test_rows_that_are_the_same_come_as_often_in_the_sample_as_in_the_table():

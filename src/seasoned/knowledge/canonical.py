@@ -1,12 +1,10 @@
-"""A table for meta-features, and a sample of its rows that depends on what is in it, not on how it is written down.
+"""A table for meta-features, and a sample of its rows that depends on their content and not on their order.
 
-Rows and columns are put into the order of hashes of their content, found by colour refinement (Weisfeiler and Leman
-1968). A row's first hash is that of the number of equal rows; then, round by round, a category's hash is that of the
-sum of the hashes of the rows which have it, a column's that of its cells' and their rows', and a row's that of its
-cells', each mixed with its column's. Sums do not depend on order, and so neither do the sample and what is computed
-from it: a permuted or relabelled table gives the same meta-features. Equal rows are numbered and spread among the
-others by the hash of that number, so that a sample of a table with few different rows has each about as often as
-the table.
+Rows are sorted by a hash of their content. A number is hashed by its bits, and a category by its frequency. A column is
+hashed by its cells and their rows, in any order. A row is hashed by its cells, each mixed with its column's hash. So a
+permuted or relabelled table has the same sample, except among rows with equal hashes: rows that differ only in
+categories of the same frequency. Such rows are ordered by their codes as written and spread over the sample, so that
+the sample has each kind of row about as often as the table.
 """
 
 from __future__ import annotations
@@ -19,8 +17,6 @@ import numpy as np
 from seasoned.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
@@ -30,9 +26,6 @@ __all__ = ["Table", "canonical", "table_of"]
 
 _MISSING: Final = np.uint64(0x9E3779B97F4A7C15)
 _TARGET: Final = np.uint64(0xD1B54A32D192ED03)  # a column equal to the target is not the target
-_ROUNDS: Final = 2
-_MOST_TIES: Final = 20  # that are broken; beyond these, the order in which the table is written decides
-_CELLS: Final = 5_000_000  # looked at for that: so fewer ties are broken in a larger table
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +82,9 @@ def table_of(frame: pd.DataFrame, target: ArrayLike, *, regression: bool) -> Tab
 
 
 def canonical(table: Table, rows: int) -> Table:
-    """At most `rows` rows of the table, rows, columns, categories and classes in the order of their content."""
-    written = _written(table)
-    groups = np.unique(written, return_inverse=True)[1]
-    times = _times(groups)
-    key, marks = _coloured(table, _mixed(np.bincount(groups)[groups].astype(np.uint64)))
-    order = np.lexsort((_mixed(written ^ times), _mixed(key + _mixed(times))))[:rows]
+    """At most `rows` rows of the table: rows, columns, categories and classes in the order of their content."""
+    key, marks = _hashes(table)
+    order = np.argsort(_mixed(key + _mixed(_rank_among_equals(key, _written(table)))), kind="stable")[:rows]
     width = table.numbers.shape[1]
     left, right = np.argsort(marks[:width], kind="stable"), np.argsort(marks[width:], kind="stable")
     codes = np.empty((len(order), len(right)), dtype=np.int64)
@@ -104,91 +94,44 @@ def canonical(table: Table, rows: int) -> Table:
     return Table(table.numbers[order][:, left], codes, target[order], table.classes)
 
 
-def _coloured(table: Table, key: Words) -> tuple[Words, Words]:
-    """A hash of each row and of each column, from initial hashes of the rows.
-
-    Categories, classes and columns that no round distinguishes are marked one by one, each mark followed by more
-    rounds: where exchanging them would change nothing else, it does not matter which of them is marked first.
-    """
-    named = [*table.codes.T, *([table.target.astype(np.int64)] if table.classes else [])]
-    numbers = [_mixed(_bits(column)) for column in table.numbers.T]
-    goal = _mixed(_bits(table.target))
-    salts = np.zeros(len(numbers) + table.codes.shape[1], dtype=np.uint64)
-    tints = [np.zeros(int(column.max(initial=-1)) + 2, dtype=np.uint64) for column in named]
-    for number in range(1, 2 + min(_MOST_TIES, _CELLS // max(table.numbers.size + table.codes.size, 1))):
-        for _ in range(_ROUNDS):
-            levels = [_company(column, key, tint) for column, tint in zip(named, tints, strict=True)]
-            cells = [*numbers, *(level[column] for level, column in zip(levels, named, strict=True))]
-            goal = cells.pop() if table.classes else goal
-            marks = np.concatenate([np.zeros(0, dtype=np.uint64), *(_mark(cell, key) for cell in cells)])
-            marks = _mixed(marks + salts)
-            key = key + _mixed(goal ^ _TARGET)
-            for cell, mark in zip(cells, marks[:, None], strict=True):
-                key = key + _mixed(cell ^ mark)
-            key = _mixed(key)
-        if not _told_apart(named, levels, tints, (marks, salts, len(numbers)), number):
-            break
+def _hashes(table: Table) -> tuple[Words, Words]:
+    """A hash of each row, shape (n,), and one of each column of features, numbers first, shape (p + q,)."""
+    cells = [*(_mixed(_bits(column)) for column in table.numbers.T), *map(_frequencies, table.codes.T)]
+    goal = _frequencies(table.target.astype(np.int64)) if table.classes else _mixed(_bits(table.target))
+    content = _mixed(goal ^ _TARGET)
+    for cell in cells:
+        content = content + _mixed(cell)
+    marks = np.array([_mixed(_mixed(cell ^ content).sum(keepdims=True))[0] for cell in cells], dtype=np.uint64)
+    key = content
+    for cell, mark in zip(cells, marks[:, None], strict=True):
+        key = key + _mixed(cell ^ mark)
     return key, marks
 
 
-def _told_apart(
-    named: Sequence[NDArray[np.int64]],
-    levels: Sequence[Words],
-    tints: Sequence[Words],
-    columns: tuple[Words, Words, int],
-    number: int,
-) -> bool:
-    """Mark one of two tied categories, or else of two tied columns of a sort, with a number; whether there were any."""
-    for column, level, tint in zip(named, levels, tints, strict=True):
-        there = np.unique(column[column >= 0])
-        if len(tied := _tied(level[there])):
-            tint[there[tied[0]]] = number
-            return True
-    marks, salts, width = columns
-    for start, some in ((0, marks[:width]), (width, marks[width:])):
-        if len(tied := _tied(some)):
-            salts[start + tied[0]] = number
-            return True
-    return False
+def _frequencies(codes: NDArray[np.int64]) -> Words:
+    """A hash of each cell of a categorical column: of how many rows have the same category."""
+    counts = np.bincount(codes + 1)  # of missing cells first
+    found = _mixed(counts.astype(np.uint64))
+    found[0] ^= _MISSING
+    return found[codes + 1]
 
 
-def _tied(words: Words) -> NDArray[np.intp]:
-    """Indices of the words that occur more than once, except the first of each."""
-    order = np.argsort(words, kind="stable")
-    same: NDArray[np.bool_] = words[order][1:] == words[order][:-1]
-    return order[1:][same]
-
-
-def _mark(cells: Words, key: Words) -> Words:
-    """A hash of a column, shape (1,): of its cells and the rows that they are in, in any order."""
-    return _mixed(_mixed(cells ^ key).sum(keepdims=True))
-
-
-def _company(codes: NDArray[np.int64], key: Words, tint: Words) -> Words:
-    """A hash of each category, of the rows that have it; the last one is of what is missing (-1)."""
-    sums = tint.copy()
-    np.add.at(sums, codes, _mixed(key))
-    found = _mixed(sums)
-    found[-1] ^= _MISSING
+def _rank_among_equals(key: Words, written: Words) -> Words:
+    """For each row, how many rows with the same key come before it in the order of `written`."""
+    groups = np.unique(key, return_inverse=True)[1]
+    sizes = np.bincount(groups)
+    found = np.empty(len(key), dtype=np.uint64)
+    found[np.lexsort((written, groups))] = np.arange(len(key)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     return found
 
 
 def _written(table: Table) -> Words:
-    """A hash of each row as it is written: the same for equal rows, and nothing more is required of it."""
+    """A hash of each row as it is written: the same for equal rows."""
     columns = [*map(_bits, table.numbers.T), *(column.view(np.uint64) for column in table.codes.T.copy())]
     key = _bits(table.target) ^ _TARGET
     for number, column in enumerate(columns):
         key = _mixed(key) + _mixed(column ^ np.uint64(number))
     return key
-
-
-def _times(groups: NDArray[np.intp]) -> Words:
-    """For each row, how many of its group come before it."""
-    sizes = np.bincount(groups)
-    order = np.argsort(groups, kind="stable")
-    found = np.empty(len(groups), dtype=np.uint64)
-    found[order] = np.arange(len(groups)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return found
 
 
 def _bits(numbers: NDArray[np.float64]) -> Words:
