@@ -113,6 +113,14 @@ def test_one_warning_tells_of_cells_that_cannot_be_read(values, new, told, log):
         assert told in log.text
 
 
+def test_a_column_of_words_and_other_objects_is_told_of_once(log):
+    found = schema_of(C).apply(table([1.5, "soon", "2", pd.Timestamp("2020-01-01"), None, 7]))["a"]
+    np.testing.assert_array_equal(found, [1.5, NAN, 2, NAN, NAN, 7])
+    (record,) = log.records
+    assert record.getMessage().count("'a'") == 1
+    assert " of the 5 cells of 'a' cannot be read as a number" in record.getMessage()
+
+
 def test_the_warning_names_the_three_worst_columns(log):
     frame = pd.DataFrame({name: np.roll(C, place) for place, name in enumerate("abcde")})
     schema = Schema.infer(frame)

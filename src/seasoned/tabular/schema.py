@@ -233,7 +233,11 @@ def _read_apart(
     import pandas as pd
 
     order = np.concatenate([np.flatnonzero(typed), np.flatnonzero(~typed)])
-    parts = [read(column, series[mask], lost) for mask in (typed, ~typed)]
+    noted: list[Lost] = []
+    parts = [read(column, series[mask], noted) for mask in (typed, ~typed)]
+    if lost is not None and noted:  # one of the whole column
+        cells, present = sum(one.cells for one in noted), int(series.notna().sum())
+        lost.append(replace(noted[0], cells=cells, present=present))
     found = pd.concat(parts, ignore_index=True).iloc[np.argsort(order)]
     return found.set_axis(series.index)
 
