@@ -7,7 +7,7 @@ import warnings
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from seasoned.tabular.written import CELLS, HEAD, SLIPS, fewest, present_in, spread, without_width
+from seasoned.tabular.written import CELLS, HEAD, SLIPS, fewest, first_in, present_in, spread, without_width
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,9 +49,10 @@ _MONTHS: Final = MappingProxyType(  # beginnings of their French, German and Spa
 
 def date_style(text: pd.Series[Any]) -> str | None:
     """The format that all values share (months first where both orders fit), ISO8601 for variants of it, or None."""
-    present = without_width(present_in(text))
-    if not len(present) or not present.head(HEAD).str.contains(r"\d", regex=True).all():
+    head = without_width(first_in(text))
+    if not len(head) or not head.str.contains(r"\d", regex=True).all():
         return None  # no date without a digit
+    present = without_width(present_in(text))
     sample = present if len(present) <= _SAMPLE else present.sample(_SAMPLE, random_state=0)
     return next((style for style in _likely(sample) if _fits(present, style) or _fits(_english(present), style)), None)
 

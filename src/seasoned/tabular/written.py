@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import numpy as np
 
@@ -28,6 +28,7 @@ __all__ = [
     "SPAN",
     "boolean_style",
     "fewest",
+    "first_in",
     "in_style",
     "mostly_numbers",
     "number_style",
@@ -123,8 +124,14 @@ def without_width(text: pd.Series[Any]) -> pd.Series[Any]:
     """Text with characters of the usual width (NFKC): "４７．６６" as "47.66", "㎡" as "m2"; ASCII stays as it is."""
     if text.str.isascii().fillna(value=True).all():
         return text
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     plain = text.str.replace("²", "^2").str.replace("³", "^3")  # "10²" is not 102
-    return plain.str.normalize("NFKC").str.strip()
+    cells, compute = pa.array(plain.array, type=pa.large_string(), from_pandas=True), cast("Any", pc)
+    words = compute.utf8_trim_whitespace(compute.utf8_normalize(cells, form="NFKC"))
+    return pd.Series(pd.array(words, dtype="str"), index=text.index, name=text.name)
 
 
 def _read(text: pd.Series[Any], style: str) -> _Cells:
@@ -133,9 +140,6 @@ def _read(text: pd.Series[Any], style: str) -> _Cells:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if style == PLAIN:
-        plain = pd.to_numeric(text, errors="coerce").to_numpy(dtype=np.float64)
-        return _Cells(plain, np.full(len(text), "", dtype=object), frozenset(), np.zeros(len(text), dtype=np.bool_))
     cells = pa.chunked_array([pa.array(without_width(text).array, type=pa.large_string(), from_pandas=True)])
     number = rf"(?:{_WHOLE[style]}(?:{_PART[style]}\d*)?|{_PART[style]}\d+)(?:[eE][+-]?\d+)?"
     pattern = rf"^(?P<head>\D*?(?i:Rs\.\s*)?)(?P<number>{number})(?P<tail>(?:\D.*)?)$"
@@ -216,19 +220,18 @@ def number_style(text: pd.Series[Any]) -> str | None:
     Plain ("7", "1e5"); with signs, separators of thousands, multipliers and one unit ("$1,234.50", "1.234,50 €",
     "1.2万", "12.5 kg"); times of a day ("23:59", in seconds); or durations ("12h 5m", in seconds).
     """
-    present = present_in(text)
-    if not len(present) or not _figures(present.head(HEAD)).all():
+    head = first_in(text)
+    if not len(head) or not _figures(head).all():
         return None
+    present: pd.Series[Any] | None = None
     for style in (PLAIN, POINT, COMMA):
-        for part in (present.head(HEAD), present):
-            full, bad = _judged(part, style)
-            if bad.any():
-                break
-        else:
+        if _judged(head, style)[1].any():
+            continue
+        present = present_in(text) if present is None else present
+        full, bad = _judged(present, style)
+        if not bad.any():
             return full
-    return next(
-        (style for style in (CLOCK, SPAN) if all(_timed(part, style) for part in (present.head(HEAD), present))), None
-    )
+    return next((style for style in (CLOCK, SPAN) if _timed(head, style) and _timed(present_in(text), style)), None)
 
 
 def _timed(present: pd.Series[Any], style: str) -> bool:
@@ -243,6 +246,8 @@ def _judged(present: pd.Series[Any], style: str) -> tuple[str, NDArray[np.bool_]
     There are none where units differ, or only some cells have one. A currency may stand at some cells only; but with
     two currencies, or limits at most cells ("<=50K", ">50K"), all are words.
     """
+    if style == PLAIN:
+        return style, _plain(present).isna().to_numpy()
     cells = _read(present, style)
     bad = np.isnan(cells.values)
     units = set(cells.units[~bad])
@@ -271,8 +276,8 @@ def mostly_numbers(text: pd.Series[Any]) -> tuple[str, pd.Series[Any]] | None:
 
 
 def several_units(text: pd.Series[Any]) -> str | None:
-    """A cell with a measure, where all of a sample have one, and they differ ("12 kg", "500 g"); else None."""
-    sample = spread(text, HEAD)
+    """A cell with a measure, where all of the first have one, and they differ ("12 kg", "500 g"); else None."""
+    sample = present_in(text.head(HEAD))
     if not len(sample) or not _figures(sample).all():
         return None
     for style in (POINT, COMMA):
@@ -294,6 +299,12 @@ def spread(text: pd.Series[Any], cells: int) -> pd.Series[Any]:
     """About so many of the cells, evenly spread, missing ones aside."""
     there = text.dropna()
     return present_in(there.iloc[:: max(1, len(there) // cells)])
+
+
+def first_in(text: pd.Series[Any]) -> pd.Series[Any]:
+    """The first 100 cells at most that are neither empty nor words for missing ones."""
+    head = present_in(text.head(5 * HEAD))
+    return (head if len(head) else present_in(text)).head(HEAD)
 
 
 def present_in(text: pd.Series[Any]) -> pd.Series[Any]:
