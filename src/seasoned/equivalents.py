@@ -20,6 +20,7 @@ ARGUMENTS: Final[Mapping[str, Sequence[str]]] = {
     "Study": ("space", "sampler", "storage", "name", "direction", "seed", "fidelity", "budget", "checkpoints"),
     "Study.optimize": (
         *("f", "trials", "time_limit", "workers", "trial_time_limit", "trial_memory", "callbacks", "progress", "stop"),
+        "remaining",
     ),
     "AutoClassifier": (
         *("metric", "time_limit", "trials", "memory_limit", "workers", "validation", "experience", "search"),

@@ -90,7 +90,7 @@ def test_our_arguments_are_as_the_calls_take_them():
         "AutoClassifier.fit": AutoClassifier.fit,
     }
     assert {name: tuple(inspect.signature(call).parameters)[1:] for name, call in calls.items()} == ARGUMENTS
-    assert {*ARGUMENTS["Study"], *ARGUMENTS["Study.optimize"]} - {"f", "space", "direction"} == {
+    assert {*ARGUMENTS["Study"], *ARGUMENTS["Study.optimize"]} - {"f", "space", "direction", "remaining"} == {
         *Options.__annotations__
     }
 
