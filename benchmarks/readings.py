@@ -25,7 +25,6 @@ from seasoned import AutoRegressor, SearchSettings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ROWS = 3_000
 NUMERALS = {word: float(place) for place, word in enumerate("零一二三四五六七八九十")} | {"两": 2.0}
 
 
@@ -58,11 +57,11 @@ TABLES: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame]]] = {
 }
 
 
-def compared(folder: Path, name: str, seconds: float | None, trials: int) -> dict[str, Any]:
+def compared(folder: Path, name: str, seconds: float | None, trials: int, rows: int) -> dict[str, Any]:
     """Errors on the same held-out rows of both forms of a table."""
     target, clean = TABLES[name]
     frame = pd.read_parquet(folder / f"{name}.parquet").drop_duplicates(ignore_index=True)
-    frame = frame.sample(min(ROWS, len(frame)), random_state=0).reset_index(drop=True)
+    frame = frame.sample(min(rows, len(frame)), random_state=0).reset_index(drop=True)
     y, written = frame[target], frame.drop(columns=target)
     train, test = train_test_split(np.arange(len(frame)), test_size=0.25, random_state=0)
     found: dict[str, Any] = {"table": name, "rows": len(frame)}
@@ -87,8 +86,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--trials", type=int, default=4)
+    parser.add_argument("--rows", type=int, default=3_000)
     options = parser.parse_args()
-    results = [compared(options.folder, name, options.seconds, options.trials) for name in TABLES]
+    results = [compared(options.folder, name, options.seconds, options.trials, options.rows) for name in TABLES]
     for one in results:
         print(one["table"], one["written"]["mae"], one["cleaned"]["mae"], f"{one['above']:+.2%}")
     if options.out is not None:

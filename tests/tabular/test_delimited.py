@@ -8,7 +8,7 @@ import pytest
 
 from in_process import estimator, stay_in_process
 from seasoned import load
-from seasoned.cli.reading import Reading
+from seasoned.cli.reading import Reading, rows_to_predict
 from seasoned.cli.remembered import Remembered, remember, remembered
 from seasoned.errors import InvalidInput
 
@@ -93,6 +93,12 @@ def test_a_later_file_is_read_in_the_encoding_of_the_fit(content, encoding):
     assert Reading().table(content.encode("utf-8-sig"), like=like).equals(first)
     assert Reading().table(content.encode("utf-16"), like=like).equals(first)
     assert Reading(encoding="utf-8").table(content.encode(), like=like).equals(first)
+
+
+def test_columns_that_are_kept_are_read_in_the_encoding_of_the_fit(tmp_path):
+    (tmp_path / "t.csv").write_bytes(CHINESE.encode("gb18030"))
+    rows, kept = rows_to_predict(tmp_path / "t.csv", keep=["城市"], like=Remembered(encoding="gb18030"))
+    assert rows["城市"].tolist() == kept["城市"].tolist() == ["北京", "上海"]
 
 
 def test_the_encoding_is_part_of_the_model(tmp_path, monkeypatch):

@@ -190,12 +190,14 @@ def table_to_fit(
     return _with_target(frame, table, target, reading)
 
 
-def _with_target(frame: pd.DataFrame, table: Path, target: str, reading: Reading) -> pd.DataFrame:
+def _with_target(
+    frame: pd.DataFrame, table: Path, target: str, reading: Reading, encoding: str | None = None
+) -> pd.DataFrame:
     kept = frame[target].notna()
     if kept.all() or not kept.any():  # if none has one, the model says so
         return frame
     labels = frame[target].dtype.kind not in "biuf"
-    words = _missing_words(reading, table, target, ~kept.to_numpy()) if labels else ""
+    words = _missing_words(reading, table, target, encoding, ~kept.to_numpy()) if labels else ""
     said = f" ({words}: a class of that name needs another)" if words else ""
     typer.echo(f"{(~kept).sum()} of {len(frame)} rows have no {target!r} and are left out{said}", err=True)
     frame = frame[kept]
@@ -209,11 +211,12 @@ def words_in(frame: pd.DataFrame) -> list[str]:
     return [str(name) for name, dtype in frame.dtypes.items() if isinstance(dtype, pd.StringDtype)]
 
 
-def _missing_words(reading: Reading, table: Path, target: str, gone: NDArray[np.bool_]) -> str:
+def _missing_words(reading: Reading, table: Path, target: str, encoding: str | None, gone: NDArray[np.bool_]) -> str:
     """The words that count as missing in a text file's target column, empty cells aside, and how often each came."""
     if kind_of(table) not in SEPARATORS:
         return ""
-    written = reading.table(table, [target], keep_default_na=False, usecols=[target])[target]
+    like = Remembered(encoding=encoding)
+    written = reading.table(table, [target], like, keep_default_na=False, usecols=[target])[target]
     words = written[gone].astype(str).str.strip() if len(written) == len(gone) else written.iloc[:0]
     return ", ".join(f"{word!r} {count} times" for word, count in words[words != ""].value_counts().items())
 
@@ -238,7 +241,7 @@ def known_rows(table: Path, model: Any, said: Declared, reading: Reading = _USUA
     for column in (said.target, said.weights, said.groups):
         if column is not None:
             _check_column(frame, table, column)
-    frame = _with_target(frame, table, said.target, reading)
+    frame = _with_target(frame, table, said.target, reading, remembered(model).encoding)
     said.check(frame)
     return frame
 
@@ -264,7 +267,8 @@ def rows_to_predict(
     kept = rows[list(dict.fromkeys(keep))]
     if not keep or (isinstance(source, Path) and kind_of(source) not in SEPARATORS):
         return rows, kept
-    return rows, _as_written(kept, reading.table(source, keep, keep_default_na=False))
+    written = reading.table(source, keep, Remembered(encoding=like.encoding), keep_default_na=False)
+    return rows, _as_written(kept, written)
 
 
 def _streamed() -> bytes:
