@@ -158,6 +158,8 @@ def read_csv(source: Any, name: str, separator: str = ",", **options: Any) -> pd
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # that cells beyond the header are left out
+            if _ends_in_words(source, separator, encoding):
+                warnings.warn("cells beyond the header", pd.errors.ParserWarning, stacklevel=1)
             return _parsed(source, sep=separator, index_col=False, **options)
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         if isinstance(error, pd.errors.ParserWarning):
@@ -165,6 +167,10 @@ def read_csv(source: Any, name: str, separator: str = ",", **options: Any) -> pd
             if _are_names(frame.index):
                 return frame
         found = _long_row(source, separator, encoding)
+        if found is None and isinstance(error, pd.errors.ParserWarning):  # separators at the end: nothing is left out
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", pd.errors.ParserWarning)
+                return _parsed(source, sep=separator, index_col=False, **options)
         raise InvalidInput(_too_long(name, *found) if found else _unreadable(name, separator, error)) from error
     except UnicodeError:
         raise InvalidInput(
@@ -207,6 +213,13 @@ def _parsed(source: Any, **options: Any) -> pd.DataFrame:
     return frame
 
 
+def _ends_in_words(source: Any, separator: str, encoding: str | None) -> bool:
+    """Report that the first row has a cell beyond the header that is not empty; pandas takes "NA" there for empty."""
+    with _opened(source) as file:
+        first, second = [*itertools.islice(_rows(file.read(HEAD), encoding, separator), 2), [], []][:2]
+    return len(second) > len(first) and bool(second[-1])
+
+
 def _are_names(index: pd.Index[Any]) -> bool:
     """Report that what stands before the first column are names of rows: one each, none a number, and all differ."""
     import pandas as pd
@@ -217,12 +230,15 @@ def _are_names(index: pd.Index[Any]) -> bool:
 
 
 def _long_row(source: Any, separator: str, encoding: str | None) -> tuple[int, int, int] | None:
-    """The line of the first row that is longer than the header, its cells, and those of the header."""
+    """The line of the first row that is longer than the header, its cells, and those of the header.
+
+    An empty cell after the last column is a separator at the end of the row.
+    """
     with _opened(source) as file, io.TextIOWrapper(file, encoding or "utf-8-sig", "replace", newline="") as text:
         lines = csv.reader(text, delimiter=separator)
         try:
-            rows = ((lines.line_num, len(row)) for row in lines if row)
-            _, header = next(rows)
+            header = len(next(row for row in lines if row))
+            rows = ((lines.line_num, len(row) - (len(row) == header + 1 and not row[-1])) for row in lines if row)
             return next(((line, cells, header) for line, cells in rows if cells > header), None)
         except (StopIteration, csv.Error):
             return None
