@@ -364,7 +364,7 @@ def test_one_large_group_among_very_many_takes_no_table_of_all_its_rows():
 
 
 def test_labels_of_a_small_type_are_codes_of_many_outputs():
-    fitted = SimpleNamespace(outputs=300)
+    fitted = SimpleNamespace(outputs=300, episodic=False)
     for labels in (np.array([250, 3], np.uint8), np.array([100, 3], np.int8), np.array([250.0, 3.0], np.float16)):
         codes, classes = _coded(labels, fitted)
         assert codes.tolist() == labels.tolist()

@@ -274,4 +274,4 @@ def test_a_new_class_among_the_held_out_rows_ends_no_fit():
 
 def test_columns_that_say_which_row_it_is_are_named(table):
     table.assign(row_id=np.random.default_rng(0).permutation(ROWS)).to_csv("train.csv", index=False)
-    assert "left out: row_id. It is named as an identifier" in call().output
+    assert "left out    row_id. It is named as an identifier" in call().output

@@ -164,6 +164,8 @@ def test_rows_of_very_many_classes_are_predicted_in_parts(monkeypatch):
     from seasoned.tabular import fitted
 
     usual = fitted.in_parts
-    monkeypatch.setattr(fitted, "in_parts", lambda frame, width: sizes.append(width) or usual(frame, width))
+    monkeypatch.setattr(
+        fitted, "in_parts", lambda frame, width, *most: sizes.append(width) or usual(frame, width, *most)
+    )
     np.testing.assert_array_equal(model.predict_proba(X), whole)
     assert sizes == [40 * 7], "as many numbers as are there at once"

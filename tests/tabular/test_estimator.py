@@ -164,7 +164,7 @@ def test_parameters_that_break_a_rule(options, sentence, cache):
         (pd.DataFrame({"a": []}), [], "0 rows"),
         (pd.DataFrame(index=range(3)), [0, 1, 0], "0 feature"),
         ([[1], [2]], [0, 1, 0], "X has 2 rows and y has 3"),
-        ([[1], [1], [1]], [0, 1, 0], "none of the 1 feature"),
+        ([[1]] * 12, [0, 1] * 6, "none of the 1 feature"),
     ],
 )
 def test_tables_that_break_a_rule(X, y, sentence):

@@ -250,7 +250,6 @@ USUAL = "numeric category"
 READ = {  # kinds of the columns; of the other tables they are the usual ones
     "two rows": "numeric constant",
     "two rows with numbers": "numeric constant",
-    "two rows, of which a booster draws some": "numeric constant",
     "one column": "numeric",
     "1,200 classes": "numeric numeric",
     "the target among the features": f"{USUAL} boolean",

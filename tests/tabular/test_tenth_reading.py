@@ -101,9 +101,9 @@ def test_made_columns_count_where_a_long_table_is_cut(monkeypatch):
     widths = []
     real = stored.in_parts
 
-    def noted(frame, width):
+    def noted(frame, width, *most):
         widths.append(width)
-        return real(frame, width)
+        return real(frame, width, *most)
 
     monkeypatch.setattr("seasoned.tabular.fitted.in_parts", noted)
     monkeypatch.setattr("seasoned.tabular.fitted._FITS", 0)  # of the numbers of a row, or few columns would not count

@@ -13,7 +13,7 @@ __all__ = ["DECIMAL", "ENCODING", "as_numbers", "replaced", "with_points"]
 
 DECIMAL: Final = "decimal"  # in `attrs` of a table
 ENCODING: Final = "encoding"
-_COMMA: Final = r"[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)?(?:,\d+)?(?:[eE][+-]?\d+)?"  # also "1.234,5"
+_COMMA: Final = r"[+-]?(?=[\d,])(?:\d{1,3}(?:\.\d{3})+|\d+)?(?:,\d+)?(?:[eE][+-]?\d+)?"  # also "1.234,5"
 _THOUSANDS: Final = r"[+-]?(?:[1-9]\d{0,2}(?:\.\d{3})+|\d{1,3})"
 _FEW: Final = 100  # cells that are looked at first; most columns are settled by them
 
