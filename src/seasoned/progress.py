@@ -112,11 +112,6 @@ class Display:
                 self._write(line)
 
     @property
-    def is_shown(self) -> bool:
-        """Whether lines are written, here and now."""
-        return self._stream is not None
-
-    @property
     def elapsed(self) -> float:
         """Seconds since the block began."""
         return time.monotonic() - self._began

@@ -14,8 +14,6 @@ from messy import messy
 from seasoned import AutoRegressor, load
 from seasoned.errors import InvalidInput
 from seasoned.tabular.leaderboard import leaderboard
-from seasoned.tabular.telling import Telling
-from seasoned.trials import Config, Trial, TrialState
 
 MODELS = ("linear", "tree", "histogram")
 
@@ -142,13 +140,3 @@ def test_a_leaderboard_can_be_read_in_a_console(monkeypatch):
     assert header[:3] == ["rank", "model", "roc_auc"]
     assert header[-1] == "config"
     assert set(board.attrs["configs"]) == set(board["number"])
-
-
-@pytest.mark.parametrize(("shown", "level"), [(True, logging.INFO), (False, logging.WARNING)])
-def test_a_failed_trial_is_a_warning_only_where_no_line_shows_it(caplog, shown, level):
-    row = {"number": 3, "model": "mlp", "state": "failed", "seconds": 1.0, "error": "it\ndiverged", "loss": None}
-    told = Telling([], None, lambda _: {**row, "elapsed": 1.0, "config": {}}, lambda: None, shown=shown)
-    with caplog.at_level(logging.INFO, "seasoned.tabular"):
-        told(None, Trial(3, Config({"model": {"mlp": {}}}), TrialState.FAILED, error="it\ndiverged"))
-    (record,) = caplog.records
-    assert (record.levelno, record.getMessage()) == (level, "trial 3: mlp failed after 1.0 s: it diverged")

@@ -130,7 +130,7 @@ def search(
         def row(trial: Trial) -> dict[str, Any]:
             return _row(objective, trial, clock.elapsed.get(trial.number))
 
-        telling = Telling(audience.callbacks, objective.metric, row, ending.end, shown=watching.is_shown)
+        telling = Telling(audience.callbacks, objective.metric, row, ending.end)
         for trial in study.trials:  # a run that is resumed has a model at once, too
             if trial.state in _ENDED:
                 early(study, trial)

@@ -63,7 +63,6 @@ class Telling:
         metric: What scores mean.
         row: A trial as plain data (`rows.row_of`).
         end: Ends the search.
-        shown: Whether failed trials have a line elsewhere, so that none is a warning in the log, too.
     """
 
     logs_trials = True  # in the metric's direction, where the study has losses
@@ -74,14 +73,11 @@ class Telling:
         metric: Measure,
         row: Callable[[Trial], dict[str, Any]],
         end: Callable[[], None],
-        *,
-        shown: bool = False,
     ) -> None:
         self._callbacks = list(callbacks)
         self._metric = metric
         self._row = row
         self._end = end
-        self._shown = shown
         self._best: tuple[float, str] | None = None  # loss and family
 
     def know(self, trial: Trial) -> None:
@@ -95,7 +91,7 @@ class Telling:
         """A trial has finished."""
         self.know(trial)
         row = self._row(trial)
-        level = logging.WARNING if trial.state is TrialState.FAILED and not self._shown else logging.INFO
+        level = logging.WARNING if trial.state is TrialState.FAILED else logging.INFO
         logger.log(level, "%s", self._sentence(row))
         told = {**{name: row[name] for name in _TOLD}, "score": self._score(row["loss"])}
         told["best"] = None if self._best is None else self._score(self._best[0])

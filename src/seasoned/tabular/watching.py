@@ -66,11 +66,6 @@ class Watching:
             self._text = f"{self._metric.name} {self._metric.score(loss):.5g} ({family})"
         self._bar.update(self._finished, self._failed, self._text)
 
-    @property
-    def is_shown(self) -> bool:
-        """Whether somebody sees the lines."""
-        return self._bar.display.is_shown
-
     def say(self, lines: Iterable[str]) -> None:
         """Lines that stay, above the one of the progress."""
         self._bar.display.say(lines)
