@@ -101,7 +101,9 @@ def _hashes(table: Table) -> tuple[Words, Words]:
     content = _mixed(goal ^ _TARGET)
     for cell in cells:
         content = content + _mixed(cell)
-    marks = np.array([_mixed(_mixed(cell ^ content).sum(keepdims=True))[0] for cell in cells], dtype=np.uint64)
+    marks = np.array(
+        [_mixed(_mixed(cell ^ content).sum(keepdims=True, dtype=np.uint64))[0] for cell in cells], dtype=np.uint64
+    )
     key = content
     for cell, mark in zip(cells, marks[:, None], strict=True):
         key = key + _mixed(cell ^ mark)

@@ -167,23 +167,23 @@ def recall(
     folds = np.array([float(head.about.get("folds", 2)) for head in some.heads])
     seconds = table.seconds / np.maximum(folds - 1.0, _HELD_OUT)[:, None]
     whole = np.isfinite(scores) & ~table.stopped
-    known = whole.sum(axis=1) >= _LEAST
-    seen = whole[known].any(axis=0)
-    if known.sum() < _LEAST or seen.sum() < _LEAST:
+    enough = whole.sum(axis=1) >= _LEAST
+    seen = whole[enough].any(axis=0)
+    if enough.sum() < _LEAST or seen.sum() < _LEAST:
         return None
-    total = weights[known].sum()
-    best = np.where(whole[known], scores[known], np.inf).min(axis=1)
-    searched = np.array([head.source == _SEARCHED for head in some.heads])[known]
+    total = weights[enough].sum()
+    best = np.where(whole[enough], scores[enough], np.inf).min(axis=1)
+    searched = np.array([head.source == _SEARCHED for head in some.heads])[enough]
     return Recalled(
         tuple(config for config, there in zip(configs, seen, strict=True) if there),
-        scores[known][:, seen],
-        seconds[known][:, seen],
-        table.failed[known][:, seen],
-        weights[known] / total,
-        some.metafeatures[known],
-        tuple(head.name for head, there in zip(some.heads, known, strict=True) if there),
+        scores[enough][:, seen],
+        seconds[enough][:, seen],
+        table.failed[enough][:, seen],
+        weights[enough] / total,
+        some.metafeatures[enough],
+        tuple(head.name for head, there in zip(some.heads, enough, strict=True) if there),
         {"id": experience.id, "studies": len(experience), "metric": metric},
-        table.stopped[known][:, seen],
+        table.stopped[enough][:, seen],
         _GAP * searched * np.maximum(-best, 0.0),
     )
 

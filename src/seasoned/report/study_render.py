@@ -153,7 +153,7 @@ def _dimension(one: Axis) -> dict[str, Any]:
         place_of = _places_of(one)
         places = [place_of(value) if value is not MISSING else -1 for value in one.values]
         labels = _texts(one)
-        ticks = list(range(len(labels)))
+        ticks: list[float] = list(range(len(labels)))
     else:
         numbers = [None if v is MISSING else float(np.log10(v) if one.log else v) for v in one.values]
         known = [number for number in numbers if number is not None] or [0.0]

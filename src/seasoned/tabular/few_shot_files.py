@@ -98,7 +98,7 @@ def _adapted(model: Any, X: pd.DataFrame, y: pd.Series[Any], tasks: Sequence[_As
     parts = np.split(np.arange(len(tasks)), np.searchsorted(ends, np.arange(_ROWS, ends[-1], _ROWS))) if tasks else []
     found: list[pd.DataFrame] = []
     for some in parts:
-        found += _adapted_together(model, X, y, [tasks[place] for place in some], tune=tune) if len(some) else []
+        found += _adapted_together(model, X, y, [tasks[int(place)] for place in some], tune=tune) if len(some) else []
     return found
 
 

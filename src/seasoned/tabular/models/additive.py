@@ -209,8 +209,8 @@ class _Stage:
     def add_pairs(self, weights: Array) -> None:
         """Add the products that best explain the residuals of the model with these weights; once."""
         outputs = self._A @ weights[:-1].astype(np.float32) + weights[-1].astype(np.float32)
-        left = self._Y - (probabilities(outputs) if self._model.n_classes else outputs)
-        left = (left * self._mass[:, None]).astype(np.float32)
+        residuals = self._Y - (probabilities(outputs) if self._model.n_classes else outputs)
+        left = (residuals * self._mass[:, None]).astype(np.float32)
         self.basis = self.basis.with_pairs(best_pairs(self.basis, self._A, left, self._model.config["pairs"]))
         del self._A, self._data  # frees their memory before larger ones are made
         self._decompose()

@@ -140,7 +140,7 @@ def classes_path(data: Rotated, Y: Array, penalties: Sequence[float], steps: int
 def _cross_entropy(logits: Single, Y: Single, weight: Single) -> tuple[float, Single]:
     """The weighted sum over rows, in nats, and its slope in the logits, shape (n, outputs)."""
     if logits.shape[1] == 1:
-        shares = 0.5 + 0.5 * np.tanh(0.5 * logits)
+        shares = (0.5 + 0.5 * np.tanh(0.5 * logits)).astype(np.float32, copy=False)
         each = np.logaddexp(0.0, logits[:, 0]) - Y[:, 0] * logits[:, 0]
     else:
         logits = logits - logits.max(axis=1, keepdims=True)
