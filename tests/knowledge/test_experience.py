@@ -240,7 +240,7 @@ def test_what_no_study_has_any_more_is_forgotten(tmp_path):
     )
     add_studies(url, [one, other])
     keeping.forget(url, ["blue"])
-    with sqlite3.connect(tmp_path / "own.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "own.db")) as connection, connection:
         texts = {text for (text,) in connection.execute("SELECT content FROM seasoned_past_configurations")}
     assert texts == {'{"x":1}', '{"red":2}'}
 
@@ -335,7 +335,7 @@ def test_a_damaged_study_in_a_store_costs_only_itself(tmp_path, caplog):
     url = f"sqlite:///{tmp_path}/s.db"
     assert add_studies(url, [study(), replace(study(), head=replace(study().head, family="other"))]) == 2
     assert add_studies(url, [study()]) == 0
-    with sqlite3.connect(tmp_path / "s.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "s.db")) as connection, connection:
         connection.execute("UPDATE seasoned_past_studies SET scores = substr(scores, 2) WHERE id = 1")
     with caplog.at_level(logging.WARNING, logger="seasoned"):
         found = read_places(Places(ships=False, store=url))
@@ -358,7 +358,7 @@ def test_a_file_without_text_where_text_belongs_is_refused(tmp_path):
 def test_a_study_with_a_damaged_head_is_forgotten_by_its_key(tmp_path):
     url = f"sqlite:///{tmp_path}/s.db"
     add_studies(url, [study(), replace(study(), head=replace(study().head, family="other"))])
-    with sqlite3.connect(tmp_path / "s.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "s.db")) as connection, connection:
         connection.execute("UPDATE seasoned_past_studies SET head = '{' WHERE id = 1")
     (damaged, told), (sound, _) = heads(url)
     assert told.name == "damaged or foreign"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pandas as pd
@@ -135,7 +136,7 @@ def test_a_damaged_study_does_not_keep_others_from_being_forgotten(url):
     keeping.import_studies(
         url, Experience.of_studies([study("a"), study("b", (0.7, 0.6, 0.9)), study("c", (0.1, 0.9))])
     )
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
         connection.execute("UPDATE seasoned_past_studies SET configurations = substr(configurations, 2) WHERE id = 1")
     assert keeping.forget(url, ["b"]) == 1
     assert [head.name for head in Experience.read(url).heads] == ["c"]

@@ -133,7 +133,7 @@ def test_who_may_not_write_can_read(tmp_path, monkeypatch):
 def test_a_newer_layout_is_refused(tmp_path):
     with closing(PastStore(f"sqlite:///{tmp_path / 'past.db'}")) as store:
         store.add([row("one")], {1: "{}"})
-    with sqlite3.connect(tmp_path / "past.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "past.db")) as connection, connection:
         connection.execute("UPDATE seasoned_past_layout SET version = 99")
     with pytest.raises(StorageError, match="upgrade seasoned"):
         PastStore(f"sqlite:///{tmp_path / 'past.db'}")

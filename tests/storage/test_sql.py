@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def test_stores_of_earlier_versions_open_and_go_on(tmp_path, layout):
 def test_a_store_of_a_later_version_is_refused(tmp_path):
     storage = SqlStorage(f"sqlite:///{tmp_path}/s.db")
     storage.close()
-    with sqlite3.connect(tmp_path / "s.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "s.db")) as connection, connection:
         connection.execute("UPDATE seasoned_schema SET version = 99")
     connection.close()
     with pytest.raises(StorageError, match=r"layout 99.*upgrade seasoned"):

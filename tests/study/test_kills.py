@@ -11,6 +11,7 @@ import sys
 import time
 import uuid
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -87,7 +88,7 @@ class Arena:
             time.sleep(0.01)
 
     def check(self):
-        with sqlite3.connect(self.folder / "s.db") as connection:
+        with closing(sqlite3.connect(self.folder / "s.db")) as connection, connection:
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         connection.close()
         storage = SqlStorage(self.url)

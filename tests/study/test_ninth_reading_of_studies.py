@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -53,7 +54,7 @@ def test_failures_of_the_old_space_are_none_of_the_new_one(tmp_path, caplog):
 
 def test_looking_for_a_study_leaves_another_program_s_file_alone(tmp_path):
     file = tmp_path / "theirs.db"
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("create table notes (text)")
     connection.close()
     before = file.read_bytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -125,7 +126,7 @@ def test_the_same_experience_gives_the_same_fit(url):
     add_studies(url, [past(number, 7.0) for number in range(8)])
     one, X = fit(url, trials=6)
     Experience.read(url)
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
         connection.execute("DELETE FROM seasoned_past_studies WHERE head LIKE '%rows x%'")
     two, _ = fit(url, trials=6)
     assert tried(one) == tried(two)

@@ -13,6 +13,7 @@ import os
 import re
 import sqlite3
 import time
+import weakref
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -95,6 +96,7 @@ class Connections:
             if self._engine is not None:
                 self._engine.dispose(close=False)
             self._engine, self._owner = self._create(), os.getpid()
+            weakref.finalize(self, _dispose, self._engine, self._owner)
         return self._engine
 
     def _create(self) -> Engine:
@@ -142,6 +144,12 @@ class Connections:
         elif "locked" in cause or "lock timeout" in cause:
             hint = f"another program held it for over {self.patience:.0f} s: end that program"
         return f"the store {hidden(self.url.render_as_string())} failed: {cause}; {hint}."
+
+
+def _dispose(engine: Engine, owner: int) -> None:
+    """Close the idle connections of an engine, in the process that opened them."""
+    if owner == os.getpid():
+        engine.dispose()
 
 
 def file_of(url: str) -> Path | None:
