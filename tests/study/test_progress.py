@@ -65,6 +65,7 @@ def test_a_reader_that_is_gone_does_not_end_the_work(stream):
 
 def test_lines_stand_above_the_bar_of_a_terminal(monkeypatch, capsys):
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "150")
     with Display("search", 10, shown=True) as display:
         display.say(["rows        7,043"])

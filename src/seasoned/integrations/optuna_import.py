@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import weakref
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -211,7 +212,10 @@ def _opened(storage: str | optuna.storages.BaseStorage) -> tuple[Any, list[Any]]
         )
     shown = hidden(storage) if isinstance(storage, str) else storage
     try:
-        opened = optuna.storages.RDBStorage(storage, skip_table_creation=True) if isinstance(storage, str) else storage
+        opened = storage
+        if isinstance(storage, str):
+            opened = optuna.storages.RDBStorage(storage, skip_table_creation=True)
+            weakref.finalize(opened, opened.engine.dispose)
         return opened, list(optuna.study.get_all_study_summaries(opened))
     except Exception as error:
         raise InvalidInput(f"Optuna cannot read {shown!r}: {error}; give the URL of its storage.") from error
