@@ -181,9 +181,10 @@ def test_a_function_is_its_source_and_not_its_place(tmp_path, monkeypatch):
     assert code_digest(made(2)) == code_digest(made(2)) != code_digest(made(3))
 
 
-def test_a_function_without_source_is_its_name():
-    one, other = (eval(f"lambda y, p: y - {number} * p", {"__name__": "typed"}) for number in (1, 2))
-    assert code_digest(one) == code_digest(other) != code_digest(abs)
+def test_a_function_without_source_is_its_name_and_its_instructions():
+    one, same, other = (eval(f"lambda y, p: y - {number} * p", {"__name__": "typed"}) for number in (1, 1, 2))
+    assert code_digest(one) == code_digest(same) != code_digest(other)
+    assert code_digest(one) != code_digest(abs)
 
 
 def test_refit_keeps_what_a_file_could_not_hold(here):

@@ -74,11 +74,13 @@ def _held(value: Any) -> tuple[Any, ...] | None:
 
 
 def _source(code: Any) -> str:
-    """The source of a function or a class; its qualified name where there is none."""
+    """The source of a function or a class; where there is none, its name and, of a function, its instructions."""
     try:
         return inspect.cleandoc(inspect.getsource(code))
     except (OSError, TypeError):
-        return f"{code.__module__}.{code.__qualname__}"
+        made = getattr(code, "__code__", None)
+        steps = "" if made is None else f"{made.co_code.hex()} {made.co_consts} {made.co_names}"
+        return _ADDRESS.sub("", f"{code.__module__}.{code.__qualname__} {steps}")
 
 
 def _of_array(array: Any) -> str:

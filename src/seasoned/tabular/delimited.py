@@ -156,28 +156,52 @@ def read_csv(source: Any, name: str, separator: str = ",", **options: Any) -> pd
 
     encoding = options.get("encoding")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # that cells beyond the header are left out
-            if _ends_in_words(source, separator, encoding):
-                warnings.warn("cells beyond the header", pd.errors.ParserWarning, stacklevel=1)
-            return _parsed(source, sep=separator, index_col=False, **options)
-    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        if isinstance(error, pd.errors.ParserWarning):
-            frame = _parsed(source, sep=separator, **options)
-            if _are_names(frame.index):
-                return frame
-        found = _long_row(source, separator, encoding)
-        if found is None and isinstance(error, pd.errors.ParserWarning):  # separators at the end: nothing is left out
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", pd.errors.ParserWarning)
-                return _parsed(source, sep=separator, index_col=False, **options)
-        raise InvalidInput(_too_long(name, *found) if found else _unreadable(name, separator, error)) from error
+        frame = _within_header(source, separator, options)
+        return _beyond_header(source, name, separator, options) if frame is None else frame
+    except pd.errors.ParserError as error:
+        long = _long_row(source, separator, encoding)
+        raise InvalidInput(_unreadable(name, separator, error) if long is None else _too_long(name, *long)) from error
     except UnicodeError:
         raise InvalidInput(
             f"{name!r} is not {encoding or 'UTF-8'} text; give its --encoding{_guess(source)}, or save it as Parquet."
         ) from None
+    except InvalidInput:
+        raise
     except _UNREADABLE as error:
         raise InvalidInput(_unreadable(name, separator, error)) from error
+
+
+def _within_header(source: Any, separator: str, options: dict[str, Any]) -> pd.DataFrame | None:
+    """The rows of a file; None where one has a cell beyond the header that is not empty."""
+    import pandas as pd
+
+    if _ends_in_words(source, separator, options.get("encoding")):
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # that cells beyond the header are left out
+        try:
+            return _parsed(source, sep=separator, index_col=False, **options)
+        except pd.errors.ParserWarning:
+            return None
+
+
+def _beyond_header(source: Any, name: str, separator: str, options: dict[str, Any]) -> pd.DataFrame:
+    """The rows of a file with cells beyond the header: names of the rows, or separators at the ends of rows.
+
+    Raises:
+        InvalidInput: If they are anything else.
+    """
+    import pandas as pd
+
+    frame = _parsed(source, sep=separator, **options)
+    if _are_names(frame.index):
+        return frame
+    long = _long_row(source, separator, options.get("encoding"))
+    if long is not None:
+        raise InvalidInput(_too_long(name, *long))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", pd.errors.ParserWarning)  # nothing is left out
+        return _parsed(source, sep=separator, index_col=False, **options)
 
 
 def cause(error: Exception) -> str:
