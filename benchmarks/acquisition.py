@@ -28,22 +28,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import common
-from seasoned.knowledge.acquisition_training import (
+from seasoned.knowledge.experience.evaluations import Evaluations
+from seasoned.knowledge.experience.locations import shipped
+from seasoned.knowledge.transfer.acquisition_training import (
     LOG_EI,
     prior_samples,
     searched,
     stored_samples,
     train_acquisition,
 )
-from seasoned.knowledge.places import shipped
-from seasoned.knowledge.starts import Evaluations
-from seasoned.tabular.guide import features_of
+from seasoned.tabular.experience.advice import features_of
 from seasoned.tabular.models.registry import choose, joint_space
-from seasoned.tabular.pipeline import current
+from seasoned.tabular.trial.configuration import current
 
 if TYPE_CHECKING:
-    from seasoned.knowledge.acquisition_training import Problems
-    from seasoned.surrogates.learned_acquisition import Correction
+    from seasoned.knowledge.transfer.acquisition_training import Problems
+    from seasoned.surrogates.acquisition.learned import Correction
 
 TRIALS = (10, 20, 40)
 STORED_TRIALS = (8, 16)

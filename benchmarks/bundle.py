@@ -29,8 +29,8 @@ import pandas as pd
 from common import alone, write
 from comparison.splits import manifest, one_fold
 from seasoned import AutoClassifier, AutoRegressor, SearchSettings, load
-from seasoned.tabular.fitted import Member
-from seasoned.tabular.models.base import Job
+from seasoned.tabular.ensemble.fitted_model import Member
+from seasoned.tabular.models._common.base import Job
 from seasoned.tabular.models.registry import choose
 
 if TYPE_CHECKING:

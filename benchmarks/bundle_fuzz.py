@@ -25,7 +25,7 @@ import pandas as pd
 
 from seasoned import AutoClassifier, AutoRegressor, SearchSettings, load
 from seasoned.errors import SeasonedError
-from seasoned.tabular import container
+from seasoned.tabular.safe_files import zip_container
 
 HOSTILE = [
     None, True, False, 0, 1, -1, 2, 10**9, 2**63, 10**30, 0.5, -0.5, 1e308, "", "x", "nan", "\x00", "-1", [], [0], [[]],
@@ -117,7 +117,7 @@ def forge(rng: np.random.Generator, manifest: dict[str, Any], members: dict[str,
     else:
         content, told = change(rng, json.loads(members[name]))
         members = {**members, name: json.dumps(content).encode()}
-    return container.pack({**manifest} if isinstance(manifest, dict) else {}, members, None), f"{name}: {told}"
+    return zip_container.pack({**manifest} if isinstance(manifest, dict) else {}, members, None), f"{name}: {told}"
 
 
 def use(path: Path, X: pd.DataFrame) -> None:
@@ -143,7 +143,7 @@ def main() -> int:
     rng, raw, ends = np.random.default_rng(options.seed), {}, Counter()
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as name:
-        known = [(container.unpack(path, None), X) for path, X in models(Path(name))]
+        known = [(zip_container.unpack(path, None), X) for path, X in models(Path(name))]
         for _ in range(options.cases):
             (manifest, members), X = known[rng.integers(len(known))]
             data, told = forge(rng, manifest, members)

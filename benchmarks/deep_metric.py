@@ -31,18 +31,18 @@ from scipy.stats import rankdata
 
 import common
 from foresight import JUDGED, LEVELS, TRIALS, auc, covered, spearman
-from seasoned.knowledge.deep_metric import Configurations, DeepMetric, Trials
-from seasoned.knowledge.deep_metric_lessons import Lessons
-from seasoned.knowledge.deep_metric_settings import DeepMetricSettings
-from seasoned.knowledge.deep_metric_training import train_deep_metric
-from seasoned.knowledge.heads import Head, fit_failures, fit_seconds
-from seasoned.knowledge.metric_function import MetricFunction, Prediction, fit_metric
-from seasoned.knowledge.portfolio import greedy
-from seasoned.knowledge.regret import compress, levels_of, standardise
-from seasoned.knowledge.starts import quantiles
-from seasoned.knowledge.task_prior import TaskPrior, fit_task_prior
-from seasoned.knowledge.trusting import trusted
-from seasoned.surrogates.acquisition import expected_improvement
+from seasoned.knowledge.advice.portfolio import greedy
+from seasoned.knowledge.deep_metric.dataset import Lessons
+from seasoned.knowledge.deep_metric.model import Configurations, DeepMetric, Trials
+from seasoned.knowledge.deep_metric.settings import DeepMetricSettings
+from seasoned.knowledge.deep_metric.training import train_deep_metric
+from seasoned.knowledge.experience.evaluations import quantiles
+from seasoned.knowledge.performance_model.heads import Head, fit_failures, fit_seconds
+from seasoned.knowledge.performance_model.meta_feature_trust import trusted
+from seasoned.knowledge.performance_model.model import MetricFunction, Prediction, fit_metric
+from seasoned.knowledge.performance_model.regret import compress, levels_of, standardise
+from seasoned.knowledge.performance_model.task_prior import TaskPrior, fit_task_prior
+from seasoned.surrogates.acquisition.functions import expected_improvement
 from transfer import DRAWS, FOLDS, SEED, SOURCES
 from transferring.measure import regrets
 from transferring.sources import Source, folded, metafeatures, read, sources
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from seasoned.knowledge.settings import MetricSettings
+    from seasoned.knowledge.performance_model.settings import MetricSettings
 
 SEARCHING = ("mean_rank", "low_rank", "deep", "blend")
 PAIRED = (("deep", "low_rank"), ("blend", "low_rank"), ("unknown", "mean_rank"))

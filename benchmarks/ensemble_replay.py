@@ -41,25 +41,25 @@ from threadpoolctl import threadpool_limits
 
 import common
 from comparison.splits import manifest, one_fold
-from seasoned.knowledge.recall import Recalled
+from seasoned.knowledge.advice.similar_tasks import Recalled
 from seasoned.samplers.base import next_of_plan
-from seasoned.tabular.columns.plan import ColumnPlan
-from seasoned.tabular.ensemble import select
-from seasoned.tabular.experienced import Experienced
-from seasoned.tabular.family_starts import FamilyStarts
-from seasoned.tabular.folds import make_folds
-from seasoned.tabular.guide import Guide, Scene
-from seasoned.tabular.memory import Memory
-from seasoned.tabular.metrics import resolve
-from seasoned.tabular.models.base import Job, predict
+from seasoned.tabular.ensemble.greedy_selection import select
+from seasoned.tabular.experience.advice import Guide, Scene
+from seasoned.tabular.experience.family_prior import FamilyStarts
+from seasoned.tabular.experience.record import Memory
+from seasoned.tabular.input.target import read_target
+from seasoned.tabular.metrics.registry import resolve
+from seasoned.tabular.models._common.base import Job, predict
 from seasoned.tabular.models.registry import choose, find, joint_space
-from seasoned.tabular.objective import CrossValidation
-from seasoned.tabular.pipeline import textual
-from seasoned.tabular.run_arrays import Arrays, write_arrays
-from seasoned.tabular.schema import Schema
-from seasoned.tabular.starts import first_configurations
-from seasoned.tabular.steering import Promising
-from seasoned.tabular.target import read_target
+from seasoned.tabular.preprocessing.column_plan import ColumnPlan
+from seasoned.tabular.schema.schema import Schema
+from seasoned.tabular.search.advised_sampler import Experienced
+from seasoned.tabular.search.family_bandit import Promising
+from seasoned.tabular.search.initial_configurations import first_configurations
+from seasoned.tabular.trial.arrays import Arrays, write_arrays
+from seasoned.tabular.trial.configuration import textual
+from seasoned.tabular.trial.cross_validation import CrossValidation
+from seasoned.tabular.validation.folds import make_folds
 from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
 
 if TYPE_CHECKING:

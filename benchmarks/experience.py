@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 
 import common
-from seasoned.knowledge.past import Head, PastStudy, PastTrial
-from seasoned.knowledge.places import add_studies
+from seasoned.knowledge.experience.locations import add_studies
+from seasoned.knowledge.experience.past_study import Head, PastStudy, PastTrial
 from seasoned.tabular.models.registry import choose, joint_space
 
 SHARED = 40
@@ -35,7 +35,7 @@ RUNS = 5
 
 
 def generate(url: str, studies: int, trials: int, seed: int = 0) -> None:
-    from seasoned.knowledge.metafeatures import METAFEATURES
+    from seasoned.knowledge.meta_features.meta_features import METAFEATURES
 
     rng = np.random.default_rng(seed)
     names = [feature.name for feature in METAFEATURES]
@@ -65,11 +65,11 @@ def measure(url: str) -> dict[str, Any]:
     """In a process of its own."""
     from functools import partial
 
-    from seasoned.knowledge.experience import Experience
-    from seasoned.knowledge.metafeatures import METAFEATURES
-    from seasoned.knowledge.metric_function import fit_metric
-    from seasoned.knowledge.recall import Asking, recall
-    from seasoned.tabular.pipeline import current
+    from seasoned.knowledge.advice.similar_tasks import Asking, recall
+    from seasoned.knowledge.experience.experience import Experience
+    from seasoned.knowledge.meta_features.meta_features import METAFEATURES
+    from seasoned.knowledge.performance_model.model import fit_metric
+    from seasoned.tabular.trial.configuration import current
 
     space = joint_space(choose(None), "binary")
     asking = Asking("pipeline", "binary", "roc_auc", "roc_auc", np.random.default_rng(1).normal(size=len(METAFEATURES)))

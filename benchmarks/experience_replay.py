@@ -36,17 +36,17 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import common
-from seasoned.knowledge.advice import AdviserState
-from seasoned.knowledge.experience_file import read_file
-from seasoned.knowledge.places import shipped
-from seasoned.knowledge.recall import Asking, recall
-from seasoned.tabular.guide import Guide, Scene
-from seasoned.tabular.metrics import usual_metric
+from seasoned.knowledge.advice.adviser import AdviserState
+from seasoned.knowledge.advice.similar_tasks import Asking, recall
+from seasoned.knowledge.experience.files import read_file
+from seasoned.knowledge.experience.locations import shipped
+from seasoned.tabular.experience.advice import Guide, Scene
+from seasoned.tabular.metrics.registry import usual_metric
 from seasoned.tabular.models.registry import choose, joint_space
-from seasoned.tabular.pipeline import current, textual
+from seasoned.tabular.trial.configuration import current, textual
 
 if TYPE_CHECKING:
-    from seasoned.knowledge.experience import Experience
+    from seasoned.knowledge.experience.experience import Experience
     from seasoned.space import Space
 
 TRIALS = (1, 2, 3, 5, 8, 12, 16, 20)

@@ -40,15 +40,15 @@ from threadpoolctl import threadpool_limits
 
 from automl import source_state
 from common import environment
-from seasoned.tabular.columns.plan import ColumnPlan
-from seasoned.tabular.folds import make_folds
-from seasoned.tabular.metrics import resolve
-from seasoned.tabular.models.base import Job, predict
+from seasoned.tabular.input.target import read_target
+from seasoned.tabular.metrics.registry import resolve
+from seasoned.tabular.models._common.base import Job, predict
 from seasoned.tabular.models.registry import find
-from seasoned.tabular.objective import CrossValidation
-from seasoned.tabular.run_arrays import Arrays, write_arrays
-from seasoned.tabular.schema import Schema
-from seasoned.tabular.target import read_target
+from seasoned.tabular.preprocessing.column_plan import ColumnPlan
+from seasoned.tabular.schema.schema import Schema
+from seasoned.tabular.trial.arrays import Arrays, write_arrays
+from seasoned.tabular.trial.cross_validation import CrossValidation
+from seasoned.tabular.validation.folds import make_folds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +98,7 @@ def prepared(
         table.drop(columns=entry["target"]),
         read_target(table[entry["target"]], "regression" if entry["task"] == "regression" else "classification"),
     )
-    with patch("seasoned.tabular.inferring._comes_again", lambda _: False) if letters else nullcontext():
+    with patch("seasoned.tabular.schema.type_inference._comes_again", lambda _: False) if letters else nullcontext():
         schema = Schema.infer(X)
     canonical = schema.apply(X)
     plan = ColumnPlan.fit(canonical, schema, seed=0)

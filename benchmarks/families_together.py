@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import wilcoxon
 
-from seasoned.tabular.ensemble import select
-from seasoned.tabular.metrics import resolve
+from seasoned.tabular.ensemble.greedy_selection import select
+from seasoned.tabular.metrics.registry import resolve
 
 
 def judged(files: dict[str, Path], families: list[str]) -> tuple[float, dict[str, float]]:

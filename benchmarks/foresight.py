@@ -31,13 +31,13 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 
 import common
-from seasoned.knowledge.designing import informative
-from seasoned.knowledge.heads import Head, fit_failures, fit_seconds
-from seasoned.knowledge.metric_function import MetricFunction, fit_metric
-from seasoned.knowledge.portfolio import greedy
-from seasoned.knowledge.regret import compress, levels_of, standardise
-from seasoned.knowledge.task_prior import TaskPrior, fit_task_prior
-from seasoned.knowledge.trusting import trusted
+from seasoned.knowledge.advice.optimal_design import informative
+from seasoned.knowledge.advice.portfolio import greedy
+from seasoned.knowledge.performance_model.heads import Head, fit_failures, fit_seconds
+from seasoned.knowledge.performance_model.meta_feature_trust import trusted
+from seasoned.knowledge.performance_model.model import MetricFunction, fit_metric
+from seasoned.knowledge.performance_model.regret import compress, levels_of, standardise
+from seasoned.knowledge.performance_model.task_prior import TaskPrior, fit_task_prior
 from transfer import FOLDS, SEED, SOURCES
 from transferring.measure import regrets
 from transferring.sources import Source, folded, metafeatures, read, sources
@@ -45,7 +45,7 @@ from transferring.sources import Source, folded, metafeatures, read, sources
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from seasoned.knowledge.foretold import Foretold
+    from seasoned.knowledge.performance_model.meta_feature_prior import Foretold
 
 TRIALS = 5
 JUDGED = 2000

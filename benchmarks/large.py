@@ -158,9 +158,11 @@ class Clock:
 
 def watched() -> Clock:
     """A clock on the steps of `fit`, by the names under which it calls them."""
-    from seasoned.tabular import estimator, fit, search
-    from seasoned.tabular.memory import Memory
-    from seasoned.tabular.schema import Schema
+    from seasoned.tabular import estimator
+    from seasoned.tabular.experience.record import Memory
+    from seasoned.tabular.fit import fit_table
+    from seasoned.tabular.schema.schema import Schema
+    from seasoned.tabular.search import search
 
     clock = Clock()
     for name in ("to_frame", "read_target", "warn_of_order"):
@@ -170,7 +172,7 @@ def watched() -> Clock:
         ("warn_of_leaks", "schema"), ("fingerprint", "fingerprint"), ("make_folds", "folds"),
         ("_plan", "column plan"), ("_write", "matrices"), ("search", "search"), ("conclude", "conclusion"),
     ):  # fmt: skip
-        clock.watch(fit, name, step)
+        clock.watch(fit_table, name, step)
     clock.watch(search, "choose_members", "ensemble")
     clock.watch(Memory, "of", "meta-features")
     return clock
@@ -206,7 +208,7 @@ def own_steps(rows: int, columns: int) -> dict[str, Any]:
 def features(model: Any, X: NDArray[np.float64], y: NDArray[np.int64]) -> None:
     """The default set of features, fitted on four fifths of the rows."""
     from seasoned.tabular.features.base import Given, Rows
-    from seasoned.tabular.features.made import STEPS, aims_of, choose_steps, fit_features
+    from seasoned.tabular.features.pipeline import STEPS, aims_of, choose_steps, fit_features
 
     plan = model.fitted_.plan
     steps = [name for name in choose_steps("all") if name in STEPS]

@@ -1,4 +1,4 @@
-"""What fits take in memory beside what is foreseen (`seasoned.tabular.foreseen`), family by family.
+"""What fits take in memory beside what is foreseen (`seasoned.tabular.trial.memory_estimate`), family by family.
 
     python benchmarks/memory.py --out benchmarks/results/memory.json
 
@@ -47,9 +47,9 @@ LEVELS = 30
 
 def child(name: str, rows: int, columns: int, classes: int, levels: int, given: dict[str, Any]) -> dict[str, Any]:
     """In a process of its own: what one fit takes, and what was foreseen."""
-    from seasoned.tabular.foreseen import Extent, foreseen
-    from seasoned.tabular.models.base import Job, predict
+    from seasoned.tabular.models._common.base import Job, predict
     from seasoned.tabular.models.registry import find
+    from seasoned.tabular.trial.memory_estimate import Extent, foreseen
 
     model, task = find(name), "regression" if not classes else "binary" if classes == 2 else "multiclass"
     config = {**model.space(task).default, **given}

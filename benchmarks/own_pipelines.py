@@ -28,20 +28,20 @@ from build_experience.evaluate import Rules, rows_of
 from build_experience.tables import named, tasks_of
 from deep_metric import Figures, Task, foreseen, learned, paired, summed
 from seasoned.knowledge import METAFEATURES, points_of, train_set_encoder
-from seasoned.knowledge.deep_metric_settings import DeepMetricSettings
-from seasoned.knowledge.places import shipped
-from seasoned.knowledge.settings import MetricSettings
-from seasoned.tabular.metrics import usual_metric
+from seasoned.knowledge.deep_metric.settings import DeepMetricSettings
+from seasoned.knowledge.experience.locations import shipped
+from seasoned.knowledge.performance_model.settings import MetricSettings
+from seasoned.tabular.metrics.registry import usual_metric
 from seasoned.tabular.models.registry import choose, joint_space
-from seasoned.tabular.pipeline import current
+from seasoned.tabular.trial.configuration import current
 from transfer import FOLDS, SEED
 from transferring.sources import Source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from seasoned.knowledge.canonical import Table
-    from seasoned.knowledge.experience import Experience
+    from seasoned.knowledge.experience.experience import Experience
+    from seasoned.knowledge.meta_features.row_sample import Table
 
 SORTS = ("binary", "multiclass", "regression")
 ABOUT = {"": ("low_rank", "deep", "blend"), "_rows": ("low_rank", "deep"), "_plain": ("low_rank",)}

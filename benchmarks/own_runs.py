@@ -91,7 +91,7 @@ def run(task: dict[str, Any]) -> dict[str, Any]:
     limits = (
         {"time_limit": task["budget"]} if task["trials"] is None else {"time_limit": None, "trials": task["trials"]}
     )
-    with patch("seasoned.knowledge.places.shipped", lambda: Experience.of_studies(())):
+    with patch("seasoned.knowledge.experience.locations.shipped", lambda: Experience.of_studies(())):
         model = make(entry["metric"], **limits, workers=2, experience=task["store"], random_state=0)
         model.fit(X[~unseen], y[~unseen])
     predicted = model.predict(X[unseen]) if entry["task"] == "regression" else model.predict_proba(X[unseen])

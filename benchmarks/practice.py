@@ -32,7 +32,7 @@ from sklearn.model_selection import train_test_split
 
 from common import environment
 from seasoned import AutoClassifier, AutoRegressor, Metric, SearchSettings
-from seasoned.tabular.finish import Finish
+from seasoned.tabular.postprocessing.postprocessor import Finish
 
 FIRST, ROWS, LEAST = 41, 4_000, 10
 COVERAGE = 0.9

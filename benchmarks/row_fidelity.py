@@ -50,15 +50,15 @@ def searched(options: argparse.Namespace) -> dict[str, Any]:
         time.monotonic = time.perf_counter = time.process_time
     from sklearn.metrics import roc_auc_score
 
-    import seasoned.tabular.fit
+    import seasoned.tabular.fit.fit_table
     from large import table
     from seasoned import AutoClassifier
 
     if options.clock == "cpu":
         stay_here()
     X, y = table(options.rows, options.columns, 0)
-    usual = seasoned.tabular.fit.levels_of
-    with patch("seasoned.tabular.fit.levels_of", usual if options.arm == "samples" else lambda *_: ()):
+    usual = seasoned.tabular.fit.fit_table.levels_of
+    with patch("seasoned.tabular.fit.fit_table.levels_of", usual if options.arm == "samples" else lambda *_: ()):
         start = time.process_time()
         model = AutoClassifier(
             time_limit=options.seconds, experience=None, random_state=options.seed, workers=options.workers
@@ -82,10 +82,10 @@ def searched(options: argparse.Namespace) -> dict[str, Any]:
 
 def stay_here() -> None:
     """Trials and last fits in this process."""
-    import seasoned.opening
-    import seasoned.tabular.early
-    import seasoned.tabular.refit
-    from seasoned.execution.inline import InlineExecutor
+    import seasoned.study.arguments
+    import seasoned.tabular.ensemble.early_model
+    import seasoned.tabular.ensemble.refit_members
+    from seasoned.execution.workers.inline import InlineExecutor
 
     class Here(InlineExecutor):
         def __init__(self, *_: object) -> None:
@@ -97,7 +97,11 @@ def stay_here() -> None:
         def __exit__(self, *_: object) -> None:
             self.close()
 
-    for module in (seasoned.opening, seasoned.tabular.early, seasoned.tabular.refit):
+    for module in (
+        seasoned.study.arguments,
+        seasoned.tabular.ensemble.early_model,
+        seasoned.tabular.ensemble.refit_members,
+    ):
         module.LocalExecutor = Here  # type: ignore[attr-defined]
 
 

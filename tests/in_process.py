@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import warnings
 
-import seasoned.opening
-import seasoned.tabular.early
-import seasoned.tabular.fit
-import seasoned.tabular.fitter
-import seasoned.tabular.refit
-import seasoned.tabular.refitting
-import seasoned.tabular.repeating
-import seasoned.tabular.stacking
-import seasoned.tabular.warming
+import seasoned.study.arguments
+import seasoned.tabular.budget.warm_workers
+import seasoned.tabular.ensemble.early_model
+import seasoned.tabular.ensemble.refit_members
+import seasoned.tabular.ensemble.reseeded_fits
+import seasoned.tabular.ensemble.stacking
+import seasoned.tabular.fit.fit_table
+import seasoned.tabular.fit.refit_table
+import seasoned.tabular.trial.fold_fitter
 from seasoned import AutoClassifier, AutoRegressor, SearchSettings
-from seasoned.execution.inline import InlineExecutor
+from seasoned.execution.workers.inline import InlineExecutor
 
 
 class Here(InlineExecutor):
@@ -40,7 +40,7 @@ def stay_in_process(monkeypatch) -> None:
     tabular = seasoned.tabular
     parts = (tabular.early, tabular.fit, tabular.refit, tabular.refitting, tabular.repeating)
     parts += (tabular.stacking, tabular.warming)
-    for module in (seasoned.opening, *parts):
+    for module in (seasoned.study.arguments, *parts):
         monkeypatch.setattr(module, "LocalExecutor", Here)
     monkeypatch.setattr(tabular.fitter, "cpu_count", lambda: 1)
 

@@ -16,8 +16,8 @@ from commands import call
 from messy import messy
 from seasoned import load
 from seasoned.cli import app
-from seasoned.tabular.output import prediction_table, write_table
-from seasoned.tabular.tables import read_table
+from seasoned.cli.prediction_table import prediction_table, write_table
+from seasoned.tabular.input.frames import read_table
 from warm_workers import cache, cache_folder
 
 __all__ = ["cache", "cache_folder"]
@@ -185,7 +185,7 @@ def test_other_failures_are_code_1_and_debug_shows_them(tmp_path, monkeypatch):
     def fail(*_, **__):
         raise RuntimeError("the disk\nis full")
 
-    monkeypatch.setattr("seasoned.cli.reading.read_table", fail)
+    monkeypatch.setattr("seasoned.cli.read_table.read_table", fail)
     result = call("fit", "t.csv", "--target", "y", code=1)
     assert result.stderr == "error: RuntimeError: the disk is full (seasoned --debug shows where)\n"
     result = CliRunner().invoke(app, ["--debug", "fit", "t.csv", "--target", "y"])
@@ -193,7 +193,7 @@ def test_other_failures_are_code_1_and_debug_shows_them(tmp_path, monkeypatch):
 
 
 def test_runs_are_listed_and_cleared(tmp_path):
-    from seasoned.tabular.runs import RunFolder
+    from seasoned.tabular.trial.run_folder import RunFolder
 
     RunFolder.open("abc", {"rows": 7, "columns": 2, "task": "binary"}, resume=False).release()
     assert "abc" in call("runs").output

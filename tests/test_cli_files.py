@@ -16,10 +16,10 @@ import pytest
 import seasoned
 from commands import call, fit_line
 from seasoned import load
-from seasoned.cli.reading import Reading, rows_to_predict
+from seasoned.cli.prediction_table import write_table
+from seasoned.cli.read_table import Reading, rows_to_predict
 from seasoned.errors import InvalidInput, StorageError
-from seasoned.tabular.output import write_table
-from seasoned.tabular.tables import read_table
+from seasoned.tabular.input.frames import read_table
 from warm_workers import cache, cache_folder
 
 __all__ = ["cache", "cache_folder"]

@@ -12,10 +12,10 @@ import pytest
 from commands import call, fit_line
 from in_process import stay_in_process
 from seasoned import load
-from seasoned.cli import fitting
-from seasoned.cli.showing import watch
-from seasoned.progress import Display
-from seasoned.tabular import fitted as fitted_module
+from seasoned._util.progress_bar import Display
+from seasoned.cli import fit
+from seasoned.cli.display import watch
+from seasoned.tabular.ensemble import fitted_model as fitted_module
 from warm_workers import cache, cache_folder
 
 __all__ = ["cache", "cache_folder"]
@@ -89,11 +89,11 @@ def test_the_report_has_what_is_left_of_the_limit_or_what_is_asked_for(words, le
         return path
 
     found, clock = {}, iter([0.0, 300.0 - left])
-    monkeypatch.setattr(fitting, "write_report", over)
-    monkeypatch.setattr(fitting.time, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(fitting, "_learn", lambda *_, **__: None)
+    monkeypatch.setattr(fit, "write_report", over)
+    monkeypatch.setattr(fit.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(fit, "_learn", lambda *_, **__: None)
     for name in ("_save", "_show", "_tell_if_stopped", "remember"):
-        monkeypatch.setattr(fitting, name, lambda *_: None)
+        monkeypatch.setattr(fit, name, lambda *_: None)
     result = call("fit", "t.csv", "--target", "y", "--report", "r.html", *words)
     assert found["seconds"] == seconds
     assert f"report: measuring which columns matter takes up to {seconds:.0f} s" in result.stderr

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from in_process import estimator, stay_in_process
 from seasoned.cli import app
-from seasoned.cli.reading import Reading, rows_to_predict, table_to_fit
-from seasoned.cli.remembered import Remembered, remembered
-from seasoned.tabular.columns.category import CategoryColumn
+from seasoned.cli.column_formats import Remembered, remembered
+from seasoned.cli.read_table import Reading, rows_to_predict, table_to_fit
+from seasoned.tabular.preprocessing.category import CategoryColumn
 
 
 def read(folder, capsys, targets):

@@ -14,12 +14,12 @@ from commands import call, fit_line
 from few_shot_data import quick
 from seasoned import AutoClassifier, AutoRegressor, FewShotClassifier, SearchSettings
 from seasoned.cli import common
-from seasoned.cli.reading import Reading, rows_to_predict
+from seasoned.cli.demo import run_demo
+from seasoned.cli.read_table import Reading, rows_to_predict
 from seasoned.errors import InvalidInput
-from seasoned.report.gather import report_data
-from seasoned.report.quality import predictions
-from seasoned.tabular.demo import run_demo
-from seasoned.tabular.tables import read_table
+from seasoned.report.html.quality import predictions
+from seasoned.report.model.collect import report_data
+from seasoned.tabular.input.frames import read_table
 from warm_workers import cache, cache_folder
 
 __all__ = ["cache", "cache_folder"]
@@ -82,7 +82,7 @@ def test_a_model_is_no_text_for_the_standard_output(table):
 
 
 def test_a_file_in_the_place_of_the_demonstrations_folder_is_found_first(monkeypatch):
-    monkeypatch.setattr("seasoned.tabular.demo.load_storms", lambda: pytest.fail("it has begun"))
+    monkeypatch.setattr("seasoned.cli.demo.load_storms", lambda: pytest.fail("it has begun"))
     Path("demo").touch()
     with pytest.raises(InvalidInput, match="'demo' cannot be a folder: File exists; choose another one"):
         run_demo(Path("demo"), 60.0)

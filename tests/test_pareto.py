@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seasoned.errors import InvalidInput
-from seasoned.pareto import crowding_distance, hypervolume, non_dominated_sort, pareto_front
+from seasoned.trials.pareto import crowding_distance, hypervolume, non_dominated_sort, pareto_front
 
 
 def dominates(left, right):

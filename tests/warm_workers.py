@@ -35,5 +35,5 @@ def cache(cache_folder, monkeypatch):
 
 def one_thread_each(patch):
     """Test processes share the cores: of more than one thread in a worker each would wait for the others, actively."""
-    for module in ("seasoned.execution.local", "seasoned.tabular.early"):
+    for module in ("seasoned.execution.local", "seasoned.tabular.ensemble.early_model"):
         patch.setattr(f"{module}.cpu_count", lambda: 1)

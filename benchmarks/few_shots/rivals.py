@@ -13,12 +13,12 @@ import numpy as np
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import KFold
 
-from seasoned.tabular.columns.plan import ColumnPlan
-from seasoned.tabular.ensemble import select
-from seasoned.tabular.metrics import resolve
-from seasoned.tabular.models.base import Job
+from seasoned.tabular.ensemble.greedy_selection import select
+from seasoned.tabular.metrics.registry import resolve
+from seasoned.tabular.models._common.base import Job
 from seasoned.tabular.models.registry import find
-from seasoned.tabular.schema import Schema
+from seasoned.tabular.preprocessing.column_plan import ColumnPlan
+from seasoned.tabular.schema.schema import Schema
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -65,7 +65,7 @@ def within(sampler: str | None) -> Iterator[None]:
     if sampler is None:
         yield
         return
-    with patch("seasoned.tabular.search.Bayes", lambda **_: getattr(samplers, sampler)()):
+    with patch("seasoned.tabular.search.search.Bayes", lambda **_: getattr(samplers, sampler)()):
         yield
 
 
@@ -75,7 +75,7 @@ def at_once(rows: str | None) -> Iterator[None]:
     if rows != "all":
         yield
         return
-    with patch("seasoned.tabular.fit.levels_of", lambda *_: ()):
+    with patch("seasoned.tabular.fit.fit_table.levels_of", lambda *_: ()):
         yield
 
 
@@ -85,7 +85,7 @@ def to_the_end(race: str | None) -> Iterator[None]:
     if race != "none":
         yield
         return
-    with patch("seasoned.tabular.race.Race._place", lambda self, changed: None):
+    with patch("seasoned.tabular.search.fold_racing.Race._place", lambda self, changed: None):
         yield
 
 
@@ -105,8 +105,8 @@ def at_random(first: str | None, seed: int) -> Iterator[None]:
         return tuple(space.sample(drawn) for _ in range(DRAWN)) if space.dimensions else ()
 
     with (
-        patch("seasoned.tabular.fit.first_configurations", of_all),
-        patch("seasoned.tabular.steering._first", of_one),
+        patch("seasoned.tabular.fit.fit_table.first_configurations", of_all),
+        patch("seasoned.tabular.search.family_bandit._first", of_one),
     ):
         yield
 
@@ -117,7 +117,7 @@ def dealt(folds: int | None) -> Iterator[None]:
     if folds is None:
         yield
         return
-    with patch("seasoned.tabular.fit.affordable_folds", lambda *_: folds):
+    with patch("seasoned.tabular.fit.fit_table.affordable_folds", lambda *_: folds):
         yield
 
 

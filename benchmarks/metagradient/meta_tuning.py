@@ -18,12 +18,12 @@ import numpy as np
 from seasoned import Float, Int, Space
 from seasoned.errors import InvalidInput
 from seasoned.knowledge import tune_meta_learner
-from seasoned.knowledge.tuning import MetaValidation
+from seasoned.knowledge.tuning.meta_learner import MetaValidation
 from seasoned.metagrad import MAML, Sinusoids, Training
 
 if TYPE_CHECKING:
     from metagradient.records import Records
-    from seasoned.metagrad.learner import MetaLearner
+    from seasoned.metagrad.learners.base import MetaLearner
 
 RATES = tuple(float(rate) for rate in np.geomspace(1e-3, 0.3, 13))
 STEPS = (1, 2, 4, 8)

@@ -28,14 +28,14 @@ from scipy.stats import wilcoxon
 from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
 
-from seasoned.tabular.columns.plan import ColumnPlan
-from seasoned.tabular.models.adaptive_linear import AdaptiveLinear, dealt
-from seasoned.tabular.models.base import Job, predict
-from seasoned.tabular.models.penalties import shared_penalty
-from seasoned.tabular.models.penalty_ridge import RidgeFolds, ridge
-from seasoned.tabular.models.penalty_softmax import SoftmaxFit, SoftmaxFolds
-from seasoned.tabular.schema import Schema
-from seasoned.tabular.target import read_target
+from seasoned.tabular.input.target import read_target
+from seasoned.tabular.models._common.base import Job, predict
+from seasoned.tabular.models.linear.adaptive import AdaptiveLinear, dealt
+from seasoned.tabular.models.linear.penalty_ridge import RidgeFolds, ridge
+from seasoned.tabular.models.linear.penalty_softmax import SoftmaxFit, SoftmaxFolds
+from seasoned.tabular.models.linear.penalty_tuning import shared_penalty
+from seasoned.tabular.preprocessing.column_plan import ColumnPlan
+from seasoned.tabular.schema.schema import Schema
 
 if TYPE_CHECKING:
     from pathlib import Path

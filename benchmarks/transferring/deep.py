@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seasoned.knowledge.cold import fit_pool, pool_of
-from seasoned.knowledge.deep_settings import DeepSettings
-from seasoned.knowledge.deep_training import train_deep_kernel
-from seasoned.knowledge.portfolio import greedy
-from seasoned.knowledge.starts import Evaluations, quantiles
+from seasoned.knowledge.advice.portfolio import greedy
+from seasoned.knowledge.experience.evaluations import Evaluations, quantiles
+from seasoned.knowledge.transfer.cold_search import fit_pool, pool_of
+from seasoned.knowledge.transfer.deep_kernel_settings import DeepSettings
+from seasoned.knowledge.transfer.deep_kernel_training import train_deep_kernel
 from transferring.measure import regrets
 from transferring.methods import LONG, Past, Problem, one_by_one
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from seasoned.surrogates.deep_kernel import DeepKernel
+    from seasoned.surrogates.gp.deep_kernel import DeepKernel
 
 MOST = 200  # evaluations of a past task that teach
 

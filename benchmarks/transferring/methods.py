@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from seasoned.knowledge.advice import Adviser, AdviserState
-from seasoned.knowledge.cold import fit_pool, pool_of
-from seasoned.knowledge.metric_function import MetricFunction, fit_metric
-from seasoned.knowledge.portfolio import greedy
-from seasoned.knowledge.task_prior import fit_task_prior
-from seasoned.knowledge.transfer import rank_weights
-from seasoned.knowledge.trusting import trusted
-from seasoned.surrogates.acquisition import expected_improvement
+from seasoned.knowledge.advice.adviser import Adviser, AdviserState
+from seasoned.knowledge.advice.portfolio import greedy
+from seasoned.knowledge.performance_model.meta_feature_trust import trusted
+from seasoned.knowledge.performance_model.model import MetricFunction, fit_metric
+from seasoned.knowledge.performance_model.task_prior import fit_task_prior
+from seasoned.knowledge.transfer.cold_search import fit_pool, pool_of
+from seasoned.knowledge.transfer.warm_starts import rank_weights
+from seasoned.surrogates.acquisition.functions import expected_improvement
 from transferring.measure import regrets
 
 if TYPE_CHECKING:

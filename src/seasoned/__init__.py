@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seasoned._lazy import lazy_names
+from seasoned._util.lazy_imports import lazy_names
 
 if TYPE_CHECKING:
     from seasoned.fidelity import ASHA, Curve, Hyperband, Median, Racing, SuccessiveHalving
-    from seasoned.minimizing import maximize, minimize
-    from seasoned.objective import Constrained
     from seasoned.samplers import (
         CMAES,
         TPE,
@@ -24,6 +22,8 @@ if TYPE_CHECKING:
     )
     from seasoned.space import Between, Categorical, Choice, Float, Int, Space
     from seasoned.study import Study
+    from seasoned.study.minimize import maximize, minimize
+    from seasoned.study.objective import Constrained
     from seasoned.tabular import (
         AutoClassifier,
         AutoRegressor,
@@ -94,7 +94,7 @@ __getattr__, __dir__ = lazy_names(
             "seasoned.tabular",
         ),
         **dict.fromkeys(("ASHA", "Curve", "Hyperband", "Median", "Racing", "SuccessiveHalving"), "seasoned.fidelity"),
-        "Constrained": "seasoned.objective",
+        "Constrained": "seasoned.study.objective",
         **dict.fromkeys(("Between", "Categorical", "Choice", "Float", "Int", "Space"), "seasoned.space"),
         **dict.fromkeys(
             (
@@ -111,7 +111,7 @@ __getattr__, __dir__ = lazy_names(
             ),
             "seasoned.samplers",
         ),
-        **dict.fromkeys(("maximize", "minimize"), "seasoned.minimizing"),
+        **dict.fromkeys(("maximize", "minimize"), "seasoned.study.minimize"),
         "Study": "seasoned.study",
         **dict.fromkeys(("Trial", "WarmStart"), "seasoned.trials"),
     },

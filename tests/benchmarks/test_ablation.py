@@ -11,9 +11,11 @@ from made_up_results import made_up
 import ablation
 from comparison.registry import FRAMEWORKS
 from frameworks import seasoned_
-from seasoned.tabular import SearchSettings, fit, steering
+from seasoned.tabular import SearchSettings
+from seasoned.tabular.fit import fit_table
 from seasoned.tabular.models.registry import MODELS, choose
-from seasoned.tabular.race import Race
+from seasoned.tabular.search import family_bandit
+from seasoned.tabular.search.fold_racing import Race
 
 # ---------------------------------------------------------------- the arms
 
@@ -30,10 +32,10 @@ def test_the_settings_of_each_arm_are_settings_of_the_search(name):
 
 @pytest.mark.parametrize(("name", "folds"), [("seasoned-three-folds", 3), ("seasoned-one-part", 1)])
 def test_rows_are_dealt_as_the_arm_says_and_afterwards_as_before(name, folds):
-    before = fit.affordable_folds
+    before = fit_table.affordable_folds
     with seasoned_.dealt(FRAMEWORKS[name].options["dealt"]):
-        assert fit.affordable_folds(100, 5, 1, None) == folds
-    assert fit.affordable_folds is before
+        assert fit_table.affordable_folds(100, 5, 1, None) == folds
+    assert fit_table.affordable_folds is before
 
 
 def test_without_the_network_all_other_families_take_part():
@@ -55,19 +57,19 @@ def test_without_the_race_no_bar_is_ever_placed(race, placed):
 def test_without_tuned_defaults_no_family_begins_with_its_default():
     families = [MODELS["linear"], MODELS["lightgbm"]]
     spaces = [family.space("binary") for family in families]
-    usual = fit.first_configurations(families, "binary")
+    usual = fit_table.first_configurations(families, "binary")
     with seasoned_.at_random("random", 0):
-        drawn = fit.first_configurations(families, "binary", 1.0, 500)
-        near = [steering._first(space, 0) for space in spaces]
+        drawn = fit_table.first_configurations(families, "binary", 1.0, 500)
+        near = [family_bandit._first(space, 0) for space in spaces]
     assert [list(start["model"]) for start in drawn] == [list(start["model"]) for start in usual]
     for space, start, others in zip(spaces, drawn, near, strict=True):
         (config,) = start["model"].values()
-        assert len(others) == len(steering._first(space, 0)) == seasoned_.DRAWN
+        assert len(others) == len(family_bandit._first(space, 0)) == seasoned_.DRAWN
         assert all(space.check(one) and one != space.default for one in (config, *others))
     with seasoned_.at_random("random", 0):
-        assert fit.first_configurations(families, "binary") == drawn
+        assert fit_table.first_configurations(families, "binary") == drawn
     with seasoned_.at_random(None, 0):
-        assert fit.first_configurations(families, "binary") == usual
+        assert fit_table.first_configurations(families, "binary") == usual
 
 
 def test_the_curve_has_the_trials_that_were_better_than_all_before():

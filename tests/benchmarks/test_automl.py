@@ -28,7 +28,7 @@ from comparison.splits import folds, judge
 from comparison.summary import QUIET, gain, signed_rank, summarize
 from comparison.text import render
 from seasoned import samplers
-from seasoned.tabular import search
+from seasoned.tabular.search import search
 
 TASKS = {"two": "binary", "three": "multiclass", "number": "regression"}
 METRICS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from seasoned.execution._system.process_tree import tagged
 from seasoned.execution.local import LocalExecutor, release_workers
-from seasoned.execution.processes import tagged
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 PATIENCE = 60.0  # seconds after which something hangs; says nothing about speed

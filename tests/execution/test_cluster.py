@@ -12,7 +12,7 @@ from seasoned import Float, Space, Study
 from seasoned.errors import InvalidInput
 from seasoned.execution.base import Ending
 from seasoned.execution.checks import CHECKS
-from seasoned.execution.station import Station
+from seasoned.execution.ray.actor import Station
 
 ray = package("ray")
 pytestmark = [
@@ -71,12 +71,12 @@ def test_a_task_that_cannot_begin_ends(monkeypatch):
 
     class Full(Station):
         def __init__(self, *given):
-            import seasoned.execution.packing
+            import seasoned.execution.workers.packing
 
             super().__init__(*given)
-            seasoned.execution.packing.write_parcel = fail  # in the station's own process
+            seasoned.execution.workers.packing.write_parcel = fail  # in the station's own process
 
-    monkeypatch.setattr("seasoned.execution.cluster.Station", Full)
+    monkeypatch.setattr("seasoned.execution.ray.executor.Station", Full)
     with open_executor(1) as executor:
         executor.submit(abs, -1)
         (outcome,) = executor.wait(60)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from seasoned.execution.processes import tagged
+from seasoned.execution._system.process_tree import tagged
 
 PATIENCE = 60.0  # seconds after which something hangs; says nothing about speed
 HANGING = """
     import ctypes, os, signal, sys, time
     from seasoned.execution.local import LocalExecutor
-    from seasoned.execution.pool import POOL
+    from seasoned.execution.workers.pool import POOL
 
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it
@@ -63,7 +63,7 @@ def test_ctrl_c_leaves_the_executor_usable(script, until, assert_no_orphans):
     process = script("""
         import signal, time
         from seasoned.execution.local import LocalExecutor
-        from seasoned.execution.pool import POOL
+        from seasoned.execution.workers.pool import POOL
 
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
         executor = LocalExecutor(workers=1)
@@ -157,7 +157,7 @@ def test_a_forked_child_cannot_use_or_harm_its_parents_workers(script):
     process = script("""
         import os, sys
         from seasoned.execution.local import LocalExecutor, release_workers
-        from seasoned.execution.pool import POOL
+        from seasoned.execution.workers.pool import POOL
 
         def answer(executor):
             executor.submit(os.getppid)

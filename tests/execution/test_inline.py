@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from seasoned.execution.base import Ending
-from seasoned.execution.inline import InlineExecutor
+from seasoned.execution.workers.inline import InlineExecutor
 
 
 def fail():

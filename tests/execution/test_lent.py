@@ -9,7 +9,7 @@ import pytest
 from seasoned import Float, Space, Study
 from seasoned.errors import InvalidInput
 from seasoned.execution.base import Ending
-from seasoned.execution.lent import Lent
+from seasoned.execution.borrowed import Lent
 
 
 def test_closing_ends_what_was_submitted_through_it(executor):

@@ -23,11 +23,11 @@ import pyarrow as pa
 import pytest
 
 from seasoned.errors import InvalidInput, StorageError
+from seasoned.execution._system.resources import cpu_count
 from seasoned.execution.base import Ending, Limits
-from seasoned.execution.handle import threads_of
 from seasoned.execution.local import LocalExecutor, release_workers
-from seasoned.execution.pool import POOL
-from seasoned.execution.resources import cpu_count
+from seasoned.execution.workers.pool import POOL
+from seasoned.execution.workers.process_handle import threads_of
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_release_ends_workers_and_guard():
 
 
 def test_idle_workers_end_by_themselves(monkeypatch, until):
-    monkeypatch.setattr("seasoned.execution.pool.IDLE_SECONDS", 0.05)
+    monkeypatch.setattr("seasoned.execution.workers.pool.IDLE_SECONDS", 0.05)
     with LocalExecutor(workers=1) as executor:
         executor.submit(abs, 1)
         executor.wait()
@@ -350,7 +350,7 @@ def test_a_bug_of_ours_reaches_the_caller(monkeypatch, caplog):
     def fail(_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("seasoned.execution.crew.Crew._assign", fail)
+    monkeypatch.setattr("seasoned.execution.workers.scheduler.Crew._assign", fail)
     with LocalExecutor(workers=1) as executor:
         executor.submit(abs, 1)
         with pytest.raises(RuntimeError, match="the executor failed"):
@@ -368,7 +368,7 @@ def test_a_full_disk_is_reported_at_submit(executor, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("seasoned.execution.packing.write_parcel", full)
+    monkeypatch.setattr("seasoned.execution.workers.packing.write_parcel", full)
     with pytest.raises(StorageError, match="TMPDIR"):
         executor.submit(abs, 1)
 

@@ -10,9 +10,9 @@ import pytest
 from joblib import Parallel, delayed
 
 from seasoned.errors import InvalidInput
-from seasoned.execution import processes
-from seasoned.execution.processes import descendants, kill_tree, process_table, resident, tagged, tree_memory
-from seasoned.execution.resources import CPUS, cpu_count, free_memory, memory_limit, parse_memory
+from seasoned.execution._system import process_tree
+from seasoned.execution._system.process_tree import descendants, kill_tree, process_table, resident, tagged, tree_memory
+from seasoned.execution._system.resources import CPUS, cpu_count, free_memory, memory_limit, parse_memory
 
 CORES = len(os.sched_getaffinity(0))
 
@@ -129,7 +129,7 @@ def test_without_limits_it_is_what_the_machine_has_left(tmp_path):
 def test_affinity_counts():
     code = (
         "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
-        "from seasoned.execution.resources import cpu_count; print(cpu_count())"
+        "from seasoned.execution._system.resources import cpu_count; print(cpu_count())"
     )
     assert _python(code) == "1"
 
@@ -148,7 +148,7 @@ def test_joblib_workers_count_their_share():
 
 def test_pool_workers_count_one():
     code = (
-        "import multiprocessing; from seasoned.execution.resources import cpu_count\n"
+        "import multiprocessing; from seasoned.execution._system.resources import cpu_count\n"
         "with multiprocessing.get_context('fork').Pool(1) as pool: print(pool.apply(cpu_count))"
     )
     assert _python(code) == "1"
@@ -159,7 +159,7 @@ def test_pool_workers_count_one():
 def test_workers_of_an_executor_share_the_cores(method, workers):
     code = (
         "import multiprocessing, concurrent.futures as pools\n"
-        "from seasoned.execution.resources import cpu_count\n"
+        "from seasoned.execution._system.resources import cpu_count\n"
         f"start = {{'max_workers': {workers}, 'mp_context': multiprocessing.get_context({method!r})}}\n"
         "if __name__ == '__main__':\n"
         "    with pools.ProcessPoolExecutor(**start) as pool: print(pool.submit(cpu_count).result())"
@@ -217,7 +217,7 @@ def test_kill_tree_leaves_none_and_spares_others(family):
 
 
 def test_other_systems_go_through_psutil(family, monkeypatch):
-    monkeypatch.setattr("seasoned.execution.processes.LINUX", False)
+    monkeypatch.setattr("seasoned.execution._system.process_tree.LINUX", False)
     family, tag = family
     (child,) = descendants(family.pid)
     assert tagged(tag) == set()
@@ -231,9 +231,9 @@ def test_other_systems_go_through_psutil(family, monkeypatch):
 @pytest.mark.parametrize("linux", [True, False])
 def test_helpers_of_multiprocessing_are_known_by_their_command_line(linux, monkeypatch):
     """Where there is no /proc they counted as what a task had left, and were killed."""
-    if linux and not processes.LINUX:
+    if linux and not process_tree.LINUX:
         pytest.skip("there is no /proc")
-    monkeypatch.setattr(processes, "LINUX", linux)
+    monkeypatch.setattr(process_tree, "LINUX", linux)
     wait = "import sys; print(flush=True); sys.stdin.read()"
     children = [
         subprocess.Popen([sys.executable, "-c", wait, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -242,14 +242,14 @@ def test_helpers_of_multiprocessing_are_known_by_their_command_line(linux, monke
     try:
         for child in children:
             child.stdout.readline()
-        assert [processes.is_service(child.pid) for child in children] == [True, False]
-        assert processes._parent(children[0].pid) == os.getpid()
+        assert [process_tree.is_service(child.pid) for child in children] == [True, False]
+        assert process_tree._parent(children[0].pid) == os.getpid()
     finally:
         for child in children:
             child.communicate()
     gone = children[0].pid
-    assert not processes.is_service(gone)
-    assert processes._parent(gone) is None
+    assert not process_tree.is_service(gone)
+    assert process_tree._parent(gone) is None
 
 
 def test_a_signal_for_whom_nobody_knows_any_more_is_no_error(monkeypatch):
@@ -259,4 +259,4 @@ def test_a_signal_for_whom_nobody_knows_any_more_is_no_error(monkeypatch):
         raise OSError(22, f"the parameter is incorrect: {pid}")
 
     monkeypatch.setattr(os, "kill", gone)
-    processes.signal_all({1, 2}, 9)
+    process_tree.signal_all({1, 2}, 9)

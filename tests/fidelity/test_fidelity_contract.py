@@ -7,7 +7,7 @@ from broken_rules import BROKEN
 
 from seasoned.fidelity import ASHA, Curve, Hyperband, Median, Racing, SuccessiveHalving
 from seasoned.fidelity.checks import FIDELITY_CHECKS
-from seasoned.fidelity.modelling import ByRung
+from seasoned.fidelity.sampler_per_rung import ByRung
 from seasoned.samplers import TPE, Random
 from seasoned.samplers.checks import SAMPLER_CHECKS
 

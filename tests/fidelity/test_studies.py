@@ -16,9 +16,9 @@ from seasoned import Constrained, Float, Random, Space, Study, maximize, minimiz
 from seasoned.errors import InvalidInput, Pruned
 from seasoned.fidelity import ASHA, Curve, Hyperband, Median, Racing, SuccessiveHalving
 from seasoned.fidelity.checkpoints import Checkpoints
-from seasoned.pacing import Pace
 from seasoned.samplers import TPE, Grid
 from seasoned.storage import MemoryStorage, SqlStorage
+from seasoned.study.fidelity_control import Pace
 from seasoned.trials import Finished, Reported, Taken, TrialState
 
 SPACE = Space(x=Float(-1, 1))

@@ -463,7 +463,7 @@ def test_brackets_of_hyperband_share_one_fold(monkeypatch):
 
 def test_models_are_kept_between_asks(monkeypatch):
     fitted = []
-    from seasoned.samplers import bayes
+    from seasoned.samplers.bayes import sampler as bayes
 
     usual = bayes.regress
     monkeypatch.setattr(bayes, "regress", lambda *given, **more: fitted.append(1) or usual(*given, **more))

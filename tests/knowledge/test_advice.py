@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.advice import Adviser, AdviserState
-from seasoned.knowledge.cold import fit_pool, pool_of
-from seasoned.knowledge.metric_function import fit_metric
-from seasoned.knowledge.regret import levels_of, regret
+from seasoned.knowledge.advice.adviser import Adviser, AdviserState
+from seasoned.knowledge.performance_model.model import fit_metric
+from seasoned.knowledge.performance_model.regret import levels_of, regret
+from seasoned.knowledge.transfer.cold_search import fit_pool, pool_of
 
 STEPS = 15
 

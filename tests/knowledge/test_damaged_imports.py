@@ -10,8 +10,8 @@ import pytest
 
 from seasoned.errors import InvalidInput
 from seasoned.knowledge import Experience
-from seasoned.knowledge.experience_file import write_file
-from seasoned.knowledge.keeping import (
+from seasoned.knowledge.experience.files import write_file
+from seasoned.knowledge.experience.maintenance import (
     add_experience,
     database_of,
     forget,
@@ -20,7 +20,7 @@ from seasoned.knowledge.keeping import (
     import_studies,
     read_database,
 )
-from seasoned.knowledge.past import Head, PastStudy, PastTrial
+from seasoned.knowledge.experience.past_study import Head, PastStudy, PastTrial
 
 CSV = "task,score,seconds,failed,depth,configuration\n" + "".join(
     f'"t{row % 3}",{row / 7:.4f},{row},{"true" if row % 5 == 0 else "false"},{row},"{{""x"": {row}}}"\n'

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.deep_settings import DeepSettings
-from seasoned.knowledge.deep_transfer import deep_start
-from seasoned.knowledge.transfer import Evaluations
+from seasoned.knowledge.transfer.deep_kernel import deep_start
+from seasoned.knowledge.transfer.deep_kernel_settings import DeepSettings
+from seasoned.knowledge.transfer.warm_starts import Evaluations
 from seasoned.space import Float, Space
-from seasoned.surrogates.deep_kernel import DeepKernel, Layer, likelihood
+from seasoned.surrogates.gp.deep_kernel import DeepKernel, Layer, likelihood
 
 
 def kernel_of(seed, inputs=3, hidden=5, outputs=2):
@@ -70,7 +70,7 @@ def tasks_along_the_first(count=12, rows=40, columns=4):
 
 @pytest.mark.parametrize("by", ["likelihood", "maml"])
 def test_it_learns_which_coordinate_counts(by):
-    from seasoned.knowledge.deep_training import train_deep_kernel
+    from seasoned.knowledge.transfer.deep_kernel_training import train_deep_kernel
 
     kernel = train_deep_kernel(tasks_along_the_first(), DeepSettings(by=by, hidden=(8,), outputs=2, steps=250))
     base = np.full((1, 4), 0.5)
@@ -82,7 +82,7 @@ def test_it_learns_which_coordinate_counts(by):
 def test_the_loss_is_the_same_in_jax():
     import jax
 
-    from seasoned.knowledge.deep_training import NOISE, negative_log_likelihood
+    from seasoned.knowledge.transfer.deep_kernel_training import NOISE, negative_log_likelihood
 
     rng = np.random.default_rng(0)
     kernel = DeepKernel(kernel_of(4).layers, NOISE)
@@ -92,7 +92,7 @@ def test_the_loss_is_the_same_in_jax():
 
 
 def test_too_few_tasks_are_refused():
-    from seasoned.knowledge.deep_training import train_deep_kernel
+    from seasoned.knowledge.transfer.deep_kernel_training import train_deep_kernel
 
     with pytest.raises(InvalidInput, match="at least 3"):
         train_deep_kernel(tasks_along_the_first(2))

@@ -13,13 +13,13 @@ import pytest
 from scipy.stats import spearmanr
 
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.deep_metric import Configurations, DeepMetric, Trials
-from seasoned.knowledge.deep_metric_file import read_deep_metric, write_deep_metric
-from seasoned.knowledge.deep_metric_inputs import BASES, Frame, points_of, told
-from seasoned.knowledge.deep_metric_lessons import Lessons, deck_of, frame_of
-from seasoned.knowledge.deep_metric_network import first_weights, shapes_of
-from seasoned.knowledge.deep_metric_settings import DeepMetricSettings
-from seasoned.knowledge.starts import quantiles
+from seasoned.knowledge.deep_metric.dataset import Lessons, deck_of, frame_of
+from seasoned.knowledge.deep_metric.file import read_deep_metric, write_deep_metric
+from seasoned.knowledge.deep_metric.inputs import BASES, Frame, points_of, told
+from seasoned.knowledge.deep_metric.model import Configurations, DeepMetric, Trials
+from seasoned.knowledge.deep_metric.network import first_weights, shapes_of
+from seasoned.knowledge.deep_metric.settings import DeepMetricSettings
+from seasoned.knowledge.experience.evaluations import quantiles
 from seasoned.space import Categorical, Choice, Float, Int, Space
 
 KNOWN, NEW, PAST = 50, 15, 60
@@ -55,7 +55,7 @@ def world():
 
 @pytest.fixture(scope="module")
 def metric(world):
-    from seasoned.knowledge.deep_metric_training import train_deep_metric
+    from seasoned.knowledge.deep_metric.training import train_deep_metric
 
     lessons = Lessons(
         world.scores[:PAST, :KNOWN],
@@ -187,8 +187,8 @@ def test_it_comes_back_from_its_file_bit_by_bit(metric, world, tmp_path):
 def test_numpy_and_jax_say_the_same(metric, world):
     import jax
 
-    from seasoned.knowledge.deep_metric_network import forward
-    from seasoned.metagrad.files import unflatten
+    from seasoned.knowledge.deep_metric.network import forward
+    from seasoned.metagrad._common.npz_files import unflatten
 
     query, seen = metric._posed(Configurations(world.points[:KNOWN], ROWS), tried(world, PAST), world.about[PAST])
     weights = unflatten(metric.members[0])
@@ -379,8 +379,8 @@ def test_a_trained_function_predicts_without_jax(tmp_path):
     code = f"""
 import sys
 import numpy as np
-from seasoned.knowledge.deep_metric import Configurations, Trials
-from seasoned.knowledge.deep_metric_file import read_deep_metric
+from seasoned.knowledge.deep_metric.model import Configurations, Trials
+from seasoned.knowledge.deep_metric.file import read_deep_metric
 metric = read_deep_metric({str(tmp_path / "metric.npz")!r})
 points = np.random.default_rng(0).random((5, 3))
 metric.predict(Configurations(points), Trials(Configurations(points[:2]), np.array([0.1, 0.2])))

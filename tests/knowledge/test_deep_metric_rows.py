@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.canonical import Table
-from seasoned.knowledge.set_encoder import SetEncoder, cells_of, encoded, first_layers
+from seasoned.knowledge.meta_features.dataset_encoder import SetEncoder, cells_of, encoded, first_layers
+from seasoned.knowledge.meta_features.row_sample import Table
 
 
 def encoder_of(seed=0):
@@ -101,7 +101,7 @@ def test_a_text_that_is_no_encoder_is_refused(text):
 
 
 def test_two_parts_of_a_table_are_near_each_other():
-    from seasoned.knowledge.set_encoder_training import train_set_encoder
+    from seasoned.knowledge.meta_features.dataset_encoder_training import train_set_encoder
 
     encoder = train_set_encoder([table_of_kind(seed) for seed in range(24)], width=8, outputs=4, steps=300)
     codes = []
@@ -116,7 +116,7 @@ def test_two_parts_of_a_table_are_near_each_other():
 
 
 def test_too_few_tables_are_refused():
-    from seasoned.knowledge.set_encoder_training import train_set_encoder
+    from seasoned.knowledge.meta_features.dataset_encoder_training import train_set_encoder
 
     with pytest.raises(InvalidInput, match="at least"):
         train_set_encoder([table_of_kind(seed) for seed in range(9)])
@@ -127,8 +127,8 @@ def test_a_table_is_encoded_without_jax():
 import sys
 import numpy as np
 from seasoned.knowledge import SetEncoder, table_of
-from seasoned.knowledge.canonical import Table
-from seasoned.knowledge.set_encoder import first_layers
+from seasoned.knowledge.meta_features.row_sample import Table
+from seasoned.knowledge.meta_features.dataset_encoder import first_layers
 encoder = SetEncoder.of_text(SetEncoder(first_layers(8, 4, np.random.default_rng(0))).to_text())
 encoder.encode(Table(np.arange(6.0).reshape(3, 2), np.zeros((3, 0), int), np.arange(3.0), 0))
 print([name for name in ("jax", "optax") if name in sys.modules])

@@ -8,7 +8,7 @@ from scipy.stats import spearmanr
 
 from seasoned.errors import InvalidInput
 from seasoned.knowledge import fit_metric, informative
-from seasoned.knowledge.factors import fit_factors
+from seasoned.knowledge.performance_model.low_rank import fit_factors
 
 RNG = np.random.default_rng(0)
 

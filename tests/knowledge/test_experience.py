@@ -19,20 +19,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seasoned.errors import InvalidInput, StorageError
-from seasoned.knowledge import (
-    Experience,
-    PastStudy,
-    PastTrial,
-    keeping,
-    merge,
-    quantile_start,
-    read_file,
-    write_file,
-)
-from seasoned.knowledge.keeping import heads, import_file, statistics
-from seasoned.knowledge.metafeatures import METAFEATURES
-from seasoned.knowledge.past import Head, row_of
-from seasoned.knowledge.places import Places, add_experience, add_studies, own_store, places, read_places
+from seasoned.knowledge import Experience, PastStudy, PastTrial, merge, quantile_start, read_file, write_file
+from seasoned.knowledge.experience import maintenance
+from seasoned.knowledge.experience.locations import Places, add_experience, add_studies, own_store, places, read_places
+from seasoned.knowledge.experience.maintenance import heads, import_file, statistics
+from seasoned.knowledge.experience.past_study import Head, row_of
+from seasoned.knowledge.meta_features.meta_features import METAFEATURES
 from seasoned.space import Float, Space
 from seasoned.storage.engine import hidden
 
@@ -213,9 +205,9 @@ def test_a_damaged_store_is_passed_over_with_a_warning(tmp_path, caplog):
 def test_a_store_that_is_not_there_is_not_made_by_reading(tmp_path):
     url = f"sqlite:///{tmp_path / 'own.db'}"
     assert len(read_places(Places(False, url))) == 0
-    assert keeping.heads(url) == []
-    assert keeping.statistics(url).studies == 0
-    assert keeping.forget(url, everything=True) == 0
+    assert maintenance.heads(url) == []
+    assert maintenance.statistics(url).studies == 0
+    assert maintenance.forget(url, everything=True) == 0
     assert not (tmp_path / "own.db").exists()
 
 
@@ -224,7 +216,7 @@ def test_a_password_is_shown_nowhere(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(Experience, "read", lambda url, **_: (_ for _ in ()).throw(StorageError("it is away")))
     assert len(read_places(Places(False, url))) == 0
     assert "me:***@localhost" in caplog.text
-    lines = keeping.told(keeping.statistics(f"sqlite:///{tmp_path / 'own.db'}"), url)
+    lines = maintenance.told(maintenance.statistics(f"sqlite:///{tmp_path / 'own.db'}"), url)
     assert "me:***@localhost" in lines[0]
     with pytest.raises(InvalidInput) as refused:
         add_studies("mysql://me:s3cret@localhost/none", [study()])
@@ -239,7 +231,7 @@ def test_what_no_study_has_any_more_is_forgotten(tmp_path):
         for name in ("blue", "red")
     )
     add_studies(url, [one, other])
-    keeping.forget(url, ["blue"])
+    maintenance.forget(url, ["blue"])
     with closing(sqlite3.connect(tmp_path / "own.db")) as connection, connection:
         texts = {text for (text,) in connection.execute("SELECT content FROM seasoned_past_configurations")}
     assert texts == {'{"x":1}', '{"red":2}'}
@@ -248,8 +240,8 @@ def test_what_no_study_has_any_more_is_forgotten(tmp_path):
 def test_forgetting_by_pattern(tmp_path):
     url = f"sqlite:///{tmp_path / 'own.db'}"
     add_studies(url, [study("blue"), study("black"), study("red")])
-    assert keeping.forget(url, ["bl*"]) == 2
-    assert [head.name for _, head in keeping.heads(url)] == ["red"]
+    assert maintenance.forget(url, ["bl*"]) == 2
+    assert [head.name for _, head in maintenance.heads(url)] == ["red"]
 
 
 def test_statistics_pass_over_parameters_that_are_called_model(tmp_path):
@@ -298,7 +290,7 @@ def test_a_file_from_before_bounds_were_kept_is_read(tmp_path):
 
 def test_a_large_file_is_written_in_parts(tmp_path, monkeypatch):
     whole = Experience.of_studies([halted(), study(), study("b")])
-    monkeypatch.setattr("seasoned.knowledge.experience_file._TOGETHER", 4)
+    monkeypatch.setattr("seasoned.knowledge.experience.files._TOGETHER", 4)
     write_file(whole, tmp_path / "all.parquet")
     assert pq.read_metadata(tmp_path / "all.parquet").num_row_groups > 2
     assert same(read_file(tmp_path / "all.parquet"), whole)
@@ -313,7 +305,7 @@ def test_what_is_forgotten_is_not_in_the_file_either(tmp_path):
         return b"".join(path.read_bytes() for path in tmp_path.glob("own.db*"))
 
     assert word.encode() in files()
-    assert keeping.forget(url, [word]) == 1
+    assert maintenance.forget(url, [word]) == 1
     assert word.encode() not in files()
     assert len(Experience.read(url)) == 1
 
@@ -321,13 +313,13 @@ def test_what_is_forgotten_is_not_in_the_file_either(tmp_path):
 def test_who_holds_a_file_is_told_that_what_was_forgotten_is_still_in_it(tmp_path, monkeypatch, caplog):
     url, word = f"sqlite:///{tmp_path / 'own.db'}", "a name that nobody must find"
     add_studies(url, [PastStudy(Head(word, "f"), {}, [PastTrial({word: 1}, 0.5)]), study("kept")])
-    monkeypatch.setattr(keeping, "_PATIENCE", 0.05)
+    monkeypatch.setattr(maintenance, "_PATIENCE", 0.05)
     with closing(sqlite3.connect(tmp_path / "own.db", isolation_level=None)) as other:
         other.execute("BEGIN")
         other.execute("SELECT count(*) FROM seasoned_past_studies").fetchone()
-        assert keeping.forget(url, [word]) == 1
+        assert maintenance.forget(url, [word]) == 1
         assert "may still be in the file" in caplog.text
-    assert keeping.forget(url, [word]) == 0
+    assert maintenance.forget(url, [word]) == 0
     assert word.encode() not in b"".join(path.read_bytes() for path in tmp_path.glob("own.db*"))
 
 
@@ -362,8 +354,8 @@ def test_a_study_with_a_damaged_head_is_forgotten_by_its_key(tmp_path):
         connection.execute("UPDATE seasoned_past_studies SET head = '{' WHERE id = 1")
     (damaged, told), (sound, _) = heads(url)
     assert told.name == "damaged or foreign"
-    assert keeping.forget(url, [sound]) == 1
-    assert keeping.forget(url, [damaged]) == 1
+    assert maintenance.forget(url, [sound]) == 1
+    assert maintenance.forget(url, [damaged]) == 1
 
 
 def test_runs_that_have_grown_take_the_place_of_what_was_there(tmp_path):
@@ -371,7 +363,7 @@ def test_runs_that_have_grown_take_the_place_of_what_was_there(tmp_path):
 
     def imported(*lines):
         file.write_text("\n".join(["task,x,score", *lines]))
-        return keeping.import_file(url, file)[0]
+        return maintenance.import_file(url, file)[0]
 
     assert imported("a,1,.5", "a,2,.4", "b,1,.3") == 2
     assert imported("a,1,.5", "a,2,.4", "a,3,.1", "b,1,.3") == 1
@@ -381,7 +373,7 @@ def test_runs_that_have_grown_take_the_place_of_what_was_there(tmp_path):
     assert imported("a,1,.7", "a,2,.4", "a,3,.1", "b,1,.3") == 1
     assert len(sizes(url)) == 4, "with another score it may be anybody's"
     both = Experience.read(url)
-    assert keeping.import_studies(url, both) == 0
+    assert maintenance.import_studies(url, both) == 0
     assert len(sizes(url)) == 4, "what is in one file together is kept together"
 
 
@@ -396,7 +388,7 @@ def test_a_table_that_no_memory_holds_is_refused(monkeypatch):
     studies = [replace(study(str(place)), trials=[first, *trials]) for place, first in enumerate(firsts)]
     found = Experience.of_studies(studies)
     assert found.table().scores.shape == (3, 803)
-    monkeypatch.setattr("seasoned.knowledge.experience._MOST_CELLS", 3 * 803 - 1)
+    monkeypatch.setattr("seasoned.knowledge.experience.experience._MOST_CELLS", 3 * 803 - 1)
     with pytest.raises(InvalidInput, match="3 tasks x 803 configurations is too large"):
         found.table()
     assert found.table(found.configurations[1:3]).scores.shape == (3, 2)
@@ -409,9 +401,9 @@ def test_statistics_say_what_advice_has_brought(tmp_path, advised, words):
     older = {"guided": True, "best_at": 4, "known": True}
     kept = [replace(study(name), head=Head(name, name, about=of)) for name, of in (("a", about), ("b", older))]
     add_studies(url, kept)
-    found = keeping.statistics(url)
+    found = maintenance.statistics(url)
     assert (found.guided, found.advised) == (1, int(advised)), "what older fits kept does not tell"
-    (line,) = [line for line in keeping.told(found, url) if "used experience" in line]
+    (line,) = [line for line in maintenance.told(found, url) if "used experience" in line]
     assert words in line
     assert ("the best of the others had 98.0% of its gain" in line) == advised
 
@@ -430,5 +422,5 @@ def test_statistics_pass_over_what_is_no_number(tmp_path):
     url = f"sqlite:///{tmp_path}/s.db"
     odd = {"guided": True, "advised": True, "best_at": None, "ahead": "far"}
     add_studies(url, [replace(study("a"), head=Head("a", "a", about=odd))])
-    found = keeping.statistics(url)
+    found = maintenance.statistics(url)
     assert (found.guided, found.advised, found.ahead, found.best_at) == (1, 1, None, (None, None))

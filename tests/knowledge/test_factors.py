@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.factors import fit_factors
-from seasoned.knowledge.mixture import condition
-from seasoned.knowledge.regret import Level, compress, expand, levels_of, regret, standardise
-from seasoned.knowledge.settings import MetricSettings
+from seasoned.knowledge.performance_model.low_rank import fit_factors
+from seasoned.knowledge.performance_model.regret import Level, compress, expand, levels_of, regret, standardise
+from seasoned.knowledge.performance_model.settings import MetricSettings
+from seasoned.knowledge.performance_model.task_mixture import condition
 
 seeds = st.integers(0, 2**32 - 1)
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from seasoned.knowledge.foretold import Foretold
-from seasoned.knowledge.goals import Kinds
-from seasoned.knowledge.metric_function import fit_metric
-from seasoned.knowledge.scaling import hypotheses
-from seasoned.knowledge.task_prior import fit_task_prior
+from seasoned.knowledge.performance_model.improvement_targets import Kinds
+from seasoned.knowledge.performance_model.meta_feature_prior import Foretold
+from seasoned.knowledge.performance_model.model import fit_metric
+from seasoned.knowledge.performance_model.score_scale import hypotheses
+from seasoned.knowledge.performance_model.task_prior import fit_task_prior
 
 EVERY = np.arange(40)
 ROWS = np.array([0, 7, 13])

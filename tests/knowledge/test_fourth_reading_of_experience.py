@@ -11,18 +11,19 @@ import pytest
 from build_experience import ship as shipping
 from seasoned import Categorical, Choice, Float, Int, Space
 from seasoned.errors import InvalidInput
-from seasoned.knowledge import Experience, keeping, quantile_start
-from seasoned.knowledge.advice import Adviser, AdviserState
-from seasoned.knowledge.canonical import table_of
-from seasoned.knowledge.cold import pool_of
-from seasoned.knowledge.deep_metric_lessons import Lessons, frame_of
-from seasoned.knowledge.deep_metric_settings import DeepMetricSettings
-from seasoned.knowledge.experience_file import read_csv
-from seasoned.knowledge.nesting import nested
-from seasoned.knowledge.past import Head, PastStudy, PastTrial
-from seasoned.knowledge.portfolio import greedy
-from seasoned.knowledge.starts import Evaluations
-from seasoned.knowledge.transfer import ensemble_start
+from seasoned.knowledge import Experience, quantile_start
+from seasoned.knowledge.advice.adviser import Adviser, AdviserState
+from seasoned.knowledge.advice.portfolio import greedy
+from seasoned.knowledge.deep_metric.dataset import Lessons, frame_of
+from seasoned.knowledge.deep_metric.settings import DeepMetricSettings
+from seasoned.knowledge.experience import maintenance
+from seasoned.knowledge.experience.evaluations import Evaluations
+from seasoned.knowledge.experience.files import read_csv
+from seasoned.knowledge.experience.nested_configurations import nested
+from seasoned.knowledge.experience.past_study import Head, PastStudy, PastTrial
+from seasoned.knowledge.meta_features.row_sample import table_of
+from seasoned.knowledge.transfer.cold_search import pool_of
+from seasoned.knowledge.transfer.warm_starts import ensemble_start
 
 LINE = Space(x=Float(0, 1))
 
@@ -61,7 +62,7 @@ def test_a_csv_that_grew_by_another_sort_of_number_takes_the_old_one_s_place(url
     text = "task,x,score\na,1,.5\na,2,.4\n"
     for content in (text, f"{text}a,0.5,.3\n"):
         file.write_text(content, encoding="utf-8")
-        keeping.import_file(url, file)
+        maintenance.import_file(url, file)
     assert Experience.read(url).scores.tolist() == [0.5, 0.4, 0.3]
 
 
@@ -70,9 +71,9 @@ def test_runs_that_an_earlier_version_read_are_understood_and_not_doubled(url, t
     file.write_text("task,x,n,score\na,0.5,,.5\na,1.0,3.0,.4\na,0.25,4.0,.3\n", encoding="utf-8")
     rows = ({"x": 0.5}, 0.5), ({"x": 1.0, "n": 3.0}, 0.4), ({"x": 0.25, "n": 4.0}, 0.3)
     head = read_csv(file).heads[0]
-    keeping.import_studies(url, Experience.of_studies([PastStudy(head, {}, [PastTrial(*row) for row in rows])]))
+    maintenance.import_studies(url, Experience.of_studies([PastStudy(head, {}, [PastTrial(*row) for row in rows])]))
     file.write_text(f"{file.read_text()}a,0.75,5,.2\n", encoding="utf-8")
-    assert keeping.import_file(url, file)[0] == 1
+    assert maintenance.import_file(url, file)[0] == 1
     assert Experience.read(url).scores.tolist() == [0.5, 0.4, 0.3, 0.2]
 
 
@@ -138,10 +139,10 @@ def test_holes_in_features_and_weights_are_refused():
 def test_brackets_in_names_are_no_patterns(url):
     names = ("run[12]", "run1", "run2", "what?", "whats")
     studies = [PastStudy(Head(n, n), {}, [PastTrial({"x": p / 10}, p / 10)]) for p, n in enumerate(names)]
-    keeping.import_studies(url, Experience.of_studies(studies))
-    assert keeping.forget(url, ["run[12]", "what?"]) == 2
+    maintenance.import_studies(url, Experience.of_studies(studies))
+    assert maintenance.forget(url, ["run[12]", "what?"]) == 2
     assert sorted(head.name for head in Experience.read(url).heads) == ["run1", "run2", "whats"]
-    assert keeping.forget(url, ["run*"]) == 2
+    assert maintenance.forget(url, ["run*"]) == 2
 
 
 def test_networks_that_no_file_holds_are_refused_before_training():

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seasoned.knowledge.advice import Adviser, AdviserState
-from seasoned.knowledge.cold import pool_of
-from seasoned.knowledge.goals import Kinds
-from seasoned.knowledge.metric_function import fit_metric
-from seasoned.knowledge.task_prior import fit_task_prior
+from seasoned.knowledge.advice.adviser import Adviser, AdviserState
+from seasoned.knowledge.performance_model.improvement_targets import Kinds
+from seasoned.knowledge.performance_model.model import fit_metric
+from seasoned.knowledge.performance_model.task_prior import fit_task_prior
+from seasoned.knowledge.transfer.cold_search import pool_of
 
 OF = np.array([0, 0, 1, 1, 2])
 ROOM = 0.25

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.heads import fit_failures, fit_head, fit_seconds
+from seasoned.knowledge.performance_model.heads import fit_failures, fit_head, fit_seconds
 
 EVERY, NOTHING = np.arange(30), np.array([], dtype=np.intp)
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.acquisition_training import (
+from seasoned.knowledge.experience.evaluations import Evaluations
+from seasoned.knowledge.transfer.acquisition_training import (
     LOG_EI,
     Problems,
     prior_samples,
@@ -16,9 +17,8 @@ from seasoned.knowledge.acquisition_training import (
     stored_samples,
     train_acquisition,
 )
-from seasoned.knowledge.starts import Evaluations
-from seasoned.surrogates.acquisition import log_expected_improvement
-from seasoned.surrogates.learned_acquisition import Correction, LearnedAcquisition, Progress
+from seasoned.surrogates.acquisition.functions import log_expected_improvement
+from seasoned.surrogates.acquisition.learned import Correction, LearnedAcquisition, Progress
 
 SOME = Correction.of_vector(np.random.default_rng(3).normal(size=18))
 EARLY, LAST = Progress(3, 20), Progress(19, 20)

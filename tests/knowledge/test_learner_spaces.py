@@ -9,7 +9,7 @@ import pytest
 
 from seasoned import Choice, Float, Space
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.learner_spaces import check_names, configured, space_of
+from seasoned.knowledge.tuning.learner_spaces import check_names, configured, space_of
 from seasoned.metagrad import (
     ANIL,
     IMAML,
@@ -28,7 +28,7 @@ from seasoned.metagrad import (
     RidgeHead,
     Training,
 )
-from seasoned.metagrad.rates import shared
+from seasoned.metagrad.training.learned_rates import shared
 
 LEARNERS = {
     "MAML": MAML(inner_lr=0.05, inner_steps=3, network=MLP((16, 16), activation="tanh")),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from seasoned.knowledge.metric_function import fit_metric
-from seasoned.knowledge.places import store_exists
-from seasoned.knowledge.regret import levels_of, regret, standardise
+from seasoned.knowledge.experience.locations import store_exists
+from seasoned.knowledge.performance_model.model import fit_metric
+from seasoned.knowledge.performance_model.regret import levels_of, regret, standardise
 from seasoned.storage import SqlStorage
 from seasoned.storage.engine import file_of
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.canonical import Table, canonical, table_of
-from seasoned.knowledge.landmarkers import skills
-from seasoned.knowledge.metafeatures import COLUMNS, METAFEATURES, ROWS, _View, describe
+from seasoned.knowledge.meta_features.landmarkers import skills
+from seasoned.knowledge.meta_features.meta_features import COLUMNS, METAFEATURES, ROWS, _View, describe
+from seasoned.knowledge.meta_features.row_sample import Table, canonical, table_of
 
 seeds = st.integers(0, 2**32 - 1)
 few = settings(max_examples=15, deadline=None)

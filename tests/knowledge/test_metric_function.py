@@ -7,9 +7,9 @@ import pytest
 from scipy.stats import spearmanr
 
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.metric_function import fit_metric
-from seasoned.knowledge.portfolio import greedy
-from seasoned.knowledge.regret import compress, levels_of, regret, standardise
+from seasoned.knowledge.advice.portfolio import greedy
+from seasoned.knowledge.performance_model.model import fit_metric
+from seasoned.knowledge.performance_model.regret import compress, levels_of, regret, standardise
 
 
 def planted(seed, tasks=120, configurations=40, rank=3, noise=0.15):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.metric_tuning import PastTable, left_out_regret, tune_metric
-from seasoned.knowledge.settings import MetricSettings
+from seasoned.knowledge.performance_model.settings import MetricSettings
+from seasoned.knowledge.tuning.performance_model import PastTable, left_out_regret, tune_metric
 
 
 def planted(seed, tasks=24, configurations=25):
@@ -79,9 +79,9 @@ def test_settings_that_are_none_are_refused(text):
 
 @pytest.mark.slow
 def test_a_deep_kernel_is_tuned_by_what_it_has_not_seen():
-    from seasoned.knowledge.deep_settings import DeepSettings
-    from seasoned.knowledge.deep_tuning import left_out_likelihood, tune_deep_kernel
-    from seasoned.knowledge.transfer import Evaluations
+    from seasoned.knowledge.transfer.deep_kernel_settings import DeepSettings
+    from seasoned.knowledge.transfer.warm_starts import Evaluations
+    from seasoned.knowledge.tuning.deep_kernel import left_out_likelihood, tune_deep_kernel
 
     rng = np.random.default_rng(0)
     tasks = []

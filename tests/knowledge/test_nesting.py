@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from seasoned import Choice, Float, Int, Space
-from seasoned.knowledge.nesting import nested
+from seasoned.knowledge.experience.nested_configurations import nested
 
 SPACE = Space(
     lr=Float(0, 1),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.portfolio import Portfolio, conditioned, greedy, similarity
+from seasoned.knowledge.advice.portfolio import Portfolio, conditioned, greedy, similarity
 
 seeds = st.integers(0, 2**32 - 1)
 

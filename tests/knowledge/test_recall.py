@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from seasoned.knowledge import Experience, PastStudy, PastTrial
-from seasoned.knowledge.metafeatures import METAFEATURES
-from seasoned.knowledge.metric_function import fit_metric
-from seasoned.knowledge.past import UNNAMED, Head
-from seasoned.knowledge.portfolio import distances_by_rank
-from seasoned.knowledge.recall import Asking, Recalled, recall, relative
-from seasoned.knowledge.regret import levels_of, standardise
+from seasoned.knowledge.advice.portfolio import distances_by_rank
+from seasoned.knowledge.advice.similar_tasks import Asking, Recalled, recall, relative
+from seasoned.knowledge.experience.past_study import UNNAMED, Head
+from seasoned.knowledge.meta_features.meta_features import METAFEATURES
+from seasoned.knowledge.performance_model.model import fit_metric
+from seasoned.knowledge.performance_model.regret import levels_of, standardise
 
 NAMES = [feature.name for feature in METAFEATURES]
 SHARED = 12

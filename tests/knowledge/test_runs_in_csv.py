@@ -7,7 +7,7 @@ import pytest
 
 from seasoned.errors import InvalidInput
 from seasoned.knowledge import Experience, read_csv
-from seasoned.knowledge.keeping import export, heads, import_file
+from seasoned.knowledge.experience.maintenance import export, heads, import_file
 from seasoned.space import Categorical, Float, Int, Space
 
 

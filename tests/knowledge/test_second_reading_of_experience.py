@@ -10,16 +10,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from seasoned.errors import InvalidInput
-from seasoned.knowledge import keeping
-from seasoned.knowledge.experience import Experience
-from seasoned.knowledge.experience_file import write_file
-from seasoned.knowledge.metric_function import fit_metric
-from seasoned.knowledge.metric_tuning import metric_space
-from seasoned.knowledge.past import Head, PastStudy, PastTrial, heads_of
-from seasoned.knowledge.places import add_experience
-from seasoned.knowledge.settings import MetricSettings
-from seasoned.knowledge.task_prior import fit_task_prior
-from seasoned.knowledge.trusting import trusted
+from seasoned.knowledge.experience import maintenance
+from seasoned.knowledge.experience.experience import Experience
+from seasoned.knowledge.experience.files import write_file
+from seasoned.knowledge.experience.locations import add_experience
+from seasoned.knowledge.experience.past_study import Head, PastStudy, PastTrial, heads_of
+from seasoned.knowledge.performance_model.meta_feature_trust import trusted
+from seasoned.knowledge.performance_model.model import fit_metric
+from seasoned.knowledge.performance_model.settings import MetricSettings
+from seasoned.knowledge.performance_model.task_prior import fit_task_prior
+from seasoned.knowledge.tuning.performance_model import metric_space
 
 
 def a_study(trials, name="t", source="optuna"):
@@ -38,14 +38,14 @@ def test_a_file_that_was_cut_by_another_tool_can_be_imported_again_and_again(sto
     write_file(Experience.of_studies([a_study(12)]), file)
     pq.write_table(pq.read_table(file).slice(0, 8), file)
     for _ in range(3):
-        keeping.import_file(store, file)
+        maintenance.import_file(store, file)
         assert [len(Experience.read(store)), len(Experience.read(store).scores)] == [1, 8]
 
 
 @pytest.mark.parametrize("order", [(5, 10), (10, 5)])
 def test_an_older_state_adds_nothing_to_a_newer_one(store, order):
     for count in order:
-        keeping.import_studies(store, Experience.of_studies([a_study(count)]))
+        maintenance.import_studies(store, Experience.of_studies([a_study(count)]))
     assert np.diff(Experience.read(store).starts).tolist() == [10]
 
 
@@ -59,7 +59,7 @@ def test_a_head_that_is_none_or_two_costs_its_own_study_only(store, damage, tmp_
     found = Experience.read(store)
     assert [head.name for head in found.heads] == ["s1", "s2"]
     assert np.diff(found.starts).tolist() == [5, 6]
-    assert keeping.forget(store, ["s1"]) == 1
+    assert maintenance.forget(store, ["s1"]) == 1
     with pytest.raises(InvalidInput, match="damaged or foreign"):
         heads_of([text])
 
@@ -69,8 +69,8 @@ def test_all_of_a_store_is_told_and_exported(store, tmp_path, monkeypatch):
     assert len(Experience.read(store, 3)) == 3
     monkeypatch.setattr(Experience.read.__func__, "__defaults__", (3,))
     assert len(Experience.read(store)) == 3
-    assert keeping.statistics(store).studies == 5
-    assert keeping.export(store, tmp_path / "all.parquet") == 5
+    assert maintenance.statistics(store).studies == 5
+    assert maintenance.export(store, tmp_path / "all.parquet") == 5
 
 
 def test_few_described_tasks_make_no_prior_and_that_is_no_error():

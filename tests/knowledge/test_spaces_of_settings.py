@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.deep_tuning import DeepSettings, configured, deep_space
-from seasoned.knowledge.learner_spaces import configured as learner_of
-from seasoned.knowledge.learner_spaces import space_of
-from seasoned.knowledge.metric_tuning import MetricSettings, metric_space
+from seasoned.knowledge.tuning.deep_kernel import DeepSettings, configured, deep_space
+from seasoned.knowledge.tuning.learner_spaces import configured as learner_of
+from seasoned.knowledge.tuning.learner_spaces import space_of
+from seasoned.knowledge.tuning.performance_model import MetricSettings, metric_space
 from seasoned.metagrad import MAML, AdamW, ConvNet, Training, adapt_groups
 
 

@@ -12,10 +12,10 @@ from commands import call
 from seasoned import Choice, Constrained, Float, Int, Space, Study
 from seasoned.errors import InvalidInput
 from seasoned.knowledge import Experience, past_study, quantile_start, read_storage
-from seasoned.knowledge.keeping import add_experience, own_store
+from seasoned.knowledge.experience.maintenance import add_experience, own_store
 from seasoned.samplers import Random
 from seasoned.storage import SqlStorage
-from seasoned.storage.contents import contents_of
+from seasoned.storage.summary import contents_of
 
 SPACE = Space(rate=Float(1e-3, 1, log=True), kind=Choice(tree=Space(depth=Int(1, 9)), line=Space()))
 

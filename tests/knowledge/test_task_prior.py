@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.factors import fit_factors
-from seasoned.knowledge.task_prior import fit_task_prior
+from seasoned.knowledge.performance_model.low_rank import fit_factors
+from seasoned.knowledge.performance_model.task_prior import fit_task_prior
 
 
 @pytest.fixture(scope="module")

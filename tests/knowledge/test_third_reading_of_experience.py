@@ -11,17 +11,18 @@ import pytest
 
 from seasoned import Float, Space
 from seasoned.errors import InvalidInput, StorageError
-from seasoned.knowledge import Experience, keeping
-from seasoned.knowledge.canonical import table_of
-from seasoned.knowledge.deep_tuning import tune_deep_kernel
-from seasoned.knowledge.metafeatures import describe
-from seasoned.knowledge.metric_function import fit_metric
-from seasoned.knowledge.metric_tuning import PastTable, tune_metric
-from seasoned.knowledge.past import Head, PastStudy, PastTrial
-from seasoned.knowledge.recall import beside
-from seasoned.knowledge.regret import levels_of, standardise
-from seasoned.knowledge.starts import Evaluations
-from seasoned.knowledge.weighing import weigh
+from seasoned.knowledge import Experience
+from seasoned.knowledge.advice.similar_tasks import beside
+from seasoned.knowledge.advice.task_weights import weigh
+from seasoned.knowledge.experience import maintenance
+from seasoned.knowledge.experience.evaluations import Evaluations
+from seasoned.knowledge.experience.past_study import Head, PastStudy, PastTrial
+from seasoned.knowledge.meta_features.meta_features import describe
+from seasoned.knowledge.meta_features.row_sample import table_of
+from seasoned.knowledge.performance_model.model import fit_metric
+from seasoned.knowledge.performance_model.regret import levels_of, standardise
+from seasoned.knowledge.tuning.deep_kernel import tune_deep_kernel
+from seasoned.knowledge.tuning.performance_model import PastTable, tune_metric
 
 LINE = Space(x=Float(0, 1))
 
@@ -47,16 +48,16 @@ def test_an_import_of_what_is_there_in_another_form_loses_nothing(url, tmp_path,
     file = tmp_path / "runs.csv"
     for content in ("task,x,score\na,1,.5\na,2,.4\n", again):
         file.write_text(content, encoding="utf-8")
-        keeping.import_file(url, file)
+        maintenance.import_file(url, file)
     found = Experience.read(url)
     assert len(found) == 1
     assert {0.5, 0.4} <= set(found.scores.tolist())
 
 
 def test_two_that_begin_each_other_in_one_import_are_not_both_left_out(url):
-    keeping.import_studies(url, Experience.of_studies([study()]))
+    maintenance.import_studies(url, Experience.of_studies([study()]))
     longer = study(scores=(0.3, 0.4, 0.5, 0.2))
-    assert keeping.import_studies(url, Experience.of_studies([longer])) == 1
+    assert maintenance.import_studies(url, Experience.of_studies([longer])) == 1
     assert Experience.read(url).scores.tolist() == [0.3, 0.4, 0.5, 0.2]
 
 
@@ -80,12 +81,12 @@ def test_numbers_of_numpy_are_numbers():
 
 
 def test_what_was_forgotten_meanwhile_is_left_out_of_a_view(url):
-    keeping.import_studies(url, Experience.of_studies([study("a"), study("b", (0.7, 0.6, 0.9))]))
+    maintenance.import_studies(url, Experience.of_studies([study("a"), study("b", (0.7, 0.6, 0.9))]))
     view = Experience.read(url)
-    keeping.forget(url, ["a"])
+    maintenance.forget(url, ["a"])
     assert [found.head.name for found in view.studies()] == ["b"]
     assert len(view.evaluations(LINE)) == 1
-    keeping.forget(url, everything=True)
+    maintenance.forget(url, everything=True)
     assert view.studies() == []
 
 
@@ -133,18 +134,18 @@ def test_tables_without_any_value_are_described():
 
 
 def test_a_damaged_study_does_not_keep_others_from_being_forgotten(url):
-    keeping.import_studies(
+    maintenance.import_studies(
         url, Experience.of_studies([study("a"), study("b", (0.7, 0.6, 0.9)), study("c", (0.1, 0.9))])
     )
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
         connection.execute("UPDATE seasoned_past_studies SET configurations = substr(configurations, 2) WHERE id = 1")
-    assert keeping.forget(url, ["b"]) == 1
+    assert maintenance.forget(url, ["b"]) == 1
     assert [head.name for head in Experience.read(url).heads] == ["c"]
 
 
 def test_a_small_store_knows_a_table_that_comes_again():
     """Ranked by themselves a few tasks are all far apart; among those that ship other rows of one table are near."""
-    features = keeping.shipped().metafeatures
+    features = maintenance.shipped().metafeatures
     rng = np.random.default_rng(0)
     some = features[rng.choice(len(features), 6, replace=False)]
     again = some[2] * (1.0 + 0.03 * rng.normal(size=features.shape[1]))

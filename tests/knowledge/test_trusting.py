@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seasoned.knowledge.metric_function import fit_metric
-from seasoned.knowledge.task_prior import fit_task_prior
-from seasoned.knowledge.trusting import trusted
+from seasoned.knowledge.performance_model.meta_feature_trust import trusted
+from seasoned.knowledge.performance_model.model import fit_metric
+from seasoned.knowledge.performance_model.task_prior import fit_task_prior
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 from seasoned import Float, Grid, Int, Random, Space
 from seasoned.errors import AllTrialsFailed, InvalidInput, Pruned
 from seasoned.knowledge import tune_meta_learner
-from seasoned.knowledge.tuning import MetaValidation, rungs_of
+from seasoned.knowledge.tuning.meta_learner import MetaValidation, rungs_of
 from seasoned.metagrad import MAML, MLP, GroupedRows, PrototypicalNetworks, Sinusoids, Training
 from seasoned.trials import TrialState
 
@@ -147,7 +147,7 @@ def test_a_sampler_that_plans_by_its_budget_knows_the_usual_one(monkeypatch):
         asked.append(given[2].get("trials"))
         raise Stopped
 
-    monkeypatch.setattr("seasoned.knowledge.tuning._study", study)
+    monkeypatch.setattr("seasoned.knowledge.tuning.meta_learner._study", study)
     for options, expected in (({}, 30), ({"trials": 4}, 4), ({"time_limit": 9.0}, None)):
         with pytest.raises(Stopped):
             tune_meta_learner(POOR, groups(0), space=RATES, **options)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from seasoned import Categorical, Float, Space, Study
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.transfer import Evaluations, ensemble_start, quantile_start, quantiles, rank_weights
+from seasoned.knowledge.transfer.warm_starts import Evaluations, ensemble_start, quantile_start, quantiles, rank_weights
 from seasoned.samplers import Bayes
 
 SPACE = Space(x=Float(0, 1), y=Float(0, 1))

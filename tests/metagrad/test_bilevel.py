@@ -20,7 +20,7 @@ from seasoned.metagrad import (
     minimize_outer,
     sgd_hd,
 )
-from seasoned.metagrad.hypergradients.implicit import _largest_eigenvalue, neumann
+from seasoned.metagrad.bilevel.implicit import _largest_eigenvalue, neumann
 
 ROWS, FEATURES = 40, 5
 

@@ -30,7 +30,7 @@ from seasoned.metagrad import (
     load_learner,
     sgd_hd,
 )
-from seasoned.metagrad.tasks import Rows, Task, as_family, at_once
+from seasoned.metagrad.tasks.tasks import Rows, Task, as_family, at_once
 
 RNG = np.random.default_rng(0)
 SHORT = Training(steps=20, tasks=4, every=10, validation_tasks=8)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from seasoned.metagrad.compiling import keep_compiled
+from seasoned.metagrad._common.compilation_cache import keep_compiled
 
 
 class Config(SimpleNamespace):
@@ -50,7 +50,7 @@ def test_without_a_folder_to_write_in_nothing_is_kept(cache):
 
 
 def test_the_oldest_programs_go(cache, monkeypatch):
-    monkeypatch.setattr("seasoned.metagrad.compiling._MOST", 2)
+    monkeypatch.setattr("seasoned.metagrad._common.compilation_cache._MOST", 2)
     (cache / "jax").mkdir(parents=True)
     for age in range(4):
         path = cache / "jax" / f"{age}-cache"

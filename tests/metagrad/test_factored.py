@@ -11,9 +11,9 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from seasoned.metagrad import MAML, MLP
-from seasoned.metagrad.factored import Step, _shifted
-from seasoned.metagrad.learner import UNROLLED, MetaLearner
-from seasoned.metagrad.tasks import Rows, Task
+from seasoned.metagrad.learners.base import UNROLLED, MetaLearner
+from seasoned.metagrad.learners.low_rank_steps import Step, _shifted
+from seasoned.metagrad.tasks.tasks import Rows, Task
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 
 from seasoned.errors import InvalidInput
 from seasoned.metagrad import MAML, ConvNet, Episodes, GroupedRows, Sinusoids, Training
-from seasoned.metagrad.describing import describe_tasks, refuse_padding
-from seasoned.metagrad.tasks import as_family
+from seasoned.metagrad.learners.shape_checks import describe_tasks, refuse_padding
+from seasoned.metagrad.tasks.tasks import as_family
 
 
 def draws(family, count=200):

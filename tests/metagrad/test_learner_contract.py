@@ -28,7 +28,7 @@ from seasoned.metagrad import (
 )
 from seasoned.metagrad.checks import LEARNER_CHECKS, Case
 from seasoned.metagrad.loading import LEARNERS
-from seasoned.metagrad.tasks import TaskFunction
+from seasoned.metagrad.tasks.tasks import TaskFunction
 
 TRAINING = Training(steps=120, tasks=8, lr=5e-3, every=40, validation_tasks=32)
 SMALL = MLP((16,))

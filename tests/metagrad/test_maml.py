@@ -28,8 +28,8 @@ from seasoned.metagrad import (
     Sinusoids,
     Training,
 )
-from seasoned.metagrad.rates import rated, rates_of, shared
-from seasoned.metagrad.tasks import TaskFunction, as_family
+from seasoned.metagrad.tasks.tasks import TaskFunction, as_family
+from seasoned.metagrad.training.learned_rates import rated, rates_of, shared
 
 SINES = Sinusoids(shots=6, queries=5)
 SMOOTH = MLP((7,), activation="tanh")

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from seasoned.metagrad import MAML, MLP, GroupedRows, Interrupted, RidgeHead, Sinusoids, Training, showing, shrinkage
-from seasoned.metagrad.describing import describe_tasks
-from seasoned.metagrad.learner import MetaLearner
-from seasoned.metagrad.tasks import Rows, Task, as_inputs
-from seasoned.metagrad.training import Entry
-from seasoned.tabular.few_shot_adapter import adapter_of
+from seasoned.metagrad import MAML, MLP, GroupedRows, Interrupted, RidgeHead, Sinusoids, Training
+from seasoned.metagrad.learners import shrinkage
+from seasoned.metagrad.learners.base import MetaLearner
+from seasoned.metagrad.learners.shape_checks import describe_tasks
+from seasoned.metagrad.tasks.tasks import Rows, Task, as_inputs
+from seasoned.metagrad.training import progress as showing
+from seasoned.metagrad.training.loop import Entry
+from seasoned.tabular.few_shot.adapter import adapter_of
 
 QUICK = Training(steps=30, every=10, validation_tasks=4)
 

@@ -33,8 +33,8 @@ from seasoned.metagrad import (
     Truncated,
     load_learner,
 )
-from seasoned.metagrad.tasks import as_family
-from seasoned.metagrad.training import AdamW
+from seasoned.metagrad.tasks.tasks import as_family
+from seasoned.metagrad.training.loop import AdamW
 
 RNG = np.random.default_rng(0)
 SHORT = Training(steps=4, tasks=4, every=2, validation_tasks=4)

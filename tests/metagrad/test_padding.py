@@ -11,10 +11,10 @@ import pytest
 
 from meta_tasks import lines
 from seasoned.metagrad import MAML, MLP, ConvNet, Function, RidgeHead, Training, WideDeep
-from seasoned.metagrad.meta_testing import adapted
-from seasoned.metagrad.padding import padded
-from seasoned.metagrad.tasks import Rows
-from seasoned.metagrad.tuning import held_out_losses
+from seasoned.metagrad.learners.adaptation_tuning import held_out_losses
+from seasoned.metagrad.learners.evaluation import adapted
+from seasoned.metagrad.learners.padding import padded
+from seasoned.metagrad.tasks.tasks import Rows
 
 SHORT = Training(steps=4, tasks=4, every=2, validation_tasks=4)
 RNG = np.random.default_rng(0)

@@ -9,9 +9,9 @@ import pytest
 
 from seasoned.errors import InvalidInput
 from seasoned.metagrad import MLP, GroupedRows, Offset, RidgeHead, Rows, Sinusoids, Training, WideDeep, adapt_groups
-from seasoned.metagrad import training as stack
-from seasoned.metagrad.head_step import head_step
-from seasoned.metagrad.shrinkage import HeadAdapter, draw_episodes
+from seasoned.metagrad.learners.head_step import head_step
+from seasoned.metagrad.learners.shrinkage import HeadAdapter, draw_episodes
+from seasoned.metagrad.training import loop as stack
 
 TRAINING = Training(steps=200, tasks=8, lr=1e-2, every=100, validation_tasks=32)
 

@@ -34,9 +34,9 @@ from seasoned.metagrad import (
     guarded,
     minimize_outer,
 )
-from seasoned.metagrad.describing import _coded
-from seasoned.metagrad.files import flatten, unflatten
-from seasoned.metagrad.joint import JointTraining
+from seasoned.metagrad._common.npz_files import flatten, unflatten
+from seasoned.metagrad.bilevel.joint_training import JointTraining
+from seasoned.metagrad.learners.shape_checks import _coded
 
 QUICK = Training(steps=4, every=2, tasks=2, validation_tasks=2)
 SMALL = MLP((4,), outputs=1)

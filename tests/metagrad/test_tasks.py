@@ -9,8 +9,8 @@ import pytest
 
 from seasoned.errors import InvalidInput
 from seasoned.metagrad import MAML, MLP, Rows, Sinusoids, Task, Training
-from seasoned.metagrad.losses import mean_loss
-from seasoned.metagrad.tasks import TaskFunction, TaskList, as_family
+from seasoned.metagrad.tasks.losses import mean_loss
+from seasoned.metagrad.tasks.tasks import TaskFunction, TaskList, as_family
 
 
 def test_pairs_of_different_sizes_are_padded_with_rows_that_do_not_count():

@@ -35,11 +35,11 @@ from seasoned.metagrad import (
     hypergradient_descent,
     sgd_hd,
 )
-from seasoned.metagrad.hypergradients.implicit import conjugate_gradients
-from seasoned.metagrad.joint import JointTraining
-from seasoned.metagrad.rates import rates_of
-from seasoned.metagrad.training import begin
-from seasoned.metagrad.tuning import held_out_losses
+from seasoned.metagrad.bilevel.implicit import conjugate_gradients
+from seasoned.metagrad.bilevel.joint_training import JointTraining
+from seasoned.metagrad.learners.adaptation_tuning import held_out_losses
+from seasoned.metagrad.training.learned_rates import rates_of
+from seasoned.metagrad.training.loop import begin
 
 QUICK = Training(steps=4, every=2, tasks=2, validation_tasks=2)
 SMALL = MLP((4,), outputs=1)

@@ -7,7 +7,7 @@ import pytest
 
 from messy import messy
 from seasoned import AutoClassifier, AutoRegressor, SearchSettings
-from seasoned.report.data import ColumnRow, Importance, MemberRow, Predictions, ReportData, TrialRow
+from seasoned.report._common.data import ColumnRow, Importance, MemberRow, Predictions, ReportData, TrialRow
 from warm_workers import cache, cache_folder, one_thread_each
 
 __all__ = ["cache", "cache_folder"]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import average_precision_score, confusion_matrix, roc_auc_score
 
-from seasoned.report.diagnostics import (
+from seasoned.report.figures.diagnostics import (
     calibration,
     confusion,
     middle,

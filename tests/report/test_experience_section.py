@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from seasoned.report.experience import similar
-from seasoned.report.html import render_page
+from seasoned.report.html.page import render_page
+from seasoned.report.html.similar_tasks import similar
 
 TOLD = {
     "tasks": 120,

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from seasoned.errors import InvalidInput
-from seasoned.report.explaining import _parts, explain
+from seasoned.report.explain.permutation import _parts, explain
 
 
 class Line:

@@ -7,31 +7,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seasoned.report import diagnostics, figures, render, render_quality
-from seasoned.report.data import Importance, TrialRow
-from seasoned.report.wording import duration, family_name, number, settings, short, summary
+from seasoned.report._common.data import Importance, TrialRow
+from seasoned.report._common.wording import duration, family_name, number, settings, short, summary
+from seasoned.report.figures import diagnostics, render, render_diagnostics, search
 from seasoned.tabular.models.registry import MODELS
 
 
 def test_progress_is_the_best_so_far(data):
-    found = figures.progress(data)
+    found = search.progress(data)
     assert found.when == (0, 1, 3)
     assert found.best == (0.71, 0.87, 0.87)
     assert not found.in_seconds
-    down = figures.progress(replace(data, greater_is_better=False))
+    down = search.progress(replace(data, greater_is_better=False))
     assert down.best == (0.71, 0.71, 0.10)
 
 
 def test_progress_runs_in_seconds_where_they_are_known(data):
     timed = tuple(replace(trial, elapsed=10.0 - trial.number) for trial in data.trials)
-    found = figures.progress(replace(data, trials=timed))
+    found = search.progress(replace(data, trials=timed))
     assert found.in_seconds
     assert found.when == (7.0, 9.0, 10.0)
     assert found.best == (0.10, 0.87, 0.87)
 
 
 def test_families_come_best_first_and_count_failures(data):
-    found = figures.families(data)
+    found = search.families(data)
     assert [(f.model, len(f.trials), f.failed, f.stopped) for f in found] == [
         ("lightgbm", 2, 0, 1),
         ("linear", 1, 0, 1),
@@ -40,14 +40,14 @@ def test_families_come_best_first_and_count_failures(data):
 
 
 def test_weights_and_importance_are_sorted(data):
-    assert figures.weights(data).names == ("lightgbm #1", "linear #0")
+    assert search.weights(data).names == ("lightgbm #1", "linear #0")
     many = Importance(tuple(map(str, range(40))), tuple(map(float, range(40))), (0.0,) * 40, 10, 1)
-    assert figures.importance_bars(many).names == tuple(map(str, range(39, 14, -1)))
+    assert search.importance_bars(many).names == tuple(map(str, range(39, 14, -1)))
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30), st.booleans())
 def test_a_range_of_scores_holds_the_best_and_the_middle(scores, greater):
-    low, high = figures.score_range(scores, greater_is_better=greater)
+    low, high = search.score_range(scores, greater_is_better=greater)
     assert low < high
     best = max(scores) if greater else min(scores)
     assert low <= best <= high
@@ -56,7 +56,7 @@ def test_a_range_of_scores_holds_the_best_and_the_middle(scores, greater):
 
 def test_a_hopeless_score_leaves_the_picture_and_is_marked(data):
     scores = [0.90, 0.89, 0.88, 0.10]
-    low, high = figures.score_range(scores, greater_is_better=True)
+    low, high = search.score_range(scores, greater_is_better=True)
     assert 0.10 < low < 0.88
     assert high > 0.90
     trials = tuple(TrialRow(i, "linear", "complete", score) for i, score in enumerate(scores))
@@ -71,11 +71,11 @@ def pictures(data):
     yield render.families_picture(data)
     yield render.weights_picture(data)
     yield render.importance_picture(data.importance, data.metric)
-    yield render_quality.roc_picture(diagnostics.roc(truth, predicted[:, 1]))
-    yield render_quality.precision_recall_picture(diagnostics.precision_recall(truth, predicted[:, 1]), 0.5)
-    yield render_quality.calibration_picture(diagnostics.calibration(truth, predicted), "of yes")
-    yield render_quality.pairs_picture(diagnostics.pairs(truth, predicted[:, 1]))
-    yield render_quality.residuals_picture(diagnostics.residual_histogram(truth, predicted[:, 1]))
+    yield render_diagnostics.roc_picture(diagnostics.roc(truth, predicted[:, 1]))
+    yield render_diagnostics.precision_recall_picture(diagnostics.precision_recall(truth, predicted[:, 1]), 0.5)
+    yield render_diagnostics.calibration_picture(diagnostics.calibration(truth, predicted), "of yes")
+    yield render_diagnostics.pairs_picture(diagnostics.pairs(truth, predicted[:, 1]))
+    yield render_diagnostics.residuals_picture(diagnostics.residual_histogram(truth, predicted[:, 1]))
 
 
 @pytest.mark.parametrize("which", ["data", "hostile"])

@@ -11,8 +11,8 @@ from in_process import estimator, stay_in_process
 from seasoned import Metric
 from seasoned.errors import InvalidInput
 from seasoned.report import report_data
-from seasoned.report.html import render_page
-from seasoned.report.wording import number
+from seasoned.report._common.wording import number
+from seasoned.report.html.page import render_page
 
 
 @pytest.fixture

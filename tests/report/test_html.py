@@ -13,9 +13,9 @@ import pytest
 
 from seasoned.errors import InvalidInput, StorageError
 from seasoned.report import write_report
-from seasoned.report.data import ColumnRow, Predictions, ReportData, TrialRow
-from seasoned.report.html import render_page
-from seasoned.report.markup import data_table, raw, script_json, tag
+from seasoned.report._common.data import ColumnRow, Predictions, ReportData, TrialRow
+from seasoned.report._common.markup import data_table, raw, script_json, tag
+from seasoned.report.html.page import render_page
 
 VOID = {"meta", "img", "br"}
 

@@ -5,8 +5,8 @@ import pytest
 
 from seasoned import ASHA, Categorical, Constrained, Float, Random, Space, Study
 from seasoned.errors import InvalidInput, StorageError
-from seasoned.report.diagnostics import confusion, precision_recall, roc
-from seasoned.report.study_render import MOST, plot_study
+from seasoned.report.figures.diagnostics import confusion, precision_recall, roc
+from seasoned.report.study.render import MOST, plot_study
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from seasoned.report import report_data
-from seasoned.report.data import Importance
-from seasoned.report.html import render_page
-from seasoned.report.model_importance import affordable_rows, by_relevance, model_importance
+from seasoned.report._common.data import Importance
+from seasoned.report.explain.model_importance import affordable_rows, by_relevance, model_importance
+from seasoned.report.html.page import render_page
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_the_page_tells_how_much_was_measured(data):
 def test_members_libraries_are_among_the_versions(fitted, monkeypatch):
     model = fitted["binary"][0]
     assert {"python", "seasoned", "lightgbm", "numpy", "scikit-learn", "skops"} <= report_data(model).versions.keys()
-    monkeypatch.setattr("seasoned.tabular.replay.version", lambda name: f"{name}'s")
+    monkeypatch.setattr("seasoned.tabular.bundle.replay_check.version", lambda name: f"{name}'s")
     members = (*model.fitted_.members, replace(model.fitted_.members[0], name="catboost"))
     monkeypatch.setattr(model, "fitted_", replace(model.fitted_, members=members))
     assert report_data(model).versions["catboost"] == "catboost's"

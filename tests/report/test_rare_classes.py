@@ -8,11 +8,11 @@ import pytest
 
 from seasoned import ASHA, AutoClassifier, Choice, Float, Random, SearchSettings, Space, Study
 from seasoned.errors import InvalidInput
-from seasoned.report.gather import report_data
-from seasoned.report.importance import some_rows
-from seasoned.report.quality import importance
-from seasoned.storage.addresses import hidden
-from seasoned.tabular.about import about, refuse_incomplete
+from seasoned.report.explain.permutation_test import some_rows
+from seasoned.report.html.quality import importance
+from seasoned.report.model.collect import report_data
+from seasoned.storage.url import hidden
+from seasoned.tabular.bundle.parameters import about, refuse_incomplete
 from warm_workers import cache, cache_folder
 
 __all__ = ["cache", "cache_folder"]

@@ -15,11 +15,11 @@ from sklearn.naive_bayes import GaussianNB
 
 from messy import messy
 from seasoned import AutoClassifier, AutoRegressor, CustomModel, Float, SearchSettings, Space, load
+from seasoned._util.atomic_write import write_page
 from seasoned.errors import InvalidInput, StorageError
 from seasoned.report import report, report_data
-from seasoned.report.html import render_page
-from seasoned.report.repeating import code_of
-from seasoned.report.writing import write_page
+from seasoned.report.html.page import render_page
+from seasoned.report.model.code import code_of
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
@@ -124,7 +124,7 @@ def test_a_page_that_cannot_be_written_is_a_sentence(tmp_path):
 
 
 def test_notes_say_what_keeps_a_fit_from_being_repeated():
-    from seasoned.report.gather import _notes
+    from seasoned.report.model.collect import _notes
 
     assert len(_notes(AutoClassifier())) == 2
     (note,) = _notes(AutoClassifier(trials=3, random_state=0))

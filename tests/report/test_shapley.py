@@ -11,7 +11,7 @@ import pytest
 
 from in_process import estimator, stay_in_process
 from seasoned.errors import InvalidInput
-from seasoned.report.shapley import contributions
+from seasoned.report.explain.shapley import contributions
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_of_a_sum_they_are_exact_by_any_order():
 
 
 def test_without_time_one_batch_is_explained(monkeypatch):
-    monkeypatch.setattr("seasoned.report.shapley._BATCH", 1)
+    monkeypatch.setattr("seasoned.report.explain.shapley._BATCH", 1)
     X = pd.DataFrame({"a": np.arange(5.0)})
     found = contributions(lambda frame: frame["a"].to_numpy(), X, X, ["a"], np.random.default_rng(0), seconds=0.0)
     assert found.values.tolist() == [[-2.0]]
@@ -136,7 +136,7 @@ def test_many_columns_are_walked_through_in_parts_of_bounded_size(monkeypatch):
         return contributions(predict, X, X, list(X.columns), np.random.default_rng(1)).values
 
     whole = found()
-    monkeypatch.setattr("seasoned.report.shapley._CELLS", 3000)
+    monkeypatch.setattr("seasoned.report.explain.shapley._CELLS", 3000)
     seen.clear()
     np.testing.assert_array_equal(found(), whole)
     assert max(seen) <= 3000

@@ -10,9 +10,9 @@ import pytest
 from seasoned import Categorical, Choice, Constrained, Float, Int, Random, Space, Study
 from seasoned.errors import InvalidInput
 from seasoned.fidelity import ASHA, Median
-from seasoned.parameters import MISSING
-from seasoned.report import study_figures as figures
-from seasoned.report.study_render import KINDS
+from seasoned.report.study import figures
+from seasoned.report.study.render import KINDS
+from seasoned.space.parameters import MISSING
 from seasoned.trials import Config, Trial, TrialState
 
 CUBE = Space(a=Float(0, 1), b=Float(0, 1), c=Float(0, 1))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from seasoned.events import from_text, kind_of, to_text
 from seasoned.space import Categorical, Choice, Float, Int, Space
 from seasoned.trials import Asked, Finished, StudySpec, TrialState
+from seasoned.trials.serialization import from_text, kind_of, to_text
 
 NESTED = Space(
     lr=Float(1e-4, 1e-1, log=True),

@@ -9,10 +9,10 @@ import pytest
 
 from seasoned.errors import InvalidInput
 from seasoned.samplers import Bayes
-from seasoned.samplers._descent import Descent
-from seasoned.samplers._layout import layout_of
-from seasoned.samplers._observations import Observations, Pending
-from seasoned.samplers._search import Place
+from seasoned.samplers.bayes.layout import layout_of
+from seasoned.samplers.bayes.observations import Observations, Pending
+from seasoned.samplers.bayes.steps import Place
+from seasoned.samplers.bayes.trust_region import Descent
 from seasoned.space import Categorical, Choice, Float, Int, Space
 from seasoned.trials import Asked, Finished, StudySpec, TrialState, WarmStart
 

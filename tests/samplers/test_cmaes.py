@@ -12,8 +12,8 @@ from evolving import MIXED, best_of, box, complete, distance, drive, sphere
 
 from seasoned.errors import InvalidInput
 from seasoned.samplers import CMAES
-from seasoned.samplers._normal import Axes, drawn, injected, made, updated
-from seasoned.samplers.cmaes import _flat
+from seasoned.samplers.evolution.cmaes import _flat
+from seasoned.samplers.evolution.normal_distribution import Axes, drawn, injected, made, updated
 from seasoned.space import Categorical, Float, Int, Space
 from seasoned.trials import Asked, StudySpec, WarmStart
 

@@ -10,7 +10,7 @@ from evolving import best_of, box, complete, drive, sphere
 
 from seasoned.errors import InvalidInput
 from seasoned.samplers import DifferentialEvolution
-from seasoned.samplers.differential import _drawn, _learned, _lehmer, _other_than, _size, _trial
+from seasoned.samplers.evolution.differential import _drawn, _learned, _lehmer, _other_than, _size, _trial
 from seasoned.space import Categorical, Float, Space
 from seasoned.trials import Asked, Finished, StudySpec, TrialState
 

@@ -10,8 +10,8 @@ from evolving import MIXED, NESTED, best_of, box, complete, distance, drive, dri
 
 from seasoned.errors import InvalidInput
 from seasoned.samplers import CMAES, DifferentialEvolution, Genetic, ParticleSwarm, Random
-from seasoned.samplers._population import Genes
 from seasoned.samplers.checks import same
+from seasoned.samplers.evolution.population import Genes
 from seasoned.space import Int, Space
 from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
 

@@ -11,11 +11,11 @@ import pytest
 from seasoned import Study
 from seasoned.fidelity import Racing
 from seasoned.samplers import CMAES, Bayes, DifferentialEvolution, Genetic, ParticleSwarm
-from seasoned.samplers._layout import layout_of
+from seasoned.samplers.bayes.layout import layout_of
 from seasoned.space import Categorical, Choice, Float, Int, Space
-from seasoned.surrogates.local import neighbourhood, newton_step
-from seasoned.surrogates.maximize import Box, Effort, maximize
-from seasoned.surrogates.regression import SIGNED, targets_of
+from seasoned.surrogates.acquisition.maximize import Box, Effort, maximize
+from seasoned.surrogates.gp.regression import SIGNED, targets_of
+from seasoned.surrogates.gp.trust_region_model import neighbourhood, newton_step
 from seasoned.trials import Asked, Finished, StudySpec, TrialState, WarmStart
 
 SQUARE = Space(x=Float(-1, 1), y=Float(-1, 1))

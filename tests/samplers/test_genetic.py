@@ -7,12 +7,12 @@ import pytest
 from evolving import MIXED, NESTED, best_of, box, complete, drive, sphere
 
 from seasoned.errors import InvalidInput
-from seasoned.pareto import hypervolume, non_dominated_sort
 from seasoned.samplers import Genetic, Random
-from seasoned.samplers._breeding import crossed, mutated
-from seasoned.samplers._population import Genes
+from seasoned.samplers.evolution.operators import crossed, mutated
+from seasoned.samplers.evolution.population import Genes
 from seasoned.space import Categorical, Choice, Float, Int, Space
 from seasoned.trials import Asked, Finished, StudySpec, TrialState
+from seasoned.trials.pareto import hypervolume, non_dominated_sort
 
 GENES = Genes.of(NESTED)
 SGD = NESTED.encode(

@@ -7,9 +7,9 @@ import pytest
 
 from seasoned.errors import InvalidInput
 from seasoned.samplers import Bayes
-from seasoned.samplers._proof import Proof
+from seasoned.samplers.bayes.acquisition_trial import Proof
 from seasoned.space import Float, Space
-from seasoned.surrogates.learned_acquisition import Correction
+from seasoned.surrogates.acquisition.learned import Correction
 from seasoned.trials import Asked, Finished, StudySpec, TrialState
 
 SPACE = Space(x=Float(0, 1), y=Float(0, 1))

@@ -11,9 +11,9 @@ import pytest
 from seasoned import Categorical, Choice, Constrained, Float, Int, Random, Space, Study, WarmStart
 from seasoned.errors import InvalidInput
 from seasoned.samplers import CMAES, TPE, Auto, Bayes
-from seasoned.samplers._descent import Descent, followed
-from seasoned.samplers._layout import layout_of
-from seasoned.samplers._observations import Observations
+from seasoned.samplers.bayes.layout import layout_of
+from seasoned.samplers.bayes.observations import Observations
+from seasoned.samplers.bayes.trust_region import Descent, followed
 from seasoned.samplers.checks import same
 from seasoned.samplers.tpe import _order
 from seasoned.trials import Asked, Finished, Reported, StudySpec, TrialState

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seasoned import Float, Space
-from seasoned.samplers._observations import Observations
+from seasoned.samplers.bayes.observations import Observations
 from seasoned.trials import Asked, Config, Finished, TrialState
 
 SPACE = Space(x=Float(0, 1))

@@ -18,7 +18,7 @@ from seasoned.samplers import (
     Sobol,
 )
 from seasoned.samplers.checks import SAMPLER_CHECKS
-from seasoned.surrogates.learned_acquisition import Correction
+from seasoned.surrogates.acquisition.learned import Correction
 
 pytestmark = pytest.mark.whole  # half a minute of whole searches
 

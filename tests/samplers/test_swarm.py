@@ -8,7 +8,7 @@ from evolving import box, complete, drive, sphere
 
 from seasoned.samplers import ParticleSwarm
 from seasoned.samplers.base import generator
-from seasoned.samplers.swarm import Particle, _apart, _categories, _flown
+from seasoned.samplers.evolution.particle_swarm import Particle, _apart, _categories, _flown
 from seasoned.space import Categorical, Float, Space
 from seasoned.trials import Asked, StudySpec
 

@@ -7,10 +7,10 @@ import pytest
 
 from seasoned import Categorical, Float, Int, Random, Space, Study
 from seasoned.samplers import TPE, Bayes, DifferentialEvolution
-from seasoned.samplers._descent import Descent, followed
-from seasoned.samplers.differential import _KEY
+from seasoned.samplers.bayes.trust_region import Descent, followed
+from seasoned.samplers.evolution.differential import _KEY
 from seasoned.samplers.tpe import _order
-from seasoned.surrogates.local import Region
+from seasoned.surrogates.gp.trust_region_model import Region
 from seasoned.surrogates.parzen import fit_parzen
 from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState
 
@@ -111,7 +111,7 @@ def test_density_of_many_levels_is_that_of_all_bins_and_takes_no_time_for_them()
 
 def test_the_order_of_two_objectives_looks_at_the_fronts_that_matter(monkeypatch):
     calls = []
-    from seasoned import pareto
+    from seasoned.trials import pareto
 
     usual = pareto.crowding_distance
     monkeypatch.setattr("seasoned.samplers.tpe.crowding_distance", lambda v: calls.append(len(v)) or usual(v))

@@ -11,14 +11,14 @@ from evolving import best_of, box, drive, sphere, stored
 from test_sampler_contract import SAMPLERS
 
 from seasoned import Float, Space, Study
-from seasoned.events import from_text, to_text
-from seasoned.knowledge.deep_transfer import deep_start
-from seasoned.knowledge.metric_function import fit_metric
-from seasoned.knowledge.transfer import Evaluations, ensemble_start, metric_start, quantile_start
+from seasoned.knowledge.performance_model.model import fit_metric
+from seasoned.knowledge.transfer.deep_kernel import deep_start
+from seasoned.knowledge.transfer.warm_starts import Evaluations, ensemble_start, metric_start, quantile_start
 from seasoned.samplers import CMAES, TPE, DifferentialEvolution, Genetic
 from seasoned.samplers.checks import SPACE, same
-from seasoned.surrogates.deep_kernel import DeepKernel, Layer
+from seasoned.surrogates.gp.deep_kernel import DeepKernel, Layer
 from seasoned.trials import Asked, Created, Finished, StudySpec, TrialState, WarmStart
+from seasoned.trials.serialization import from_text, to_text
 
 
 def kernel(width):

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from seasoned import Between, Categorical, Choice, Float, Int, Space, Study
 from seasoned.errors import InvalidConfig, InvalidSpace
-from seasoned.levels import beyond, values_between, values_of
 from seasoned.samplers import Random
+from seasoned.space.grid_values import beyond, values_between, values_of
 from seasoned.storage import MemoryStorage
 from strategies import floats, ints, stepped_floats, stepped_ints
 

@@ -12,7 +12,7 @@ import sqlalchemy
 import sqlalchemy.schema
 
 from seasoned.errors import StorageError
-from seasoned.storage.past import PastRow, PastStore, digest
+from seasoned.storage.study_archive import PastRow, PastStore, digest
 
 
 def row(key, number=1):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from seasoned import ASHA, Float, Random, Space, Study
-from seasoned.ledger import MOST_ATTEMPTS
 from seasoned.storage import MemoryStorage
+from seasoned.study.replay import MOST_ATTEMPTS
 from seasoned.trials import Taken, TrialState
 
 SPACE = Space(x=Float(0, 1))

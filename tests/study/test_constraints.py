@@ -7,8 +7,8 @@ import pytest
 
 from seasoned import Constrained, Float, Random, Space, Study, maximize
 from seasoned.errors import InvalidInput
-from seasoned.events import from_text, to_text
 from seasoned.trials import Finished, TrialState
+from seasoned.trials.serialization import from_text, to_text
 
 SPACE = Space(x=Float(0, 1))
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from seasoned import ASHA, Categorical, Float, Int, Space, Study
-from seasoned.driving import Streak
 from seasoned.errors import AllTrialsFailed, InvalidInput, StorageError, StudyConflict
-from seasoned.execution.worker import _failure
+from seasoned.execution.workers.worker import _failure
 from seasoned.fidelity import SuccessiveHalving
-from seasoned.objective import Verdict
 from seasoned.samplers import TPE, Grid, Random
 from seasoned.storage import MemoryStorage
+from seasoned.study.driver import Streak
+from seasoned.study.objective import Verdict
 from seasoned.trials import TrialState, WarmStart
 
 SPACE = Space(x=Float(0, 1))
@@ -200,7 +200,7 @@ def test_what_could_not_be_stored_is_judged_once(monkeypatch):
     def full(*_):
         raise StorageError("the disk is full")
 
-    monkeypatch.setattr("seasoned.pacing.RETRIES", ())
+    monkeypatch.setattr("seasoned.study.fidelity_control.RETRIES", ())
     with monkeypatch.context() as patch:
         patch.setattr(study._ledger, "record", full)
         with pytest.raises(StorageError):

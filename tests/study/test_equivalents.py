@@ -7,8 +7,8 @@ import inspect
 import pytest
 
 from seasoned import AutoClassifier, Float, Space, Study, maximize, minimize
-from seasoned.equivalents import ARGUMENTS, refuse_unknown, unknown_argument
-from seasoned.minimizing import Options
+from seasoned._util.equivalents import ARGUMENTS, refuse_unknown, unknown_argument
+from seasoned.study.minimize import Options
 
 SPACE = Space(x=Float(0, 1))
 

@@ -13,10 +13,10 @@ from seasoned import Categorical, Float, Random, Space, Study
 from seasoned.errors import AllTrialsFailed, StorageError
 from seasoned.execution import LocalExecutor
 from seasoned.fidelity import ASHA, SuccessiveHalving
-from seasoned.leases import Lease
 from seasoned.samplers import TPE, Auto, DifferentialEvolution
-from seasoned.samplers.differential import _size_now
+from seasoned.samplers.evolution.differential import _size_now
 from seasoned.storage import MemoryStorage
+from seasoned.study.leases import Lease
 from seasoned.trials import Finished, TrialState, WarmStart
 
 LINE = Space(x=Float(0, 1))
@@ -81,7 +81,7 @@ def test_failures_end_no_search_whose_trials_wait_at_a_rung():
 
 @pytest.mark.parametrize("written", [False, True], ids=["before it was written", "after it was written"])
 def test_a_result_survives_a_store_that_is_away_for_a_moment(monkeypatch, written, caplog):
-    monkeypatch.setattr("seasoned.driving.RETRIES", (0.01, 0.01, 0.01))
+    monkeypatch.setattr("seasoned.study.driver.RETRIES", (0.01, 0.01, 0.01))
     study = Study(LINE, storage=MemoryStorage(), name="s", sampler=Random(), seed=0)
     kind = type(study._ledger.log)
     append, away, told = kind.append, [True, True], []
@@ -102,7 +102,7 @@ def test_a_result_survives_a_store_that_is_away_for_a_moment(monkeypatch, writte
 
 
 def test_a_store_that_stays_away_is_told(monkeypatch):
-    monkeypatch.setattr("seasoned.driving.RETRIES", (0.01,))
+    monkeypatch.setattr("seasoned.study.driver.RETRIES", (0.01,))
     study = Study(LINE, storage=MemoryStorage(), name="s", sampler=Random(), seed=0)
 
     def away(self, events):

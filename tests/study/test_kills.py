@@ -117,7 +117,7 @@ def storm(folder, kills, seed):
                 time.sleep(rng.uniform(0.0, 0.5))
             else:  # while it starts, perhaps
                 time.sleep(rng.uniform(0.2, 1.2))
-            workers = [p for p in marked(mark) if "seasoned.execution.worker" in " ".join(p.cmdline())]
+            workers = [p for p in marked(mark) if "seasoned.execution.workers.worker" in " ".join(p.cmdline())]
             if workers and rng.random() < 0.6:
                 rng.choice(workers).kill()
                 done += 1

@@ -9,10 +9,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
-from seasoned.ledger import Ledger
 from seasoned.samplers import Sobol
 from seasoned.space import Float, Space
 from seasoned.storage import MemoryStorage, SqlStorage
+from seasoned.study.replay import Ledger
 from seasoned.trials import Asked, Created, Finished, StudySpec, TrialState
 
 SPACE = Space(x=Float(0, 1))

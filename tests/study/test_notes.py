@@ -11,10 +11,10 @@ import pytest
 
 from seasoned import ASHA, Categorical, Choice, Float, Space, Study, minimize
 from seasoned.errors import InvalidInput, Pruned
-from seasoned.events import from_text, to_text
-from seasoned.notes import as_notes
 from seasoned.samplers import Random
 from seasoned.trials import Finished, TrialState
+from seasoned.trials.notes import as_notes
+from seasoned.trials.serialization import from_text, to_text
 
 SPACE = Space(x=Float(0, 1))
 

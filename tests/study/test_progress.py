@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from seasoned.progress import Display, ProgressBar
+from seasoned._util.progress_bar import Display, ProgressBar
 
 
 class Written(io.StringIO):
@@ -24,7 +24,7 @@ class Written(io.StringIO):
 @pytest.fixture
 def stream(monkeypatch):
     found = Written()
-    monkeypatch.setattr("seasoned.progress.sys", SimpleNamespace(stderr=found, stdout=found))
+    monkeypatch.setattr("seasoned._util.progress_bar.sys", SimpleNamespace(stderr=found, stdout=found))
     return found
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from seasoned import Float, Space, Study
 from seasoned.samplers import Random
-from seasoned.trials import Asked, Remaining
+from seasoned.trials import Asked
+from seasoned.trials.trial import Remaining
 
 SPACE = Space(x=Float(0, 1))
 

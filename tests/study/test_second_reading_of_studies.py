@@ -11,8 +11,8 @@ import pytest
 from seasoned import Float, Random, Space, Study
 from seasoned.errors import InvalidInput, StorageError
 from seasoned.fidelity import ASHA
-from seasoned.leases import is_gone, new_driver
 from seasoned.storage import MemoryStorage, SqlStorage
+from seasoned.study.leases import is_gone, new_driver
 from seasoned.trials import Asked, Created, StudySpec, TrialState
 
 SPACE = Space(x=Float(0, 1))

@@ -12,9 +12,11 @@ import pytest
 
 from seasoned import ASHA, Float, Random, Space, Study
 from seasoned.errors import StorageError
-from seasoned.execution import LocalExecutor, pool, processes
+from seasoned.execution import LocalExecutor
+from seasoned.execution._system import process_tree
 from seasoned.execution.base import Ending, Outcome
-from seasoned.execution.lent import Lent
+from seasoned.execution.borrowed import Lent
+from seasoned.execution.workers import pool
 from seasoned.storage import SqlStorage
 from seasoned.storage.engine import Connections
 from seasoned.trials import Asked, Created, StudySpec, Taken, TrialState
@@ -112,7 +114,7 @@ def test_an_enqueued_trial_finds_no_checkpoint_of_a_study_that_was_deleted(tmp_p
 
 
 def test_a_report_is_stored_again_where_the_store_was_away_for_a_moment(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr("seasoned.pacing.RETRIES", (0.01, 0.01))
+    monkeypatch.setattr("seasoned.study.fidelity_control.RETRIES", (0.01, 0.01))
     usual, away = Connections.transaction, []
 
     @contextmanager
@@ -186,25 +188,25 @@ def test_a_process_that_is_older_than_its_parent_is_nobodys_child(monkeypatch):
             self.info = {"pid": pid, "ppid": ppid, "create_time": born, "status": status}
 
     table = [Process(1, 0, 0.0), Process(7, 1, 50.0), Process(8, 7, 60.0), Process(9, 7, 10.0), Process(10, 99, 5.0)]
-    monkeypatch.setattr(processes, "LINUX", False)
+    monkeypatch.setattr(process_tree, "LINUX", False)
     monkeypatch.setattr(psutil, "process_iter", lambda _: iter([*table, Process(11, 7, 70.0, psutil.STATUS_ZOMBIE)]))
-    assert processes.process_table() == {1: 0, 7: 1, 8: 7, 9: 0, 10: 0}
-    assert processes.descendants(7) == {8}
+    assert process_tree.process_table() == {1: 0, 7: 1, 8: 7, 9: 0, 10: 0}
+    assert process_tree.descendants(7) == {8}
 
 
-@pytest.mark.skipif(not processes.LINUX, reason="files in memory are told apart on Linux alone")
+@pytest.mark.skipif(not process_tree.LINUX, reason="files in memory are told apart on Linux alone")
 def test_a_mapped_file_is_no_memory_of_ones_own(tmp_path):
     np.save(tmp_path / "large.npy", np.ones(4_000_000))
-    whole, own = processes.resident(os.getpid()), processes.private(os.getpid())
+    whole, own = process_tree.resident(os.getpid()), process_tree.private(os.getpid())
     mapped = np.load(tmp_path / "large.npy", mmap_mode="r")
     assert mapped.sum() == 4_000_000
-    assert processes.resident(os.getpid()) - whole > 25_000_000
-    assert processes.private(os.getpid()) - own < 10_000_000
+    assert process_tree.resident(os.getpid()) - whole > 25_000_000
+    assert process_tree.private(os.getpid()) - own < 10_000_000
 
 
 def test_at_the_end_of_a_process_idle_workers_end_without_a_thread(monkeypatch):
     own = pool.Pool()
-    monkeypatch.setattr("seasoned.execution.crew.POOL", own)
+    monkeypatch.setattr("seasoned.execution.workers.scheduler.POOL", own)
     executor = LocalExecutor(1)
     executor.submit(int)
     assert [outcome.value for outcome in executor.wait()] == [0]

@@ -17,11 +17,11 @@ from seasoned import Float, Int, Random, Space, Study
 from seasoned.errors import Pruned, StudyConflict
 from seasoned.fidelity import ASHA, Hyperband, SuccessiveHalving
 from seasoned.fidelity.checkpoints import Checkpoints
-from seasoned.fidelity.modelling import ByRung
-from seasoned.leases import Lease
+from seasoned.fidelity.sampler_per_rung import ByRung
 from seasoned.samplers import TPE, Auto, Bayes, Grid
 from seasoned.storage import SqlStorage
 from seasoned.storage.base import BY_HAND
+from seasoned.study.leases import Lease
 from seasoned.trials import Asked, Config, Created, Finished, Reported, StudySpec, TrialState, WarmStart
 
 LINE = Space(x=Float(0, 1))
@@ -55,7 +55,7 @@ def test_who_works_out_a_configuration_is_waited_for(tmp_path, monkeypatch):
             other.append([Asked(held.number, Config({"x": 0.01}), None, lease.driver)])
             other.append([Reported(held.number, 1, 1.01), Finished(held.number, TrialState.FAILED, error="it fell")])
 
-    monkeypatch.setattr("seasoned.driving.time.sleep", nap)
+    monkeypatch.setattr("seasoned.study.driver.time.sleep", nap)
     study.optimize(train, trials=9)
     lease.end()
     assert len(waits) >= 3

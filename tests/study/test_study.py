@@ -13,7 +13,7 @@ import pytest
 import seasoned
 from seasoned import Categorical, Choice, Float, Grid, Int, Random, Sobol, Space, WarmStart
 from seasoned.errors import AllTrialsFailed, InvalidConfig, InvalidInput, Pruned, StudyConflict
-from seasoned.leases import Verdicts
+from seasoned.study.leases import Verdicts
 from seasoned.trials import Spaced, TrialState
 
 Study, minimize, maximize = (  # most tests here are about running, not about who proposes
@@ -441,7 +441,7 @@ def test_two_drivers_that_move_a_study_to_the_same_space_agree(tmp_path):
 
 def test_who_could_not_hear_judges_nobody_dead(monkeypatch):
     now = 0.0
-    monkeypatch.setattr("seasoned.leases.time.monotonic", lambda: now)
+    monkeypatch.setattr("seasoned.study.leases.time.monotonic", lambda: now)
     verdicts = Verdicts(lease=30.0)
     for now, beat in [(0.0, 1), (5.0, 2), (10.0, 3)]:  # noqa: B007 - read by the clock
         assert not verdicts.judge({"other": beat})

@@ -8,14 +8,14 @@ import math
 import pytest
 
 from seasoned import Float, Random, Space, Study, WarmStart
+from seasoned._util.progress_bar import ProgressBar
 from seasoned.errors import InvalidInput, StorageError
 from seasoned.fidelity import ASHA, SuccessiveHalving
 from seasoned.fidelity.base import Decision
-from seasoned.ledger import MOST_ATTEMPTS
-from seasoned.progress import ProgressBar
 from seasoned.samplers import CMAES
 from seasoned.storage import MemoryStorage, SqlStorage
 from seasoned.storage.base import Claim
+from seasoned.study.replay import MOST_ATTEMPTS
 from seasoned.trials import Reported, Spaced, TrialState
 
 LINE = Space(x=Float(0, 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seasoned.surrogates.acquisition import (
+from seasoned.surrogates.acquisition.functions import (
     expected_improvement,
     log_expected_improvement,
     log_probability_of_improvement,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seasoned.surrogates.ascent import ascend
+from seasoned.surrogates.acquisition.gradient_ascent import ascend
 
 
 def bowl(matrix, top):

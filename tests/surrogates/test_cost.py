@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from seasoned.surrogates.acquisition.weighted_sum import Part, Total
 from seasoned.surrogates.cost import fit_cost
-from seasoned.surrogates.gp import Sample, condition
-from seasoned.surrogates.hyper import local_prior
-from seasoned.surrogates.kernel import Frame
-from seasoned.surrogates.score import Part, Total
+from seasoned.surrogates.gp.hyperpriors import local_prior
+from seasoned.surrogates.gp.kernel import Frame
+from seasoned.surrogates.gp.process import Sample, condition
 
 
 @pytest.fixture

@@ -7,8 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from seasoned.surrogates.evidence import Evidence, fit
-from seasoned.surrogates.gp import (
+from seasoned._util.blas_threads import one_thread
+from seasoned.surrogates.gp.hyperpriors import NOISE, SIGNAL, global_prior, local_prior
+from seasoned.surrogates.gp.kernel import Frame
+from seasoned.surrogates.gp.marginal_likelihood import Evidence, fit
+from seasoned.surrogates.gp.process import (
     Sample,
     append,
     cholesky,
@@ -19,9 +22,6 @@ from seasoned.surrogates.gp import (
     retarget,
     solve,
 )
-from seasoned.surrogates.hyper import NOISE, SIGNAL, global_prior, local_prior
-from seasoned.surrogates.kernel import Frame
-from seasoned.surrogates.threads import one_thread
 
 GROUPS = np.array([0, 1, 2, 3, 3, 3, 4])  # three numbers, a category of three levels, a branch's bit
 FRAME = Frame(GROUPS, 3, np.array([0.5, 0.4, 0.6]), np.array([0.5, 0.3, 0.5]))

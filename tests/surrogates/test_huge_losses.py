@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seasoned.report.study_figures import contour, importances
-from seasoned.samplers._layout import layout_of
+from seasoned.report.study.figures import contour, importances
+from seasoned.samplers.bayes.layout import layout_of
 from seasoned.space import Float, Space
-from seasoned.surrogates.local import newton_step
+from seasoned.surrogates.gp.trust_region_model import newton_step
 from seasoned.surrogates.quadratic import Quadratic, box_minimum
 from seasoned.trials import Config, Trial, TrialState
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from seasoned.samplers._layout import layout_of
+from seasoned.samplers.bayes.layout import layout_of
 from seasoned.space import Float, Space
-from seasoned.surrogates.gp import posterior
-from seasoned.surrogates.local import neighbourhood
+from seasoned.surrogates.gp.process import posterior
+from seasoned.surrogates.gp.trust_region_model import neighbourhood
 
 
 def test_the_model_is_not_upside_down_where_most_neighbours_are_better_than_the_centre():

@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
+from seasoned.surrogates.acquisition.maximize import Box, Effort, maximize, sobol
 from seasoned.surrogates.layout import Column, Layout
-from seasoned.surrogates.maximize import Box, Effort, maximize, sobol
 
 LEVELS = (np.arange(5) + 0.5) / 5
 TWO = np.array([0.25, 0.75])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seasoned.surrogates.gp import posterior
-from seasoned.surrogates.kernel import Frame
-from seasoned.surrogates.regression import regress, updated
-from seasoned.surrogates.score import Part
+from seasoned.surrogates.acquisition.weighted_sum import Part
+from seasoned.surrogates.gp.kernel import Frame
+from seasoned.surrogates.gp.process import posterior
+from seasoned.surrogates.gp.regression import regress, updated
 
 FRAME = Frame(np.arange(2), 2, np.full(2, 0.5), np.full(2, 0.5))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from seasoned.surrogates.gp.trust_region_model import newton_step
 from seasoned.surrogates.layout import Column, Layout
-from seasoned.surrogates.local import newton_step
 from seasoned.surrogates.quadratic import Quadratic, box_minimum, fit_quadratic
 
 CURVED = np.array([[1e6, 300.0, 0.0], [300.0, 1.0, 0.1], [0.0, 0.1, 1.0]])  # condition 1e6

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seasoned.surrogates.gp import Sample, condition, posterior
-from seasoned.surrogates.hyper import global_prior
-from seasoned.surrogates.kernel import Frame
-from seasoned.surrogates.local import Region
-from seasoned.surrogates.regression import (
+from seasoned.surrogates.gp.hyperpriors import global_prior
+from seasoned.surrogates.gp.kernel import Frame
+from seasoned.surrogates.gp.process import Sample, condition, posterior
+from seasoned.surrogates.gp.regression import (
     MOST_POINTS,
     choose_warp,
     refit_point,
@@ -19,7 +18,8 @@ from seasoned.surrogates.regression import (
     updated,
     with_pending,
 )
-from seasoned.surrogates.warp import WARPS, finite, signed, with_failures
+from seasoned.surrogates.gp.trust_region_model import Region
+from seasoned.surrogates.output_warping import WARPS, finite, signed, with_failures
 
 FRAME = Frame(np.arange(2), 2, np.full(2, 0.5), np.full(2, 0.5))
 POINTS = np.random.default_rng(0).random((40, 2))

@@ -9,7 +9,7 @@ import pytest
 import sklearn.ensemble  # noqa: F401 - loads an OpenMP
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from seasoned.surrogates.threads import one_thread, openmp_threads
+from seasoned._util.blas_threads import one_thread, openmp_threads
 
 
 def threads(kind="blas"):

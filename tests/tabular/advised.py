@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from seasoned.knowledge.recall import Recalled
+from seasoned.knowledge.advice.similar_tasks import Recalled
 from seasoned.space import Choice, Float, Space
-from seasoned.tabular.experienced import Experienced
-from seasoned.tabular.guide import Guide, Scene
-from seasoned.tabular.steering import Promising
+from seasoned.tabular.experience.advice import Guide, Scene
+from seasoned.tabular.search.advised_sampler import Experienced
+from seasoned.tabular.search.family_bandit import Promising
 from seasoned.trials import Asked, Finished, StudySpec, TrialState, WarmStart
 
 SPACE = Space(

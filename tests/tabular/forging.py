@@ -6,16 +6,16 @@ import json
 
 import pytest
 
-from seasoned.tabular import container
+from seasoned.tabular.safe_files import zip_container
 
 
 def forged(bundle, path, change, key=None):
     """The bundle with its content changed and every hash mended."""
-    manifest, members = container.unpack(bundle, None)
+    manifest, members = zip_container.unpack(bundle, None)
     change(manifest, members)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(container, "_LARGEST_RATIO", 10**6)  # a stranger's writer refuses nothing
-        path.write_bytes(container.pack(manifest, members, key))
+        patch.setattr(zip_container, "_LARGEST_RATIO", 10**6)  # a stranger's writer refuses nothing
+        path.write_bytes(zip_container.pack(manifest, members, key))
     return path
 
 

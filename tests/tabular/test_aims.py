@@ -9,14 +9,14 @@ import pytest
 from in_process import estimator, stay_in_process
 from seasoned import Float, SearchSettings, Space
 from seasoned.errors import InvalidInput
-from seasoned.tabular.aims import CENTRE, SCALE
-from seasoned.tabular.metrics import resolve
-from seasoned.tabular.models.base import Job
+from seasoned.tabular.metrics.registry import resolve
+from seasoned.tabular.models._common.base import Job
+from seasoned.tabular.models._common.target_transforms import CENTRE, SCALE
 from seasoned.tabular.models.custom import CustomModel
 from seasoned.tabular.models.registry import choose, joint_space
-from seasoned.tabular.objective import CrossValidation
-from seasoned.tabular.pipeline import current, textual
-from seasoned.tabular.run_arrays import Arrays, write_arrays
+from seasoned.tabular.trial.arrays import Arrays, write_arrays
+from seasoned.tabular.trial.configuration import current, textual
+from seasoned.tabular.trial.cross_validation import CrossValidation
 
 FAMILIES = choose(["linear", "lightgbm", "splines", "adaptive_linear"])
 PLAIN = joint_space(FAMILIES, "regression")

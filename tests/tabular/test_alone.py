@@ -15,10 +15,10 @@ from in_process import estimator, stay_in_process
 from messy import messy
 from seasoned import AutoClassifier, AutoRegressor, Metric, load
 from seasoned.errors import InvalidInput
-from seasoned.tabular.calibration import Scaling
-from seasoned.tabular.decision import Decision
-from seasoned.tabular.finish import Finish
-from seasoned.tabular.fitted import Member
+from seasoned.tabular.ensemble.fitted_model import Member
+from seasoned.tabular.metrics.decision_rule import Decision
+from seasoned.tabular.postprocessing.calibration import Scaling
+from seasoned.tabular.postprocessing.postprocessor import Finish
 
 TASKS = ("binary", "multiclass", "regression")
 

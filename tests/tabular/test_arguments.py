@@ -8,8 +8,8 @@ import pytest
 from sklearn.base import clone
 
 from seasoned import AutoClassifier, AutoRegressor
+from seasoned.cli.declared_table import Declared
 from seasoned.errors import InvalidInput
-from seasoned.tabular.declared import Declared
 from seasoned.tabular.models.registry import choose
 
 TABLE = pd.DataFrame({"a": np.arange(20.0), "b": np.arange(20) % 3, "Churn": ["yes", "no"] * 10})

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from seasoned.tabular.bar import Bar
+from seasoned.tabular.validation.paired_test import Bar
 
 BAR = Bar(best=(0.2, 0.3, 0.25, 0.2, 0.3), baseline=(1.2, 1.3, 1.25, 1.2, 1.3), share=0.1, slack=0.1)
 

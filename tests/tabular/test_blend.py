@@ -11,12 +11,12 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from in_process import estimator, stay_in_process
 from seasoned import SearchSettings, load
-from seasoned.tabular import refitting
-from seasoned.tabular.blend import Blend, fit_linear_pool, fit_logarithmic_pool
-from seasoned.tabular.blending import choose_blend
-from seasoned.tabular.finish import choose_finish
-from seasoned.tabular.metrics import resolve
-from seasoned.tabular.pooled import Pooled, _parts
+from seasoned.tabular.fit import refit_table
+from seasoned.tabular.metrics.registry import resolve
+from seasoned.tabular.postprocessing.choose_pooling import choose_blend
+from seasoned.tabular.postprocessing.out_of_fold import Pooled, _parts
+from seasoned.tabular.postprocessing.pooling import Blend, fit_linear_pool, fit_logarithmic_pool
+from seasoned.tabular.postprocessing.postprocessor import choose_finish
 
 HALF = np.array([0.5, 0.5])
 LOG_LOSS = resolve("log_loss", "multiclass", 3)
@@ -231,8 +231,8 @@ def test_a_refit_without_one_of_the_members_averages_the_others(here, monkeypatc
     model = estimator("regression", ["linear", "forest"], metric="rmse").fit(X, y)
     model.fitted_ = replace(model.fitted_, finish=replace(model.fitted_.finish, blend=Blend((0.7, 0.4), (0.1,))))
     assert model.refit(X, y).fitted_.finish.blend == Blend((0.7, 0.4), (0.1,))
-    whole = refitting._fitted
-    monkeypatch.setattr(refitting, "_fitted", lambda *a, **k: {1: whole(*a, **k)[1]})
+    whole = refit_table._fitted
+    monkeypatch.setattr(refit_table, "_fitted", lambda *a, **k: {1: whole(*a, **k)[1]})
     left = model.refit(X, y).fitted_
     assert left.finish.blend is None
     assert "no longer pooled" in caplog.text

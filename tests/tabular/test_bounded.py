@@ -20,13 +20,13 @@ from seasoned import (
 )
 from seasoned import load as load_bundle
 from seasoned.errors import InvalidInput, MissingExtra
-from seasoned.report.gather import report_data
+from seasoned.report.model.collect import report_data
 from seasoned.samplers import Bayes
-from seasoned.tabular.bounded import bounded
 from seasoned.tabular.models.registry import MODELS, choose, joint_space
-from seasoned.tabular.own_starts import check_starts, own_starts, with_starts
-from seasoned.tabular.starts import first_configurations
-from seasoned.tabular.steering import Promising
+from seasoned.tabular.search.family_bandit import Promising
+from seasoned.tabular.search.initial_configurations import first_configurations
+from seasoned.tabular.search.user_configurations import check_starts, own_starts, with_starts
+from seasoned.tabular.search.user_spaces import bounded
 from seasoned.trials import StudySpec, WarmStart
 
 
@@ -248,7 +248,7 @@ def test_an_own_model_has_its_space_already():
 
 
 def test_a_family_that_is_not_installed_says_so(monkeypatch):
-    monkeypatch.setattr("seasoned.tabular.models.extras.is_installed", lambda _: False)
+    monkeypatch.setattr("seasoned.tabular.models._common.optional_packages.is_installed", lambda _: False)
     with pytest.raises(MissingExtra, match="run: pip install"):
         bounded(choose(["tree"]), {"xgboost": {"max_depth": 3}}, "binary")
 
@@ -418,7 +418,7 @@ def test_the_call_in_a_report_can_be_run():
 
 def test_labels_in_the_call_keep_their_infinities():
     from seasoned import Metric
-    from seasoned.report.repeating import _literal
+    from seasoned.report.model.code import _literal
 
     assert _literal(Metric("f1", positive="(30.0, inf]")) == "Metric(metric='f1', positive='(30.0, inf]')"
     assert _literal((1.0, np.inf)) == '(1.0, float("inf"))'
@@ -426,9 +426,9 @@ def test_labels_in_the_call_keep_their_infinities():
 
 def test_a_killed_run_goes_on_only_under_the_same_ranges(tmp_path, monkeypatch):
     monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
-    from seasoned.tabular.fit import _textual  # what tells one run from another
-    from seasoned.tabular.parameters import settings_of
-    from seasoned.tabular.roles import Roles
+    from seasoned.tabular.fit.fit_table import _textual  # what tells one run from another
+    from seasoned.tabular.fit.parameters import settings_of
+    from seasoned.tabular.input.sample_roles import Roles
 
     def text(**given):
         settings = settings_of(AutoRegressor(search=SearchSettings(["tree"], **given)))

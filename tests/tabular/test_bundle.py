@@ -12,8 +12,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from seasoned import CustomModel, Int, SearchSettings, Space, load
 from seasoned.errors import InvalidInput
 from seasoned.report import report_data
-from seasoned.tabular.archive import FORMAT
-from seasoned.tabular.models import sklearn_file
+from seasoned.tabular.bundle.archive import FORMAT
+from seasoned.tabular.safe_files import skops_file
 
 
 @pytest.fixture(scope="module")
@@ -123,9 +123,9 @@ def test_foreign_tampered_and_newer_files_are_refused(bundle, tmp_path):
 def test_types_outside_the_list_are_refused():
     from sklearn.preprocessing import FunctionTransformer
 
-    data = sklearn_file.dump(FunctionTransformer(np.save))
+    data = skops_file.dump(FunctionTransformer(np.save))
     with pytest.raises(InvalidInput, match="types that no model"):
-        sklearn_file.load(data)
+        skops_file.load(data)
 
 
 @pytest.mark.parametrize("kind", ["RandomForestClassifier", "HistGradientBoostingClassifier"])
@@ -142,4 +142,4 @@ def test_a_forged_tree_is_refused(kind):
         model = ensemble.HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=2).fit(X, y)
         model._predictors[0][0].nodes["left"][0] = 10**6
     with pytest.raises(InvalidInput, match="points outside"):
-        sklearn_file.load(sklearn_file.dump(model))
+        skops_file.load(skops_file.dump(model))

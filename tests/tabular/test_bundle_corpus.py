@@ -18,7 +18,7 @@ from forging import forged, in_json
 from in_process import estimator, stay_in_process
 from seasoned import load
 from seasoned.errors import InvalidInput, MissingExtra
-from seasoned.tabular import archive
+from seasoned.tabular.bundle import archive
 
 PLAN, ROWS = "plan.json", 60
 

@@ -10,7 +10,7 @@ import pytest
 from in_process import estimator, stay_in_process
 from seasoned import Metric, load
 from seasoned.errors import InvalidInput
-from seasoned.tabular import container
+from seasoned.tabular.safe_files import zip_container
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +30,10 @@ def bundles(tmp_path_factory):
 
 
 def changed(path, change):
-    manifest, members = container.unpack(path, None)
+    manifest, members = zip_container.unpack(path, None)
     change(manifest, members)
     path = path.with_name("forged")
-    path.write_bytes(container.pack(manifest, members, None))
+    path.write_bytes(zip_container.pack(manifest, members, None))
     return path
 
 

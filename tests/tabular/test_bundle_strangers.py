@@ -18,11 +18,10 @@ from forging import forged
 
 from seasoned import load
 from seasoned.errors import InvalidInput
-from seasoned.tabular import container
-from seasoned.tabular.fitted import Member
-from seasoned.tabular.models import sklearn_file
-from seasoned.tabular.models.base import Job
+from seasoned.tabular.ensemble.fitted_model import Member
+from seasoned.tabular.models._common.base import Job
 from seasoned.tabular.models.registry import choose
+from seasoned.tabular.safe_files import skops_file, zip_container
 
 JUDGE = """
 import sys
@@ -162,11 +161,11 @@ def covered_bomb(manifest, members):
 
 def line_of_three_classes(manifest, members):
     name = member_of(manifest, "linear")
-    line = sklearn_file.load(members[name])
+    line = skops_file.load(members[name])
     line.classes_ = np.arange(3)
     line.coef_ = np.repeat(line.coef_, 3, axis=0)
     line.intercept_ = np.repeat(line.intercept_, 3)
-    members[name] = sklearn_file.dump(line)
+    members[name] = skops_file.dump(line)
 
 
 FORGED = {
@@ -262,8 +261,8 @@ def test_a_zip_that_unpacks_to_too_much_for_its_size(bundle, tmp_path, monkeypat
         own = sum(member.file_size for member in archive.infolist())
     size = bundle.stat().st_size
     path = rezipped(bundle, tmp_path / "zip", extra=[("zeros", bytes(4 * size))])
-    monkeypatch.setattr(container, "_SMALL", own)
-    monkeypatch.setattr(container, "_LARGEST_RATIO", 2)
+    monkeypatch.setattr(zip_container, "_SMALL", own)
+    monkeypatch.setattr(zip_container, "_LARGEST_RATIO", 2)
     with pytest.raises(InvalidInput, match="unpacks to"):
         load(path)
 
@@ -277,7 +276,7 @@ def test_a_member_that_is_there_twice(bundle, tmp_path):
 
 def test_a_million_members_are_refused_before_anybody_lists_them(tmp_path, monkeypatch):
     raw(tmp_path / "zip", [("manifest.json", b"{}")], copies=10**6)
-    monkeypatch.setattr(container.zipfile, "ZipFile", lambda *_: pytest.fail("its directory was read"))
+    monkeypatch.setattr(zip_container.zipfile, "ZipFile", lambda *_: pytest.fail("its directory was read"))
     with pytest.raises(InvalidInput, match="more members"):
         load(tmp_path / "zip")
 

@@ -9,7 +9,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from in_process import estimator, stay_in_process
 from seasoned.errors import InvalidInput
-from seasoned.tabular.class_weights import by_class, told_by_class
+from seasoned.tabular.input.class_weights import by_class, told_by_class
 
 CODES, CLASSES = np.array([0, 1, 1, 1]), np.array(["a", "b"])
 

@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 
 from seasoned import AutoClassifier, SearchSettings
-from seasoned.tabular import closing, plateau
-from seasoned.tabular.budget import Budget
-from seasoned.tabular.closing import Closing
-from seasoned.tabular.metrics import resolve
-from seasoned.tabular.plateau import Plateau
-from seasoned.tabular.records import TrialRecord
+from seasoned.tabular.budget.budget import Budget
+from seasoned.tabular.metrics.registry import resolve
+from seasoned.tabular.search import plateau, stopping_rule
+from seasoned.tabular.search.plateau import Plateau
+from seasoned.tabular.search.stopping_rule import Closing
+from seasoned.tabular.trial.results import TrialRecord
 from seasoned.trials import Config, Trial, TrialState
 
 
@@ -31,7 +31,7 @@ def trial(number, loss, state=TrialState.COMPLETE):
 @pytest.fixture(autouse=True)
 def fitted_once(monkeypatch):
     """What is kept for further fits is tested with them."""
-    monkeypatch.setattr(closing, "seconds_again", lambda *_: 0.0)
+    monkeypatch.setattr(stopping_rule, "seconds_again", lambda *_: 0.0)
 
 
 def study(*trials):
@@ -60,7 +60,9 @@ def objective(**fit_seconds):
 
 
 def test_without_a_model_the_search_may_use_nearly_all_of_the_time(monkeypatch):
-    monkeypatch.setattr("seasoned.tabular.budget.time.monotonic", lambda: 0.0)  # the reserve is to be met exactly
+    monkeypatch.setattr(
+        "seasoned.tabular.budget.budget.time.monotonic", lambda: 0.0
+    )  # the reserve is to be met exactly
     assert not Closing(objective(), budget(3.1), study()).due()
     assert Closing(objective(), budget(2.9), study()).due()
     assert not Closing(objective(), budget(1.1, seconds=5.0), study()).due()
@@ -70,20 +72,20 @@ def test_without_a_model_the_search_may_use_nearly_all_of_the_time(monkeypatch):
 
 def test_time_is_kept_for_the_best_trial_and_for_a_slower_one_that_beats_it():
     fits = objective(t0=0.01, t1=8.0)
-    closing = Closing(fits, budget(10.0), study())
+    stopping_rule = Closing(fits, budget(10.0), study())
     quick, slow = trial(0, 1.0), trial(1, 0.5)
-    closing(study(quick), quick)
-    assert not closing.due()
-    closing._again = 0.0
-    closing(study(quick, slow), slow)
-    assert closing.due()
+    stopping_rule(study(quick), quick)
+    assert not stopping_rule.due()
+    stopping_rule._again = 0.0
+    stopping_rule(study(quick, slow), slow)
+    assert stopping_rule.due()
 
 
 def test_trials_that_failed_change_nothing():
-    closing = Closing(objective(t0=100.0), budget(30.0), study())
+    stopping_rule = Closing(objective(t0=100.0), budget(30.0), study())
     failed = trial(0, None, TrialState.FAILED)
-    closing(study(failed), failed)
-    assert not closing.due()
+    stopping_rule(study(failed), failed)
+    assert not stopping_rule.due()
 
 
 def test_a_resumed_study_is_known_at_once():
@@ -92,9 +94,9 @@ def test_a_resumed_study_is_known_at_once():
 
 def test_who_asked_to_stop_is_heard():
     asked = budget(59.0)
-    closing = Closing(objective(), asked, study())
+    stopping_rule = Closing(objective(), asked, study())
     asked.stop.ask("SIGINT")
-    assert closing.due()
+    assert stopping_rule.due()
 
 
 def test_a_search_that_gains_nothing_for_long_is_over():
@@ -113,7 +115,7 @@ def test_a_search_whose_members_are_chosen_at_every_trial_ends_as_well(monkeypat
     """Where trials come further apart than choosing takes, each was looked at, and the end never came."""
     for name, value in {"_TRIALS": 3, "_LEAST": 0.0, "_SHARE": 0.0}.items():
         monkeypatch.setattr(plateau, name, value)
-    monkeypatch.setattr(closing, "_loss_of", lambda *_: 0.5)
+    monkeypatch.setattr(stopping_rule, "_loss_of", lambda *_: 0.5)
     found, trials = Closing(objective(**{f"t{n}": 0.01 for n in range(6)}), budget(50.0), study()), []
     for number in range(6):
         found._again = 0.0
@@ -148,11 +150,13 @@ def test_a_fit_ends_before_its_time_where_nothing_more_is_gained(monkeypatch):
 
 def test_a_loss_that_is_not_defined_on_the_rows_at_hand_ends_no_fit(monkeypatch):
     truth, predicted = np.zeros(4, dtype=int), np.full((4, 3), 1 / 3)
-    monkeypatch.setattr(closing, "pool", lambda *_: SimpleNamespace(truth=truth, predicted=predicted, weights=None))
+    monkeypatch.setattr(
+        stopping_rule, "pool", lambda *_: SimpleNamespace(truth=truth, predicted=predicted, weights=None)
+    )
     judged = SimpleNamespace(metric=resolve("roc_auc", "multiclass", 3))
     with pytest.raises(ValueError, match="Number of classes"):
         judged.metric.loss(truth, predicted)
-    assert np.isnan(closing._loss_of(judged, []))
+    assert np.isnan(stopping_rule._loss_of(judged, []))
 
 
 def test_nothing_is_given_up_before_the_last_trials_were_looked_at(monkeypatch):
@@ -160,7 +164,7 @@ def test_nothing_is_given_up_before_the_last_trials_were_looked_at(monkeypatch):
     for name, value in {"_TRIALS": 2, "_LEAST": 0.0, "_SHARE": 0.0}.items():
         monkeypatch.setattr(plateau, name, value)
     losses = iter([0.5, 0.4, 0.4])
-    monkeypatch.setattr(closing, "_loss_of", lambda *_: next(losses))
+    monkeypatch.setattr(stopping_rule, "_loss_of", lambda *_: next(losses))
     fits = objective(t0=0.01, t1=0.01, t2=0.01, t3=0.01, t4=0.01)
     found = Closing(fits, budget(50.0), study())
     trials = [trial(0, 0.5)]

@@ -10,11 +10,11 @@ import pytest
 
 from messy import messy
 from seasoned.errors import InvalidInput
-from seasoned.tabular.columns.date import DateColumn
-from seasoned.tabular.columns.ngrams import Ngrams
-from seasoned.tabular.columns.plan import ColumnPlan
-from seasoned.tabular.columns.text import TextColumn
-from seasoned.tabular.schema import Schema
+from seasoned.tabular.preprocessing.character_ngrams import Ngrams
+from seasoned.tabular.preprocessing.column_plan import ColumnPlan
+from seasoned.tabular.preprocessing.date import DateColumn
+from seasoned.tabular.preprocessing.text import TextColumn
+from seasoned.tabular.schema.schema import Schema
 
 ANSWERS = (
     ["yes", "no", "No", "TRUE", None, "f"],
@@ -192,7 +192,7 @@ def test_text_is_learned_from_so_many_rows_and_computed_once_for_each_different_
     fit, transform = Ngrams.fit, Ngrams.transform
     monkeypatch.setattr(Ngrams, "fit", lambda texts, **options: seen.append(len(texts)) or fit(texts, **options))
     monkeypatch.setattr(Ngrams, "transform", lambda self, texts: seen.append(len(texts)) or transform(self, texts))
-    monkeypatch.setattr("seasoned.tabular.columns.text._MOST_LEARNED", 500)
+    monkeypatch.setattr("seasoned.tabular.preprocessing.text._MOST_LEARNED", 500)
     text = TextColumn.fit("code", column, seed=0)
     codes = text.codes(column)
     assert seen == [500, column.nunique()]

@@ -16,9 +16,10 @@ from scipy.stats import binom
 from in_process import estimator, stay_in_process
 from seasoned import load
 from seasoned.errors import InvalidInput
-from seasoned.tabular import conformal, container
-from seasoned.tabular.conformal import Conformal, learn_conformal
-from seasoned.tabular.pooled import Pooled
+from seasoned.tabular.postprocessing import conformal
+from seasoned.tabular.postprocessing.conformal import Conformal, learn_conformal
+from seasoned.tabular.postprocessing.out_of_fold import Pooled
+from seasoned.tabular.safe_files import zip_container
 
 FALSE_ALARM = 1e-6
 
@@ -224,10 +225,10 @@ def test_a_scale_of_another_table_is_refused(here, tmp_path):
         model = estimator("regression").fit(table, y)
         assert model.fitted_.conformal.scale is not None
         model.save(tmp_path / name)
-    manifest, members = container.unpack(tmp_path / "narrow", None)
-    _, others = container.unpack(tmp_path / "wide", None)
+    manifest, members = zip_container.unpack(tmp_path / "narrow", None)
+    _, others = zip_container.unpack(tmp_path / "wide", None)
     members["conformal-scale"] = others["conformal-scale"]
-    (tmp_path / "forged").write_bytes(container.pack(manifest, members, None))
+    (tmp_path / "forged").write_bytes(zip_container.pack(manifest, members, None))
     with pytest.raises(InvalidInput, match="scale of intervals was fitted on another table"):
         load(tmp_path / "forged")
 

@@ -9,11 +9,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from seasoned.tabular import crowding
-from seasoned.tabular.budget import Budget
-from seasoned.tabular.crowding import with_room
-from seasoned.tabular.foreseen import SHARE
+from seasoned.tabular.budget import worker_count
+from seasoned.tabular.budget.budget import Budget
+from seasoned.tabular.budget.worker_count import with_room
 from seasoned.tabular.models.registry import choose
+from seasoned.tabular.trial.memory_estimate import SHARE
 
 EIGHT = Budget(1e9, 300.0, None, 8, None)
 PLAN = SimpleNamespace(categorical=(), many=())
@@ -29,7 +29,7 @@ def table(rows, columns=100):
 
 @pytest.fixture
 def free(monkeypatch):
-    monkeypatch.setattr(crowding, "free_memory", lambda: 12 * 10**9)
+    monkeypatch.setattr(worker_count, "free_memory", lambda: 12 * 10**9)
     return 12 * 10**9
 
 
@@ -40,7 +40,7 @@ def test_a_large_table_has_as_many_workers_as_most_families_fit_beside_each_othe
         found = with_room(EIGHT, models, arrays, PLAN, TWO, lambda: released.append(1))
     assert released == [1]
     assert 1 < found.workers < 8
-    needs = np.array([crowding._need(model, arrays, PLAN, TWO) for model in models])
+    needs = np.array([worker_count._need(model, arrays, PLAN, TWO) for model in models])
     assert (needs <= SHARE * free / (found.workers + 1)).mean() >= 0.65, "one more fits the early model"
     assert (needs <= SHARE * free / (found.workers + 2)).mean() < 0.7
     assert f"{found.workers} worker(s) rather than 8" in caplog.text
@@ -56,12 +56,12 @@ def test_what_the_user_says_stays(free):
 
 
 def test_a_limit_on_memory_counts_as_what_is_free(monkeypatch):
-    monkeypatch.setattr(crowding, "free_memory", lambda: 10**12)
+    monkeypatch.setattr(worker_count, "free_memory", lambda: 10**12)
     limited = replace(EIGHT, memory=12 * 10**9)
     assert with_room(limited, choose(None), table(1_000_000), PLAN, TWO).workers < 8
     assert with_room(EIGHT, choose(None), table(1_000_000), PLAN, TWO).workers == 8
 
 
 def test_one_is_left_where_nothing_fits(monkeypatch):
-    monkeypatch.setattr(crowding, "free_memory", lambda: 10**8)
+    monkeypatch.setattr(worker_count, "free_memory", lambda: 10**8)
     assert with_room(EIGHT, choose(None), table(1_000_000), PLAN, TWO).workers == 1

@@ -12,15 +12,16 @@ from sklearn import metrics as reference
 
 from in_process import estimator, stay_in_process
 from seasoned import AutoClassifier, AutoRegressor, Metric, load
+from seasoned.cli.prediction_table import prediction_table
 from seasoned.errors import InvalidInput
-from seasoned.tabular import concluding, deciding
-from seasoned.tabular.costs import cost_matrix, costs_from_plain, costs_to_plain
-from seasoned.tabular.deciding import choose_decision, searched
-from seasoned.tabular.decision import Decision
-from seasoned.tabular.losses import TUNABLE, best_cut, counts_of, losses_of
-from seasoned.tabular.metrics import metric_key, resolve
-from seasoned.tabular.output import prediction_table
-from seasoned.tabular.pooled import Pooled
+from seasoned.tabular.ensemble import finalize
+from seasoned.tabular.metrics.cost_matrix import cost_matrix, costs_from_plain, costs_to_plain
+from seasoned.tabular.metrics.decision_rule import Decision
+from seasoned.tabular.metrics.registry import metric_key, resolve
+from seasoned.tabular.metrics.vectorized import TUNABLE, best_cut, counts_of, losses_of
+from seasoned.tabular.postprocessing import choose_threshold
+from seasoned.tabular.postprocessing.choose_threshold import choose_decision, searched
+from seasoned.tabular.postprocessing.out_of_fold import Pooled
 
 ILL = np.array(["ill", "well"])
 
@@ -162,12 +163,12 @@ def test_many_classes_are_resampled_in_parts_with_the_same_result(monkeypatch):
         return counts_of(metric.scorer)(confusion)
 
     given = pooled(np.full((500, 30), 1 / 30), y), codes, metric, score, 0
-    whole = deciding._standard_error(*given)
+    whole = choose_threshold._standard_error(*given)
     assert whole > 0
     assert max(sizes) == 200 * 30**2
-    monkeypatch.setattr(deciding, "_CELLS", 7 * 30**2 + 1)
+    monkeypatch.setattr(choose_threshold, "_CELLS", 7 * 30**2 + 1)
     sizes.clear()
-    assert deciding._standard_error(*given) == pytest.approx(whole, rel=1e-12)
+    assert choose_threshold._standard_error(*given) == pytest.approx(whole, rel=1e-12)
     assert max(sizes) == 7 * 30**2
 
 
@@ -177,11 +178,13 @@ def test_rows_that_hardly_count_make_no_gain_certain():
     given = metric, counts_of(metric.scorer), 0
     mass = np.where(np.arange(4_000) < 100, 1.0, 1e-6)
     p = np.full((4_000, 2), 0.5)
-    few = deciding._standard_error(pooled(p[:100], y[:100]), [found[:100] for found in codes], *given)
-    assert deciding._standard_error(pooled(p, y, mass), codes, *given) == pytest.approx(few, rel=0.1)
-    assert deciding._standard_error(pooled(p, y), codes, *given) < few / 4
+    few = choose_threshold._standard_error(pooled(p[:100], y[:100]), [found[:100] for found in codes], *given)
+    assert choose_threshold._standard_error(pooled(p, y, mass), codes, *given) == pytest.approx(few, rel=0.1)
+    assert choose_threshold._standard_error(pooled(p, y), codes, *given) < few / 4
     alike = replace(pooled(p, y), groups=np.arange(4_000) // 40)  # a hundred groups
-    assert deciding._standard_error(alike, codes, *given) > 4 * deciding._standard_error(pooled(p, y), codes, *given)
+    assert choose_threshold._standard_error(alike, codes, *given) > 4 * choose_threshold._standard_error(
+        pooled(p, y), codes, *given
+    )
 
 
 @pytest.mark.parametrize("name", ["f1", "jaccard"])
@@ -297,7 +300,7 @@ def test_a_whole_fit_predicts_by_it_scores_by_it_and_stores_it(here, tmp_path, m
 
 
 def test_costs_decide_even_where_nothing_is_known_of_validation(here, monkeypatch):
-    monkeypatch.setattr(concluding, "pool", lambda *_, **__: None)
+    monkeypatch.setattr(finalize, "pool", lambda *_, **__: None)
     X, y = patients(60)
     model = estimator("classification", metric=Metric("cost", costs={("ill", "well"): 1000})).fit(X, y)
     assert model.fitted_.validated is None

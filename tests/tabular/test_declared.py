@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 from in_process import stay_in_process
 from seasoned import load
 from seasoned.cli import app
+from seasoned.cli.declared_table import Declared
 from seasoned.errors import InvalidInput
-from seasoned.tabular.declared import Declared
-from seasoned.tabular.features.made import NEEDS, SELECTIONS, STEPS
+from seasoned.tabular.features.pipeline import NEEDS, SELECTIONS, STEPS
 
 ROWS = 120
 

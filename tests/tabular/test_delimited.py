@@ -8,8 +8,8 @@ import pytest
 
 from in_process import estimator, stay_in_process
 from seasoned import load
-from seasoned.cli.reading import Reading, rows_to_predict
-from seasoned.cli.remembered import Remembered, remember, remembered
+from seasoned.cli.column_formats import Remembered, remember, remembered
+from seasoned.cli.read_table import Reading, rows_to_predict
 from seasoned.errors import InvalidInput
 
 CHINESE = "价格,城市,备注\n1.5,北京,很好的商品\n2.5,上海,还不错\n"

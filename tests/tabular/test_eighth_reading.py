@@ -12,11 +12,11 @@ from commands import call, fit_line
 from in_process import stay_in_process
 from seasoned import AutoClassifier, AutoRegressor, Metric, SearchSettings
 from seasoned.errors import InvalidInput
-from seasoned.tabular.roles import read_roles
-from seasoned.tabular.schema import Schema
-from seasoned.tabular.tables import read_table
-from seasoned.tabular.target import read_target
-from seasoned.tabular.validation import declared_folds
+from seasoned.tabular.input.frames import read_table
+from seasoned.tabular.input.sample_roles import read_roles
+from seasoned.tabular.input.target import read_target
+from seasoned.tabular.schema.schema import Schema
+from seasoned.tabular.validation.declared import declared_folds
 
 QUICK = {"trials": 1, "random_state": 0, "experience": None, "workers": 1}
 LINEAR = SearchSettings(["linear"], ensemble=1)
@@ -161,11 +161,11 @@ def test_rows_of_very_many_classes_are_predicted_in_parts(monkeypatch):
     model = AutoClassifier("accuracy", search=search, **QUICK).fit(X, y)
     whole = model.predict_proba(X)
     sizes = []
-    from seasoned.tabular import fitted
+    from seasoned.tabular.ensemble import fitted_model
 
-    usual = fitted.in_parts
+    usual = fitted_model.in_parts
     monkeypatch.setattr(
-        fitted, "in_parts", lambda frame, width, *most: sizes.append(width) or usual(frame, width, *most)
+        fitted_model, "in_parts", lambda frame, width, *most: sizes.append(width) or usual(frame, width, *most)
     )
     np.testing.assert_array_equal(model.predict_proba(X), whole)
     assert sizes == [40 * 7], "as many numbers as are there at once"

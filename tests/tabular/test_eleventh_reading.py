@@ -15,15 +15,15 @@ from sklearn.metrics import fbeta_score, make_scorer
 
 from in_process import stay_in_process
 from seasoned import AutoClassifier, AutoRegressor, Metric, SearchSettings
-from seasoned.cli.showing import score_of
+from seasoned.cli.display import score_of
 from seasoned.errors import InvalidInput
-from seasoned.report.importance import said_once
-from seasoned.report.repeating import code_of
-from seasoned.tabular.features.groups import _PAIRS, GroupStatistics
-from seasoned.tabular.features.levels import _count
-from seasoned.tabular.identity import identifier
-from seasoned.tabular.schema import Schema
-from seasoned.tabular.zones import offset_of, with_zone, zone_of_cells
+from seasoned.report.explain.permutation_test import said_once
+from seasoned.report.model.code import code_of
+from seasoned.tabular.features.group_statistics import _PAIRS, GroupStatistics
+from seasoned.tabular.features.text_levels import _count
+from seasoned.tabular.schema.identifiers import identifier
+from seasoned.tabular.schema.schema import Schema
+from seasoned.tabular.schema.time_zones import offset_of, with_zone, zone_of_cells
 
 RNG = np.random.default_rng(0)
 SEARCH = SearchSettings(models=["linear"], folds=2)
@@ -126,7 +126,7 @@ def test_the_best_pairs_are_those_of_the_best_columns():
     groups, quantities = list(range(400)), list(range(400, 900))
     rows = SimpleNamespace(quantities=np.array(quantities))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("seasoned.tabular.features.groups.few_valued", lambda _: groups)
+        patch.setattr("seasoned.tabular.features.group_statistics.few_valued", lambda _: groups)
         found = GroupStatistics()._pairs(rows, alone)
     every = sorted(((g, q) for g in groups for q in quantities), key=lambda pair: -(alone[pair[0]] + alone[pair[1]]))
     assert set(found) == set(every[:_PAIRS])

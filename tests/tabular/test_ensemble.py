@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seasoned.tabular import ensemble, shrinkage
-from seasoned.tabular.ensemble import _rows, select
-from seasoned.tabular.losses import losses_of
-from seasoned.tabular.metrics import resolve
+from seasoned.tabular.ensemble import greedy_selection, weight_shrinkage
+from seasoned.tabular.ensemble.greedy_selection import _rows, select
+from seasoned.tabular.metrics.registry import resolve
+from seasoned.tabular.metrics.vectorized import losses_of
 
 TASKS = {
     "roc_auc": ("binary", 2),
@@ -120,7 +120,7 @@ def test_drawing_makes_the_average_better_on_new_rows():
         losses = []
         for shares in (np.zeros(1), np.array([0.0, 0.25, 0.5])):
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(shrinkage, "_SHARES", shares)
+                patch.setattr(weight_shrinkage, "_SHARES", shares)
                 weights = select([p[:100] for p in predictions], y[:100], metric, most=8, seed=0)
             losses.append(metric.loss(y[100:], sum(w * predictions[index][100:] for index, w in weights.items())))
         gains.append(losses[0] - losses[1])
@@ -168,7 +168,7 @@ def test_rows_and_models_are_fewer_where_classes_are_very_many(tmp_path, monkeyp
     As it is with 1,000 classes and 5,000 rows.
     """
     for name, value in {"_CELLS": 2_500_000, "_FEWEST": 500, "_AT_ONCE": 250_000}.items():
-        monkeypatch.setattr(ensemble, name, value)
+        monkeypatch.setattr(greedy_selection, name, value)
     metric, rng, classes = resolve("log_loss", "multiclass", 250), np.random.default_rng(0), 250
     y = rng.permutation(np.repeat(np.arange(classes), 5))
     files = []
@@ -194,14 +194,14 @@ def test_what_is_judged_in_parts_is_judged_alike():
     metric, y, predictions = made("log_loss", 7, models=9, rows=60)
     whole = select(predictions, y, metric, most=6, seed=0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ensemble, "_AT_ONCE", 300)
+        patch.setattr(greedy_selection, "_AT_ONCE", 300)
         assert select(predictions, y, metric, most=6, seed=0) == whole
 
 
 def test_groups_are_drawn_whole():
     rng = np.random.default_rng(0)
     groups = rng.integers(20, size=200)
-    drawn = shrinkage._resampled(np.arange(200), groups, rng)
+    drawn = weight_shrinkage._resampled(np.arange(200), groups, rng)
     times = np.bincount(drawn, minlength=200)
     for group in range(20):
         assert len(set(times[groups == group])) == 1
@@ -219,7 +219,7 @@ def test_rows_that_belong_together_speak_less_against_equal_weights():
         return predicted[:, rows].mean(axis=1)
 
     free, together = (
-        shrinkage.drawn(alone, equal, stack, measure, np.inf, 0, groups=groups) for groups in (None, group)
+        weight_shrinkage.drawn(alone, equal, stack, measure, np.inf, 0, groups=groups) for groups in (None, group)
     )
     assert free.tolist() == [1.0, 0.0]
     assert together.tolist() == [0.75, 0.25]

@@ -8,19 +8,20 @@ import numpy as np
 import pytest
 from advised import DEFAULTS, FEATURES, POOL, SCENE, SPACE, guide, loss, play, sampler
 
-from seasoned.knowledge.metafeatures import METAFEATURES
-from seasoned.knowledge.places import Places
-from seasoned.knowledge.recall import Recalled
+from seasoned.knowledge.advice.similar_tasks import Recalled
+from seasoned.knowledge.experience.locations import Places
+from seasoned.knowledge.meta_features.meta_features import METAFEATURES
 from seasoned.samplers.checks import same
-from seasoned.tabular.aims import SCALE
-from seasoned.tabular.experienced import Experienced
-from seasoned.tabular.features.made import starts_with_features
-from seasoned.tabular.guide import Guide, family_of, guide_for
+from seasoned.tabular.experience.advice import Guide, family_of, guide_for
+from seasoned.tabular.features.pipeline import starts_with_features
+from seasoned.tabular.models._common.target_transforms import SCALE
 from seasoned.tabular.models.registry import MODELS, NAMED_ONLY, choose, joint_space
-from seasoned.tabular.pipeline import VERSION, current, textual
-from seasoned.tabular.starts import first_configurations
-from seasoned.tabular.steering import Promising
-from seasoned.trials import Asked, Config, Finished, Remaining, StudySpec, TrialState, WarmStart
+from seasoned.tabular.search.advised_sampler import Experienced
+from seasoned.tabular.search.family_bandit import Promising
+from seasoned.tabular.search.initial_configurations import first_configurations
+from seasoned.tabular.trial.configuration import VERSION, current, textual
+from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
+from seasoned.trials.trial import Remaining
 
 
 def best_after(log, count, cost=loss):

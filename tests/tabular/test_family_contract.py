@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from seasoned.parameters import Float
 from seasoned.samplers import Bayes
 from seasoned.samplers.checks import SAMPLER_CHECKS
 from seasoned.space import Choice, Space
-from seasoned.tabular.steering import Promising
+from seasoned.space.parameters import Float
+from seasoned.tabular.search.family_bandit import Promising
 
 
 def families(space):

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.recall import Recalled
-from seasoned.knowledge.transfer import Evaluations, quantile_start
+from seasoned.knowledge.advice.similar_tasks import Recalled
+from seasoned.knowledge.transfer.warm_starts import Evaluations, quantile_start
 from seasoned.samplers import Bayes
 from seasoned.space import Choice, Float, Space
-from seasoned.tabular.family_starts import FamilyStarts, family_start
-from seasoned.tabular.steering import Promising
+from seasoned.tabular.experience.family_prior import FamilyStarts, family_start
+from seasoned.tabular.search.family_bandit import Promising
 from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
 
 NAMES = ("a", "b", "c", "d")
@@ -115,7 +115,7 @@ def test_the_familys_first_trials_stay_what_they_are():
 def test_it_is_learned_once_and_only_of_families_whose_sampler_is_asked(monkeypatch):
     asked = []
     monkeypatch.setattr(
-        "seasoned.tabular.family_starts.family_start", lambda found, space, family: asked.append(family)
+        "seasoned.tabular.experience.family_prior.family_start", lambda found, space, family: asked.append(family)
     )
     sampler = Promising(Bayes(initial=3, explore=1), expected=FamilyStarts(past(), SPACE))
     state = sampler.init(StudySpec(SPACE, seed=0))

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from seasoned.tabular.features import encoding, groups
+from seasoned.tabular.features import group_statistics, target_encoding
 from seasoned.tabular.features.base import Given, Rows, few_valued, levels_of
-from seasoned.tabular.features.made import SELECTIONS, STEPS, TEXT_STEPS, Made, aims_of, fit_features
-from seasoned.tabular.features.text_rows import STATISTICS, TextRows
+from seasoned.tabular.features.pipeline import SELECTIONS, STEPS, TEXT_STEPS, Made, aims_of, fit_features
+from seasoned.tabular.features.text_cache import STATISTICS, TextRows
 
 N = 900
 OUT_OF_FOLD = {"encoding"}  # gives the training rows something else than other rows, and says so
@@ -324,13 +324,15 @@ def test_aims_are_those_of_the_ten_most_common_classes():
 
 @pytest.mark.parametrize("sparse", [0, 4])
 def test_combinations_of_levels_are_numbered_as_other_rows_are(monkeypatch, sparse):
-    monkeypatch.setattr(encoding, "_SPARSE", sparse)
+    monkeypatch.setattr(target_encoding, "_SPARSE", sparse)
     rng = np.random.default_rng(0)
     codes = rng.integers(0, 5, (200, 2)).astype(float)
     codes[rng.random((200, 2)) < 0.2] = np.nan
     levels = [levels_of(column) for column in codes.T]
-    keys, places = encoding._combinations(levels)
-    np.testing.assert_array_equal(keys[places], encoding.keys_of(codes, (0, 1), tuple(values for values, _ in levels)))
+    keys, places = target_encoding._combinations(levels)
+    np.testing.assert_array_equal(
+        keys[places], target_encoding.keys_of(codes, (0, 1), tuple(values for values, _ in levels))
+    )
     assert len(np.unique(places)) == len(keys)
     assert (np.diff(keys) > 0).all()
 
@@ -339,7 +341,7 @@ def test_groups_in_which_a_quantity_is_always_missing_have_no_statistic():
     group, quantity = np.repeat([1.0, 2.0, 4.0, np.nan], 30), np.arange(120.0)
     quantity[30:60] = np.nan
     codes = np.column_stack([group, quantity])
-    (mean, *_) = groups._statistics(codes, 0, 1, levels_of(group))
+    (mean, *_) = group_statistics._statistics(codes, 0, 1, levels_of(group))
     assert mean.values.tolist() == [1.0, 4.0]
     assert len(mean.summary) == 3
 

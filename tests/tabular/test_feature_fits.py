@@ -12,14 +12,14 @@ import pytest
 from in_process import estimator, stay_in_process
 from optional import needs
 from seasoned import SearchSettings, load
-from seasoned.tabular.features.given import feature_width
-from seasoned.tabular.features.made import SELECTIONS, STEPS, Made
-from seasoned.tabular.metrics import resolve
-from seasoned.tabular.models.base import Job
+from seasoned.tabular.bundle.consistency_check import check_fitted
+from seasoned.tabular.features.inputs import feature_width
+from seasoned.tabular.features.pipeline import SELECTIONS, STEPS, Made
+from seasoned.tabular.metrics.registry import resolve
+from seasoned.tabular.models._common.base import Job
 from seasoned.tabular.models.registry import find
-from seasoned.tabular.objective import CrossValidation
-from seasoned.tabular.run_arrays import Arrays, write_arrays
-from seasoned.tabular.soundness import check_fitted
+from seasoned.tabular.trial.arrays import Arrays, write_arrays
+from seasoned.tabular.trial.cross_validation import CrossValidation
 
 ROWS = 500
 
@@ -27,7 +27,9 @@ ROWS = 500
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
     monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
-    monkeypatch.setattr("seasoned.tabular.fitter.cpu_count", lambda: 1)  # threads only wait on tables this small
+    monkeypatch.setattr(
+        "seasoned.tabular.trial.fold_fitter.cpu_count", lambda: 1
+    )  # threads only wait on tables this small
     stay_in_process(monkeypatch)
 
 

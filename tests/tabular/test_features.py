@@ -17,11 +17,9 @@ from optional import needs
 from seasoned import SearchSettings, load
 from seasoned.errors import InvalidInput
 from seasoned.space import Float, Space
-from seasoned.tabular.columns.plan import ColumnPlan
 from seasoned.tabular.features.base import Given, Rows, levels_of
-from seasoned.tabular.features.cycles import CycleColumns
-from seasoned.tabular.features.featured import Featured
-from seasoned.tabular.features.made import (
+from seasoned.tabular.features.cyclic_dates import CycleColumns
+from seasoned.tabular.features.pipeline import (
     SELECTIONS,
     STEPS,
     Made,
@@ -34,7 +32,9 @@ from seasoned.tabular.features.made import (
 )
 from seasoned.tabular.features.relevance import beyond_chance, relevance
 from seasoned.tabular.models.registry import find, joint_space
-from seasoned.tabular.schema import Schema
+from seasoned.tabular.preprocessing.column_plan import ColumnPlan
+from seasoned.tabular.schema.schema import Schema
+from seasoned.tabular.trial.featured_model import Featured
 
 N = 1200
 

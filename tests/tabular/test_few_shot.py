@@ -10,7 +10,7 @@ from few_shot_data import NOISE, brief, quick, stores
 from seasoned import FewShotClassifier, FewShotRegressor, load
 from seasoned.errors import InvalidInput
 from seasoned.metagrad import MAML, MLP, PrototypicalNetworks, Training
-from seasoned.tabular import few_shot_fit
+from seasoned.tabular.few_shot import fit
 
 KNOWN = 24  # stores to learn from; the others are new
 
@@ -115,7 +115,7 @@ def test_the_same_seed_gives_the_same_model(table, regressor):
 
 @pytest.mark.parametrize(("classes", "said"), [(99, 0), (100, 1)])
 def test_a_hundred_classes_are_warned_of(classes, said, monkeypatch, caplog):
-    monkeypatch.setattr(few_shot_fit, "fit_global", lambda *given: 1 / 0)  # nothing is fitted
+    monkeypatch.setattr(fit, "fit_global", lambda *given: 1 / 0)  # nothing is fitted
     labels = [f"c{place % classes}" for place in range(4 * classes)]
     with pytest.raises(ZeroDivisionError):
         FewShotClassifier().fit(pd.DataFrame({"x": range(len(labels))}), labels, task=np.arange(len(labels)) % 7)
@@ -157,13 +157,13 @@ def test_a_target_of_outliers_and_a_constant_one():
 
 
 def test_the_time_limit_ends_the_training(monkeypatch):
-    train, trained = few_shot_fit.meta_train, []
+    train, trained = fit.meta_train, []
 
     def watched(*given):
         trained.append(train(*given))
         return trained[-1]
 
-    monkeypatch.setattr(few_shot_fit, "meta_train", watched)
+    monkeypatch.setattr(fit, "meta_train", watched)
     frame, y, _ = stores(tasks=8, rows=8)
     model = FewShotRegressor(quick(), time_limit=0.01, random_state=0).fit(frame, y, task="store")
     assert [int(learner.fitted.state.step) for learner in trained] == [100], "of 300, and the clock is read each 100"
@@ -264,7 +264,7 @@ def test_a_damaged_file_is_refused(regressor, tmp_path):
     import json
     import zipfile
 
-    from seasoned.tabular.container import pack
+    from seasoned.tabular.safe_files.zip_container import pack
 
     path = tmp_path / "m.seasoned"
     regressor.save(path)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from few_shot_data import stores
-from seasoned.tabular.few_shot_global import fit_global, fold_models
-from seasoned.tabular.few_shot_model import Scaling
-from seasoned.tabular.few_shot_train import split_tasks
-from seasoned.tabular.target import read_target
+from seasoned.tabular.few_shot.global_model import fit_global, fold_models
+from seasoned.tabular.few_shot.meta_training import split_tasks
+from seasoned.tabular.few_shot.model import Scaling
+from seasoned.tabular.input.target import read_target
 
 
 def test_held_out_predictions_come_from_models_that_have_not_seen_the_task():

@@ -7,7 +7,7 @@ import pytest
 from few_shot_data import brief
 from seasoned import FewShotRegressor
 from seasoned.errors import InvalidInput
-from seasoned.tabular.few_shot_tasks import read_tasks, refuse_several, task_words
+from seasoned.tabular.few_shot.tasks import read_tasks, refuse_several, task_words
 
 FRAME = pd.DataFrame({"x": [1.0, 2.0, 3.0], "shop": [3, 3, 4], "day": ["mon", "tue", None]})
 

@@ -10,15 +10,15 @@ import pandas as pd
 import pytest
 
 from optional import needs
-from seasoned.tabular.cells import number_word
-from seasoned.tabular.columns.dense import _centre_and_scale
-from seasoned.tabular.features import encoding
-from seasoned.tabular.kinds import Column
-from seasoned.tabular.models.base import Job
-from seasoned.tabular.models.penalties import levels_together
+from seasoned.tabular.features import target_encoding
+from seasoned.tabular.models._common.base import Job
+from seasoned.tabular.models.linear.penalty_tuning import levels_together
+from seasoned.tabular.models.linear.regularization_path import Rotated, numbers_path
 from seasoned.tabular.models.registry import find
-from seasoned.tabular.models.ridge_path import Rotated, numbers_path
-from seasoned.tabular.schema import Schema, read
+from seasoned.tabular.preprocessing.one_hot_scaling import _centre_and_scale
+from seasoned.tabular.schema.column import Column
+from seasoned.tabular.schema.object_columns import number_word
+from seasoned.tabular.schema.schema import Schema, read
 
 
 def learned(name, X, y, weight, quantile=None, rounds=None):
@@ -79,9 +79,9 @@ def test_a_constant_with_gaps_has_no_scale(value):
 @pytest.mark.parametrize("sizes", [[2] * 200, [5, 2, 9, 2, 3] * 30, list(range(2, 90))])
 def test_pairs_with_the_fewest_combinations_are_found_without_all_pairs(sizes):
     levels = {column: (np.arange(size), None) for column, size in enumerate(sizes)}
-    found = [pair for pair in encoding.Encoding()._sets(levels) if len(pair) == 2]
+    found = [pair for pair in target_encoding.Encoding()._sets(levels) if len(pair) == 2]
     every = sorted(combinations(range(len(sizes)), 2), key=lambda pair: sizes[pair[0]] * sizes[pair[1]])
-    assert found == every[: encoding._SETS]
+    assert found == every[: target_encoding._SETS]
 
 
 def test_whole_numbers_keep_their_digits_beside_a_gap():

@@ -16,11 +16,11 @@ from in_process import estimator, stay_in_process
 from messy import messy
 from seasoned import Int, Metric, SearchSettings, Space, load
 from seasoned.errors import InvalidInput
-from seasoned.tabular import container
-from seasoned.tabular.fit_summary import Columns, FitSummary, notes_of, plan_of
+from seasoned.tabular.budget.fit_summary import Columns, FitSummary, notes_of, plan_of
+from seasoned.tabular.fit.parameters import budget_of
 from seasoned.tabular.models.custom import CustomModel
 from seasoned.tabular.models.registry import choose
-from seasoned.tabular.parameters import budget_of
+from seasoned.tabular.safe_files import zip_container
 
 
 @pytest.fixture(autouse=True)
@@ -138,7 +138,7 @@ def test_a_line_has_no_line_breaks():
 
 
 def test_families_whose_packages_are_missing_are_named(monkeypatch):
-    monkeypatch.setattr("seasoned.tabular.fit_summary.is_installed", lambda package: package != "catboost")
+    monkeypatch.setattr("seasoned.tabular.budget.fit_summary.is_installed", lambda package: package != "catboost")
     budget = budget_of(estimator("binary"), 0.0)
     models = choose(["linear"])
     assert plan_of(models, None, budget, "none")["missing"] == ("catboost",)
@@ -162,9 +162,9 @@ def test_it_is_kept_in_the_file_and_read_as_it_was(tmp_path):
 def test_a_stranger_s_summary_is_refused_by_a_sentence(change, tmp_path):
     model = estimator("binary").fit(table(), labels())
     model.save(tmp_path / "m.seasoned")
-    manifest, members = container.unpack(tmp_path / "m.seasoned", None)
+    manifest, members = zip_container.unpack(tmp_path / "m.seasoned", None)
     manifest["fit"]["summary"].update(change)
-    (tmp_path / "forged").write_bytes(container.pack(manifest, members, None))
+    (tmp_path / "forged").write_bytes(zip_container.pack(manifest, members, None))
     with pytest.raises(InvalidInput, match="cannot be read"):
         load(tmp_path / "forged")
 
@@ -172,9 +172,9 @@ def test_a_stranger_s_summary_is_refused_by_a_sentence(change, tmp_path):
 def test_a_file_from_before_has_none(tmp_path):
     model = estimator("binary").fit(table(), labels())
     model.save(tmp_path / "m.seasoned")
-    manifest, members = container.unpack(tmp_path / "m.seasoned", None)
+    manifest, members = zip_container.unpack(tmp_path / "m.seasoned", None)
     del manifest["fit"]["summary"]
-    (tmp_path / "old").write_bytes(container.pack(manifest, members, None))
+    (tmp_path / "old").write_bytes(zip_container.pack(manifest, members, None))
     assert load(tmp_path / "old").fit_summary_ is None
 
 

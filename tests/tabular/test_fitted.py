@@ -11,8 +11,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from messy import messy
 from seasoned import load
-from seasoned.execution.resources import cpu_count
-from seasoned.tabular.fitted import Member
+from seasoned.execution._system.resources import cpu_count
+from seasoned.tabular.ensemble.fitted_model import Member
 
 
 def threads():

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-import seasoned.tabular.objective
+import seasoned.tabular.trial.cross_validation
 from in_process import estimator, stay_in_process
-from seasoned.tabular.foreseen import _KNOBS, Extent, NotEnoughMemory, check_memory, foreseen, that_fits
-from seasoned.tabular.models.additive import MOST_CELLS, MOST_COLUMNS
+from seasoned.tabular.models.linear.additive import MOST_CELLS, MOST_COLUMNS
 from seasoned.tabular.models.registry import MODELS
+from seasoned.tabular.trial.memory_estimate import _KNOBS, Extent, NotEnoughMemory, check_memory, foreseen, that_fits
 
 EXTENTS = st.builds(
     Extent,
@@ -97,7 +97,7 @@ def test_a_raised_limit_is_enough():
 def test_a_trial_that_cannot_fit_fails_at_once_and_the_others_go_on(tmp_path, monkeypatch):
     monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
     stay_in_process(monkeypatch)
-    monkeypatch.setattr(seasoned.tabular.objective, "free_memory", lambda: 2_000_000)
+    monkeypatch.setattr(seasoned.tabular.trial.cross_validation, "free_memory", lambda: 2_000_000)
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.normal(size=(600, 5)), columns=list("abcde"))
     model = estimator("regression", models=["linear", "forest"], trials=2).fit(X, X["a"])

@@ -14,10 +14,10 @@ import pytest
 
 from optional import needs
 from seasoned.errors import InvalidInput
-from seasoned.tabular.container import pack
-from seasoned.tabular.models import arrays_file
-from seasoned.tabular.models.base import Job
+from seasoned.tabular.models._common.base import Job
 from seasoned.tabular.models.registry import MODELS, find
+from seasoned.tabular.safe_files import npz as arrays_file
+from seasoned.tabular.safe_files.zip_container import pack
 
 REFUSED = 42
 KINDS = ("forest", "histogram", "linear")
@@ -26,7 +26,7 @@ import sys
 import numpy as np
 from pathlib import Path
 from seasoned.errors import InvalidInput
-from seasoned.tabular.models.base import predict
+from seasoned.tabular.models._common.base import predict
 from seasoned.tabular.models.registry import find
 name, n_classes, *paths = sys.argv[1:]
 verdicts = []
@@ -308,7 +308,7 @@ def test_forged_arrays():
 
 
 def test_a_file_that_unpacks_to_too_much_is_refused(monkeypatch):
-    monkeypatch.setattr("seasoned.tabular.models.arrays_file._LARGEST", 2**20)
+    monkeypatch.setattr("seasoned.tabular.safe_files.npz._LARGEST", 2**20)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("X.npy", bytes(2**21))
@@ -327,10 +327,10 @@ def test_the_sources_of_checks_are_listed():
 
 
 def test_what_could_not_be_loaded_again_is_not_saved(monkeypatch):
-    monkeypatch.setattr("seasoned.tabular.models.arrays_file._LARGEST", 2**20)
+    monkeypatch.setattr("seasoned.tabular.safe_files.npz._LARGEST", 2**20)
     with pytest.raises(InvalidInput, match=r"more than a file of one holds \(2\); leave its family out"):
         arrays_file.dump({"leaves": np.zeros(2**18)})
     inner = arrays_file.dump({"leaves": np.zeros(2**16)})
-    monkeypatch.setattr("seasoned.tabular.container._LARGEST", 2**19)
+    monkeypatch.setattr("seasoned.tabular.safe_files.zip_container._LARGEST", 2**19)
     with pytest.raises(InvalidInput, match="more than a bundle holds"):
         pack({}, {"model-0": inner}, None)

@@ -16,16 +16,15 @@ import pytest
 from in_process import estimator
 from messy import messy
 from seasoned.errors import InvalidInput
-from seasoned.report.wording import settings
-from seasoned.tabular import container
+from seasoned.report._common.wording import settings
 from seasoned.tabular.features.base import Rows
-from seasoned.tabular.models import arrays_file
-from seasoned.tabular.models.base import Job
+from seasoned.tabular.input.frames import read_table, to_frame, to_series
+from seasoned.tabular.input.target import encode, infer_task, read_target
+from seasoned.tabular.models._common.base import Job
 from seasoned.tabular.models.registry import find
-from seasoned.tabular.schema import Schema
-from seasoned.tabular.tables import read_table, to_frame, to_series
-from seasoned.tabular.target import encode, infer_task, read_target
-from seasoned.tabular.zones import with_zone
+from seasoned.tabular.safe_files import npz, zip_container
+from seasoned.tabular.schema.schema import Schema
+from seasoned.tabular.schema.time_zones import with_zone
 
 # ---- tables
 
@@ -166,10 +165,10 @@ def test_forged_cells_are_refused(name):
     whole = (lambda a: -a - 1, lambda a: a * 2**40)
     for change in (lambda a: a[:-1], *(whole if name != "cells" else ())):
         with pytest.raises(InvalidInput):
-            family.load(arrays_file.dump({**arrays, name: change(arrays[name])}))
+            family.load(npz.dump({**arrays, name: change(arrays[name])}))
 
 
 def test_what_would_not_be_read_again_is_not_written():
-    even = arrays_file.dump({"a": np.zeros(2**23)})
+    even = npz.dump({"a": np.zeros(2**23)})
     with pytest.raises(InvalidInput, match="times the size of their file, and load accepts at most"):
-        container.pack({}, {"model-0": even}, None)
+        zip_container.pack({}, {"model-0": even}, None)

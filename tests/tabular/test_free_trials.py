@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from advised import DEFAULTS, POOL, SPACE, guide, loss, play, sampler
 
-from seasoned.samplers.bayes import Bayes
+from seasoned.samplers.bayes.sampler import Bayes
 from seasoned.space import Choice, Space
-from seasoned.tabular.experienced import Experienced
-from seasoned.tabular.steering import GUEST, Promising, _first
-from seasoned.trials import Asked, Config, Finished, Remaining, StudySpec, TrialState, WarmStart
+from seasoned.tabular.search.advised_sampler import Experienced
+from seasoned.tabular.search.family_bandit import GUEST, Promising, _first
+from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
+from seasoned.trials.trial import Remaining
 
 
 def waiting(found, *, left=None, seconds=None):

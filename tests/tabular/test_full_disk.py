@@ -4,21 +4,23 @@ from contextlib import contextmanager
 
 import pytest
 
-import seasoned.driving
+import seasoned.study.driver
 from in_process import Here, stay_in_process
 from messy import messy
 from seasoned import AutoClassifier, SearchSettings
 from seasoned.errors import StorageError
-from seasoned.leases import Lease
 from seasoned.storage.engine import Connections
-from seasoned.tabular.runs import list_runs
+from seasoned.study.leases import Lease
+from seasoned.tabular.trial.run_folder import list_runs
 
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("SEASONED_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(seasoned.driving, "RETRIES", (0.0,))
-    monkeypatch.setattr(seasoned.driving, "Lease", lambda log, kind, _: Lease(log, kind, 0.5))  # which could not end
+    monkeypatch.setattr(seasoned.study.driver, "RETRIES", (0.0,))
+    monkeypatch.setattr(
+        seasoned.study.driver, "Lease", lambda log, kind, _: Lease(log, kind, 0.5)
+    )  # which could not end
     stay_in_process(monkeypatch)
     return tmp_path / "cache"
 
@@ -72,7 +74,7 @@ def test_a_first_model_that_cannot_be_begun_costs_nothing_else(cache, monkeypatc
         def submit(self, *_, **__):
             raise StorageError("the temporary folder is full.")
 
-    monkeypatch.setattr("seasoned.tabular.early.LocalExecutor", Full)
+    monkeypatch.setattr("seasoned.tabular.ensemble.early_model.LocalExecutor", Full)
     X, y = messy("binary", rows=200)
     model = estimator().fit(X, y)
     assert "the first model is not fitted while the search goes on: the temporary folder is full." in caplog.text

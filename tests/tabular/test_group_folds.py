@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from seasoned.tabular.group_folds import MANY, ByTurns
-from seasoned.tabular.roles import Roles
-from seasoned.tabular.target import read_target
-from seasoned.tabular.validation import declared_folds
+from seasoned.tabular.input.sample_roles import Roles
+from seasoned.tabular.input.target import read_target
+from seasoned.tabular.validation.declared import declared_folds
+from seasoned.tabular.validation.groups import MANY, ByTurns
 
 
 def many(groups, seed=0):

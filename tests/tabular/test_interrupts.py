@@ -19,12 +19,12 @@ from in_process import estimator
 from messy import messy
 from seasoned import AutoRegressor, CustomModel, Int, SearchSettings, Space
 from seasoned.errors import InvalidInput
-from seasoned.execution.processes import resident
-from seasoned.tabular.budget import Budget
-from seasoned.tabular.metrics import resolve
-from seasoned.tabular.runs import list_runs
-from seasoned.tabular.stopping import Stop, leave_closed_terminal
-from seasoned.tabular.watching import Watching
+from seasoned.execution._system.process_tree import resident
+from seasoned.tabular.budget.budget import Budget
+from seasoned.tabular.budget.interrupt import Stop, leave_closed_terminal
+from seasoned.tabular.budget.progress import Watching
+from seasoned.tabular.metrics.registry import resolve
+from seasoned.tabular.trial.run_folder import list_runs
 from seasoned.trials import Trial, TrialState
 
 SCRIPT = """

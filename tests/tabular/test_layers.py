@@ -13,9 +13,12 @@ from sklearn.model_selection import PredefinedSplit
 from in_process import stay_in_process
 from seasoned import AutoClassifier, AutoRegressor, SearchSettings, load
 from seasoned.errors import InvalidInput
-from seasoned.tabular import stacking
-from seasoned.tabular.fitted import Member
-from seasoned.tabular.layers import (
+from seasoned.tabular.bundle.consistency_check import check_fitted
+from seasoned.tabular.ensemble import stacking
+from seasoned.tabular.ensemble.fitted_model import Member
+from seasoned.tabular.ensemble.stacking import add_layer, seconds_of_layer
+from seasoned.tabular.trial.results import TrialRecord
+from seasoned.tabular.trial.stacked_features import (
     BELOW,
     columns_of,
     places_below,
@@ -24,9 +27,6 @@ from seasoned.tabular.layers import (
     standing,
     width_of,
 )
-from seasoned.tabular.records import TrialRecord
-from seasoned.tabular.soundness import check_fitted
-from seasoned.tabular.stacking import add_layer, seconds_of_layer
 
 LINE, TREE = {"model": {"linear": {"penalty": 1.0}}}, {"model": {"tree": {"depth": 3}}}
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from seasoned.tabular.light import light
+from seasoned.tabular.ensemble.light_members import light
 
 
 def members(*weights):

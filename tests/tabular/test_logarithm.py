@@ -13,13 +13,13 @@ from sklearn.linear_model import LinearRegression
 from in_process import estimator, stay_in_process
 from seasoned import SearchSettings, load
 from seasoned.errors import InvalidInput
-from seasoned.tabular import container
-from seasoned.tabular.aims import SCALE
-from seasoned.tabular.logarithm import Exponential, Logarithm, logarithm_for
-from seasoned.tabular.metrics import resolve
-from seasoned.tabular.models.base import Job
-from seasoned.tabular.objective import CrossValidation
-from seasoned.tabular.run_arrays import Arrays, write_arrays
+from seasoned.tabular.metrics.registry import resolve
+from seasoned.tabular.models._common.base import Job
+from seasoned.tabular.models._common.log_target import Exponential, Logarithm, logarithm_for
+from seasoned.tabular.models._common.target_transforms import SCALE
+from seasoned.tabular.safe_files import zip_container
+from seasoned.tabular.trial.arrays import Arrays, write_arrays
+from seasoned.tabular.trial.cross_validation import CrossValidation
 
 LOG = Logarithm(0.0, "squares")
 
@@ -153,10 +153,10 @@ def test_refit_learns_it_again(bundle, monkeypatch):
 @pytest.mark.parametrize("forged", [[0.0, np.nan, 0.0, 1.0], [0.0, 1.0, 2.0, 1.0], [0.0, -1.0, 0.0, 1.0], [0.0, 1.0]])
 def test_an_impossible_scale_in_a_file_is_refused(bundle, forged, tmp_path):
     path = bundle[-1]
-    manifest, members = container.unpack(path, None)
+    manifest, members = zip_container.unpack(path, None)
     name = next(name for name in members if name.startswith("target-scale"))
     file = tmp_path / "forged.seasoned"
-    file.write_bytes(container.pack(manifest, {**members, name: json.dumps(forged).encode()}, None))
+    file.write_bytes(zip_container.pack(manifest, {**members, name: json.dumps(forged).encode()}, None))
     with pytest.raises(InvalidInput, match="cannot be read"):
         load(file)
 

@@ -8,20 +8,20 @@ import pytest
 
 from in_process import estimator, stay_in_process
 from messy import messy
-from seasoned.tabular.cells import to_number
-from seasoned.tabular.columns import dense, stored
-from seasoned.tabular.columns.plan import ColumnPlan
-from seasoned.tabular.columns.stored import in_parts, store
-from seasoned.tabular.identity import duplicates, fingerprint
-from seasoned.tabular.schema import Schema
-from seasoned.tabular.tables import to_frame
+from seasoned.tabular.input.frames import to_frame
+from seasoned.tabular.preprocessing import matrix_files, one_hot_scaling
+from seasoned.tabular.preprocessing.column_plan import ColumnPlan
+from seasoned.tabular.preprocessing.matrix_files import in_parts, store
+from seasoned.tabular.schema.identifiers import duplicates, fingerprint
+from seasoned.tabular.schema.object_columns import to_number
+from seasoned.tabular.schema.schema import Schema
 
 
 @pytest.fixture
 def small_parts(monkeypatch):
-    monkeypatch.setattr(stored, "_CELLS", 700)
-    monkeypatch.setattr(stored, "_LEAST_ROWS", 1)
-    monkeypatch.setattr(dense, "_CELLS", 300)
+    monkeypatch.setattr(matrix_files, "_CELLS", 700)
+    monkeypatch.setattr(matrix_files, "_LEAST_ROWS", 1)
+    monkeypatch.setattr(one_hot_scaling, "_CELLS", 300)
 
 
 def plan_of(frame):
@@ -34,9 +34,9 @@ def test_matrices_are_stored_in_parts_as_they_are_encoded_in_one(tmp_path, monke
     frame = messy()[0]
     plan, canonical = plan_of(frame)
     expected = {diet: plan.encode(canonical, diet) for diet in ("codes", "dense")}
-    monkeypatch.setattr(stored, "_CELLS", 700)
-    monkeypatch.setattr(stored, "_LEAST_ROWS", 1)
-    monkeypatch.setattr(dense, "_CELLS", 300)
+    monkeypatch.setattr(matrix_files, "_CELLS", 700)
+    monkeypatch.setattr(matrix_files, "_LEAST_ROWS", 1)
+    monkeypatch.setattr(one_hot_scaling, "_CELLS", 300)
     assert len(list(in_parts(canonical, plan.dense.width))) > 3
     store(plan, canonical, tmp_path, ("codes", "dense"))
     for diet, matrix in expected.items():
@@ -47,12 +47,12 @@ def test_rows_of_a_large_file_do_not_stay_in_memory(tmp_path, monkeypatch):
     matrix = np.random.default_rng(0).normal(size=(300, 4))
     np.save(tmp_path / "x.npy", matrix)
     mapped, rows = np.load(tmp_path / "x.npy", mmap_mode="r"), np.array([5, 0, 299])
-    monkeypatch.setattr(stored, "_LARGE", 10)
+    monkeypatch.setattr(matrix_files, "_LARGE", 10)
     for _ in range(2):  # what has left is read again
-        found = stored.rows_of(mapped, rows)
+        found = matrix_files.rows_of(mapped, rows)
         np.testing.assert_array_equal(found, matrix[rows])
     assert type(found) is np.ndarray
-    np.testing.assert_array_equal(stored.rows_of(matrix, rows), matrix[rows])
+    np.testing.assert_array_equal(matrix_files.rows_of(matrix, rows), matrix[rows])
 
 
 def test_a_table_without_rows_is_stored_too(tmp_path):

@@ -13,14 +13,14 @@ from typer.testing import CliRunner
 from optional import needs
 from seasoned import AutoRegressor, SearchSettings, load
 from seasoned.cli import app
-from seasoned.cli.remembered import remembered
+from seasoned.cli.column_formats import remembered
 from seasoned.report import report_data
-from seasoned.tabular.columns.many import ManyLevelsColumn
-from seasoned.tabular.columns.plan import ColumnPlan
-from seasoned.tabular.features.given import feature_width, load_given, save_texts
-from seasoned.tabular.models.base import Job
+from seasoned.tabular.features.inputs import feature_width, load_given, save_texts
+from seasoned.tabular.models._common.base import Job
 from seasoned.tabular.models.registry import MODELS, find
-from seasoned.tabular.schema import Schema
+from seasoned.tabular.preprocessing.column_plan import ColumnPlan
+from seasoned.tabular.preprocessing.high_cardinality import ManyLevelsColumn
+from seasoned.tabular.schema.schema import Schema
 
 LEVELS = [f"{a}{b}{c}" for a in "abcdefgh" for b in "ijklm" for c in "nopqr"]  # 200
 

@@ -17,15 +17,15 @@ from in_process import stay_in_process
 from seasoned import AutoClassifier, AutoRegressor, CustomModel, Int, SearchSettings, Space, load
 from seasoned.errors import InvalidInput
 from seasoned.knowledge import Experience, PastStudy, PastTrial
-from seasoned.knowledge.metafeatures import METAFEATURES
-from seasoned.knowledge.past import UNNAMED, Head
-from seasoned.knowledge.places import Places, add_studies, shipped
-from seasoned.tabular import memory
-from seasoned.tabular.deciding import searched
-from seasoned.tabular.guide import Scene
-from seasoned.tabular.memory import Memory
-from seasoned.tabular.metrics import ZERO_BY_DEFINITION, Metric, measure_key, resolve
-from seasoned.tabular.target import read_target
+from seasoned.knowledge.experience.locations import Places, add_studies, shipped
+from seasoned.knowledge.experience.past_study import UNNAMED, Head
+from seasoned.knowledge.meta_features.meta_features import METAFEATURES
+from seasoned.tabular.experience import record
+from seasoned.tabular.experience.advice import Scene
+from seasoned.tabular.experience.record import Memory
+from seasoned.tabular.input.target import read_target
+from seasoned.tabular.metrics.registry import ZERO_BY_DEFINITION, Metric, measure_key, resolve
+from seasoned.tabular.postprocessing.choose_threshold import searched
 
 SEARCH = SearchSettings(folds=2, models=["linear", "tree"])
 SECRET = "a level nobody must see"
@@ -52,7 +52,7 @@ def here(monkeypatch):
 @pytest.fixture
 def url(tmp_path, monkeypatch):
     """A store, and nothing that ships beside it."""
-    monkeypatch.setattr("seasoned.knowledge.places.shipped", lambda: Experience.of_studies(()))
+    monkeypatch.setattr("seasoned.knowledge.experience.locations.shipped", lambda: Experience.of_studies(()))
     return f"sqlite:///{tmp_path / 'team.db'}"
 
 
@@ -88,9 +88,9 @@ def test_without_experience_nothing_is_read_or_written(url, monkeypatch):
     def refuse(*_):
         raise AssertionError("experience was asked for")
 
-    monkeypatch.setattr("seasoned.tabular.guide.read_places", refuse)
-    monkeypatch.setattr("seasoned.tabular.memory.describe", refuse)
-    monkeypatch.setattr("seasoned.tabular.memory.add_studies", refuse)
+    monkeypatch.setattr("seasoned.tabular.experience.advice.read_places", refuse)
+    monkeypatch.setattr("seasoned.tabular.experience.record.describe", refuse)
+    monkeypatch.setattr("seasoned.tabular.experience.record.add_studies", refuse)
     model, _ = fit(None)
     assert model.fitted_.experience is None
 
@@ -164,7 +164,7 @@ def test_a_table_that_cannot_be_described_is_fitted(url, monkeypatch, caplog):
     def broken(*_):
         raise ZeroDivisionError("no rows at all")
 
-    monkeypatch.setattr("seasoned.tabular.memory.describe", broken)
+    monkeypatch.setattr("seasoned.tabular.experience.record.describe", broken)
     with caplog.at_level(logging.WARNING, logger="seasoned"):
         model, X = fit(url)
     assert "ZeroDivisionError: no rows at all" in caplog.text
@@ -236,15 +236,15 @@ def test_what_ships_is_read_and_nothing_written(tmp_path, monkeypatch):
 def test_a_large_table_is_described_by_some_of_its_rows(bounds, monkeypatch):
     X, y = table(rows=400)
     target = read_target(y, "classification")
-    whole = memory.described(X, target, 0)
+    whole = record.described(X, target, 0)
     for name, bound in bounds.items():
-        monkeypatch.setattr(memory, name, bound)
-    some = memory.described(X, target, 0)
+        monkeypatch.setattr(record, name, bound)
+    some = record.described(X, target, 0)
     assert some["log_rows"] == pytest.approx(whole["log_rows"])
     assert some["log_ratio"] == pytest.approx(whole["log_ratio"])
     assert some["zeros"] == whole["zeros"] == 0.0
     assert abs(some["commonest_class"] - whole["commonest_class"]) < 0.15
-    again = memory.described(X, target, 0)
+    again = record.described(X, target, 0)
     assert np.array_equal(list(again.values()), list(some.values()), equal_nan=True)
 
 
@@ -266,7 +266,7 @@ def test_a_fit_that_began_without_experience_is_not_resumed_with_it(url, monkeyp
         raise RuntimeError("the lights went out")
 
     with monkeypatch.context() as patch:
-        patch.setattr("seasoned.tabular.fit.conclude", killed)
+        patch.setattr("seasoned.tabular.fit.fit_table.conclude", killed)
         with pytest.raises(RuntimeError, match="lights"):
             fit(None, trials=3)
     X, y = table()
@@ -285,7 +285,7 @@ def test_a_resumed_fit_goes_on_with_the_experience_it_began_with(url, tmp_path, 
         raise RuntimeError("the lights went out")
 
     with monkeypatch.context() as patch:
-        patch.setattr("seasoned.tabular.fit.conclude", killed)
+        patch.setattr("seasoned.tabular.fit.fit_table.conclude", killed)
         with pytest.raises(RuntimeError, match="lights"):
             fit(other, trials=4)
     add_studies(other, [past(number, 90.0) for number in range(20, 60)])  # what others have learned meanwhile
@@ -318,8 +318,8 @@ TRIALS = [
 
 
 def kept(url, **options):
-    memory = Memory(Places(False, url), scene(), **options)
-    assert memory.keep(TRIALS, None)
+    record = Memory(Places(False, url), scene(), **options)
+    assert record.keep(TRIALS, None)
     found = Experience.read(url)
     configs = found.configs(found.configurations)
     values = (found.scores, found.stopped, found.failed)
@@ -374,16 +374,16 @@ NAMED = [["age", "size"], ["x0", "x1", "age"], ["x1", "y1"], ["size"]]
 @pytest.mark.parametrize("columns", NAMELESS, ids="-".join)
 def test_names_that_are_places_make_no_family(columns):
     one, other = ({"log_rows": 2.0, "skew": value} for value in (0.5, 0.7))
-    assert memory._family(columns, one).startswith(UNNAMED)
-    assert memory._family(columns, one) == memory._family(columns, dict(reversed(one.items())))
-    assert memory._family(columns, one) != memory._family(columns, other)
+    assert record._family(columns, one).startswith(UNNAMED)
+    assert record._family(columns, one) == record._family(columns, dict(reversed(one.items())))
+    assert record._family(columns, one) != record._family(columns, other)
 
 
 @pytest.mark.parametrize("columns", NAMED, ids="-".join)
 def test_names_make_a_family_whatever_the_table_is_like(columns):
     one, other = ({"log_rows": 2.0, "skew": value} for value in (0.5, 0.7))
-    assert memory._family(columns, one) == memory._family(columns[::-1], other)
-    assert not memory._family(columns, one).startswith(UNNAMED)
+    assert record._family(columns, one) == record._family(columns[::-1], other)
+    assert not record._family(columns, one).startswith(UNNAMED)
 
 
 def test_the_same_array_is_one_family_and_another_of_its_width_is_not(url):

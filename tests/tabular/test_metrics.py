@@ -16,10 +16,10 @@ from messy import messy
 from seasoned import AutoClassifier, AutoRegressor, Metric, SearchSettings, load
 from seasoned.errors import InvalidInput
 from seasoned.report import report_data
-from seasoned.tabular.ensemble import select
-from seasoned.tabular.losses import _COUNTS, _NUMBERS, _PROPER, _RANKS, losses_of
-from seasoned.tabular.measure import Measure
-from seasoned.tabular.metrics import metric_key, resolve
+from seasoned.tabular.ensemble.greedy_selection import select
+from seasoned.tabular.metrics.metric import Measure
+from seasoned.tabular.metrics.registry import metric_key, resolve
+from seasoned.tabular.metrics.vectorized import _COUNTS, _NUMBERS, _PROPER, _RANKS, losses_of
 
 FAST = {
     "trials": 2,

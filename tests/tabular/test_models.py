@@ -10,18 +10,18 @@ from threadpoolctl import threadpool_limits
 from messy import messy
 from optional import needs
 from seasoned.errors import InvalidInput
-from seasoned.tabular.columns.plan import ColumnPlan
-from seasoned.tabular.fitter import Fitter, Pipeline
-from seasoned.tabular.folds import make_folds
-from seasoned.tabular.metrics import resolve
-from seasoned.tabular.models.base import Job, predict
-from seasoned.tabular.models.linear import Linear
+from seasoned.tabular.input.target import read_target
+from seasoned.tabular.metrics.registry import resolve
+from seasoned.tabular.models._common.base import Job, predict
+from seasoned.tabular.models._common.row_sample import some_rows
+from seasoned.tabular.models.linear.linear import Linear
 from seasoned.tabular.models.registry import EXTRAS, MODELS, choose, find, joint_space, register
-from seasoned.tabular.models.some_rows import some_rows
-from seasoned.tabular.objective import CrossValidation
-from seasoned.tabular.run_arrays import Arrays, write_arrays
-from seasoned.tabular.schema import Schema
-from seasoned.tabular.target import read_target
+from seasoned.tabular.preprocessing.column_plan import ColumnPlan
+from seasoned.tabular.schema.schema import Schema
+from seasoned.tabular.trial.arrays import Arrays, write_arrays
+from seasoned.tabular.trial.cross_validation import CrossValidation
+from seasoned.tabular.trial.fold_fitter import Fitter, Pipeline
+from seasoned.tabular.validation.folds import make_folds
 
 TASKS = ("binary", "multiclass", "regression")
 NAMES = (*(name for name in MODELS if name not in EXTRAS), "baseline")  # the extras: test_more_models.py
@@ -207,7 +207,7 @@ def test_a_booster_stopped_by_the_clock_keeps_its_best_round(monkeypatch):
     train, valid = (X[:300], y[:300]), (X[300:], y[300:])
     best = model.fit(free, train, valid)
     ticks = iter(range(10_000))
-    monkeypatch.setattr("seasoned.tabular.models.lightgbm.time.monotonic", lambda: next(ticks))
+    monkeypatch.setattr("seasoned.tabular.models.boosting.lightgbm.time.monotonic", lambda: next(ticks))
     rounds = model.fit(stopped, train, valid, best + 20)
     assert next(ticks) == best + 22, "the clock ended it, not its patience of 100 rounds"
     assert rounds == best

@@ -19,10 +19,10 @@ from messy import messy
 from optional import needs
 from seasoned import AutoClassifier, Choice, CustomModel, Float, Int, SearchSettings, Space, load
 from seasoned.errors import InvalidInput, MissingExtra
-from seasoned.tabular.models import extras
-from seasoned.tabular.models.base import Job, predict
+from seasoned.tabular.models._common import optional_packages
+from seasoned.tabular.models._common.base import Job, predict
+from seasoned.tabular.models._common.boosting_rounds import most_rounds
 from seasoned.tabular.models.registry import EXTRAS, choose, find
-from seasoned.tabular.models.rounds import most_rounds
 
 TASKS = ("binary", "multiclass", "regression")
 QUICK = {
@@ -159,7 +159,7 @@ def test_categories_are_categories_to_the_boosters():
 
 
 def test_a_missing_package_is_left_out_and_named(monkeypatch):
-    monkeypatch.setattr(extras.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(optional_packages.importlib.util, "find_spec", lambda name: None)
     assert not {model.name for model in choose(None)} & set(EXTRAS)
     with pytest.raises(MissingExtra, match="run: pip install"):
         choose(["linear", "xgboost"])

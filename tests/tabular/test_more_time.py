@@ -8,9 +8,9 @@ import pytest
 from in_process import estimator, stay_in_process
 from messy import messy
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.places import PastStore
-from seasoned.tabular import runs
-from seasoned.tabular.runs import RunFolder, list_runs
+from seasoned.knowledge.experience.locations import PastStore
+from seasoned.tabular.trial import run_folder
+from seasoned.tabular.trial.run_folder import RunFolder, list_runs
 
 MODELS = ("linear", "tree", "histogram")
 
@@ -45,7 +45,7 @@ def test_of_the_table_nothing_stays():
     estimator("regression", MODELS[:2]).fit(X, y, sample_weight=np.full(len(X), 0.4321), groups=np.arange(len(X)) // 2)
     (run,) = list_runs()
     assert run.about["ended"]
-    folder = runs.cache_folder() / run.name
+    folder = run_folder.cache_folder() / run.name
     kept = [path for path in folder.rglob("*") if path.is_file()]
     assert {path.suffix for path in kept} <= {".json", ".db", ".npz", ".npy", ".none"}
     secrets = [b"secret", b"colour", np.float64(1234.5678).tobytes(), np.float64(0.4321).tobytes()]
@@ -65,12 +65,12 @@ def test_what_is_refused_when_it_goes_on_leaves_no_table_either(monkeypatch):
         raise InvalidInput("too little memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr("seasoned.tabular.fit.with_room", refuse)
+        patch.setattr("seasoned.tabular.fit.fit_table.with_room", refuse)
         with pytest.raises(InvalidInput, match="too little"):
             estimator("binary", MODELS[:2], trials=3).fit(X, y, resume=True)
     (run,) = list_runs()
     assert run.about["ended"]
-    assert not (runs.cache_folder() / run.name / "y.npy").exists()
+    assert not (run_folder.cache_folder() / run.name / "y.npy").exists()
     assert len(tried(estimator("binary", MODELS[:2], trials=3).fit(X, y, resume=True))) == 3
 
 
@@ -86,13 +86,13 @@ def test_as_experience_it_counts_once(tmp_path):
 
 
 def test_the_latest_are_kept_beside_those_that_were_stopped(monkeypatch, caplog):
-    monkeypatch.setattr(runs, "_MOST_ENDED", 2)
+    monkeypatch.setattr(run_folder, "_MOST_ENDED", 2)
     stopped = RunFolder.open("stopped", {}, resume=False)
     stopped.release()
     for number in range(4):
         RunFolder.open(f"key {number}", {}, resume=False).finish("abc")
-        for file in (runs.cache_folder() / f"key {number}").iterdir():
-            runs.os.utime(file, (number, number))
+        for file in (run_folder.cache_folder() / f"key {number}").iterdir():
+            run_folder.os.utime(file, (number, number))
     RunFolder.open("new", {}, resume=False).release()
     assert {run.name for run in list_runs()} == {"stopped", "key 2", "key 3", "new"}
     assert "is deleted" not in caplog.text, "their models are there"
@@ -115,13 +115,13 @@ def test_a_folder_that_cannot_be_cleared_goes_as_a_whole(monkeypatch):
         raise PermissionError("in use")
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs.Path, "unlink", busy)
+        patch.setattr(run_folder.Path, "unlink", busy)
         folder.finish()
     assert list_runs() == []
 
 
 def test_an_ended_run_that_is_too_large_to_stay_goes_at_once(monkeypatch):
-    monkeypatch.setattr(runs, "_MOST_ENDED_BYTES", 10_000)
+    monkeypatch.setattr(run_folder, "_MOST_ENDED_BYTES", 10_000)
     for name, size in (("large", 20_000), ("small", 10)):
         folder = RunFolder.open(name, {}, resume=False)
         (folder.path / "trials" / "one.npy").write_bytes(bytes(size))

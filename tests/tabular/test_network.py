@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from seasoned.tabular.models.network import Dropout, Loss, Shape, forward, gradient, initial, loss_of
-from seasoned.tabular.models.network_training import Recipe, train
+from seasoned.tabular.models.neural.numpy_network import Dropout, Loss, Shape, forward, gradient, initial, loss_of
+from seasoned.tabular.models.neural.numpy_training import Recipe, train
 
 SHAPE = Shape((3, 5, 4, 2))
 
@@ -104,8 +104,8 @@ def test_whom_the_time_cuts_off_says_how_far_it_came(monkeypatch):
     """Two epochs in no time at all, as a coarse clock has it, and then a second for each."""
     ticks = iter([0.0, *[0.0] * 2, *range(1, 90)])
     clock = SimpleNamespace(monotonic=lambda: float(next(ticks)))
-    monkeypatch.setattr("seasoned.tabular.models.network_training.time", clock)
-    monkeypatch.setattr("seasoned.tabular.models.network_training._epoch", lambda *_, **__: None)
+    monkeypatch.setattr("seasoned.tabular.models.neural.numpy_training.time", clock)
+    monkeypatch.setattr("seasoned.tabular.models.neural.numpy_training._epoch", lambda *_, **__: None)
     shape, rng = Shape((2, 3, 1)), np.random.default_rng(7)
     rows = rng.normal(size=(8, 2)).astype(np.float32), rng.normal(size=(8, 1)).astype(np.float32), None
     recipe = Recipe(50, 4, 0.01, 0.0, 0.0, 0.0, Loss("squares"))

@@ -10,8 +10,8 @@ import pytest
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from seasoned.tabular.columns.ngrams import Ngrams
-from seasoned.tabular.models import arrays_file
+from seasoned.tabular.preprocessing.character_ngrams import Ngrams
+from seasoned.tabular.safe_files import npz
 
 WINES = ["red wine", "white wine", "sparkling wine", "green tea", "black tea", "white tea", "mocha", "espresso"]
 
@@ -57,8 +57,8 @@ def test_of_few_texts_there_are_few_components_and_of_none_none(texts, width):
 def test_a_file_gives_the_same_bits():
     texts = pd.concat([many(), series(["a\x00b\x00c", "\U0001f600\U0001f601 x", "i̇stanbul"])], ignore_index=True)
     first = Ngrams.fit(texts, seed=0)
-    data = arrays_file.dump(first.arrays())
-    for again in (Ngrams.from_arrays(arrays_file.load(data, Ngrams.KINDS)), pickle.loads(pickle.dumps(first))):
+    data = npz.dump(first.arrays())
+    for again in (Ngrams.from_arrays(npz.load(data, Ngrams.KINDS)), pickle.loads(pickle.dumps(first))):
         assert again.ngrams == first.ngrams
         np.testing.assert_array_equal(again.transform(texts), first.transform(texts))
 

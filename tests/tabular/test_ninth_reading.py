@@ -15,30 +15,32 @@ from in_process import estimator, stay_in_process
 from messy import messy
 from seasoned import AutoClassifier, Metric
 from seasoned.errors import InvalidInput, StorageError
-from seasoned.knowledge.recall import Recalled
+from seasoned.knowledge.advice.similar_tasks import Recalled
 from seasoned.samplers.checks import same
-from seasoned.tabular import conformal, crowding, pooled, refit
-from seasoned.tabular.bar import SLOW
-from seasoned.tabular.budget import Budget
-from seasoned.tabular.columns.ngrams import Ngrams
-from seasoned.tabular.conformal import learn_conformal
-from seasoned.tabular.crowding import with_room_for
-from seasoned.tabular.features.made import LEVELS
-from seasoned.tabular.guide import Guide
-from seasoned.tabular.identity import identifier
-from seasoned.tabular.memory import _gained
-from seasoned.tabular.metrics import measure_key, resolve
+from seasoned.tabular.budget import worker_count
+from seasoned.tabular.budget.budget import Budget
+from seasoned.tabular.budget.worker_count import with_room_for
+from seasoned.tabular.ensemble import refit_members
+from seasoned.tabular.ensemble.reseeded_fits import _folds_of
+from seasoned.tabular.experience.advice import Guide
+from seasoned.tabular.experience.record import _gained
+from seasoned.tabular.features.pipeline import LEVELS
+from seasoned.tabular.fit.parameters import budget_of
+from seasoned.tabular.input.sample_roles import read_groups
+from seasoned.tabular.metrics.registry import measure_key, resolve
 from seasoned.tabular.models.registry import choose, joint_space
-from seasoned.tabular.own_starts import own_starts
-from seasoned.tabular.parameters import budget_of
-from seasoned.tabular.pipeline import textual
-from seasoned.tabular.pooled import Pooled
-from seasoned.tabular.race import Race
-from seasoned.tabular.repeating import _folds_of
-from seasoned.tabular.roles import read_groups
-from seasoned.tabular.schema import Schema
-from seasoned.tabular.steering import Promising
-from seasoned.tabular.written import number_style, read_numbers
+from seasoned.tabular.postprocessing import conformal, out_of_fold
+from seasoned.tabular.postprocessing.conformal import learn_conformal
+from seasoned.tabular.postprocessing.out_of_fold import Pooled
+from seasoned.tabular.preprocessing.character_ngrams import Ngrams
+from seasoned.tabular.schema.identifiers import identifier
+from seasoned.tabular.schema.schema import Schema
+from seasoned.tabular.schema.text_parsing import number_style, read_numbers
+from seasoned.tabular.search.family_bandit import Promising
+from seasoned.tabular.search.fold_racing import Race
+from seasoned.tabular.search.user_configurations import own_starts
+from seasoned.tabular.trial.configuration import textual
+from seasoned.tabular.validation.paired_test import SLOW
 from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState
 
 # ------------------------------------------------------------------------------------------- intervals, pools
@@ -77,7 +79,7 @@ def test_scores_of_intervals_are_of_all_large_groups(kind, groups, monkeypatch):
 
 
 def test_rows_that_are_added_for_rare_classes_count_as_among_all(monkeypatch):
-    monkeypatch.setattr(pooled, "_MOST", 100)
+    monkeypatch.setattr(out_of_fold, "_MOST", 100)
     rng = np.random.default_rng(0)
     y = np.concatenate([np.zeros(900, np.int64), np.arange(100, dtype=np.int64) % 20 + 1])
     p = rng.dirichlet(np.ones(21), 1_000)
@@ -88,8 +90,8 @@ def test_rows_that_are_added_for_rare_classes_count_as_among_all(monkeypatch):
     objective = SimpleNamespace(
         job=SimpleNamespace(seed=0), metric=SimpleNamespace(n_classes=21), data=data, records=records
     )
-    monkeypatch.setattr(pooled, "_FEWEST", 100)
-    found = pooled.pool(objective, [SimpleNamespace(name="a", config={}, weight=1.0)])
+    monkeypatch.setattr(out_of_fold, "_FEWEST", 100)
+    found = out_of_fold.pool(objective, [SimpleNamespace(name="a", config={}, weight=1.0)])
     rare = found.truth > 0
     assert rare.mean() > 0.3, "five rows of each class are there"
     assert found.mass[rare].sum() / found.mass.sum() == pytest.approx(0.1)
@@ -156,8 +158,8 @@ def test_a_generator_of_pairs_is_used_up_after_a_fit(cache, monkeypatch):
 
 
 def test_a_refit_takes_as_many_workers_as_its_models_fit_into_memory(monkeypatch, caplog):
-    monkeypatch.setattr(crowding, "free_memory", lambda: 10 * 10**9)
-    monkeypatch.setattr("seasoned.tabular.budget.resident", lambda _: 0)
+    monkeypatch.setattr(worker_count, "free_memory", lambda: 10 * 10**9)
+    monkeypatch.setattr("seasoned.tabular.budget.budget.resident", lambda _: 0)
     usual = Budget(1e9, 300.0, None, 4, None)
     limited = replace(usual, memory=8 * 10**9)
     assert with_room_for(limited, [10**9] * 4).workers == 4
@@ -174,7 +176,9 @@ def test_refit_asks_for_what_its_members_take(cache, monkeypatch):
     X, y = messy("binary", rows=80)
     model = estimator("binary", ("linear", "tree")).fit(X, y)
     asked = []
-    monkeypatch.setattr("seasoned.tabular.refitting.with_room_for", lambda budget, needs: asked.append(needs) or budget)
+    monkeypatch.setattr(
+        "seasoned.tabular.fit.refit_table.with_room_for", lambda budget, needs: asked.append(needs) or budget
+    )
     model.refit(X, y)
     assert len(asked[0]) == len(model.fitted_.members)
     assert all(need > 0 for need in asked[0])
@@ -184,19 +188,19 @@ def test_a_disk_that_stays_full_leaves_the_models_of_folds(cache, monkeypatch, c
     stay_in_process(monkeypatch)
     X, y = messy("binary", rows=80)
 
-    class Full(refit.LocalExecutor):
+    class Full(refit_members.LocalExecutor):
         def submit(self, *_, **__):
             raise StorageError("the disk is full")
 
-    monkeypatch.setattr(refit, "LocalExecutor", Full)
+    monkeypatch.setattr(refit_members, "LocalExecutor", Full)
     model = estimator("binary", ("linear", "tree")).fit(X, y)
     assert "not all models are fitted on all rows: the disk is full" in caplog.text
     assert model.predict_proba(X).shape == (80, 2)
 
 
 def test_a_memory_limit_lowers_the_workers_that_nobody_asked_for(monkeypatch):
-    monkeypatch.setattr("seasoned.tabular.parameters.cpu_count", lambda: 64)
-    monkeypatch.setattr("seasoned.tabular.budget.resident", lambda _: 300 * 10**6)
+    monkeypatch.setattr("seasoned.tabular.fit.parameters.cpu_count", lambda: 64)
+    monkeypatch.setattr("seasoned.tabular.budget.budget.resident", lambda _: 300 * 10**6)
     model = AutoClassifier(memory_limit="4GB")
     assert 1 < budget_of(model, 0.0).workers < 64
     with pytest.raises(InvalidInput, match="use fewer workers"):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seasoned.tabular.output import named_predictions, without_formulas, write_table
+from seasoned.cli.prediction_table import named_predictions, without_formulas, write_table
 
 RISKY = ["=HYPERLINK(1)", "=1+0", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "-", "+49 30 12", "-x"]
 HARMLESS = ["", "Oslo", "a=b", "'=1", "-5", "+7", "-1.5e-3", "-1,000.50", "-12 %", " =1", "007", None]

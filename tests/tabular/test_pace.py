@@ -16,14 +16,15 @@ import pytest
 from in_process import estimator, stay_in_process
 from seasoned import SearchSettings, load
 from seasoned.errors import InvalidInput, Pruned
-from seasoned.tabular import fit, pace
-from seasoned.tabular.ensemble import select
-from seasoned.tabular.fitted import Member
-from seasoned.tabular.metrics import resolve
-from seasoned.tabular.objective import CrossValidation
-from seasoned.tabular.pace import Pace, milliseconds, within
-from seasoned.tabular.refit import _diverse, choose_members
-from seasoned.tabular.run_arrays import Arrays
+from seasoned.tabular.ensemble import prediction_time
+from seasoned.tabular.ensemble.fitted_model import Member
+from seasoned.tabular.ensemble.greedy_selection import select
+from seasoned.tabular.ensemble.prediction_time import Pace, milliseconds, within
+from seasoned.tabular.ensemble.refit_members import _diverse, choose_members
+from seasoned.tabular.fit import fit_table
+from seasoned.tabular.metrics.registry import resolve
+from seasoned.tabular.trial.arrays import Arrays
+from seasoned.tabular.trial.cross_validation import CrossValidation
 
 RMSE = resolve("rmse", "regression", 0)
 
@@ -112,7 +113,7 @@ class Slow:
 @pytest.fixture
 def clock(monkeypatch):
     made = SimpleNamespace(now=0.0)
-    monkeypatch.setattr(pace.time, "perf_counter", lambda: made.now)
+    monkeypatch.setattr(prediction_time.time, "perf_counter", lambda: made.now)
     return made
 
 
@@ -128,8 +129,8 @@ def test_milliseconds_of_a_row(clock):
 
 @pytest.fixture(scope="module")
 def plan():
-    from seasoned.tabular.columns.plan import ColumnPlan
-    from seasoned.tabular.schema import Schema
+    from seasoned.tabular.preprocessing.column_plan import ColumnPlan
+    from seasoned.tabular.schema.schema import Schema
 
     frame = pd.DataFrame({"a": np.random.default_rng(0).normal(size=200)})
     schema = Schema.infer(frame)
@@ -178,17 +179,17 @@ def test_where_there_is_no_time_trials_stand_for_a_measurement(clock, plan):
 def test_a_fit_that_must_end_measures_nothing(tmp_path, monkeypatch, hurry):
     monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
     stay_in_process(monkeypatch)
-    conclude = fit.conclude
+    conclude = fit_table.conclude
 
     def hurried(fitted, objective, frame, settings, budget):
         if hurry == "stop":
             budget.stop.ask("SIGTERM")
         else:
             budget = replace(budget, deadline=time.monotonic() + 0.5)
-        monkeypatch.setattr(pace, "milliseconds", None)
+        monkeypatch.setattr(prediction_time, "milliseconds", None)
         return conclude(fitted, objective, frame, settings, budget)
 
-    monkeypatch.setattr(fit, "conclude", hurried)
+    monkeypatch.setattr(fit_table, "conclude", hurried)
     X = np.random.default_rng(0).normal(size=(200, 3))
     settings = SearchSettings(models=["linear", "tree"], folds=2, predict_limit=1e6)
     found = estimator("regression", ["linear", "tree"], search=settings).fit(X, X[:, 0] + X[:, 1] ** 2).fitted_

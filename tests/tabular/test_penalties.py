@@ -9,13 +9,13 @@ import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from seasoned.errors import InvalidInput
-from seasoned.metagrad.joint_rounds import Data
-from seasoned.tabular.models import arrays_file
-from seasoned.tabular.models.adaptive_linear import AdaptiveLinear, PenalisedLinear
-from seasoned.tabular.models.base import Job
-from seasoned.tabular.models.penalties import levels_together, shared_penalty, tune_penalties
-from seasoned.tabular.models.penalty_ridge import RidgeFolds, ridge
-from seasoned.tabular.models.penalty_softmax import SoftmaxFit, SoftmaxFolds, probabilities
+from seasoned.metagrad.bilevel.joint_steps import Data
+from seasoned.tabular.models._common.base import Job
+from seasoned.tabular.models.linear.adaptive import AdaptiveLinear, PenalisedLinear
+from seasoned.tabular.models.linear.penalty_ridge import RidgeFolds, ridge
+from seasoned.tabular.models.linear.penalty_softmax import SoftmaxFit, SoftmaxFolds, probabilities
+from seasoned.tabular.models.linear.penalty_tuning import levels_together, shared_penalty, tune_penalties
+from seasoned.tabular.safe_files import npz
 
 CLASSES = (0, 2, 3)  # 0: regression
 
@@ -193,7 +193,7 @@ def test_forged_files_are_refused():
     estimator = family.build(family.space("multiclass").default, Job("multiclass", 3, 0))
     estimator.fit(*table(3))
     good = {"weights": estimator.weights, "classes": np.array([0, 1, 2, 3]), "target": np.array([0.0, 1.0])}
-    assert family.load(arrays_file.dump(good)).classes_.tolist() == [0, 1, 2]
+    assert family.load(npz.dump(good)).classes_.tolist() == [0, 1, 2]
     for change in (
         {"weights": good["weights"][:, :2]},
         {"weights": good["weights"][:0]},
@@ -206,7 +206,7 @@ def test_forged_files_are_refused():
         {"target": np.array([0.0])},
     ):
         with pytest.raises(InvalidInput):
-            family.load(arrays_file.dump({**good, **change}))
+            family.load(npz.dump({**good, **change}))
 
 
 def test_weights_count_in_what_judges_a_joint_training():

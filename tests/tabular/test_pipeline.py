@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from seasoned.space import Choice, Float, Space
-from seasoned.tabular import pipeline
 from seasoned.tabular.models.registry import MODELS, choose, joint_space
-from seasoned.tabular.pipeline import current, textual
+from seasoned.tabular.trial import configuration
+from seasoned.tabular.trial.configuration import current, textual
 
 TASKS = ("binary", "multiclass", "regression")
 
@@ -21,8 +21,8 @@ def test_every_configuration_of_today_is_valid_today(task):
     rng = np.random.default_rng(0)
     for _ in range(100):
         config = space.sample(rng)
-        assert current(config, pipeline.VERSION, space) == config
-        assert textual(config) == textual(current(config, pipeline.VERSION, space))
+        assert current(config, configuration.VERSION, space) == config
+        assert textual(config) == textual(current(config, configuration.VERSION, space))
 
 
 def test_one_from_before_there_were_features_makes_none():
@@ -37,8 +37,8 @@ def test_one_from_before_there_were_features_makes_none():
 def test_what_a_later_version_meant_nobody_knows_today():
     config = {"model": {"linear": {"penalty": 2.0}}}
     space = joint_space(choose(["linear"]), "binary")
-    assert current(config, pipeline.VERSION, space) is not None
-    assert current(config, pipeline.VERSION + 1, space) is None
+    assert current(config, configuration.VERSION, space) is not None
+    assert current(config, configuration.VERSION + 1, space) is None
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_what_is_not_valid_does_not_count(config):
 
 
 def test_a_family_that_changed_its_meaning_begins_anew(monkeypatch):
-    monkeypatch.setattr(pipeline, "CHANGED", {2: frozenset({"linear"})})
+    monkeypatch.setattr(configuration, "CHANGED", {2: frozenset({"linear"})})
     space = Space(model=Choice(linear=Space(penalty=Float(0.1, 10)), other=Space(penalty=Float(0.1, 10))))
     assert current({"model": {"linear": {"penalty": 1.0}}}, 1, space) is None
     assert current({"model": {"linear": {"penalty": 1.0}}}, 2, space) is not None

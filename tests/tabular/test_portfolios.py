@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.portfolio import Portfolio
-from seasoned.tabular.metrics import usual_metric
+from seasoned.knowledge.advice.portfolio import Portfolio
+from seasoned.tabular.experience.portfolio import portfolio_of_past, portfolio_of_table
+from seasoned.tabular.metrics.registry import usual_metric
 from seasoned.tabular.models.registry import choose, joint_space
-from seasoned.tabular.portfolios import portfolio_of_past, portfolio_of_table
 
 SORTS = ("binary", "multiclass", "regression")
 
@@ -61,7 +61,7 @@ def test_the_quickest_count_a_tenth_of_a_second():
 
 
 def test_where_none_is_better_there_is_nothing_to_list(monkeypatch):
-    monkeypatch.setattr("seasoned.tabular.portfolios.greedy", lambda *_, **__: Portfolio((), (), ()))
+    monkeypatch.setattr("seasoned.tabular.experience.portfolio.greedy", lambda *_, **__: Portfolio((), (), ()))
     with pytest.raises(InvalidInput, match="no configuration is better than another on the binary tasks"):
         portfolio_of_past("binary", experience="shipped")
 

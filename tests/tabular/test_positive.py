@@ -9,9 +9,9 @@ import pytest
 from in_process import estimator, stay_in_process
 from seasoned import Metric, load
 from seasoned.errors import InvalidInput
-from seasoned.tabular.measure import OF_ONE_CLASS
-from seasoned.tabular.metrics import metric_key, resolve
-from seasoned.tabular.positive import Positive, Reason
+from seasoned.tabular.metrics.metric import OF_ONE_CLASS
+from seasoned.tabular.metrics.positive_class import Positive, Reason
+from seasoned.tabular.metrics.registry import metric_key, resolve
 
 
 @pytest.mark.parametrize(

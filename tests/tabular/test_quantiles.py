@@ -12,14 +12,14 @@ from in_process import estimator, stay_in_process
 from optional import needs
 from seasoned import load
 from seasoned.errors import InvalidInput
-from seasoned.tabular.losses import losses_of
-from seasoned.tabular.metrics import resolve
-from seasoned.tabular.models import arrays_file
-from seasoned.tabular.models.base import Job, predict
-from seasoned.tabular.models.leaf_quantiles import leaf_quantiles
-from seasoned.tabular.models.neighbours import Vote
-from seasoned.tabular.models.quantile_line import fit_line, quantile_of
+from seasoned.tabular.metrics.registry import resolve
+from seasoned.tabular.metrics.vectorized import losses_of
+from seasoned.tabular.models._common.base import Job, predict
+from seasoned.tabular.models._common.quantile_regression import fit_line, quantile_of
+from seasoned.tabular.models.neighbors import Vote
 from seasoned.tabular.models.registry import BASELINE, MODELS, choose, find, for_quantile
+from seasoned.tabular.models.trees.leaf_quantiles import leaf_quantiles
+from seasoned.tabular.safe_files import npz
 
 ABLE = [model.name for model in MODELS.values() if getattr(model, "quantiles", False)]
 
@@ -100,7 +100,7 @@ def test_the_neighbours_quantile_is_that_of_their_weighted_values(by_distance):
 def test_a_neighbours_file_with_another_quantile_is_refused(classes, quantile):
     arrays = {"X": np.ones((3, 1), np.float32), "y": np.zeros(3), "settings": np.array([1, 2, 0, classes])}
     with pytest.raises(InvalidInput, match="outside their range"):
-        find("neighbours").load(arrays_file.dump({**arrays, "quantile": np.array(quantile)}))
+        find("neighbours").load(npz.dump({**arrays, "quantile": np.array(quantile)}))
 
 
 def spread_out(n, seed=0):

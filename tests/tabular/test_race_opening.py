@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from seasoned.tabular.race import Race, _luck
-from seasoned.tabular.records import ALL, Records, TrialRecord
+from seasoned.tabular.search.fold_racing import Race, _luck
+from seasoned.tabular.trial.results import ALL, Records, TrialRecord
 from seasoned.trials import TrialState
 
 

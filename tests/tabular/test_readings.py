@@ -19,10 +19,10 @@ import weird_levels
 import weird_roles
 import weird_targets
 
-from seasoned.cli.reading import Reading
+from seasoned.cli.read_table import Reading
 from seasoned.errors import InvalidInput
-from seasoned.tabular.schema import Schema
-from seasoned.tabular.tables import to_frame
+from seasoned.tabular.input.frames import to_frame
+from seasoned.tabular.schema.schema import Schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

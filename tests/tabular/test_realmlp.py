@@ -12,11 +12,11 @@ import pytest
 from in_process import stay_in_process
 from seasoned import AutoRegressor, SearchSettings
 from seasoned.errors import InvalidInput
-from seasoned.tabular.models import arrays_file
-from seasoned.tabular.models.base import Job
-from seasoned.tabular.models.realmlp import RealMLP
-from seasoned.tabular.models.realmlp_forward import ACTIVATIONS, Build, forward, initial, shapes
-from seasoned.tabular.models.realmlp_training import Rows, _compiled, _padded
+from seasoned.tabular.models._common.base import Job
+from seasoned.tabular.models.neural.realmlp import RealMLP
+from seasoned.tabular.models.neural.realmlp_forward import ACTIVATIONS, Build, forward, initial, shapes
+from seasoned.tabular.models.neural.realmlp_training import Rows, _compiled, _padded
+from seasoned.tabular.safe_files import npz
 
 SMALL = {"width": 32, "layers": 2, "epochs": 60, "batch": 64, "dropout": 0.0}
 
@@ -131,7 +131,7 @@ def test_a_model_predicts_without_jax(tmp_path, monkeypatch):
         "model = load(folder / 'model')\n"
         "np.save(folder / 'found.npy', model.predict(X))\n"
         "from seasoned.tabular.models.registry import find\n"
-        "from seasoned.tabular.models.base import Job\n"
+        "from seasoned.tabular.models._common.base import Job\n"
         "try:\n"
         "    find('realmlp').build({}, Job('regression', 0, 0))\n"
         "except MissingExtra as error:\n"
@@ -146,7 +146,7 @@ def test_a_model_predicts_without_jax(tmp_path, monkeypatch):
 def test_forged_files_are_refused():
     family, estimator, _, _, _ = fitted("multiclass", epochs=2)
     kinds = {"vector": ("float32", 1), "order": ("int64", 1), "build": ("int64", 1), "target": ("float64", 1)}
-    good = arrays_file.load(family.dump(estimator), kinds)
+    good = npz.load(family.dump(estimator), kinds)
     build = good["build"].tolist()
     assert build == [3, 2, 32, 2, 0, 3, 3]
 
@@ -173,4 +173,4 @@ def test_forged_files_are_refused():
         {"target": np.array([0.0])},
     ):
         with pytest.raises(InvalidInput):
-            family.load(arrays_file.dump({**good, **change}))
+            family.load(npz.dump({**good, **change}))

@@ -12,7 +12,7 @@ from in_process import estimator
 from messy import messy
 from seasoned import CustomModel, Float, Metric, Space, load
 from seasoned.errors import InvalidInput
-from seasoned.tabular.features.repeated import Repeated, fits_of
+from seasoned.tabular.trial.seed_average import Repeated, fits_of
 
 
 def the_task(task):

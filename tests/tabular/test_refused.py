@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from weird import ROWS, numbers, plain
 
-import seasoned.tabular.fit
+import seasoned.tabular.fit.fit_table
 from in_process import estimator, stay_in_process
 from seasoned import load
 from seasoned.errors import InvalidInput, SeasonedError, StorageError
-from seasoned.tabular import archive
+from seasoned.tabular.bundle import archive
 
 X, Y = plain()
 NUMBERS = numbers(Y)
@@ -128,7 +128,7 @@ def test_a_disk_that_is_full_when_the_fit_begins(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
-    monkeypatch.setattr(seasoned.tabular.fit, "store", full)
+    monkeypatch.setattr(seasoned.tabular.fit.fit_table, "store", full)
     with pytest.raises(StorageError, match=r"no room left.*SEASONED_CACHE") as error:
         estimator("classification").fit(X, Y)
     is_a_sentence(error.value)

@@ -20,13 +20,13 @@ from sklearn.tree import ExtraTreeRegressor
 from in_process import estimator, stay_in_process
 from seasoned import Space, load
 from seasoned.errors import InvalidInput
-from seasoned.tabular import allowance, repeating
-from seasoned.tabular.features.made import Made
-from seasoned.tabular.features.repeated import Repeated, fits_of, makers_of, predict_matrices, shares_of
-from seasoned.tabular.fitted import Member
+from seasoned.tabular.ensemble import reseeded_fits, size_limit
+from seasoned.tabular.ensemble.fitted_model import Member
+from seasoned.tabular.features.pipeline import Made
 from seasoned.tabular.models.custom import CustomModel
 from seasoned.tabular.models.registry import find
-from seasoned.tabular.objective import CrossValidation
+from seasoned.tabular.trial.cross_validation import CrossValidation
+from seasoned.tabular.trial.seed_average import Repeated, fits_of, makers_of, predict_matrices, shares_of
 
 
 @pytest.fixture(autouse=True)
@@ -36,9 +36,9 @@ def here(monkeypatch):
 
 @pytest.fixture
 def again(monkeypatch):
-    monkeypatch.setattr(repeating, "_wanted", lambda *_: True)
-    monkeypatch.setattr(allowance, "_BYTES", math.inf)
-    monkeypatch.setattr(allowance, "_MILLISECONDS", math.inf)
+    monkeypatch.setattr(reseeded_fits, "_wanted", lambda *_: True)
+    monkeypatch.setattr(size_limit, "_BYTES", math.inf)
+    monkeypatch.setattr(size_limit, "_MILLISECONDS", math.inf)
 
 
 def table(rows: int) -> tuple[pd.DataFrame, np.ndarray]:
@@ -89,20 +89,20 @@ def test_fits_are_added_as_far_as_the_file_stays_small(again, monkeypatch, tmp_p
     X, y = table(1_200)
     model = estimator("regression", ["lightgbm"]).fit(X, y)
     (member,) = model.fitted_.members
-    one = allowance._bytes(member, member.model)  # all five are about as large
+    one = size_limit._bytes(member, member.model)  # all five are about as large
     model.save(tmp_path / "model.seasoned")
     with zipfile.ZipFile(tmp_path / "model.seasoned") as archive:
         written = [file.compress_size for file in archive.infolist() if file.filename.startswith("model-")]
     assert one == pytest.approx(np.mean(written), rel=0.25)
-    monkeypatch.setattr(allowance, "_MOST", 1.0)
-    monkeypatch.setattr(allowance, "_BYTES", 3.5 * one)
-    monkeypatch.setattr(allowance, "_BYTES_A_ROW", 0.0)
+    monkeypatch.setattr(size_limit, "_MOST", 1.0)
+    monkeypatch.setattr(size_limit, "_BYTES", 3.5 * one)
+    monkeypatch.setattr(size_limit, "_BYTES_A_ROW", 0.0)
     (member,) = estimator("regression", ["lightgbm"]).fit(X, y).fitted_.members
     assert shares_of(member.estimator) == pytest.approx([1 / 3] * 3)
 
 
 def test_slow_models_are_fitted_once(again, monkeypatch):
-    monkeypatch.setattr(allowance, "_MILLISECONDS", 1e-9)
+    monkeypatch.setattr(size_limit, "_MILLISECONDS", 1e-9)
     X, y = table(200)
     (member,) = estimator("regression", ["lightgbm"]).fit(X, y).fitted_.members
     assert shares_of(member.estimator) == (1.0,)
@@ -117,15 +117,15 @@ def test_a_longer_fit_keeps_more_time_for_further_fits_and_may_make_more_of_them
 
     def kept(seconds):
         limit = SimpleNamespace(trials=None, seconds=seconds, workers=2)
-        return repeating.seconds_again(fitted, configs("own"), [1e3], [0.01], limit)
+        return reseeded_fits.seconds_again(fitted, configs("own"), [1e3], [0.01], limit)
 
     assert kept(20_000.0) == pytest.approx(2_000.0)  # of what all further fits take, not more
     limit = SimpleNamespace(trials=None, seconds=960.0, workers=2)
-    assert repeating.seconds_again(fitted, configs("own"), [100.0], [0.01], limit) == 200.0
+    assert reseeded_fits.seconds_again(fitted, configs("own"), [100.0], [0.01], limit) == 200.0
     assert kept(6_000.0) == pytest.approx(1_500.0)
     end = time.monotonic() + 60.0
-    minute, five = (allowance.Allowance.of(fitted, {0: model}, seconds, end) for seconds in (20.0, 300.0))
-    late = allowance.Allowance.of(fitted, {0: model, 1: model}, 300.0, time.monotonic())
+    minute, five = (size_limit.Allowance.of(fitted, {0: model}, seconds, end) for seconds in (20.0, 300.0))
+    late = size_limit.Allowance.of(fitted, {0: model, 1: model}, 300.0, time.monotonic())
     assert not late.take(0), "what measuring would take is not there"
     assert not late.take(1)
     assert minute.pace == pytest.approx(0.05)
@@ -147,18 +147,18 @@ def test_a_call_is_not_taken_for_what_a_row_takes(monkeypatch):
     )
     member = Member("own", {}, Constant(1.0))
     ticks = itertools.count(0.0, 0.02)  # seconds between two looks at the clock, for a thousand rows
-    monkeypatch.setattr(allowance.time, "perf_counter", lambda: next(ticks))
-    quick = allowance.Allowance.of(fitted, {0: member}, 60.0, math.inf)
+    monkeypatch.setattr(size_limit.time, "perf_counter", lambda: next(ticks))
+    quick = size_limit.Allowance.of(fitted, {0: member}, 60.0, math.inf)
     assert quick.each[0][1] == pytest.approx(0.02)
     assert quick.take(0)
     data.folds = []  # of a refit, which has none
-    assert allowance.Allowance.of(fitted, {0: member}, 60.0, math.inf).take(0)
+    assert size_limit.Allowance.of(fitted, {0: member}, 60.0, math.inf).take(0)
     soon = time.monotonic() + 0.3  # two looks at a thousand rows may take .4 s
-    assert allowance.Allowance.of(fitted, {0: member}, 60.0, soon).each[0][1] == 0.2
+    assert size_limit.Allowance.of(fitted, {0: member}, 60.0, soon).each[0][1] == 0.2
     unable = SimpleNamespace(predict=lambda _: 1 / 0)
-    assert allowance.Allowance.of(fitted, {0: Member("own", {}, unable)}, 60.0, math.inf).each[0][1] == 0.2
+    assert size_limit.Allowance.of(fitted, {0: Member("own", {}, unable)}, 60.0, math.inf).each[0][1] == 0.2
     data.folds = [(np.arange(100), np.arange(1_000))]  # enough to know it
-    assert allowance.Allowance.of(fitted, {0: member}, 60.0, math.inf).each[0][1] == 0.2
+    assert size_limit.Allowance.of(fitted, {0: member}, 60.0, math.inf).each[0][1] == 0.2
 
 
 def test_time_is_kept_for_further_fits_where_a_row_s_time_is_not_known_yet():
@@ -168,7 +168,7 @@ def test_time_is_kept_for_further_fits_where_a_row_s_time_is_not_known_yet():
     def kept(valid):
         data = SimpleNamespace(target=range(3_000), folds=[(range(10), range(valid))])
         few = SimpleNamespace(predict_limit=None, data=data, folds=1, fitter=fitter)
-        return repeating.seconds_again(few, configs("own", "own"), [0.5, 0.5], [0.1, 0.1], limit)
+        return reseeded_fits.seconds_again(few, configs("own", "own"), [0.5, 0.5], [0.1, 0.1], limit)
 
     assert kept(1_000) == 0.0
     assert kept(100) > 1.0
@@ -221,7 +221,7 @@ def test_a_search_by_trials_fits_each_once_so_that_time_has_no_say():
     model = estimator("regression", ["lightgbm"]).fit(X, y)
     assert [len(fits_of(member.estimator)) for member in model.fitted_.members] == [1]
     limit = SimpleNamespace(trials=3, seconds=60.0)
-    assert repeating.seconds_again(None, configs("lightgbm"), [1.0], [0.01], limit) == 0.0  # nothing else matters
+    assert reseeded_fits.seconds_again(None, configs("lightgbm"), [1.0], [0.01], limit) == 0.0  # nothing else matters
 
 
 def test_no_time_is_kept_for_fits_that_would_not_be_ready_in_it():
@@ -229,9 +229,13 @@ def test_no_time_is_kept_for_fits_that_would_not_be_ready_in_it():
     fitted = SimpleNamespace(predict_limit=None, data=data, folds=1, fitter=SimpleNamespace(model=find))
     budget = SimpleNamespace(trials=None, seconds=60.0, workers=2)
     two = configs("lightgbm", "mlp")
-    assert repeating.seconds_again(fitted, two, [1.0, 20.0], [0.01, 0.01], budget) == 4.8  # one of both can be again
-    assert repeating.seconds_again(fitted, two, [4.1, 20.0], [0.01, 0.01], budget) == 0.0
-    assert repeating.seconds_again(fitted, two, [1.0, 20.0], [0.1, 0.1], budget) == 0.0  # predictions are slow enough
+    assert (
+        reseeded_fits.seconds_again(fitted, two, [1.0, 20.0], [0.01, 0.01], budget) == 4.8
+    )  # one of both can be again
+    assert reseeded_fits.seconds_again(fitted, two, [4.1, 20.0], [0.01, 0.01], budget) == 0.0
+    assert (
+        reseeded_fits.seconds_again(fitted, two, [1.0, 20.0], [0.1, 0.1], budget) == 0.0
+    )  # predictions are slow enough
 
 
 def test_time_is_kept_for_those_only_that_are_fitted_again():
@@ -250,14 +254,18 @@ def test_time_is_kept_for_those_only_that_are_fitted_again():
     )
     budget, paces = SimpleNamespace(trials=None, seconds=600.0, workers=2), [1e-4, 1e-4]
     lines = configs("linear", "linear")
-    assert repeating.seconds_again(many, lines, [1.0, 3.0], paces, budget) == 0.0  # a seed changes nothing
-    assert repeating.seconds_again(few, lines, [1.0, 3.0], paces, budget) == 5 * 4.0 / 2  # models of the folds
-    assert repeating.seconds_again(many, configs("linear", "mlp"), [1.0, 3.0], paces, budget) == 4 * 3.0 / 2
-    assert repeating.seconds_again(few, configs("linear", "mlp"), [1.0, 3.0], paces, budget) == (5 * 4.0 + 4 * 3.0) / 2
+    assert reseeded_fits.seconds_again(many, lines, [1.0, 3.0], paces, budget) == 0.0  # a seed changes nothing
+    assert reseeded_fits.seconds_again(few, lines, [1.0, 3.0], paces, budget) == 5 * 4.0 / 2  # models of the folds
+    assert reseeded_fits.seconds_again(many, configs("linear", "mlp"), [1.0, 3.0], paces, budget) == 4 * 3.0 / 2
+    assert (
+        reseeded_fits.seconds_again(few, configs("linear", "mlp"), [1.0, 3.0], paces, budget) == (5 * 4.0 + 4 * 3.0) / 2
+    )
     left += configs("mlp")  # models of folds that are there already
-    assert repeating.seconds_again(few, configs("linear", "mlp"), [1.0, 3.0], paces, budget) == (5 * 1.0 + 4 * 3.0) / 2
+    assert (
+        reseeded_fits.seconds_again(few, configs("linear", "mlp"), [1.0, 3.0], paces, budget) == (5 * 1.0 + 4 * 3.0) / 2
+    )
     left += configs("linear")
-    assert repeating.seconds_again(few, lines, [1.0, 3.0], paces, budget) == 0.0
+    assert reseeded_fits.seconds_again(few, lines, [1.0, 3.0], paces, budget) == 0.0
 
 
 def test_what_fails_leaves_the_member_as_it_is(again, monkeypatch):
@@ -300,7 +308,7 @@ def test_reading_ends_with_the_time(monkeypatch):
     """Two members whose models of the folds are there, and time for one of them."""
     read = []
     members = {place: Member("linear", {"place": place}, "fitted") for place in (0, 1)}
-    fits = [repeating._Fit(place, 1.0, fold=fold) for place in members for fold in (0, 1)]
+    fits = [reseeded_fits._Fit(place, 1.0, fold=fold) for place in members for fold in (0, 1)]
 
     def fold_models(config, folds):
         read.append(config["model"]["linear"]["place"])
@@ -309,8 +317,8 @@ def test_reading_ends_with_the_time(monkeypatch):
 
     limit = SimpleNamespace(remaining=10.0, full=False)
     objective = SimpleNamespace(fold_models=fold_models)
-    monkeypatch.setattr(repeating, "_folds_of", lambda _: [0, 1])
-    found = repeating._there(objective, members, fits, limit)
+    monkeypatch.setattr(reseeded_fits, "_folds_of", lambda _: [0, 1])
+    found = reseeded_fits._there(objective, members, fits, limit)
     assert read == [0]
     assert [(fit.fold, fit.estimator) for fit in found] == [(0, "of fold 0"), (1, "of fold 1")]
 
@@ -341,5 +349,5 @@ def test_whatever_the_dump_of_an_own_family_does_the_fit_goes_on(error):
         raise error
 
     own = SimpleNamespace(name="mine", dump=dump)
-    assert allowance._bytes(Member("mine", {}, "fitted"), own) == 0.0
-    assert allowance._bytes(Member("forest", {}, "fitted"), SimpleNamespace(name="forest", dump=dump)) == np.inf
+    assert size_limit._bytes(Member("mine", {}, "fitted"), own) == 0.0
+    assert size_limit._bytes(Member("forest", {}, "fitted"), SimpleNamespace(name="forest", dump=dump)) == np.inf

@@ -13,16 +13,16 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-import seasoned.tabular.search
+import seasoned.tabular.search.search
 from in_process import stay_in_process
 from messy import messy
 from seasoned import AutoClassifier, SearchSettings
 from seasoned.errors import InvalidInput
-from seasoned.tabular import fit
-from seasoned.tabular.budget import Budget
-from seasoned.tabular.parameters import budget_of
-from seasoned.tabular.run_arrays import stored_folds
-from seasoned.tabular.runs import RunFolder, cache_folder, clear_runs, fingerprint, list_runs
+from seasoned.tabular.budget.budget import Budget
+from seasoned.tabular.fit import fit_table
+from seasoned.tabular.fit.parameters import budget_of
+from seasoned.tabular.trial.arrays import stored_folds
+from seasoned.tabular.trial.run_folder import RunFolder, cache_folder, clear_runs, fingerprint, list_runs
 
 SCRIPT = """
 import sys
@@ -106,7 +106,7 @@ def test_a_folder_is_private_and_has_one_owner(cache):
 
 
 def test_of_unfinished_runs_the_latest_are_kept(cache, monkeypatch, caplog):
-    monkeypatch.setattr("seasoned.tabular.runs._MOST_IDLE", 3)
+    monkeypatch.setattr("seasoned.tabular.trial.run_folder._MOST_IDLE", 3)
     at_work = RunFolder.open("at work", {}, resume=False)
     os.utime(at_work.path / "run.json", (0, 0))
     for number in range(5):
@@ -120,13 +120,13 @@ def test_of_unfinished_runs_the_latest_are_kept(cache, monkeypatch, caplog):
     again = RunFolder.open("key 1", {}, resume=True)
     assert {run.name for run in list_runs()} == {"at work", "key 1", "key 2", "key 3", "key 4"}, "the oldest goes on"
     again.release()
-    monkeypatch.setattr("seasoned.tabular.runs._MOST_BYTES", 1)
+    monkeypatch.setattr("seasoned.tabular.trial.run_folder._MOST_BYTES", 1)
     RunFolder.open("large", {}, resume=False)
     assert {run.name for run in list_runs()} == {"at work", "large"}
 
 
 def test_a_run_that_is_too_large_goes_alone(cache, monkeypatch):
-    monkeypatch.setattr("seasoned.tabular.runs._MOST_BYTES", 4_000)
+    monkeypatch.setattr("seasoned.tabular.trial.run_folder._MOST_BYTES", 4_000)
     for number, size in enumerate((10, 10, 5_000)):
         left = RunFolder.open(f"key {number}", {}, resume=False)
         (left.path / "study.db").write_bytes(b"x" * size)
@@ -176,7 +176,7 @@ def test_what_was_to_be_removed_is_no_run_and_goes_with_the_next(cache):
 
 HOLDS = """
 import sys, time
-from seasoned.tabular.runs import RunFolder
+from seasoned.tabular.trial.run_folder import RunFolder
 folder = RunFolder.open("key", {}, resume=False)
 (folder.path / "study.db").touch()
 print(folder.path, flush=True)
@@ -210,14 +210,14 @@ def test_a_failed_fit_keeps_its_folder_and_an_interrupted_one_gives_a_model(cach
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("seasoned.tabular.search._run", interrupt)
+        patch.setattr("seasoned.tabular.search.search._run", interrupt)
         assert model.fit(X, y).predict(X).shape == (80,)
     assert "interrupted" in caplog.text
 
     def fail(*_, **__):
         raise RuntimeError("disk")
 
-    monkeypatch.setattr("seasoned.tabular.search._run", fail)
+    monkeypatch.setattr("seasoned.tabular.search.search._run", fail)
     with pytest.raises(RuntimeError, match="disk"):
         model.fit(X, y)
     assert [run.running for run in list_runs()] == [False]
@@ -228,13 +228,13 @@ def test_a_resumed_run_has_a_model_before_its_first_new_trial(cache, monkeypatch
     X, y = messy("binary", rows=80)
     search = SearchSettings(models=["linear", "tree"], folds=2)
     model = AutoClassifier(trials=2, workers=1, random_state=0, experience=None, search=search)
-    fit_members = seasoned.tabular.search.fit_members
+    fit_members = seasoned.tabular.search.search.fit_members
 
     def fail(*_, **__):
         raise RuntimeError("power")
 
     with monkeypatch.context() as patch:
-        patch.setattr("seasoned.tabular.search.fit_members", fail)
+        patch.setattr("seasoned.tabular.search.search.fit_members", fail)
         with pytest.raises(RuntimeError, match="power"):
             model.fit(X, y)
     seen = []
@@ -246,8 +246,8 @@ def test_a_resumed_run_has_a_model_before_its_first_new_trial(cache, monkeypatch
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("seasoned.tabular.search.fit_members", look)
-    monkeypatch.setattr("seasoned.tabular.search._run", interrupt)
+    monkeypatch.setattr("seasoned.tabular.search.search.fit_members", look)
+    monkeypatch.setattr("seasoned.tabular.search.search._run", interrupt)
     model.fit(X, y, resume=True)
     assert seen[0] is not None
     assert seen[0][0] in {"linear", "tree"}
@@ -278,14 +278,16 @@ def test_a_refused_resume_can_be_called_again(cache, tmp_path, monkeypatch):
     search = SearchSettings(models=["linear"], folds=2)
     model = AutoClassifier(trials=3, workers=1, search=search, random_state=0, experience=None)
     with monkeypatch.context() as patch:
-        patch.setattr("seasoned.tabular.fit.conclude", lambda *_: (_ for _ in ()).throw(RuntimeError("killed")))
+        patch.setattr(
+            "seasoned.tabular.fit.fit_table.conclude", lambda *_: (_ for _ in ()).throw(RuntimeError("killed"))
+        )
         with pytest.raises(RuntimeError, match="killed"):
             model.fit(X, y)
     kept = finished_trials(cache)
     assert kept == 3
     with monkeypatch.context() as patch:
         refuse = InvalidInput("memory_limit is too small; raise it.")
-        patch.setattr("seasoned.tabular.budget.Budget.check_memory", lambda self: (_ for _ in ()).throw(refuse))
+        patch.setattr("seasoned.tabular.budget.budget.Budget.check_memory", lambda self: (_ for _ in ()).throw(refuse))
         patch.setattr("seasoned.tabular.estimator.budget_of", lambda given, started: model_budget())
         with pytest.raises(InvalidInput, match="raise it"):
             model.fit(X, y, resume=True)
@@ -327,14 +329,14 @@ def test_a_resumed_run_keeps_the_rows_that_its_trials_are_judged_on(cache, monke
         raise RuntimeError("what comes after the search fails")
 
     with monkeypatch.context() as patched:
-        patched.setattr(fit, "conclude", broken)
+        patched.setattr(fit_table, "conclude", broken)
         with pytest.raises(RuntimeError, match="after the search"):
             model.fit(X, y)
     (folder,) = cache.glob("runs/*")
     before = stored_folds(folder)
     kept = []
-    learned = fit.conclude
-    monkeypatch.setattr(fit, "conclude", lambda *given: kept.append(given[1].data.folds) or learned(*given))
+    learned = fit_table.conclude
+    monkeypatch.setattr(fit_table, "conclude", lambda *given: kept.append(given[1].data.folds) or learned(*given))
     model.set_params(trials=3, validation=Anew()).fit(X, y, resume=True)
     np.testing.assert_array_equal(kept[0][0][1], before[0][1])
 
@@ -348,7 +350,7 @@ def test_splitters_that_say_nothing_of_themselves_are_told_apart_by_their_settin
             raise NotImplementedError
 
     def key(share, rows):
-        return fit._key(Share(share, np.array(rows)))
+        return fit_table._key(Share(share, np.array(rows)))
 
     assert key(0.2, [1, 2]) == key(0.2, [1, 2]), "in another process, too: it names no place in the memory"
     assert len({key(0.2, [1, 2]), key(0.4, [1, 2]), key(0.2, [1, 3])}) == 3
@@ -356,7 +358,7 @@ def test_splitters_that_say_nothing_of_themselves_are_told_apart_by_their_settin
 
 def test_folders_of_others_are_none_of_ours(cache, monkeypatch):
     """`runs` is what many tools call theirs: nothing of it is listed, forgotten or removed."""
-    monkeypatch.setattr("seasoned.tabular.runs._MOST_IDLE", 0)
+    monkeypatch.setattr("seasoned.tabular.trial.run_folder._MOST_IDLE", 0)
     cache_folder().mkdir(parents=True)
     for number in range(3):
         other = cache_folder() / f"exp{number}"
@@ -394,7 +396,7 @@ def test_a_resumed_run_has_the_text_that_its_trials_had(cache, monkeypatch, vect
         plans.append(fitted.plan)
         raise RuntimeError("stopped")
 
-    learn = fit._plan_from_file
+    learn = fit_table._plan_from_file
 
     def cut_short(*given):
         if not vectors:
@@ -402,8 +404,8 @@ def test_a_resumed_run_has_the_text_that_its_trials_had(cache, monkeypatch, vect
         return learn(*given)
 
     with monkeypatch.context() as patched:
-        patched.setattr(fit, "conclude", broken)
-        patched.setattr(fit, "_plan_from_file", cut_short)
+        patched.setattr(fit_table, "conclude", broken)
+        patched.setattr(fit_table, "_plan_from_file", cut_short)
         with pytest.raises(RuntimeError, match="stopped"):
             model.fit(X, y)
     model.fit(X, y, resume=True)
@@ -421,7 +423,7 @@ def test_an_opening_that_was_interrupted_goes_on_as_if_it_had_not_been(cache, mo
     search = SearchSettings(models=["linear", "tree", "histogram", "extra_trees", "forest"], folds=3)
     options = {"trials": 6, "workers": 1, "search": search, "random_state": 0, "experience": None}
     whole = AutoClassifier(**options).fit(X, y)
-    ended, race = [], seasoned.tabular.search.Race.__call__
+    ended, race = [], seasoned.tabular.search.search.Race.__call__
 
     def interrupted(self, study, trial):
         race(self, study, trial)
@@ -430,7 +432,7 @@ def test_an_opening_that_was_interrupted_goes_on_as_if_it_had_not_been(cache, mo
             signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patched:
-        patched.setattr(seasoned.tabular.search.Race, "__call__", interrupted)
+        patched.setattr(seasoned.tabular.search.search.Race, "__call__", interrupted)
         first = AutoClassifier(**options).fit(X, y)
     assert first.stopped_by_ == "SIGINT"
     assert len(first.fitted_.trials) < 5

@@ -8,21 +8,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import seasoned.tabular.fit
+import seasoned.tabular.fit.fit_table
 from in_process import estimator, stay_in_process
 from seasoned.fidelity.base import Decision
 from seasoned.fidelity.checks import FIDELITY_CHECKS
-from seasoned.pacing import STOPPED
-from seasoned.parameters import Float
 from seasoned.samplers import Bayes, Random
 from seasoned.samplers.checks import SAMPLER_CHECKS
 from seasoned.space import Space
+from seasoned.space.parameters import Float
 from seasoned.study import Study
-from seasoned.tabular import search as searching
-from seasoned.tabular.by_level import ByLevel
-from seasoned.tabular.levels import levels_of, nested
-from seasoned.tabular.objective import CrossValidation
-from seasoned.tabular.row_race import RowRace
+from seasoned.study.fidelity_control import STOPPED
+from seasoned.tabular.search import search as searching
+from seasoned.tabular.search.multi_fidelity import ByLevel
+from seasoned.tabular.search.row_racing import RowRace
+from seasoned.tabular.trial.cross_validation import CrossValidation
+from seasoned.tabular.validation.row_samples import levels_of, nested
 from seasoned.trials import Asked, Config, Finished, Reported, StudySpec, TrialState
 
 ROWS = (3, 9, 27)
@@ -41,7 +41,7 @@ def thirds(rows, fits):
 def sampled(monkeypatch):
     """Small tables are taken for large ones."""
     stay_in_process(monkeypatch)
-    monkeypatch.setattr(seasoned.tabular.fit, "levels_of", thirds)
+    monkeypatch.setattr(seasoned.tabular.fit.fit_table, "levels_of", thirds)
 
 
 def table(rows=360):
@@ -246,5 +246,5 @@ def test_on_a_table_that_is_not_large_the_search_knows_of_no_samples(monkeypatch
     (options,) = made
     assert options["fidelity"] is None
     assert isinstance(options["sampler"].inner, Bayes)
-    monkeypatch.setattr(seasoned.tabular.fit, "levels_of", lambda *_: ())
+    monkeypatch.setattr(seasoned.tabular.fit.fit_table, "levels_of", lambda *_: ())
     assert str(told(model)) == str(told(estimator("binary", FAMILIES, trials=8).fit(X, y)))

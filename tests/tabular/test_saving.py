@@ -10,9 +10,9 @@ import sys
 import pytest
 
 from seasoned.cli.common import check_model
+from seasoned.cli.prediction_table import check_name
 from seasoned.errors import InvalidInput
-from seasoned.tabular import archive
-from seasoned.tabular.output import check_name
+from seasoned.tabular.bundle import archive
 
 KILLED = """
 import os, signal, sys

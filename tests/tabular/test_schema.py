@@ -12,10 +12,10 @@ import pyarrow as pa
 import pytest
 from dateutil import tz
 
-from seasoned.tabular import dates
-from seasoned.tabular.columns.plan import ColumnPlan
-from seasoned.tabular.schema import Schema
-from seasoned.tabular.zones import offset_of, zone_of
+from seasoned.tabular.preprocessing.column_plan import ColumnPlan
+from seasoned.tabular.schema import dates
+from seasoned.tabular.schema.schema import Schema
+from seasoned.tabular.schema.time_zones import offset_of, zone_of
 
 NAN = np.nan
 ROWS = 60

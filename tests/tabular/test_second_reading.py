@@ -14,14 +14,14 @@ from sklearn.model_selection import KFold, PredefinedSplit
 from seasoned import AutoClassifier, Metric, load
 from seasoned.errors import InvalidInput
 from seasoned.tabular import SearchSettings
-from seasoned.tabular.few_shot_tasks import read_tasks, task_words
-from seasoned.tabular.fit import _key
-from seasoned.tabular.losses import best_cut, counts_of
-from seasoned.tabular.metrics import resolve
-from seasoned.tabular.records import Records, TrialRecord
-from seasoned.tabular.roles import Roles
-from seasoned.tabular.target import read_target
-from seasoned.tabular.validation import declared_folds
+from seasoned.tabular.few_shot.tasks import read_tasks, task_words
+from seasoned.tabular.fit.fit_table import _key
+from seasoned.tabular.input.sample_roles import Roles
+from seasoned.tabular.input.target import read_target
+from seasoned.tabular.metrics.registry import resolve
+from seasoned.tabular.metrics.vectorized import best_cut, counts_of
+from seasoned.tabular.trial.results import Records, TrialRecord
+from seasoned.tabular.validation.declared import declared_folds
 
 
 @pytest.mark.parametrize("observed", [True, False])

@@ -15,20 +15,21 @@ from in_process import estimator, stay_in_process
 from messy import messy
 from seasoned import CustomModel, SearchSettings, Space, load
 from seasoned.errors import InvalidInput
-from seasoned.report.gather import report_data
-from seasoned.tabular import fit, runs
-from seasoned.tabular.code_digest import code_digest
-from seasoned.tabular.columns.dense import Dense
-from seasoned.tabular.columns.number import NumberColumn
-from seasoned.tabular.columns.plan import ColumnPlan
-from seasoned.tabular.fitter import Pipeline
-from seasoned.tabular.foreseen import Extent, foreseen
-from seasoned.tabular.models.base import Job
+from seasoned.report.model.collect import report_data
+from seasoned.tabular.fit import fit_table
+from seasoned.tabular.metrics.code_hash import code_digest
+from seasoned.tabular.models._common.base import Job
 from seasoned.tabular.models.registry import find
-from seasoned.tabular.objective import CrossValidation, _rounds
-from seasoned.tabular.run_arrays import Arrays, write_arrays
-from seasoned.tabular.runs import RunFolder, cache_folder, clear_runs
-from seasoned.tabular.schema import Schema
+from seasoned.tabular.preprocessing.column_plan import ColumnPlan
+from seasoned.tabular.preprocessing.number import NumberColumn
+from seasoned.tabular.preprocessing.one_hot_scaling import Dense
+from seasoned.tabular.schema.schema import Schema
+from seasoned.tabular.trial import run_folder
+from seasoned.tabular.trial.arrays import Arrays, write_arrays
+from seasoned.tabular.trial.cross_validation import CrossValidation, _rounds
+from seasoned.tabular.trial.fold_fitter import Pipeline
+from seasoned.tabular.trial.memory_estimate import Extent, foreseen
+from seasoned.tabular.trial.run_folder import RunFolder, cache_folder, clear_runs
 
 
 def plan_of(frame):
@@ -43,7 +44,7 @@ def test_a_run_goes_for_others_in_one_step(cache, monkeypatch):
     """Once its owner's name is gone and its files are not, another fit of the same table would take it."""
     folder = RunFolder.open("key", {}, resume=False)
     removed = []
-    monkeypatch.setattr(runs.shutil, "rmtree", lambda path, **_: removed.append(path.name))
+    monkeypatch.setattr(run_folder.shutil, "rmtree", lambda path, **_: removed.append(path.name))
     folder.delete()
     assert not folder.path.exists()
     (name,) = removed
@@ -54,9 +55,9 @@ def test_a_run_goes_for_others_in_one_step(cache, monkeypatch):
 def test_what_is_taken_while_others_are_cleared_stays(cache, monkeypatch):
     for key in ("one", "two"):
         RunFolder.open(key, {}, resume=False).release()
-    asked = runs.is_owned
-    monkeypatch.setattr(runs, "is_owned", lambda path: path.name == "two" or asked(path))
-    monkeypatch.setattr(runs, "list_runs", lambda: pytest.fail("what it says may be old by now"))
+    asked = run_folder.is_owned
+    monkeypatch.setattr(run_folder, "is_owned", lambda path: path.name == "two" or asked(path))
+    monkeypatch.setattr(run_folder, "list_runs", lambda: pytest.fail("what it says may be old by now"))
     assert clear_runs() == 1
     assert [path.name for path in cache_folder().iterdir() if path.is_dir()] == ["two"]
 
@@ -96,9 +97,11 @@ def test_splitters_are_told_apart_by_whatever_they_hold():
         KFold(4),
         KFold(5),
     ]
-    assert len({fit._key(Until(cutoff)) for cutoff in several}) == len(several)
-    assert fit._key(Until(pd.Timestamp("2024-01-01"))) == fit._key(Until(pd.Timestamp("2024-01-01")))
-    assert fit._key(KFold(5)) == fit._key(KFold(5)) != fit._key(KFold(5, shuffle=True, random_state=1))
+    assert len({fit_table._key(Until(cutoff)) for cutoff in several}) == len(several)
+    assert fit_table._key(Until(pd.Timestamp("2024-01-01"))) == fit_table._key(Until(pd.Timestamp("2024-01-01")))
+    assert (
+        fit_table._key(KFold(5)) == fit_table._key(KFold(5)) != fit_table._key(KFold(5, shuffle=True, random_state=1))
+    )
     assert code_digest(pd.DataFrame({"a": [1]})) != code_digest(pd.DataFrame({"a": [2]}))
 
 
@@ -143,8 +146,8 @@ def test_rows_in_the_order_of_time_are_told_of_where_they_are_dealt_at_random(mo
 def test_only_matrices_that_somebody_eats_are_written(monkeypatch, family, diets):
     stay_in_process(monkeypatch)
     written = []
-    store = fit.store
-    monkeypatch.setattr(fit, "store", lambda *given: written.extend(given[3]) or store(*given))
+    store = fit_table.store
+    monkeypatch.setattr(fit_table, "store", lambda *given: written.extend(given[3]) or store(*given))
     X, y = messy("binary", rows=80)
     estimator("classification", [family]).fit(X, y)
     assert written == diets
@@ -326,9 +329,9 @@ def test_the_preconditioners_of_many_classes_are_foreseen():
 def test_the_search_closes_its_study_whatever_happens(cache, monkeypatch):
     stay_in_process(monkeypatch)
     closed = []
-    close = fit.search.__globals__["Study"].close
-    monkeypatch.setattr(fit.search.__globals__["Study"], "close", lambda study: closed.append(1) or close(study))
-    monkeypatch.setattr(fit.search.__globals__["Race"], "__call__", lambda *_: 1 / 0)
+    close = fit_table.search.__globals__["Study"].close
+    monkeypatch.setattr(fit_table.search.__globals__["Study"], "close", lambda study: closed.append(1) or close(study))
+    monkeypatch.setattr(fit_table.search.__globals__["Race"], "__call__", lambda *_: 1 / 0)
     X, y = messy("binary", rows=80)
     with pytest.raises(ZeroDivisionError):
         estimator("classification").fit(X, y)

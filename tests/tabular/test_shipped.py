@@ -7,10 +7,10 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from seasoned.knowledge.places import shipped
-from seasoned.tabular.metrics import usual_metric
+from seasoned.knowledge.experience.locations import shipped
+from seasoned.tabular.metrics.registry import usual_metric
 from seasoned.tabular.models.registry import MODELS, NAMED_ONLY, joint_space
-from seasoned.tabular.pipeline import VERSION, current
+from seasoned.tabular.trial.configuration import VERSION, current
 
 NEVER = ("movies", "moderndive", "storms", "spambase", "german", "pima", "Titanic", "ames", "penbased", "Auto#")
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from in_process import Here
-from seasoned.tabular.side_by_side import side_by_side
+from seasoned.tabular.budget.parallel_map import side_by_side
 
 
 def budget(*, full=False, stopped=False):

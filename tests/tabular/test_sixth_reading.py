@@ -10,20 +10,20 @@ import pytest
 from sklearn.metrics import log_loss
 
 from seasoned.errors import InvalidInput
-from seasoned.tabular import concluding
-from seasoned.tabular.ensemble import select
-from seasoned.tabular.features.repeated import Repeated, predict_matrices
-from seasoned.tabular.finish import Finish
-from seasoned.tabular.logarithm import logarithm_for
-from seasoned.tabular.losses import losses_of
-from seasoned.tabular.metrics import resolve
-from seasoned.tabular.models.base import Job
+from seasoned.tabular.ensemble import finalize
+from seasoned.tabular.ensemble.greedy_selection import select
+from seasoned.tabular.input.target import encode
+from seasoned.tabular.metrics.registry import resolve
+from seasoned.tabular.metrics.vectorized import losses_of
+from seasoned.tabular.models._common.base import Job
+from seasoned.tabular.models._common.log_target import logarithm_for
 from seasoned.tabular.models.registry import find
-from seasoned.tabular.pooled import Pooled
-from seasoned.tabular.rare import with_rare
-from seasoned.tabular.schema import Schema
-from seasoned.tabular.target import encode
-from seasoned.tabular.zones import with_zone
+from seasoned.tabular.postprocessing.out_of_fold import Pooled
+from seasoned.tabular.postprocessing.postprocessor import Finish
+from seasoned.tabular.schema.schema import Schema
+from seasoned.tabular.schema.time_zones import with_zone
+from seasoned.tabular.trial.seed_average import Repeated, predict_matrices
+from seasoned.tabular.validation.rare_classes import with_rare
 
 
 def test_a_draw_of_very_many_rows_misses_no_class():
@@ -42,7 +42,7 @@ def test_a_loss_that_is_no_number_is_not_kept_and_takes_no_intervals_away(monkey
     rng = np.random.default_rng(0)
     y = rng.normal(size=400)
     pooled = Pooled(np.arange(400), y, y + rng.normal(size=400), None, np.arange(400) % 5)
-    monkeypatch.setattr(concluding, "pool", lambda *_, **__: pooled)
+    monkeypatch.setattr(finalize, "pool", lambda *_, **__: pooled)
     data = SimpleNamespace(matrix=lambda _: rng.integers(0, 3, (400, 1)))
     objective = SimpleNamespace(job=Job("regression", 0, 0), data=data, baseline_loss=lambda: None)
 
@@ -51,7 +51,7 @@ def test_a_loss_that_is_no_number_is_not_kept_and_takes_no_intervals_away(monkey
 
     for metric in (SimpleNamespace(**fields(lambda *_: np.nan)), SimpleNamespace(**fields(told))):
         fitted = SimpleNamespace(metric=metric, members=[SimpleNamespace(below=(), weight=1.0)])
-        found = concluding.learned(fitted, objective, calibrate=None)
+        found = finalize.learned(fitted, objective, calibrate=None)
         assert "validated" not in found
         assert found["finish"] == Finish()
         assert np.isfinite(found["conformal"].scores).all()
@@ -108,7 +108,7 @@ class Sure:
 def test_sums_of_shares_are_no_more_than_certain(folds, monkeypatch):
     each = 0.5 / folds
     shares = (0.5, *([each] * folds))
-    monkeypatch.setattr("seasoned.tabular.features.repeated.predict", lambda fit, X, _: fit.predict_proba(X))
+    monkeypatch.setattr("seasoned.tabular.trial.seed_average.predict", lambda fit, X, _: fit.predict_proba(X))
     repeated = Repeated(tuple(Sure() for _ in shares), shares)
     found = predict_matrices(repeated, {"dense": np.zeros((3, 1))}, "dense", 2)
     assert found.max() == 1.0

@@ -18,23 +18,24 @@ from in_process import estimator, stay_in_process
 from optional import needs
 from seasoned import SearchSettings, load
 from seasoned.errors import Pruned
-from seasoned.tabular import objective as objective_module
-from seasoned.tabular import refit, spares
-from seasoned.tabular.aims import SCALE
-from seasoned.tabular.budget import Budget
-from seasoned.tabular.early import Early
-from seasoned.tabular.features.repeated import Repeated, fits_of, predict_matrices, shares_of
-from seasoned.tabular.fitted import Member
-from seasoned.tabular.folds import make_folds
-from seasoned.tabular.logarithm import Logarithm
-from seasoned.tabular.metrics import resolve
-from seasoned.tabular.models.base import Job, predict
+from seasoned.tabular.budget.budget import Budget
+from seasoned.tabular.ensemble import refit_members
+from seasoned.tabular.ensemble.early_model import Early
+from seasoned.tabular.ensemble.fitted_model import Member
+from seasoned.tabular.input.target import read_target
+from seasoned.tabular.metrics.registry import resolve
+from seasoned.tabular.models._common.base import Job, predict
+from seasoned.tabular.models._common.log_target import Logarithm
+from seasoned.tabular.models._common.target_transforms import SCALE
 from seasoned.tabular.models.registry import MODELS, find
-from seasoned.tabular.objective import CrossValidation
-from seasoned.tabular.run_arrays import Arrays, write_arrays
-from seasoned.tabular.runs import RunFolder
-from seasoned.tabular.spares import Keeping, kept, suited
-from seasoned.tabular.target import read_target
+from seasoned.tabular.trial import cross_validation as objective_module
+from seasoned.tabular.trial import fold_models
+from seasoned.tabular.trial.arrays import Arrays, write_arrays
+from seasoned.tabular.trial.cross_validation import CrossValidation
+from seasoned.tabular.trial.fold_models import Keeping, kept, suited
+from seasoned.tabular.trial.run_folder import RunFolder
+from seasoned.tabular.trial.seed_average import Repeated, fits_of, predict_matrices, shares_of
+from seasoned.tabular.validation.folds import make_folds
 
 
 @pytest.fixture(autouse=True)
@@ -165,7 +166,7 @@ def test_a_full_disk_is_no_reason_for_a_trial_to_fail(tmp_path, monkeypatch):
         monkeypatch.setattr(type(keeping._partial), "replace", full)
         keeping.done()
     assert left(tmp_path) == []
-    monkeypatch.setattr(spares.shutil, "disk_usage", lambda _: SimpleNamespace(free=1e6))
+    monkeypatch.setattr(fold_models.shutil, "disk_usage", lambda _: SimpleNamespace(free=1e6))
     with Keeping(tmp_path / "one.models") as keeping:
         keeping.add("a model", 1.0)
         assert left(tmp_path) == []
@@ -251,10 +252,10 @@ def late(monkeypatch, ready=(), light=()):
         again.extend(sorted(places))
         return members
 
-    monkeypatch.setattr(refit, "fit_all", fit_all)
-    monkeypatch.setattr(refit, "fit_again", fit_again)
-    monkeypatch.setattr(refit, "foreseen", lambda objective, row: 1.0)
-    monkeypatch.setattr(refit, "light", lambda *_: set(light))
+    monkeypatch.setattr(refit_members, "fit_all", fit_all)
+    monkeypatch.setattr(refit_members, "fit_again", fit_again)
+    monkeypatch.setattr(refit_members, "foreseen", lambda objective, row: 1.0)
+    monkeypatch.setattr(refit_members, "light", lambda *_: set(light))
     return again
 
 
@@ -269,7 +270,7 @@ def test_what_is_not_ready_is_replaced_and_what_was_not_kept_is_left_out(monkeyp
     again = late(monkeypatch, ready={1})
     there = {0.0: "of folds", 1.0: "of folds"}
     objective = SimpleNamespace(spare=lambda config: there.get(config["model"]["linear"]["penalty"]))
-    found = refit.fit_members(objective, ROWS, budget(), NO_EARLY)
+    found = refit_members.fit_members(objective, ROWS, budget(), NO_EARLY)
     assert [(one.estimator, pytest.approx(one.weight)) for one in found] == [("of folds", 2 / 3), ("on all", 1 / 3)]
     assert [one.whole for one in found] == [False, True]
     assert again == [1]
@@ -281,7 +282,7 @@ def test_what_weighs_little_keeps_its_trial_s_model_unless_that_is_gone(monkeypa
     objective = SimpleNamespace(
         spare=lambda config: "its trial's" if config["model"]["linear"]["penalty"] > 1 else None
     )
-    found = refit.fit_members(objective, ROWS, budget(), NO_EARLY)
+    found = refit_members.fit_members(objective, ROWS, budget(), NO_EARLY)
     assert [(one.estimator, one.whole) for one in found] == [("on all", True), ("on all", True), ("its trial's", False)]
     assert [one.weight for one in found] == pytest.approx([0.6, 0.3, 0.1])
     assert again == [0, 1]
@@ -292,7 +293,7 @@ def test_where_memory_is_full_nothing_more_is_read(monkeypatch):
     late(monkeypatch, light={2})
     monkeypatch.setattr(Budget, "full", True)
     objective = SimpleNamespace(spare=lambda config: pytest.fail("read"), refit=lambda config: "a baseline")
-    (found,) = refit.fit_members(objective, ROWS, budget(), NO_EARLY)
+    (found,) = refit_members.fit_members(objective, ROWS, budget(), NO_EARLY)
     assert found.name == "baseline"
 
 
@@ -300,14 +301,14 @@ def test_what_is_read_late_is_the_heaviest_alone(monkeypatch):
     late(monkeypatch)
     objective = SimpleNamespace(spare=lambda config: "of folds")
     over = replace(budget(), deadline=time.monotonic() - 10.0)
-    (found,) = refit.fit_members(objective, ROWS, over, NO_EARLY)
+    (found,) = refit_members.fit_members(objective, ROWS, over, NO_EARLY)
     assert (found.estimator, found.config, found.weight) == ("of folds", {"penalty": 0.0}, 1.0)
 
 
 def test_a_whole_fit_whose_last_fits_are_all_late(monkeypatch, tmp_path, caplog):
     stay_in_process(monkeypatch)
     monkeypatch.setattr(Early, "__call__", lambda *_: None)
-    monkeypatch.setattr(refit, "fit_all", lambda *_: {})
+    monkeypatch.setattr(refit_members, "fit_all", lambda *_: {})
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"a": rng.normal(size=300), "c": rng.choice(list("xyz"), 300)})
     y = X["a"] * 3 + (X["c"] == "x") + 0.1 * rng.normal(size=300)

@@ -8,10 +8,10 @@ import pytest
 
 from in_process import estimator, stay_in_process
 from seasoned import Metric, load
+from seasoned.cli.declared_table import Declared
 from seasoned.errors import InvalidInput
-from seasoned.tabular.declared import Declared
-from seasoned.tabular.labels import code_of
-from seasoned.tabular.target import encode, read_target
+from seasoned.tabular.input.labels import code_of
+from seasoned.tabular.input.target import encode, read_target
 
 ANSWERS = ["Yes"] * 10 + ["yes"] * 3 + ["Yes "] * 2 + ["No"] * 12 + ["\uff4e\uff4f"] + [" NO"]
 

@@ -7,13 +7,14 @@ import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from seasoned.errors import InvalidInput
-from seasoned.tabular.models import arrays_file, spline_basis
-from seasoned.tabular.models.additive import Additive
-from seasoned.tabular.models.base import Job, predict
-from seasoned.tabular.models.penalty_softmax import probabilities
-from seasoned.tabular.models.ridge_path import Rotated, classes_path, numbers_path
-from seasoned.tabular.models.spline_basis import Basis, best_pairs, strongest
-from seasoned.tabular.models.splines import Splines
+from seasoned.tabular.models._common.base import Job, predict
+from seasoned.tabular.models.linear import spline_basis
+from seasoned.tabular.models.linear.additive import Additive
+from seasoned.tabular.models.linear.penalty_softmax import probabilities
+from seasoned.tabular.models.linear.regularization_path import Rotated, classes_path, numbers_path
+from seasoned.tabular.models.linear.spline_basis import Basis, best_pairs, strongest
+from seasoned.tabular.models.linear.splines import Splines
+from seasoned.tabular.safe_files import npz
 
 ALL = np.arange(5)
 CONFIG = {"knots": 8, "pairs": 20, "bend": 1.0, "bond": 0.5}
@@ -196,7 +197,7 @@ def test_forged_files_are_refused():
         "pairs": ("int64", 2),
         "classes": ("int64", 1), "target": ("float64", 1),
     }  # fmt: skip
-    good = arrays_file.load(data, kinds)
+    good = npz.load(data, kinds)
     assert good["classes"].tolist() == [0, 1, 2, 4, 5]
     assert len(good["pairs"]) > 0
     for change in (
@@ -220,7 +221,7 @@ def test_forged_files_are_refused():
         {"target": np.array([0.0])},
     ):
         with pytest.raises(InvalidInput):
-            family.load(arrays_file.dump({**good, **change}))
+            family.load(npz.dump({**good, **change}))
 
 
 def test_rows_are_turned_only_when_they_are_asked_for():

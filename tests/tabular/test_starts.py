@@ -7,10 +7,15 @@ import pandas as pd
 import pytest
 
 from seasoned import AutoClassifier, SearchSettings
-from seasoned.tabular.models.bins import bins, oblivious_bins
+from seasoned.tabular.models._common.boosting_rounds import most_rounds, patience
+from seasoned.tabular.models._common.histogram_bins import bins, oblivious_bins
 from seasoned.tabular.models.registry import MODELS, choose
-from seasoned.tabular.models.rounds import most_rounds, patience
-from seasoned.tabular.starts import affordable_folds, booster_seconds, first_configurations, haste
+from seasoned.tabular.search.initial_configurations import (
+    affordable_folds,
+    booster_seconds,
+    first_configurations,
+    haste,
+)
 
 
 @pytest.mark.parametrize(("rows", "folds"), [(100, 5), (20_000, 5), (20_001, 3), (100_000, 3), (100_001, 1)])
@@ -73,7 +78,7 @@ def test_the_fit_validates_by_what_it_can_afford(tmp_path, monkeypatch):
         asked.append(sizes)
         return 1
 
-    monkeypatch.setattr("seasoned.tabular.fit.affordable_folds", one)
+    monkeypatch.setattr("seasoned.tabular.fit.fit_table.affordable_folds", one)
     rng = np.random.default_rng(0)
     X, y = pd.DataFrame(rng.normal(size=(300, 4))), np.arange(300) % 3
     search = SearchSettings(models=["linear"])

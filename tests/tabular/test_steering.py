@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from seasoned.errors import InvalidInput
-from seasoned.parameters import Categorical, Float, Int
 from seasoned.samplers import Bayes
 from seasoned.samplers.checks import same
 from seasoned.space import Choice, Space
-from seasoned.tabular.bar import SLOW
-from seasoned.tabular.steering import Promising
-from seasoned.trials import Asked, Config, Finished, Remaining, StudySpec, TrialState, WarmStart
+from seasoned.space.parameters import Categorical, Float, Int
+from seasoned.tabular.search.family_bandit import Promising
+from seasoned.tabular.validation.paired_test import SLOW
+from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
+from seasoned.trials.trial import Remaining
 
 FAMILIES = Space(
     model=Choice(

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seasoned.tabular.leaks import warn_of_leaks
-from seasoned.tabular.roles import Roles
-from seasoned.tabular.schema import Schema
-from seasoned.tabular.suspicions import warn_of_groups, warn_of_index, warn_of_order, warn_of_time
-from seasoned.tabular.target import read_target
+from seasoned.tabular.fit.data_warnings import warn_of_groups, warn_of_index, warn_of_order, warn_of_time
+from seasoned.tabular.fit.leakage import warn_of_leaks
+from seasoned.tabular.input.sample_roles import Roles
+from seasoned.tabular.input.target import read_target
+from seasoned.tabular.schema.schema import Schema
 
 ROWS = 60
 RNG = np.random.default_rng(0)

@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse
 
 from seasoned.errors import InvalidInput
-from seasoned.tabular.tables import read_table, to_frame, to_series
+from seasoned.tabular.input.frames import read_table, to_frame, to_series
 
 ROWS = [{"a": 1, "b": "x"}, {"a": 2, "b": None}]
 

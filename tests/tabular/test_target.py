@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from seasoned.errors import InvalidInput
-from seasoned.tabular.folds import make_folds
-from seasoned.tabular.metrics import resolve
-from seasoned.tabular.target import encode, infer_task, read_target
+from seasoned.tabular.input.target import encode, infer_task, read_target
+from seasoned.tabular.metrics.registry import resolve
+from seasoned.tabular.validation.folds import make_folds
 
 
 @pytest.mark.parametrize(

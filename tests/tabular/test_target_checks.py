@@ -10,8 +10,8 @@ import pytest
 from in_process import estimator, stay_in_process
 from seasoned import AutoClassifier, AutoRegressor
 from seasoned.errors import InvalidInput
-from seasoned.tabular.target import read_target
-from seasoned.tabular.target_checks import check_target
+from seasoned.tabular.input.target import read_target
+from seasoned.tabular.input.target_checks import check_target
 
 NAMES = [f"agent {number}" for number in range(100)]
 TEXTS = [f"{'the customer called about the bill and ' * 3}{number // 3}" for number in range(100)]

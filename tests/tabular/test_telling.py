@@ -13,7 +13,7 @@ from in_process import estimator, stay_in_process
 from messy import messy
 from seasoned import AutoRegressor, load
 from seasoned.errors import InvalidInput
-from seasoned.tabular.leaderboard import leaderboard
+from seasoned.tabular.fit.leaderboard import leaderboard
 
 MODELS = ("linear", "tree", "histogram")
 

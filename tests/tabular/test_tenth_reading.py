@@ -15,18 +15,19 @@ from in_process import stay_in_process
 from messy import messy
 from seasoned import AutoClassifier, AutoRegressor, SearchSettings
 from seasoned.errors import InvalidInput
-from seasoned.report.importance import permutation_importance
-from seasoned.tabular import fit, objective
-from seasoned.tabular.columns import stored
-from seasoned.tabular.features.repeated import makers_of
-from seasoned.tabular.fitter import Part
-from seasoned.tabular.losses import ranks
-from seasoned.tabular.metrics import resolve
-from seasoned.tabular.models.base import Job
+from seasoned.report.explain.permutation_test import permutation_importance
+from seasoned.tabular.fit import fit_table
+from seasoned.tabular.fit.refit_table import _trial
+from seasoned.tabular.input.target import encode
+from seasoned.tabular.metrics.registry import resolve
+from seasoned.tabular.metrics.vectorized import ranks
+from seasoned.tabular.models._common.base import Job
 from seasoned.tabular.models.registry import find
-from seasoned.tabular.refitting import _trial
-from seasoned.tabular.target import encode
-from seasoned.tabular.zones import zone_of
+from seasoned.tabular.preprocessing import matrix_files
+from seasoned.tabular.schema.time_zones import zone_of
+from seasoned.tabular.trial import cross_validation
+from seasoned.tabular.trial.fold_fitter import Part
+from seasoned.tabular.trial.seed_average import makers_of
 
 RNG = np.random.default_rng(0)
 
@@ -48,11 +49,11 @@ def test_a_fixed_offset_of_arrow_is_a_zone(zone, name):
 
 def test_folds_with_far_fewer_rows_do_not_say_how_long_to_train():
     parts = [Part(np.zeros(1), rounds, 1.0, 0.0, True, rows) for rounds, rows in ((10, 100), (40, 450), (60, 500))]
-    assert objective._rounds(parts) == 50.0
-    assert objective._rounds([parts[0]]) == 10.0
+    assert cross_validation._rounds(parts) == 50.0
+    assert cross_validation._rounds([parts[0]]) == 10.0
     strange = Part(np.zeros(1), 7, 1.0, 0.0, False, 900)
-    assert objective._rounds([*parts, strange]) == 50.0
-    assert objective._rounds([strange]) == 7.0
+    assert cross_validation._rounds([*parts, strange]) == 50.0
+    assert cross_validation._rounds([strange]) == 7.0
 
 
 def test_all_areas_under_curves_are_of_ranks():
@@ -99,14 +100,16 @@ def test_made_columns_count_where_a_long_table_is_cut(monkeypatch):
     X = pd.DataFrame(RNG.normal(size=(400, 4)), columns=list("abcd"))
     y = X["a"] * X["b"]
     widths = []
-    real = stored.in_parts
+    real = matrix_files.in_parts
 
     def noted(frame, width, *most):
         widths.append(width)
         return real(frame, width, *most)
 
-    monkeypatch.setattr("seasoned.tabular.fitted.in_parts", noted)
-    monkeypatch.setattr("seasoned.tabular.fitted._FITS", 0)  # of the numbers of a row, or few columns would not count
+    monkeypatch.setattr("seasoned.tabular.ensemble.fitted_model.in_parts", noted)
+    monkeypatch.setattr(
+        "seasoned.tabular.ensemble.fitted_model._FITS", 0
+    )  # of the numbers of a row, or few columns would not count
     search = SearchSettings(models=["linear"], folds=2, features="all")
     model = AutoRegressor(trials=2, workers=1, search=search, random_state=0, experience=None).fit(X, y)
     made = max(maker.count for one in model.fitted_.members for maker in makers_of(one.estimator))
@@ -124,8 +127,8 @@ def test_a_run_goes_on_with_the_labels_that_its_metric_read(tmp_path, monkeypatc
         return float(np.mean(np.abs(np.asarray(truth, float) - np.asarray(predicted, float))))
 
     keys = []
-    real = fit.fingerprint
-    monkeypatch.setattr(fit, "fingerprint", lambda *given: keys.append(real(*given)) or keys[-1])
+    real = fit_table.fingerprint
+    monkeypatch.setattr(fit_table, "fingerprint", lambda *given: keys.append(real(*given)) or keys[-1])
     X, y = messy("binary", rows=120)
     codes = np.unique(np.asarray(y).astype(str), return_inverse=True)[1]
     for labels in ([1, 2], [1, 20]):
@@ -147,11 +150,11 @@ def test_a_resumed_run_whose_text_cannot_be_learned_again_does_not_go_on(tmp_pat
         trials=1, workers=1, search=SearchSettings(models=["linear"], folds=2), random_state=0, experience=None
     )
     with monkeypatch.context() as patched:
-        patched.setattr(fit, "conclude", failing(RuntimeError("stopped")))
+        patched.setattr(fit_table, "conclude", failing(RuntimeError("stopped")))
         with pytest.raises(RuntimeError, match="stopped"):
             model.fit(X, y)
     with monkeypatch.context() as patched:
-        patched.setattr(fit, "_plan_from_file", failing(MemoryError("too large")))
+        patched.setattr(fit_table, "_plan_from_file", failing(MemoryError("too large")))
         with pytest.raises(InvalidInput, match="which this run's trials had, could not be learned again"):
             model.fit(X, y, resume=True)
     model.fit(X, y, resume=True)

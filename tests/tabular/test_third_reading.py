@@ -28,22 +28,24 @@ from messy import messy
 from optional import needs
 from seasoned import Categorical, Choice, CustomModel, Float, Int, Space, load
 from seasoned.errors import InvalidInput
-from seasoned.report.gather import report_data
-from seasoned.tabular.archive import _hashable
-from seasoned.tabular.code_digest import code_digest
-from seasoned.tabular.kinds import Column
-from seasoned.tabular.measure import Measure
-from seasoned.tabular.metrics import resolve
-from seasoned.tabular.models import neighbours, network_training, tree_model
-from seasoned.tabular.models.base import Job
-from seasoned.tabular.models.histogram import _rounds_in
-from seasoned.tabular.models.network import Loss, Shape
+from seasoned.report.model.collect import report_data
+from seasoned.tabular.bundle.archive import _hashable
+from seasoned.tabular.ensemble.refit_members import once
+from seasoned.tabular.input.frames import kind_of
+from seasoned.tabular.input.target import read_target
+from seasoned.tabular.metrics.code_hash import code_digest
+from seasoned.tabular.metrics.metric import Measure
+from seasoned.tabular.metrics.registry import resolve
+from seasoned.tabular.models import neighbors
+from seasoned.tabular.models._common.base import Job
+from seasoned.tabular.models.boosting.histogram import _rounds_in
+from seasoned.tabular.models.neural import numpy_training
+from seasoned.tabular.models.neural.numpy_network import Loss, Shape
 from seasoned.tabular.models.registry import find
-from seasoned.tabular.refit import once
-from seasoned.tabular.runs import RunFolder
-from seasoned.tabular.schema import read
-from seasoned.tabular.tables import kind_of
-from seasoned.tabular.target import read_target
+from seasoned.tabular.models.trees import tree_ensemble
+from seasoned.tabular.schema.column import Column
+from seasoned.tabular.schema.schema import read
+from seasoned.tabular.trial.run_folder import RunFolder
 
 # ---- a run's state, and other rows
 
@@ -114,7 +116,7 @@ from sklearn.metrics import f1_score, fbeta_score, make_scorer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from seasoned import CustomModel, Float, Int, Space
-from seasoned.tabular.code_digest import code_digest
+from seasoned.tabular.metrics.code_hash import code_digest
 
 BETA = 2
 
@@ -336,7 +338,7 @@ def test_a_forest_that_no_file_holds_is_refused_when_it_is_saved(monkeypatch):
     model = family.build(family.space("regression").default, Job("regression", 0, 0))
     X = np.random.default_rng(0).normal(size=(50, 2))
     family.fit(model, (X, X[:, 0]), None)
-    monkeypatch.setattr(tree_model, "_MOST_NODES", 50)
+    monkeypatch.setattr(tree_ensemble, "_MOST_NODES", 50)
     with pytest.raises(InvalidInput, match="a file holds 50"):
         family.dump(model)
 
@@ -359,11 +361,11 @@ def test_histograms_probe_is_one_round_where_a_round_is_many_trees():
 
 def test_an_epoch_ends_where_its_time_does(monkeypatch):
     steps = []
-    monkeypatch.setattr(network_training._Adam, "step", lambda *_: steps.append(1))
+    monkeypatch.setattr(numpy_training._Adam, "step", lambda *_: steps.append(1))
     shape, rng = Shape((2, 4, 1)), np.random.default_rng(0)
     data = rng.normal(size=(4000, 2)).astype(np.float32), rng.normal(size=(4000, 1)).astype(np.float32), None
-    recipe = network_training.Recipe(3, 8, 0.1, 0.0, 0.0, 0.0, Loss("squares"))
-    network_training.train(shape, np.zeros(shape.size, np.float32), data, None, recipe, rng=rng, seconds=0.0)
+    recipe = numpy_training.Recipe(3, 8, 0.1, 0.0, 0.0, 0.0, Loss("squares"))
+    numpy_training.train(shape, np.zeros(shape.size, np.float32), data, None, recipe, rng=rng, seconds=0.0)
     assert len(steps) == 50
 
 
@@ -377,7 +379,7 @@ def test_neighbours_predict_the_same_in_pieces(monkeypatch):
         call = model.predict_proba if classes else model.predict
         with monkeypatch.context() as patched:
             whole = call(X)
-            patched.setattr(neighbours, "PIECE", 7)
+            patched.setattr(neighbors, "PIECE", 7)
             np.testing.assert_array_equal(call(X), whole)
 
 

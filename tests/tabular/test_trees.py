@@ -10,12 +10,12 @@ from sklearn.ensemble import ExtraTreesClassifier, RandomForestRegressor
 from sklearn.tree import DecisionTreeRegressor
 
 from seasoned.errors import InvalidInput
-from seasoned.tabular.models.base import Job, predict
-from seasoned.tabular.models.forest import nodes_of
+from seasoned.tabular.models._common.base import Job, predict
+from seasoned.tabular.models._common.target_scaling import Units
 from seasoned.tabular.models.registry import find
-from seasoned.tabular.models.tree_walk import Walk
-from seasoned.tabular.models.trees import from_nodes, rounded, shortened, structure
-from seasoned.tabular.models.units import Units
+from seasoned.tabular.models.trees.random_forest import nodes_of
+from seasoned.tabular.models.trees.tree_arrays import from_nodes, rounded, shortened, structure
+from seasoned.tabular.models.trees.tree_prediction import Walk
 
 FAMILIES = ("tree", "extra_trees", "forest", "histogram")
 
@@ -103,7 +103,7 @@ def test_predictions_are_those_of_scikit_learn(name, task):
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_row_has_the_same_bits_in_every_batch(name, monkeypatch):
-    monkeypatch.setattr("seasoned.tabular.models.tree_model.cpu_count", lambda: 2)
+    monkeypatch.setattr("seasoned.tabular.models.trees.tree_ensemble.cpu_count", lambda: 2)
     X, y = table(12_000)  # enough for two threads
     model, estimator, _ = fitted(name, "regression", X[:300], y[:300])
     together = estimator.predict(X)
@@ -160,7 +160,7 @@ def test_few_rows_and_many_walk_to_the_same_leaves(name):
 def test_a_large_forest_is_compiled_once(monkeypatch):
     X, y = table()
     _, estimator, _ = fitted("forest", "regression", X, y)
-    monkeypatch.setattr("seasoned.tabular.models.tree_walk._LARGE", len(estimator.trees.inner) - 1)
+    monkeypatch.setattr("seasoned.tabular.models.trees.tree_prediction._LARGE", len(estimator.trees.inner) - 1)
     walk = Walk.over(estimator.trees)
     assert walk.compiled(1_000) is walk.compiled(1) is walk.compiled(1_000)
     monkeypatch.undo()

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from seasoned.errors import InvalidInput
-from seasoned.tabular.identity import identifier
-from seasoned.tabular.schema import Schema
-from seasoned.tabular.tables import to_frame
-from seasoned.tabular.written import number_style, read_numbers
+from seasoned.tabular.input.frames import to_frame
+from seasoned.tabular.schema.identifiers import identifier
+from seasoned.tabular.schema.schema import Schema
+from seasoned.tabular.schema.text_parsing import number_style, read_numbers
 
 
 def text(*words):
@@ -95,7 +95,7 @@ def test_long_arrays_as_cells_are_refused_and_short_ones_told(caplog):
 
 def test_sets_as_cells_are_the_same_text_in_each_process():
     code = (
-        "from seasoned.tabular.cells import to_text; import pandas as pd;"
+        "from seasoned.tabular.schema.object_columns import to_text; import pandas as pd;"
         "print(to_text(pd.Series([{'red', 'big', 'old'}, frozenset('xyz')])).tolist())"
     )
     told = {

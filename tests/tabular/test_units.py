@@ -11,9 +11,9 @@ from in_process import estimator, stay_in_process
 from optional import needs
 from seasoned import load
 from seasoned.errors import InvalidInput
-from seasoned.tabular.models.base import Job, predict
+from seasoned.tabular.models._common.base import Job, predict
+from seasoned.tabular.models._common.target_scaling import Units
 from seasoned.tabular.models.registry import MODELS, find
-from seasoned.tabular.models.units import Units
 
 ROWS = 400
 UNITS = {"tiny": (1e-9, 0.0), "huge": (1e9, 0.0), "far from zero": (1.0, 1.7e9)}

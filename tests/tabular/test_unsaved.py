@@ -14,10 +14,10 @@ from in_process import estimator, stay_in_process
 from messy import messy
 from seasoned import CustomModel, Float, SearchSettings, Space
 from seasoned.errors import InvalidInput
-from seasoned.tabular.metrics import resolve
+from seasoned.tabular.fit.data_warnings import warn_of_models
+from seasoned.tabular.input.sample_roles import Roles
+from seasoned.tabular.metrics.registry import resolve
 from seasoned.tabular.models.registry import find
-from seasoned.tabular.roles import Roles
-from seasoned.tabular.suspicions import warn_of_models
 
 TOL = Space(tol=Float(1e-6, 1e-2, log=True))
 KEPT = CustomModel("kept", LinearDiscriminantAnalysis(), TOL)

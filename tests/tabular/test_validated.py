@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from seasoned.errors import InvalidInput
-from seasoned.tabular import pooled as module
-from seasoned.tabular.concluding import learned
-from seasoned.tabular.fitted import Member
-from seasoned.tabular.metrics import resolve
-from seasoned.tabular.validated import MOST_ROWS, Validated
+from seasoned.tabular.ensemble.finalize import learned
+from seasoned.tabular.ensemble.fitted_model import Member
+from seasoned.tabular.metrics.registry import resolve
+from seasoned.tabular.postprocessing import out_of_fold as module
+from seasoned.tabular.postprocessing.validation_evidence import MOST_ROWS, Validated
 
 
 class Trials:

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut, PredefinedSplit, TimeSeriesSplit
 
 from seasoned.errors import InvalidInput
-from seasoned.tabular.objective import _mean
-from seasoned.tabular.roles import Roles, read_roles, read_weights
-from seasoned.tabular.target import read_target
-from seasoned.tabular.time_folds import forward_folds, read_times
-from seasoned.tabular.validation import declared_folds
+from seasoned.tabular.input.sample_roles import Roles, read_roles, read_weights
+from seasoned.tabular.input.target import read_target
+from seasoned.tabular.trial.cross_validation import _mean
+from seasoned.tabular.validation.declared import declared_folds
+from seasoned.tabular.validation.time_series import forward_folds, read_times
 
 ROWS = 30
 

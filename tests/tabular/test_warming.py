@@ -12,14 +12,16 @@ import pytest
 from in_process import Here
 from seasoned.errors import StorageError
 from seasoned.execution import LocalExecutor
-from seasoned.tabular import early, refit, search, warming
-from seasoned.tabular.budget import Budget
-from seasoned.tabular.closing import Closing
-from seasoned.tabular.early import Early
-from seasoned.tabular.fitted import Member
+from seasoned.tabular.budget import warm_workers
+from seasoned.tabular.budget.budget import Budget
+from seasoned.tabular.budget.warm_workers import Warming
+from seasoned.tabular.ensemble import early_model, refit_members
+from seasoned.tabular.ensemble.early_model import Early
+from seasoned.tabular.ensemble.fitted_model import Member
+from seasoned.tabular.models._common.validation_sample import watched
 from seasoned.tabular.models.registry import choose, find
-from seasoned.tabular.models.watched import watched
-from seasoned.tabular.warming import Warming
+from seasoned.tabular.search import search
+from seasoned.tabular.search.stopping_rule import Closing
 from seasoned.trials import Config, TrialState
 
 
@@ -36,7 +38,7 @@ def test_whoever_hires_next_finds_workers_that_have_loaded_what_fits_need():
     assert first.ready() > 0.0
     assert first.ready() == first.ready()
     with LocalExecutor(1) as executor:
-        for name in ("lightgbm", "seasoned.tabular.objective"):
+        for name in ("lightgbm", "seasoned.tabular.trial.cross_validation"):
             executor.submit(loaded, name)
         found = []
         while len(found) < 2:
@@ -52,7 +54,7 @@ def test_no_more_workers_are_started_than_there_are_trials(monkeypatch):
             asked.append(args)
             return super().submit(function, *args, **more)
 
-    monkeypatch.setattr(warming, "LocalExecutor", Counted)
+    monkeypatch.setattr(warm_workers, "LocalExecutor", Counted)
     Warming(budget(workers=4, trials=2), choose(["linear"])).ready()
     assert len(asked) == 2
     assert all("lightgbm" not in names for (names,) in asked), "families that do not take part are not loaded"
@@ -63,7 +65,7 @@ def test_a_disk_that_is_full_is_no_reason_to_fail(monkeypatch):
         def submit(self, function, *args, **more):
             raise StorageError("the disk is full")
 
-    monkeypatch.setattr(warming, "LocalExecutor", Full)
+    monkeypatch.setattr(warm_workers, "LocalExecutor", Full)
     assert Warming(budget(), choose(["linear"])).ready() == 0.0
 
 
@@ -76,7 +78,7 @@ def test_workers_are_warm_when_the_members_are_chosen(monkeypatch):
             order.append(args[0][-1])
             return super().submit(function, *args, **more)
 
-    monkeypatch.setattr(warming, "LocalExecutor", Noted)
+    monkeypatch.setattr(warm_workers, "LocalExecutor", Noted)
     monkeypatch.setattr(search, "choose_members", lambda *_: order.append("chosen") or "members")
     objective = SimpleNamespace(fitter=SimpleNamespace(model=find))
     rows = [{"model": name} for name in ("lightgbm", "linear", "lightgbm")]
@@ -99,7 +101,7 @@ def test_workers_that_take_too_long_are_not_waited_for(monkeypatch):
             time.sleep(timeout)
             return []
 
-    monkeypatch.setattr(warming, "LocalExecutor", Never)
+    monkeypatch.setattr(warm_workers, "LocalExecutor", Never)
     short = Budget(time.monotonic() + 1.0, 1.0, None, 1, None)
     assert Warming(short, choose(["linear"])).ready() == 0.0
     stopped = budget()
@@ -128,7 +130,7 @@ def trial(number=0, penalty=1.0):
 
 
 def test_the_early_model_stays_and_its_worker_goes_back(monkeypatch):
-    monkeypatch.setattr(early, "LocalExecutor", Here)
+    monkeypatch.setattr(early_model, "LocalExecutor", Here)
     objective = SimpleNamespace(refit=lambda config: ("fitted", config))
     with Early(objective, budget()) as found:
         assert found.fitted is None
@@ -145,7 +147,7 @@ def test_a_first_fit_that_failed_is_no_model(monkeypatch, caplog):
     def refit_(config):
         raise MemoryError("too large")
 
-    monkeypatch.setattr(early, "LocalExecutor", Here)
+    monkeypatch.setattr(early_model, "LocalExecutor", Here)
     with Early(SimpleNamespace(refit=refit_), budget()) as found:
         found(None, trial())
         assert found.member(0.0) is None
@@ -164,11 +166,11 @@ def test_what_is_being_fitted_already_is_waited_for_and_not_fitted_twice(monkeyp
         asked.append(sorted(waiting))
         return {place: Member("linear", row["config"], "another", weight) for place, (row, weight) in waiting.items()}
 
-    monkeypatch.setattr(refit, "fit_all", fit_all)
-    monkeypatch.setattr(refit, "fit_again", lambda objective, ready, *_: ready)
-    monkeypatch.setattr(refit, "foreseen", lambda objective, row: 1.0)
-    monkeypatch.setattr(refit, "light", lambda *_: set())
-    found = refit.fit_members(None, [(rows[0], 0.6), (rows[1], 0.4)], budget(), still)
+    monkeypatch.setattr(refit_members, "fit_all", fit_all)
+    monkeypatch.setattr(refit_members, "fit_again", lambda objective, ready, *_: ready)
+    monkeypatch.setattr(refit_members, "foreseen", lambda objective, row: 1.0)
+    monkeypatch.setattr(refit_members, "light", lambda *_: set())
+    found = refit_members.fit_members(None, [(rows[0], 0.6), (rows[1], 0.4)], budget(), still)
     assert asked == [[1]]
     assert [(member.estimator, member.weight) for member in found] == [("the early one", 0.6), ("another", 0.4)]
 
@@ -191,21 +193,21 @@ def test_who_asks_to_stop_does_not_wait_for_the_early_fit():
     limit, still = budget(left=1e9), Lasting()
     limit.stop.ask("SIGINT")
     limit.stop.deadline = 0.0
-    assert refit._awaited(still, limit) is None
+    assert refit_members._awaited(still, limit) is None
     assert still.asked == [0.0]
     limit, still = budget(left=0.6), Lasting()
     still.member = time.sleep
-    assert refit._awaited(still, limit) is None  # nor does the deadline
+    assert refit_members._awaited(still, limit) is None  # nor does the deadline
 
 
 def test_what_failed_early_is_tried_again(monkeypatch):
     row = {"number": 0, "model": "linear", "config": {"penalty": 0.0}}
     again = Member("linear", row["config"], "the second", 1.0)
-    monkeypatch.setattr(refit, "fit_all", lambda objective, waiting, limit: dict.fromkeys(waiting, again))
-    monkeypatch.setattr(refit, "fit_again", lambda objective, ready, *_: ready)
-    monkeypatch.setattr(refit, "foreseen", lambda objective, row: 1.0)
-    monkeypatch.setattr(refit, "light", lambda *_: set())
-    (found,) = refit.fit_members(None, [(row, 1.0)], budget(), Lasting(ends=3))
+    monkeypatch.setattr(refit_members, "fit_all", lambda objective, waiting, limit: dict.fromkeys(waiting, again))
+    monkeypatch.setattr(refit_members, "fit_again", lambda objective, ready, *_: ready)
+    monkeypatch.setattr(refit_members, "foreseen", lambda objective, row: 1.0)
+    monkeypatch.setattr(refit_members, "light", lambda *_: set())
+    (found,) = refit_members.fit_members(None, [(row, 1.0)], budget(), Lasting(ends=3))
     assert found.estimator == "the second"
 
 
@@ -228,13 +230,13 @@ def test_what_takes_longest_is_fitted_first(monkeypatch):
             begun.append(config["model"]["linear"]["number"])
             return super().submit(lambda: "a model")
 
-    monkeypatch.setattr(refit, "LocalExecutor", Noting)
+    monkeypatch.setattr(refit_members, "LocalExecutor", Noting)
     seconds = [3.0, 5.0, 4.0, 12.0]
     records = SimpleNamespace(
         of=lambda config: SimpleNamespace(fit_seconds=seconds[config["model"]["linear"]["number"]])
     )
     rows = [{"number": n, "model": "linear", "config": {"number": n}} for n in range(4)]
     objective = SimpleNamespace(refit=None, records=records)
-    ready = refit.fit_all(objective, {n: (row, 0.25) for n, row in enumerate(rows)}, budget())
+    ready = refit_members.fit_all(objective, {n: (row, 0.25) for n, row in enumerate(rows)}, budget())
     assert begun == [3, 1, 2, 0]
     assert sorted(ready) == [0, 1, 2, 3]

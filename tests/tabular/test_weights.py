@@ -11,9 +11,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from in_process import estimator, stay_in_process
 from optional import needs
 from seasoned import CustomModel, Int, Space
-from seasoned.tabular.models.base import Job, predict
+from seasoned.tabular.models._common.base import Job, predict
 from seasoned.tabular.models.registry import MODELS, find, takes_weights
-from seasoned.tabular.validated import Validated
+from seasoned.tabular.postprocessing.validation_evidence import Validated
 
 WEIGHING = ("baseline", *(name for name, model in MODELS.items() if takes_weights(model)))
 QUICK = {"tuned_mlp": {"layers": 1, "width": 16, "rounds": 50}}

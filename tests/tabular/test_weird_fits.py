@@ -8,7 +8,7 @@ import pytest
 from test_weird_tables import FEW, TABLES, fits_all_families, predicts_as_its_file_does
 
 from seasoned import AutoClassifier, AutoRegressor
-from seasoned.tabular.tables import to_frame
+from seasoned.tabular.input.frames import to_frame
 
 SECONDS = 6
 

@@ -16,9 +16,9 @@ import weird_targets
 from in_process import estimator, stay_in_process
 from seasoned import SearchSettings, load
 from seasoned.errors import InvalidInput
-from seasoned.tabular.models.extras import is_installed
+from seasoned.tabular.input.frames import to_frame
+from seasoned.tabular.models._common.optional_packages import is_installed
 from seasoned.tabular.models.registry import EXTRAS, MODELS
-from seasoned.tabular.tables import to_frame
 
 TABLES = [
     table

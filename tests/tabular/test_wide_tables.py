@@ -10,13 +10,13 @@ import pytest
 
 from in_process import estimator
 from seasoned import load
-from seasoned.tabular import canonical, schema, wide
-from seasoned.tabular.columns.plan import ColumnPlan
-from seasoned.tabular.leaks import warn_of_leaks
-from seasoned.tabular.memory import described
-from seasoned.tabular.runs import fingerprint
-from seasoned.tabular.schema import Schema
-from seasoned.tabular.target import read_target
+from seasoned.tabular.experience.record import described
+from seasoned.tabular.fit.leakage import warn_of_leaks
+from seasoned.tabular.input.target import read_target
+from seasoned.tabular.preprocessing.column_plan import ColumnPlan
+from seasoned.tabular.schema import canonical, schema, wide_tables
+from seasoned.tabular.schema.schema import Schema
+from seasoned.tabular.trial.run_folder import fingerprint
 
 ROWS = 40
 RNG = np.random.default_rng(0)
@@ -59,7 +59,7 @@ def odd_table():
 def read(frame, target, *, together):
     """All that is decided and made of a table before its first trial."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(wide, "_WIDE", 0 if together else 10**9)
+        patch.setattr(wide_tables, "_WIDE", 0 if together else 10**9)
         found = Schema.infer(frame)
         plain = found.apply(frame)
         plan = ColumnPlan.fit(plain, found, seed=0)
@@ -101,9 +101,9 @@ def test_no_number_column_is_read_by_itself(monkeypatch):
 
 
 def test_a_long_table_is_read_column_by_column_however_wide():
-    assert wide.is_wide(pd.DataFrame(np.zeros((2, 501))))
-    assert not wide.is_wide(pd.DataFrame(np.zeros((2, 500))))
-    assert not wide.is_wide(pd.DataFrame(np.zeros((10_001, 501), np.int8)))
+    assert wide_tables.is_wide(pd.DataFrame(np.zeros((2, 501))))
+    assert not wide_tables.is_wide(pd.DataFrame(np.zeros((2, 500))))
+    assert not wide_tables.is_wide(pd.DataFrame(np.zeros((10_001, 501), np.int8)))
 
 
 def test_every_cell_of_a_wide_table_tells_its_run_from_others():
@@ -122,7 +122,7 @@ def test_meta_features_of_a_very_wide_table_are_of_some_columns(monkeypatch):
     X = pd.DataFrame(RNG.normal(size=(30, 400))).rename(columns=str)
     target = read_target([0, 1] * 15, "classification")
     whole = described(X, target, 0)
-    monkeypatch.setattr("seasoned.tabular.memory._MOST_COLUMNS", 50)
+    monkeypatch.setattr("seasoned.tabular.experience.record._MOST_COLUMNS", 50)
     some = described(X, target, 0)
     for name in ("log_columns", "log_rows", "log_ratio"):
         assert some[name] == pytest.approx(whole[name])

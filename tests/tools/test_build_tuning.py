@@ -13,10 +13,10 @@ from build_experience.lines import Lines
 from build_experience.ship import studies_of
 from build_experience.tune import evaluations_of, tune
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.deep_settings import DeepSettings
-from seasoned.knowledge.experience import Experience
-from seasoned.knowledge.settings import MetricSettings
-from seasoned.tabular.pipeline import VERSION
+from seasoned.knowledge.experience.experience import Experience
+from seasoned.knowledge.performance_model.settings import MetricSettings
+from seasoned.knowledge.transfer.deep_kernel_settings import DeepSettings
+from seasoned.tabular.trial.configuration import VERSION
 
 SMALL = DeepSettings(hidden=(8,), outputs=2, steps=20)
 

@@ -27,7 +27,7 @@ from build_experience.targets import ask, cleaned
 from seasoned.errors import InvalidInput
 from seasoned.knowledge import read_file
 from seasoned.tabular.models.registry import MODELS, NAMED_ONLY, joint_space
-from seasoned.tabular.pipeline import VERSION, current, textual
+from seasoned.tabular.trial.configuration import VERSION, current, textual
 
 RNG = np.random.default_rng(0)
 

@@ -6,9 +6,9 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from seasoned.surrogates.maximize import sobol
+from seasoned.surrogates.acquisition.maximize import sobol
 from seasoned.tabular.models.registry import MODELS, NAMED_ONLY, joint_space
-from seasoned.tabular.pipeline import VERSION, current, textual
+from seasoned.tabular.trial.configuration import VERSION, current, textual
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.space import Space
-    from seasoned.tabular.target import Task
+    from seasoned.tabular.input.target import Task
 
 __all__ = ["COUNT", "as_today", "choose_configurations", "read_or_choose", "write_configurations"]
 

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.execution.base import Ending, Limits
-from seasoned.knowledge.canonical import table_of
-from seasoned.knowledge.metafeatures import describe
-from seasoned.tabular.columns.plan import ColumnPlan
-from seasoned.tabular.folds import make_folds
-from seasoned.tabular.metrics import resolve
-from seasoned.tabular.models.base import Job
-from seasoned.tabular.objective import CrossValidation
-from seasoned.tabular.run_arrays import Arrays, write_arrays
-from seasoned.tabular.schema import Schema
-from seasoned.tabular.target import read_target
+from seasoned.knowledge.meta_features.meta_features import describe
+from seasoned.knowledge.meta_features.row_sample import table_of
+from seasoned.tabular.input.target import read_target
+from seasoned.tabular.metrics.registry import resolve
+from seasoned.tabular.models._common.base import Job
+from seasoned.tabular.preprocessing.column_plan import ColumnPlan
+from seasoned.tabular.schema.schema import Schema
+from seasoned.tabular.trial.arrays import Arrays, write_arrays
+from seasoned.tabular.trial.cross_validation import CrossValidation
+from seasoned.tabular.validation.folds import make_folds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
     from build_experience.targets import Asked
     from seasoned.execution.local import LocalExecutor
-    from seasoned.knowledge.canonical import Table
-    from seasoned.tabular.measure import Measure
-    from seasoned.tabular.target import Target, Task
+    from seasoned.knowledge.meta_features.row_sample import Table
+    from seasoned.tabular.input.target import Target, Task
+    from seasoned.tabular.metrics.metric import Measure
 
 __all__ = ["METRICS", "ROWS", "Prepared", "Rules", "features_of", "measure", "prepare", "rows_of"]
 

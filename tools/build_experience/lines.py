@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from seasoned.tabular.pipeline import outdated
+from seasoned.tabular.trial.configuration import outdated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seasoned.knowledge.metafeatures import METAFEATURES
-from seasoned.knowledge.recall import Asking, recall
-from seasoned.tabular.family_starts import family_start
-from seasoned.tabular.metrics import usual_metric
+from seasoned.knowledge.advice.similar_tasks import Asking, recall
+from seasoned.knowledge.meta_features.meta_features import METAFEATURES
+from seasoned.tabular.experience.family_prior import family_start
+from seasoned.tabular.metrics.registry import usual_metric
 from seasoned.tabular.models.registry import choose, joint_space
-from seasoned.tabular.pipeline import KIND, current
+from seasoned.tabular.trial.configuration import KIND, current
 
 if TYPE_CHECKING:
-    from seasoned.knowledge.experience import Experience
-    from seasoned.tabular.target import Task
+    from seasoned.knowledge.experience.experience import Experience
+    from seasoned.tabular.input.target import Task
 
 __all__ = ["expected_optima"]
 

@@ -20,8 +20,8 @@ from build_experience.tables import excluded, listed, tasks_of
 from build_experience.tune import tune
 from seasoned.errors import SeasonedError
 from seasoned.execution.local import LocalExecutor
-from seasoned.knowledge.deep_settings import DeepSettings
-from seasoned.tabular.pipeline import VERSION
+from seasoned.knowledge.transfer.deep_kernel_settings import DeepSettings
+from seasoned.tabular.trial.configuration import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,19 +10,19 @@ from build_experience.lines import Lines
 from build_experience.optima import expected_optima
 from build_experience.tables import is_left_out
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.experience import Experience
-from seasoned.knowledge.experience_file import read_file, write_file
-from seasoned.knowledge.metafeatures import METAFEATURES
-from seasoned.knowledge.past import Head, PastStudy, PastTrial
-from seasoned.tabular.metrics import usual_metric
+from seasoned.knowledge.experience.experience import Experience
+from seasoned.knowledge.experience.files import read_file, write_file
+from seasoned.knowledge.experience.past_study import Head, PastStudy, PastTrial
+from seasoned.knowledge.meta_features.meta_features import METAFEATURES
+from seasoned.tabular.metrics.registry import usual_metric
 from seasoned.tabular.models.registry import MODELS, NAMED_ONLY
-from seasoned.tabular.pipeline import KIND, VERSION, textual
+from seasoned.tabular.trial.configuration import KIND, VERSION, textual
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from seasoned.tabular.target import Task
+    from seasoned.tabular.input.target import Task
 
 __all__ = ["go_on_from", "ship", "studies_of"]
 

@@ -10,15 +10,15 @@ import numpy as np
 
 from build_experience.ship import studies_of
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.deep_settings import DeepSettings
-from seasoned.knowledge.experience import Experience
-from seasoned.knowledge.metric_tuning import PastTable, tune_metric
-from seasoned.knowledge.recall import relative
-from seasoned.knowledge.settings import MetricSettings
-from seasoned.knowledge.starts import Evaluations
-from seasoned.tabular.metrics import usual_metric
+from seasoned.knowledge.advice.similar_tasks import relative
+from seasoned.knowledge.experience.evaluations import Evaluations
+from seasoned.knowledge.experience.experience import Experience
+from seasoned.knowledge.performance_model.settings import MetricSettings
+from seasoned.knowledge.transfer.deep_kernel_settings import DeepSettings
+from seasoned.knowledge.tuning.performance_model import PastTable, tune_metric
+from seasoned.tabular.metrics.registry import usual_metric
 from seasoned.tabular.models.registry import MODELS, NAMED_ONLY, joint_space
-from seasoned.tabular.pipeline import current
+from seasoned.tabular.trial.configuration import current
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,7 +105,7 @@ def tune(
         MissingExtra: If there are deep trials and JAX is not installed.
     """
     # Imported by name: it needs JAX, which the learned metric does not.
-    tuning = importlib.import_module("seasoned.knowledge.deep_tuning") if deep_trials else None
+    tuning = importlib.import_module("seasoned.knowledge.tuning.deep_kernel") if deep_trials else None
     experience = Experience.of_studies(studies_of(folder))
     tables = tables_of(experience)
     if not tables:

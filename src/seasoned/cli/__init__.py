@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from seasoned import __version__
-from seasoned.cli import adapting, experience, fitting, judging, studying, trying, using
+from seasoned.cli import adapt, experience, fit, predict, runs, score, studies
 
 __all__ = ["app", "main"]
 
@@ -30,16 +30,16 @@ for _group, _commands in (  # as `--help` lists them
     (
         app,
         {
-            "fit": fitting.fit,
-            "predict": using.predict,
-            "report": using.make_report,
-            "explain": using.explain,
-            "refit": using.refit,
-            "score": judging.score,
-            "show": judging.show,
-            "adapt": adapting.adapt,
-            "demo": trying.demo,
-            "runs": trying.runs,
+            "fit": fit.fit,
+            "predict": predict.predict,
+            "report": predict.make_report,
+            "explain": predict.explain,
+            "refit": predict.refit,
+            "score": score.score,
+            "show": score.show,
+            "adapt": adapt.adapt,
+            "demo": runs.demo,
+            "runs": runs.runs,
         },
     ),
     (
@@ -56,10 +56,10 @@ for _group, _commands in (  # as `--help` lists them
     (
         _studies,
         {
-            "list": studying.list_studies,
-            "show": studying.show_study,
-            "export": studying.export_trials,
-            "delete": studying.delete_study,
+            "list": studies.list_studies,
+            "show": studies.show_study,
+            "export": studies.export_trials,
+            "delete": studies.delete_study,
         },
     ),
 ):

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seasoned import tabular
+from seasoned.cli.prediction_table import check_name
 from seasoned.errors import InvalidInput, MissingExtra, SeasonedError
-from seasoned.tabular.output import check_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable

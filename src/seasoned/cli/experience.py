@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from seasoned.cli.common import FILES, check_folder, reported
-from seasoned.cli.reading import table_to_fit
+from seasoned.cli.read_table import table_to_fit
 from seasoned.errors import InvalidInput, MissingExtra
 
 __all__ = [
@@ -26,7 +26,7 @@ _Store = Annotated[str | None, typer.Option(help="A store's URL or file; the use
 
 def _kept(store: str | None) -> tuple[Any, str]:
     """The module that manages stores, loaded on demand, and the store's URL."""
-    keeping = importlib.import_module("seasoned.knowledge.keeping")
+    keeping = importlib.import_module("seasoned.knowledge.experience.maintenance")
     return keeping, keeping.store_at(store)
 
 
@@ -127,7 +127,7 @@ def show_portfolio(
     ] = "default",
 ) -> None:
     """Print, as JSON, a fixed list of configurations to try, with the regret that is expected after each."""
-    portfolios = importlib.import_module("seasoned.tabular.portfolios")
+    portfolios = importlib.import_module("seasoned.tabular.experience.portfolio")
     if table is None and target is not None:
         raise InvalidInput("--target is a column of a table; give the table, too, or leave it out.")
     if table is None:

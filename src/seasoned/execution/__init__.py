@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seasoned._lazy import lazy_names
+from seasoned._util.lazy_imports import lazy_names
 
 if TYPE_CHECKING:
     from seasoned.execution.base import Ending, Executor, Limits, Outcome
-    from seasoned.execution.cluster import RayExecutor
     from seasoned.execution.local import LocalExecutor
+    from seasoned.execution.ray.executor import RayExecutor
 
 __all__ = ["Ending", "Executor", "Limits", "LocalExecutor", "Outcome", "RayExecutor"]
 
@@ -23,6 +23,6 @@ __getattr__, __dir__ = lazy_names(
     {
         **dict.fromkeys(("Ending", "Executor", "Limits", "Outcome"), "seasoned.execution.base"),
         "LocalExecutor": "seasoned.execution.local",
-        "RayExecutor": "seasoned.execution.cluster",
+        "RayExecutor": "seasoned.execution.ray.executor",
     },
 )

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from seasoned.errors import InvalidInput
+from seasoned.execution._system.process_tree import process_table
 from seasoned.execution.base import Ending, Executor, Limits, Outcome
-from seasoned.execution.processes import process_table
 
 __all__ = ["CHECKS", "Check", "Factory", "collect"]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from seasoned.execution._system.resources import cpu_count
 from seasoned.execution.base import positive
-from seasoned.execution.calling import Caller
-from seasoned.execution.crew import Crew
-from seasoned.execution.packing import Packer
-from seasoned.execution.pool import POOL, release_workers
-from seasoned.execution.resources import cpu_count
+from seasoned.execution.workers.client import Caller
+from seasoned.execution.workers.packing import Packer
+from seasoned.execution.workers.pool import POOL, release_workers
+from seasoned.execution.workers.scheduler import Crew
 
 __all__ = ["LocalExecutor", "release_workers"]
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seasoned._lazy import lazy_names
+from seasoned._util.lazy_imports import lazy_names
 
 if TYPE_CHECKING:
     from seasoned.fidelity.base import Decision, Fidelity
     from seasoned.fidelity.curve import Curve
     from seasoned.fidelity.halving import ASHA, SuccessiveHalving
     from seasoned.fidelity.hyperband import Hyperband
-    from seasoned.fidelity.live import LiveTrial
+    from seasoned.fidelity.live_trial import LiveTrial
     from seasoned.fidelity.median import Median
     from seasoned.fidelity.racing import Racing
 
@@ -27,7 +27,7 @@ __getattr__, __dir__ = lazy_names(
         **dict.fromkeys(("ASHA", "SuccessiveHalving"), "seasoned.fidelity.halving"),
         "Curve": "seasoned.fidelity.curve",
         "Hyperband": "seasoned.fidelity.hyperband",
-        "LiveTrial": "seasoned.fidelity.live",
+        "LiveTrial": "seasoned.fidelity.live_trial",
         "Median": "seasoned.fidelity.median",
         "Racing": "seasoned.fidelity.racing",
     },

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from seasoned.fidelity.base import Decision, Fidelity, as_whole, check_count, check_steps, ladder
-from seasoned.fidelity.groups import Groups
+from seasoned.fidelity.brackets import Groups
 from seasoned.fidelity.rungs import Draft, Entry, Ladder, Rungs, Standing, passes
 
 if TYPE_CHECKING:

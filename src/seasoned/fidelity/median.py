@@ -13,7 +13,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from seasoned.fidelity.base import Decision, Fidelity, as_whole, check_count, check_steps, ladder
-from seasoned.fidelity.record import Record
+from seasoned.fidelity.reports import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

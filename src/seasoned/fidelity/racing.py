@@ -20,7 +20,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.fidelity.base import Decision, Fidelity, as_whole, check_steps
-from seasoned.fidelity.record import Record
+from seasoned.fidelity.reports import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

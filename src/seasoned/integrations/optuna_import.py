@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import InvalidInput, StudyConflict
 from seasoned.integrations.requirements import optuna
-from seasoned.knowledge.experience import Experience
-from seasoned.knowledge.nesting import nested
-from seasoned.knowledge.past import Head, PastStudy, PastTrial
-from seasoned.notes import as_notes
-from seasoned.storage.addresses import hidden
-from seasoned.storage.contents import contents_of
+from seasoned.knowledge.experience.experience import Experience
+from seasoned.knowledge.experience.nested_configurations import nested
+from seasoned.knowledge.experience.past_study import Head, PastStudy, PastTrial
+from seasoned.storage.summary import contents_of
+from seasoned.storage.url import hidden
 from seasoned.study import Study
 from seasoned.trials import Config, TrialState
+from seasoned.trials.notes import as_notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.metagrad._jax import jax
-from seasoned.metagrad.adapted import AdaptedModel
+from seasoned.metagrad._common.jax_imports import jax
+from seasoned.metagrad.learners.adapted_model import AdaptedModel
 from seasoned.metagrad.loading import load_learner
-from seasoned.metagrad.tasks import as_family
+from seasoned.metagrad.tasks.tasks import as_family
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from seasoned.metagrad.learner import MetaLearner
-    from seasoned.metagrad.training import Entry
+    from seasoned.metagrad.learners.base import MetaLearner
+    from seasoned.metagrad.training.loop import Entry
 
 __all__ = ["LEARNER_CHECKS", "Case"]
 

@@ -6,25 +6,25 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import InvalidInput
-from seasoned.metagrad._jax import jax, jnp
-from seasoned.metagrad.adapted import network_of
-from seasoned.metagrad.files import read
-from seasoned.metagrad.imaml import IMAML
-from seasoned.metagrad.learned_optimizer import LearnedOptimizer
-from seasoned.metagrad.learner import Fitted
-from seasoned.metagrad.maml import ANIL, MAML, MAMLPlusPlus, MetaSGD
-from seasoned.metagrad.prototypical import PrototypicalNetworks
-from seasoned.metagrad.reptile import Reptile
-from seasoned.metagrad.ridge_head import RidgeHead
-from seasoned.metagrad.saving import fill
-from seasoned.metagrad.training import Entry, Training, begin
-from seasoned.metagrad.update_rules import LSTMRule, MLPRule
+from seasoned.metagrad._common.jax_imports import jax, jnp
+from seasoned.metagrad._common.npz_files import read
+from seasoned.metagrad.learners.adapted_model import network_of
+from seasoned.metagrad.learners.base import Fitted
+from seasoned.metagrad.learners.imaml import IMAML
+from seasoned.metagrad.learners.maml import ANIL, MAML, MAMLPlusPlus, MetaSGD
+from seasoned.metagrad.learners.prototypical import PrototypicalNetworks
+from seasoned.metagrad.learners.reptile import Reptile
+from seasoned.metagrad.learners.ridge_head import RidgeHead
+from seasoned.metagrad.learners.saving import fill
+from seasoned.metagrad.optimizers.learned_optimizer import LearnedOptimizer
+from seasoned.metagrad.optimizers.update_rules import LSTMRule, MLPRule
+from seasoned.metagrad.training.loop import Entry, Training, begin
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
 
-    from seasoned.metagrad.learner import MetaLearner
+    from seasoned.metagrad.learners.base import MetaLearner
 
 __all__ = ["LEARNERS", "load_learner"]
 

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seasoned._lazy import lazy_names
+from seasoned._util.lazy_imports import lazy_names
 
 if TYPE_CHECKING:
-    from seasoned.report.data import ReportData
+    from seasoned.report._common.data import ReportData
     from seasoned.report.entry import report
-    from seasoned.report.gather import report_data
-    from seasoned.report.html import write_report
-    from seasoned.report.importance import permutation_importance
-    from seasoned.report.study_page import study_report
-    from seasoned.report.study_render import plot_study, study_importances
+    from seasoned.report.explain.permutation_test import permutation_importance
+    from seasoned.report.html.page import write_report
+    from seasoned.report.model.collect import report_data
+    from seasoned.report.study.page import study_report
+    from seasoned.report.study.render import plot_study, study_importances
 
 __all__ = [
     "ReportData",
@@ -32,13 +32,13 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "ReportData": "seasoned.report.data",
-        "report_data": "seasoned.report.gather",
-        "permutation_importance": "seasoned.report.importance",
-        "plot_study": "seasoned.report.study_render",
+        "ReportData": "seasoned.report._common.data",
+        "report_data": "seasoned.report.model.collect",
+        "permutation_importance": "seasoned.report.explain.permutation_test",
+        "plot_study": "seasoned.report.study.render",
         "report": "seasoned.report.entry",
-        "study_importances": "seasoned.report.study_render",
-        "study_report": "seasoned.report.study_page",
-        "write_report": "seasoned.report.html",
+        "study_importances": "seasoned.report.study.render",
+        "study_report": "seasoned.report.study.page",
+        "write_report": "seasoned.report.html.page",
     },
 )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from seasoned.report.gather import report_data
-from seasoned.report.html import write_report
-from seasoned.report.model_importance import SECONDS
-from seasoned.report.writing import check_place
+from seasoned._util.atomic_write import check_place
+from seasoned.report.explain.model_importance import SECONDS
+from seasoned.report.html.page import write_report
+from seasoned.report.model.collect import report_data
 
 __all__ = ["report"]
 

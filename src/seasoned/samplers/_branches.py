@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from seasoned.parameters import Categorical
+from seasoned.space.parameters import Categorical
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from seasoned.parameters import Float, Int
     from seasoned.space import Space
+    from seasoned.space.parameters import Float, Int
 
 __all__ = ["Branch", "Branches"]
 

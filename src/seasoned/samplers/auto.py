@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from seasoned.parameters import Categorical
 from seasoned.samplers.base import Sampler, Suggestion
-from seasoned.samplers.bayes import Bayes
-from seasoned.samplers.cmaes import CMAES
-from seasoned.samplers.differential import DifferentialEvolution
-from seasoned.samplers.genetic import Genetic
+from seasoned.samplers.bayes.sampler import Bayes
+from seasoned.samplers.evolution.cmaes import CMAES
+from seasoned.samplers.evolution.differential import DifferentialEvolution
+from seasoned.samplers.evolution.genetic import Genetic
 from seasoned.samplers.tpe import TPE
+from seasoned.space.parameters import Categorical
 from seasoned.trials import Asked, Finished, StudySpec, TrialState, WarmStart
 
 if TYPE_CHECKING:

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seasoned.parameters import Categorical, Float, Int
 from seasoned.space import Choice, Space
-from seasoned.trials import Asked, Config, Finished, Remaining, Reported, StudySpec, TrialState, WarmStart
+from seasoned.space.parameters import Categorical, Float, Int
+from seasoned.trials import Asked, Config, Finished, Reported, StudySpec, TrialState, WarmStart
+from seasoned.trials.trial import Remaining
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

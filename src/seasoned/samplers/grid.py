@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.levels import values_between
-from seasoned.parameters import key_of
-from seasoned.samplers._combinations import Combinations, combinations
+from seasoned.samplers._enumeration import Combinations, combinations
 from seasoned.samplers.base import Sampler, Suggestion, check_whole, generator, next_of_plan
 from seasoned.space import Choice, Space
+from seasoned.space.grid_values import values_between
+from seasoned.space.parameters import key_of
 from seasoned.trials import Config
 
 if TYPE_CHECKING:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.pareto import crowding_distance, non_dominated_sort
 from seasoned.samplers._branches import Branches
-from seasoned.samplers._combinations import untried
-from seasoned.samplers._population import (
+from seasoned.samplers._enumeration import untried
+from seasoned.samplers._observed_rows import Rows
+from seasoned.samplers.base import Sampler, Suggestion, check_whole, generator, next_of_plan
+from seasoned.samplers.evolution.population import (
     Evaluated,
     Running,
     at_least_warm,
@@ -26,10 +27,9 @@ from seasoned.samplers._population import (
     is_first,
     retried_of,
 )
-from seasoned.samplers._rows import Rows
-from seasoned.samplers.base import Sampler, Suggestion, check_whole, generator, next_of_plan
 from seasoned.surrogates.parzen import fit_parzen
 from seasoned.trials import Config, StudySpec
+from seasoned.trials.pareto import crowding_distance, non_dominated_sort
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seasoned._lazy import lazy_names
+from seasoned._util.lazy_imports import lazy_names
 from seasoned.storage.base import DETACHED, Claim, EventLog, Storage
 from seasoned.storage.memory import MemoryStorage
 
 if TYPE_CHECKING:
-    from seasoned.storage.contents import may_hold_studies
     from seasoned.storage.engine import store_exists, url_of
     from seasoned.storage.sql import SqlStorage
+    from seasoned.storage.summary import may_hold_studies
 
 __all__ = [
     "DETACHED",
@@ -29,7 +29,7 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "SqlStorage": "seasoned.storage.sql",
-        "may_hold_studies": "seasoned.storage.contents",
+        "may_hold_studies": "seasoned.storage.summary",
         "store_exists": "seasoned.storage.engine",
         "url_of": "seasoned.storage.engine",
     },

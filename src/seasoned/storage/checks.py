@@ -14,22 +14,11 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from seasoned.errors import StudyConflict
-from seasoned.parameters import Categorical, Float
 from seasoned.space import Choice, Space
+from seasoned.space.parameters import Categorical, Float
 from seasoned.storage.base import BY_HAND, DETACHED
-from seasoned.trials import (
-    Asked,
-    Config,
-    Created,
-    Finished,
-    Remaining,
-    Reported,
-    Spaced,
-    StudySpec,
-    Taken,
-    TrialState,
-    WarmStart,
-)
+from seasoned.trials import Asked, Config, Created, Finished, Reported, Spaced, StudySpec, Taken, TrialState, WarmStart
+from seasoned.trials.trial import Remaining
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

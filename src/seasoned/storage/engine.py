@@ -25,8 +25,8 @@ from sqlalchemy import event
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from seasoned.errors import InvalidInput, MissingExtra, StorageError
-from seasoned.storage.addresses import hidden
-from seasoned.storage.interrupts import held_back
+from seasoned.storage.signals import held_back
+from seasoned.storage.url import hidden
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, insert, select, text
 
 from seasoned.errors import InvalidInput, StorageError, StudyConflict
-from seasoned.events import from_text, kind_of, to_text
 from seasoned.storage import statements
 from seasoned.storage.base import Claim
 from seasoned.storage.engine import Connections
+from seasoned.storage.schema import SCHEMA_VERSION, events, metadata, schema, studies
 from seasoned.storage.statements import Dialect
-from seasoned.storage.tables import SCHEMA_VERSION, events, metadata, schema, studies
 from seasoned.trials import Created, Event, Finished, Spaced
+from seasoned.trials.serialization import from_text, kind_of, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

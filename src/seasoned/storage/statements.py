@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from seasoned.storage.base import BY_HAND, DETACHED
-from seasoned.storage.tables import claims, drivers, events, studies
+from seasoned.storage.schema import claims, drivers, events, studies
 
 if TYPE_CHECKING:
     from sqlalchemy.sql.dml import ReturningInsert

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seasoned._lazy import lazy_names
+from seasoned._util.lazy_imports import lazy_names
 
 if TYPE_CHECKING:
-    from seasoned.tabular.bundle import load
     from seasoned.tabular.classifier import AutoClassifier
-    from seasoned.tabular.few_shot import FewShotClassifier, FewShotRegressor
-    from seasoned.tabular.metrics import Metric
+    from seasoned.tabular.few_shot.estimators import FewShotClassifier, FewShotRegressor
+    from seasoned.tabular.input.target import infer_task
+    from seasoned.tabular.load import load
+    from seasoned.tabular.metrics.registry import Metric
     from seasoned.tabular.models.custom import CustomModel
     from seasoned.tabular.regressor import AutoRegressor
-    from seasoned.tabular.settings import SearchSettings
-    from seasoned.tabular.target import infer_task
+    from seasoned.tabular.search.settings import SearchSettings
 
 __all__ = [
     "AutoClassifier",
@@ -37,10 +37,10 @@ __getattr__, __dir__ = lazy_names(
         "AutoClassifier": "seasoned.tabular.classifier",
         "AutoRegressor": "seasoned.tabular.regressor",
         "CustomModel": "seasoned.tabular.models.custom",
-        **dict.fromkeys(("FewShotClassifier", "FewShotRegressor"), "seasoned.tabular.few_shot"),
-        "Metric": "seasoned.tabular.metrics",
-        "SearchSettings": "seasoned.tabular.settings",
-        "infer_task": "seasoned.tabular.target",
-        "load": "seasoned.tabular.bundle",
+        **dict.fromkeys(("FewShotClassifier", "FewShotRegressor"), "seasoned.tabular.few_shot.estimators"),
+        "Metric": "seasoned.tabular.metrics.registry",
+        "SearchSettings": "seasoned.tabular.search.settings",
+        "infer_task": "seasoned.tabular.input.target",
+        "load": "seasoned.tabular.load",
     },
 )

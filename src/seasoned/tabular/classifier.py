@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Self
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from seasoned.tabular.alone import chosen
-from seasoned.tabular.asked import decision_of
+from seasoned.tabular.ensemble.single_member import chosen
 from seasoned.tabular.estimator import TabularEstimator
-from seasoned.tabular.target import encode
+from seasoned.tabular.fit.user_decision import decision_of
+from seasoned.tabular.input.target import encode
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,28 +13,28 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from seasoned.equivalents import refuse_unknown
+from seasoned._util.equivalents import refuse_unknown
 from seasoned.errors import InvalidInput
-from seasoned.tabular import archive
-from seasoned.tabular.about import about, refuse_incomplete, warn_of_unsaved
-from seasoned.tabular.alone import TOGETHER, chosen
-from seasoned.tabular.arguments import read_features
-from seasoned.tabular.class_weights import by_class, told_by_class
-from seasoned.tabular.fit import fit_table
-from seasoned.tabular.given_again import judging
-from seasoned.tabular.leaderboard import HeldOut, failures, leaderboard
-from seasoned.tabular.parameters import budget_of, check_parameters, settings_of
-from seasoned.tabular.pooled import placed
-from seasoned.tabular.refitting import refit_table
-from seasoned.tabular.replay import sample
-from seasoned.tabular.roles import check_lengths, read_roles, read_weights
-from seasoned.tabular.seeds import seed_of
-from seasoned.tabular.stopping import Stop
-from seasoned.tabular.suspicions import warn_of_order
-from seasoned.tabular.tables import has_names, to_frame, to_series
-from seasoned.tabular.target import read_numbers, read_target
-from seasoned.tabular.target_checks import check_target
-from seasoned.tabular.telling import Audience
+from seasoned.tabular.budget.callbacks import Audience
+from seasoned.tabular.budget.interrupt import Stop
+from seasoned.tabular.bundle import archive
+from seasoned.tabular.bundle.parameters import about, refuse_incomplete, warn_of_unsaved
+from seasoned.tabular.bundle.replay_check import sample
+from seasoned.tabular.ensemble.single_member import TOGETHER, chosen
+from seasoned.tabular.fit.arguments import read_features
+from seasoned.tabular.fit.data_warnings import warn_of_order
+from seasoned.tabular.fit.fit_table import fit_table
+from seasoned.tabular.fit.leaderboard import HeldOut, failures, leaderboard
+from seasoned.tabular.fit.parameters import budget_of, check_parameters, settings_of
+from seasoned.tabular.fit.refit_table import refit_table
+from seasoned.tabular.fit.restored_metric import judging
+from seasoned.tabular.input.class_weights import by_class, told_by_class
+from seasoned.tabular.input.frames import has_names, to_frame, to_series
+from seasoned.tabular.input.random_state import seed_of
+from seasoned.tabular.input.sample_roles import check_lengths, read_roles, read_weights
+from seasoned.tabular.input.target import read_numbers, read_target
+from seasoned.tabular.input.target_checks import check_target
+from seasoned.tabular.postprocessing.out_of_fold import placed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -42,10 +42,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from seasoned.tabular.fitted import Fitted
-    from seasoned.tabular.roles import Roles
-    from seasoned.tabular.settings import SearchSettings
-    from seasoned.tabular.target import Target
+    from seasoned.tabular.ensemble.fitted_model import Fitted
+    from seasoned.tabular.input.sample_roles import Roles
+    from seasoned.tabular.input.target import Target
+    from seasoned.tabular.search.settings import SearchSettings
 
 __all__ = ["TabularEstimator"]
 
@@ -293,13 +293,13 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         # As in `report`: it is in a higher layer of the package, so it is imported by name.
         if method == "shap":
             background = None if background is None else self._checked(background)[1]
-            shap = importlib.import_module("seasoned.report.shapley").shap
+            shap = importlib.import_module("seasoned.report.explain.shapley").shap
             values: pd.DataFrame = shap(self, X, background, repeats=repeats, seconds=seconds)
             return values
         if y is None:
             raise InvalidInput("y is None; pass the rows' target, or method='shap', which needs none.")
         repeats = 10 if repeats is None else repeats
-        table: pd.DataFrame = importlib.import_module("seasoned.report.explaining").explain(
+        table: pd.DataFrame = importlib.import_module("seasoned.report.explain.permutation").explain(
             self, X, y, repeats=repeats, seconds=seconds, sample_weight=sample_weight
         )
         return table

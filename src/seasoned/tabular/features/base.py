@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
-from seasoned.tabular.inner_folds import together_in
+from seasoned.tabular.validation.inner_folds import together_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from seasoned.tabular.features.text_rows import TextRows
+    from seasoned.tabular.features.text_cache import TextRows
 
     Levels = tuple[NDArray[np.float64], NDArray[np.int64]]  # what `levels_of` gives
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seasoned.tabular.features.relevance import relevance
-from seasoned.tabular.features.text_rows import STATISTICS
+from seasoned.tabular.features.text_cache import STATISTICS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

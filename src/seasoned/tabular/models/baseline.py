@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from seasoned.space import Space
-from seasoned.tabular.models import sklearn_file
+from seasoned.tabular.safe_files import skops_file
 
 if TYPE_CHECKING:
-    from seasoned.tabular.columns.plan import Diet
-    from seasoned.tabular.models.base import Job, Weights
-    from seasoned.tabular.target import Task
+    from seasoned.tabular.input.target import Task
+    from seasoned.tabular.models._common.base import Job, Weights
+    from seasoned.tabular.preprocessing.column_plan import Diet
 
 __all__ = ["Baseline"]
 
@@ -56,8 +56,8 @@ class Baseline:
 
     def dump(self, estimator: Any) -> bytes:
         """As a skops archive."""
-        return sklearn_file.dump(estimator)
+        return skops_file.dump(estimator)
 
     def load(self, data: bytes) -> Any:
         """From a skops archive."""
-        return sklearn_file.load(data, ("DummyClassifier", "DummyRegressor"))
+        return skops_file.load(data, ("DummyClassifier", "DummyRegressor"))

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import InvalidInput
 from seasoned.space import Choice, Space
-from seasoned.tabular.models import sklearn_file
+from seasoned.tabular.safe_files import skops_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from seasoned.tabular.columns.plan import Diet
-    from seasoned.tabular.models.base import Job, Weights
-    from seasoned.tabular.target import Task
+    from seasoned.tabular.input.target import Task
+    from seasoned.tabular.models._common.base import Job, Weights
+    from seasoned.tabular.preprocessing.column_plan import Diet
 
 __all__ = ["CustomModel", "stored"]
 
@@ -139,7 +139,7 @@ class CustomModel:
                 f"the model {self.name!r} ({type(estimator).__name__}) cannot be saved: a bundle holds no foreign "
                 "code; fit without it to save, or keep this model in memory."
             )
-        data = sklearn_file.dump(estimator)
+        data = skops_file.dump(estimator)
         try:
             self.load(data)
         except InvalidInput as error:  # what is not safe in a file, or was not foreseen
@@ -150,7 +150,7 @@ class CustomModel:
 
     def load(self, data: bytes) -> Any:
         """From a skops archive, checked."""
-        return sklearn_file.load(data, _STORABLE)
+        return skops_file.load(data, _STORABLE)
 
 
 def stored(name: str, diet: Diet) -> CustomModel:

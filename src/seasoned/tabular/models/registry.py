@@ -7,33 +7,33 @@ import logging
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from seasoned.equivalents import family_of
+from seasoned._util.equivalents import family_of
 from seasoned.errors import InvalidInput
 from seasoned.space import Choice, Space
-from seasoned.tabular.aims import CENTRE, SCALE
-from seasoned.tabular.features.made import LEVELS, with_features
-from seasoned.tabular.models.adaptive_linear import AdaptiveLinear
+from seasoned.tabular.features.pipeline import LEVELS, with_features
+from seasoned.tabular.models._common.optional_packages import is_installed, require
+from seasoned.tabular.models._common.target_transforms import CENTRE, SCALE
 from seasoned.tabular.models.baseline import Baseline
-from seasoned.tabular.models.catboost import CatBoost
-from seasoned.tabular.models.extra_trees import ExtraTrees
-from seasoned.tabular.models.extras import is_installed, require
-from seasoned.tabular.models.forest import Forest
-from seasoned.tabular.models.histogram import Histogram
-from seasoned.tabular.models.lightgbm import LightGBM
-from seasoned.tabular.models.linear import Linear
-from seasoned.tabular.models.mlp import MLP
-from seasoned.tabular.models.neighbours import Neighbours
-from seasoned.tabular.models.realmlp import RealMLP
-from seasoned.tabular.models.splines import Splines
-from seasoned.tabular.models.tree import Tree
-from seasoned.tabular.models.tuned_mlp import TunedMLP
-from seasoned.tabular.models.xgboost import XGBoost
+from seasoned.tabular.models.boosting.catboost import CatBoost
+from seasoned.tabular.models.boosting.histogram import Histogram
+from seasoned.tabular.models.boosting.lightgbm import LightGBM
+from seasoned.tabular.models.boosting.xgboost import XGBoost
+from seasoned.tabular.models.linear.adaptive import AdaptiveLinear
+from seasoned.tabular.models.linear.linear import Linear
+from seasoned.tabular.models.linear.splines import Splines
+from seasoned.tabular.models.neighbors import Neighbours
+from seasoned.tabular.models.neural.mlp import MLP
+from seasoned.tabular.models.neural.realmlp import RealMLP
+from seasoned.tabular.models.neural.tuned_mlp import TunedMLP
+from seasoned.tabular.models.trees.decision_tree import Tree
+from seasoned.tabular.models.trees.extra_trees import ExtraTrees
+from seasoned.tabular.models.trees.random_forest import Forest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from seasoned.tabular.models.base import Model
-    from seasoned.tabular.target import Task
+    from seasoned.tabular.input.target import Task
+    from seasoned.tabular.models._common.base import Model
 
 __all__ = [
     "BASELINE", "EXTRAS", "MODELS", "check_installed", "choose", "find", "for_quantile", "holds_out", "is_seeded",

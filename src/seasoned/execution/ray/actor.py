@@ -1,0 +1,68 @@
+"""One worker on some machine of a cluster: a crew of one, controlled remotely."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from seasoned.execution.workers.packing import Packed, Recent, in_file, packed
+from seasoned.execution.workers.pool import POOL
+from seasoned.execution.workers.scheduler import Crew
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seasoned.execution.workers.queues import News, Task
+    from seasoned.execution.workers.shared_file import Parcel
+
+__all__ = ["Station"]
+
+
+class Station:
+    """Runs one task at a time in a worker process of its machine, under the same guard as everywhere.
+
+    Its methods may be called from several threads at once: one listens while another cancels.
+
+    Args:
+        threads: Threads of numerical libraries in the worker.
+        path: The driver's `sys.path`, searched last.
+    """
+
+    def __init__(self, threads: int, path: Sequence[str]) -> None:
+        sys.path.extend(entry for entry in path if entry not in sys.path)
+        self._crew = Crew(1, threads)
+        self._recent: Recent[Packed] = Recent()
+        self._cancelled: set[int] = set()
+
+    def run(self, task: Task, function: Parcel, seconds: float) -> News:
+        """Begin a task and listen; its `function` is a key of the callable, which is unpacked once.
+
+        Raises:
+            StorageError: The temporary folder of this machine is full.
+        """
+        callable_ = self._recent.get(task.function, lambda: in_file(function, POOL.session))
+        arguments = packed(task.arguments, POOL.session)
+        self._crew.exchange.add(replace(task, function=callable_, arguments=arguments))
+        if task.number in self._cancelled:  # that call to `cancel` came before this one
+            self._crew.exchange.cancel(task.number)
+        return self.listen(seconds)
+
+    def listen(self, seconds: float) -> News:
+        """What happened; waits for it, at most `seconds`."""
+        return self._crew.exchange.listen(time.monotonic() + seconds)
+
+    def answer(self, number: int, content: bytes) -> None:
+        """Answer what a task asked."""
+        self._crew.exchange.answer(number, content)
+
+    def cancel(self, number: int) -> None:
+        """Kill the task."""
+        self._cancelled.add(number)
+        self._crew.exchange.cancel(number)
+
+    def close(self) -> None:
+        """Kill what runs, and end the worker."""
+        self._crew.stop()
+        POOL.shutdown()

@@ -1,0 +1,1 @@
+"""Execution in worker processes under limits of time and memory."""

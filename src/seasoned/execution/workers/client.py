@@ -1,0 +1,149 @@
+"""The caller's side of an executor with a thread behind it."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import pickle
+import time
+import weakref
+from abc import ABC, abstractmethod
+from collections import deque
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from seasoned.execution.base import Limits, Outcome, check_limits
+from seasoned.execution.workers.outcomes import read_message
+from seasoned.execution.workers.queues import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from seasoned.execution.workers.event_loop import Loop
+
+__all__ = ["Caller", "Packing"]
+
+_NO_LIMITS = Limits()
+
+
+class Packing(Protocol):
+    """Turns callables and arguments into what is sent to workers."""
+
+    def function(self, function: Callable[..., Any]) -> Any:
+        """The callable, packed; the same result each time. Raises InvalidInput if it cannot be pickled."""
+
+    def arguments(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        """The arguments of one call, packed. Raises InvalidInput if they cannot be pickled."""
+
+
+class Caller(ABC):
+    """An `Executor`: hands tasks to its loop, waits for endings, answers what tasks ask.
+
+    Args:
+        loop: The running loop; it ends with this object.
+    """
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._numbers = itertools.count()
+        self._packing: Packing | None = None
+        self._answers: dict[int, Callable[[Any], Any]] = {}  # by task, while it is open
+        self._heard: deque[tuple[int, bytes]] = deque()  # questions that are still to be answered
+        self._ended: list[Outcome | tuple[Any, ...]] = []  # endings that `wait` has not returned yet
+        self._finalizer = weakref.finalize(self, loop.ask_to_stop)
+        self._finalizer.atexit = False  # at exit what the loop works with shuts it down, in the right order
+
+    @abstractmethod
+    def _new_packing(self) -> Packing:
+        """Called when the first task is submitted."""
+
+    @property
+    def workers(self) -> int:
+        """How many tasks run at the same time."""
+        return self._loop.workers
+
+    def submit(
+        self,
+        function: Callable[..., Any],
+        *args: Any,
+        limits: Limits = _NO_LIMITS,
+        answer: Callable[[Any], Any] | None = None,
+    ) -> int:
+        """Start `function(*args)` and return the task's number at once.
+
+        Raises:
+            InvalidInput: The callable or an argument cannot be pickled, or a limit is not positive.
+            StorageError: The temporary folder is full.
+            RuntimeError: The executor is closed, or belongs to the process that forked this one.
+        """
+        self._check()
+        check_limits(limits)
+        if self._packing is None:
+            self._packing = self._new_packing()
+        packed = self._packing.function(function), self._packing.arguments(function, args)
+        number = next(self._numbers)
+        if answer is not None:
+            self._answers[number] = answer
+        self._loop.exchange.add(Task(number, *packed, limits, asks=answer is not None))
+        return number
+
+    def wait(self, timeout: float | None = None) -> Sequence[Outcome]:
+        """Block until at least one task has ended, and return all that have; answer what tasks ask meanwhile.
+
+        Returns at once, empty, when no task is open; empty after `timeout` seconds.
+
+        Raises:
+            RuntimeError: The executor is closed, or belongs to the process that forked this one.
+        """
+        self._check()
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        while True:
+            quiet = False
+            if not self._heard and not self._ended:
+                news = self._loop.exchange.listen(deadline)
+                self._heard.extend(news.questions)
+                self._ended += news.endings
+                quiet = not news.questions
+            while self._heard:
+                self._answer(*self._heard.popleft())  # whatever that raises, the rest is here at the next call
+            if self._ended or quiet:
+                found, self._ended = self._ended, []
+                return [self._outcome(ending) for ending in found]
+
+    def _answer(self, task: int, content: bytes) -> None:
+        answer = self._answers[task](pickle.loads(content))  # noqa: S301 - from our own worker
+        self._loop.exchange.answer(task, pickle.dumps(answer, protocol=5))
+
+    def _outcome(self, ending: Outcome | tuple[Any, ...]) -> Outcome:
+        outcome = ending if isinstance(ending, Outcome) else read_message(ending)
+        self._answers.pop(outcome.task, None)
+        return outcome
+
+    def cancel(self, task: int) -> None:
+        """Kill the task's process tree (or forget it, if queued); nothing happens if it has ended.
+
+        Raises:
+            RuntimeError: The executor is closed, or belongs to the process that forked this one.
+        """
+        self._check()
+        self._loop.exchange.cancel(task)
+
+    def close(self) -> None:
+        """Cancel what runs and leave idle workers to the next executor; outcomes not yet waited for are dropped."""
+        if self._finalizer.detach() is not None:
+            self._packing = None  # frees what it holds
+            self._loop.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _check(self) -> None:
+        if os.getpid() != self._loop.pid:
+            raise RuntimeError(
+                f"this executor belongs to process {self._loop.pid}, which forked this one: create a new executor here"
+            )
+        if not self._finalizer.alive:
+            raise RuntimeError("this executor is closed: create a new one")

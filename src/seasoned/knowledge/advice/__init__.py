@@ -1,0 +1,1 @@
+"""Advice for a new task: weights of past tasks, portfolios, an adviser."""

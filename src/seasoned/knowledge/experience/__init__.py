@@ -1,0 +1,1 @@
+"""Stored studies as experience: reading, importing, exporting, forgetting."""

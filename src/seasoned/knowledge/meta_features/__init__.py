@@ -1,0 +1,1 @@
+"""Descriptions of a table: meta-features, landmarkers and a learned encoder."""

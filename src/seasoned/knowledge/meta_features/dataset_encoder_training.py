@@ -1,0 +1,179 @@
+"""Training of the encoder of tables: two samples of one table should be near, those of two tables apart (extra `grad`).
+
+    loss = - mean over pairs of one table of log p  -  mean over pairs of two of log(1 - p),   p = exp(-|v - v'|),
+
+a sample being some rows, columns and targets of a table. Jomaa, Schmidt-Thieme and Grabocka (2021), Dataset2Vec:
+learning dataset meta-features, eqs. 8-10; here all pairs of a step's samples count. JAX trains; `set_encoder.py`
+predicts in numpy. A part of the tables is held out for validation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.knowledge.meta_features.dataset_encoder import WIDEST, Cells, SetEncoder, cells_of, encoded, first_layers
+from seasoned.metagrad._common.jax_imports import jax, jnp
+from seasoned.metagrad.tasks.tasks import cut
+from seasoned.metagrad.training.loop import Training, begin, train
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seasoned.knowledge.meta_features.row_sample import Table
+
+__all__ = ["Samples", "Tables", "similarity_loss", "train_set_encoder"]
+
+Array = Any
+_ROWS: Final = 48
+_COLUMNS: Final = 6
+_TARGETS: Final = 2
+_TABLES: Final = 8  # of a step
+_ASIDE: Final = 0.2
+_LEAST: Final = 10
+_NEAR: Final = 1e-6
+
+
+class Tables(NamedTuple):
+    """Tables as arrays of one size, padded with 0.
+
+    Attributes:
+        cells: Of all tables, each array with the tables as its first axis.
+        counts: Rows, columns and targets that each table has, shape (tables, 3).
+    """
+
+    cells: Cells
+    counts: Array
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A `metagrad` program: the meta-parameters are the encoder's layers."""
+
+    frozen: ClassVar[tuple[str, ...]] = ()
+
+    training: Training
+
+    def draw(self, family: Tables, key: Array) -> dict[str, Array]:
+        """Different tables, and two samples of each, as indices of rows, columns and targets."""
+        keys = jax.random.split(key, 2)
+        total = len(family.counts)
+        tables = jax.random.permutation(keys[0], total)[: min(_TABLES, total)]
+        shapes = (_ROWS, _COLUMNS, _TARGETS)
+        found = {"tables": tables}
+        for name, place, size, one in zip(
+            ("rows", "columns", "targets"), range(3), shapes, jax.random.split(keys[1], 3), strict=True
+        ):
+            share = jax.random.uniform(one, (2, len(tables), size))
+            found[name] = jnp.floor(share * family.counts[tables, place][None, :, None]).astype(jnp.int32)
+        return found
+
+    def update(
+        self, theta: Any, memory: Any, family: Tables, drawn: dict[str, Array], progress: Array
+    ) -> tuple[Array, Any, Any]:
+        """Loss and gradient of one step."""
+        del progress
+        loss, slope = jax.value_and_grad(_loss)(theta, family, drawn)
+        return loss, slope, memory
+
+    def validate(self, theta: Any, family: Tables, keys: Array) -> Array:
+        """Mean loss of fixed draws."""
+        losses: Array = jax.vmap(lambda key: _loss(theta, family, self.draw(family, key)))(keys)
+        return losses.mean()
+
+
+def _loss(theta: Any, family: Tables, drawn: dict[str, Array]) -> Array:
+    def code(table: Array, rows: Array, columns: Array, targets: Array) -> Array:
+        cells = family.cells
+        part = Cells(
+            cells.values[table][rows][:, columns],
+            cells.missing[table][rows][:, columns],
+            cells.category[table][columns],
+            cells.targets[table][rows][:, targets],
+            cells.classes[table],
+        )
+        return encoded(jnp, theta, part)
+
+    codes = jax.vmap(lambda rows, columns, targets: jax.vmap(code)(drawn["tables"], rows, columns, targets))(
+        drawn["rows"], drawn["columns"], drawn["targets"]
+    )
+    return similarity_loss(codes)
+
+
+def similarity_loss(codes: Array) -> Array:
+    """See the module.
+
+    Args:
+        codes: Two samples of each table, shape (2, tables, numbers).
+
+    Example:
+        >>> near = jnp.array([[[0.0], [3.0]], [[0.1], [3.1]]])
+        >>> bool(similarity_loss(near) < similarity_loss(near[:, ::-1] * jnp.array([[[1.0]], [[-1.0]]])))
+        True
+    """
+    flat = codes.reshape(-1, codes.shape[-1])
+    owner = jnp.tile(jnp.arange(codes.shape[1]), 2)
+    square = jnp.square(flat[:, None] - flat[None]).sum(axis=-1)
+    distance = jnp.sqrt(square + _NEAR)
+    pair = ~jnp.eye(len(flat), dtype=bool)
+    same = (owner[:, None] == owner) & pair
+    apart = (owner[:, None] != owner) & pair
+    near = jnp.where(same, distance, 0.0).sum() / same.sum()
+    far = jnp.where(apart, -jnp.log(-jnp.expm1(-distance)), 0.0).sum() / jnp.maximum(apart.sum(), 1)
+    return near + far
+
+
+def train_set_encoder(
+    tables: Sequence[Table], *, width: int = 16, outputs: int = 8, steps: int = 1000, seed: int = 0
+) -> SetEncoder:
+    """An encoder that recognises samples of the same table.
+
+    Args:
+        tables: At least 10.
+        width: Units of the hidden layers.
+        outputs: Size of the encoding of a table.
+        steps: Of training.
+        seed: Of everything random.
+
+    Raises:
+        InvalidInput: If there are fewer tables, a size is below 1, or a width or the outputs are above 1,024.
+        MissingExtra: If JAX is not installed (on import of this module).
+    """
+    if len(tables) < _LEAST or min(width, outputs, steps) < 1 or max(width, outputs) > WIDEST:
+        raise InvalidInput(
+            f"there are {len(tables)} tables, width is {width}, outputs {outputs} and steps {steps}; give at least "
+            f"{_LEAST} tables and sizes of at least 1, and at most {WIDEST} for width and outputs."
+        )
+    training = Training(
+        steps=steps,
+        tasks=1,
+        lr=3e-3,
+        schedule="cosine",
+        clip=5.0,
+        every=max(1, steps // 10),
+        validation_tasks=16,
+        seed=seed,
+    )
+    found = [cells_of(table) for table in tables]
+    families = tuple(_stacked([found[place] for place in part]) for part in cut(len(found), _ASIDE, seed))
+    layers = jax.tree.map(jnp.asarray, first_layers(width, outputs, np.random.default_rng(seed)))
+    state = begin(Samples(training), layers, ())
+    for after, _ in train(Samples(training), families, state, steps):  # type: ignore[arg-type]  # two parts
+        state = after
+    return SetEncoder(jax.tree.map(lambda leaf: np.asarray(leaf, dtype=np.float32), state.best))
+
+
+def _stacked(found: Sequence[Cells]) -> Tables:
+    counts = np.array([(*one.values.shape, one.targets.shape[1]) for one in found])
+    rows, columns, targets = counts.max(axis=0)
+    sizes = ((rows, columns), (rows, columns), (columns,), (rows, targets), ())
+    parts = []
+    for place, size in enumerate(sizes):
+        part = np.zeros((len(found), *size), dtype=np.float32)
+        for at, one in enumerate(found):
+            part[at, ...][tuple(map(slice, one[place].shape))] = one[place]
+        parts.append(jnp.asarray(part))
+    return Tables(Cells(*parts), jnp.asarray(counts))

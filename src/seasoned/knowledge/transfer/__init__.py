@@ -1,0 +1,1 @@
+"""Transfer to a new search: warm starts, deep kernels, a learned acquisition."""

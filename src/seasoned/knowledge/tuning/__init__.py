@@ -1,0 +1,1 @@
+"""Hyperparameters of meta-learners, chosen by search."""

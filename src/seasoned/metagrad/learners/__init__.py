@@ -1,0 +1,1 @@
+"""Meta-learners: MAML and its kin, prototypes, ridge heads, and the adapted model."""

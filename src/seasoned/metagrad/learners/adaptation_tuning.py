@@ -1,0 +1,102 @@
+"""Hyperparameter optimisation at meta-test: steps, rate and stopping of an adaptation, chosen on its support set."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seasoned.metagrad._common.jax_imports import jax, jnp, lax
+from seasoned.metagrad.learners.padding import padded
+from seasoned.metagrad.tasks.losses import row_losses
+from seasoned.metagrad.tasks.tasks import Rows
+from seasoned.metagrad.training.learned_rates import rated, rates_of, shared
+
+if TYPE_CHECKING:
+    from jax import Array
+
+    from seasoned.metagrad.learners.base import MetaLearner
+
+__all__ = ["choose", "held_out_losses"]
+
+Tree = Any
+SCALES: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
+FOLDS: Final = 5
+
+
+def choose(
+    learner: MetaLearner, theta: Tree, rows: Rows, steps: int | None = None, rate_scale: float | None = None
+) -> tuple[int, float]:
+    """Steps and factor on the inner rates with the least cross-validated loss on the support rows.
+
+    The rows are cut into (at most) 5 folds. For every fold and every factor in 1/4, 1/2, 1, 2, 4 the learner adapts to
+    the other rows, and the loss of the fold's rows is followed step by step: one compiled program, and early stopping
+    is the best place on the curve. A setting beats the learner's own (its trained steps at factor 1) only if it is
+    better by more than half a standard error over the rows, since a few rows say little.
+
+    Args:
+        learner: The learner as a program (nothing fitted).
+        theta: Its meta-parameters.
+        rows: The support set.
+        steps: Fixed number of steps, or None to choose from 0 up to twice the trained ones (or 20, if that is more).
+        rate_scale: Fixed factor, or None to choose.
+    """
+    own = (learner.trained_steps if steps is None else steps, 1.0 if rate_scale is None else rate_scale)
+    if rows.y.shape[0] < 2 or not learner.gradual:
+        return own
+    most = max(20, 2 * learner.trained_steps) if steps is None else steps
+    scales = tuple(dict.fromkeys(SCALES if rate_scale is None else (rate_scale,)))
+    losses = np.asarray(
+        held_out_losses(shared(learner), rates_of(learner), theta, padded(learner, rows), jnp.asarray(scales), most),
+        dtype=np.float64,  # in which sums of what is about to diverge do not overflow
+    )[..., : rows.y.shape[0]]  # [scales, steps + 1, rows]
+    losses = np.where(np.isfinite(losses), losses, np.inf)
+    first = 0 if steps is None else most
+    means = losses.mean(axis=2)[:, first:]
+    if not np.isfinite(means).any():
+        return own  # `adapt` reports its divergence
+    place = np.unravel_index(int(np.argmin(means)), means.shape)
+    best = losses[place[0], first + place[1]]
+    base = losses[scales.index(own[1]), own[0]]
+    if np.isfinite(base).all():
+        gain = base - best
+        if gain.mean() <= 0.5 * gain.std() / np.sqrt(len(gain)):
+            return own
+    return int(first + place[1]), float(scales[place[0]])
+
+
+@partial(jax.jit, static_argnames=("learner", "most"))
+def held_out_losses(
+    learner: MetaLearner, rates: dict[str, Any], theta: Tree, rows: Rows, scales: Array, most: int
+) -> Array:
+    """The loss of every row, from adaptations that did not see it: [scales, steps 0 to most, rows]."""
+    learner = rated(learner, rates)
+    size = rows.y.shape[0]
+    weight = jnp.ones(size, rows.X.dtype) if rows.weight is None else rows.weight
+    count = jnp.sum(weight > 0)  # the others are padding
+    places = jnp.arange(size)
+    # Rows in order of their targets are dealt out in turn, so that every fold has some of every class or size.
+    order = jnp.lexsort((rows.y.reshape(size, -1)[:, 0], weight <= 0))
+    fold = jnp.zeros(size, jnp.int32).at[order].set((places % jnp.minimum(FOLDS, count)).astype(jnp.int32))
+    # In the place of a held-out row stands its neighbour in that order, which is of another fold: batch normalisation
+    # takes means over all rows, whatever their weights.
+    after = order[jnp.where(places == count - 1, count - 2, jnp.minimum(places + 1, size - 1))]
+    beside = jnp.zeros(size, jnp.int32).at[order].set(after.astype(jnp.int32))
+
+    def losses_of(carry: Tree) -> Array:
+        return row_losses(learner.loss, learner.predictor.apply(learner.params(carry), rows.X), rows.y)
+
+    def curve(scale: Array, held: Array) -> Array:
+        shown = jnp.where(fold == held, beside, places)
+        kept = Rows(rows.X[shown], rows.y[shown], weight * (fold != held))
+
+        def body(carry: Tree, number: Array) -> tuple[Tree, Array]:
+            return learner.advance(theta, carry, kept, number, scale), losses_of(carry)
+
+        last, losses = lax.scan(body, learner.start(theta), jnp.arange(most))
+        seen = jnp.concatenate([losses, losses_of(last)[None]])  # [steps + 1, rows]
+        return jnp.where(fold == held, seen, 0)
+
+    curves = jax.vmap(jax.vmap(curve, (None, 0)), (0, None))(scales, jnp.arange(min(FOLDS, size)))
+    return jnp.sum(curves, axis=1)  # every row is held out once

@@ -1,0 +1,1 @@
+"""Learned optimisers, and optimisers that tune their own rates by hypergradients."""

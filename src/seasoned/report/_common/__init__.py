@@ -1,0 +1,1 @@
+"""Parts that all reports share: markup, wording, rows with labels, scores."""

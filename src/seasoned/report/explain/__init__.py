@@ -1,0 +1,1 @@
+"""Explanations of a fitted model: permutation importance and Shapley values."""

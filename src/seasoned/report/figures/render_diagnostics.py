@@ -1,0 +1,149 @@
+"""Plotly specifications of the figures that show how good the predictions are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seasoned.report._common.wording import number, plural
+from seasoned.report.figures.render import ACCENT, BASE, MUTED, Picture, axis, picture, plain
+
+if TYPE_CHECKING:
+    from seasoned.report.figures.diagnostics import Calibration, Curve, Histogram, Pairs
+
+__all__ = ["calibration_picture", "pairs_picture", "precision_recall_picture", "residuals_picture", "roc_picture"]
+
+
+def _rows(count: float) -> str:
+    """A number of rows, or of weighted ones."""
+    return plural(round(count), "row") if count == round(count) else f"{number(count, 3)} rows, weighted"
+
+
+def _diagonal(low: float, high: float) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": plain([low, high]),
+        "y": plain([low, high]),
+        "line": {"color": MUTED, "width": 1.5, "dash": "dot"},
+        "hoverinfo": "skip",
+    }
+
+
+def _curve(curve: Curve, shape: str, x_name: str, y_name: str) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": plain(curve.x),
+        "y": plain(curve.y),
+        "line": {"color": BASE, "width": 2.5, "shape": shape},
+        "hovertext": [f"{x_name} {x:.0%}<br>{y_name} {y:.0%}" for x, y in zip(curve.x, curve.y, strict=True)],
+        "hoverinfo": "text",
+    }
+
+
+def _share_axis(title: str, **more: Any) -> dict[str, Any]:
+    return axis(title, range=[-0.02, 1.02], tickformat=".0%", dtick=0.25, **more)
+
+
+def roc_picture(curve: Curve) -> Picture:
+    """Share of positives found, against the share of negatives taken for positive."""
+    line = _curve(curve, "linear", "false alarms", "found")
+    return picture(
+        [_diagonal(0, 1), line],
+        340,
+        xaxis=_share_axis("negatives taken for positive"),
+        yaxis=_share_axis("positives found"),
+    )
+
+
+def precision_recall_picture(curve: Curve, prevalence: float) -> Picture:
+    """Share of hits among what was called positive, against the share of positives found."""
+    level = {**_diagonal(0, 1), "y": plain([prevalence, prevalence])}
+    line = _curve(curve, "vh", "found", "right")  # a backward step, as in the sum of the average precision
+    return picture(
+        [level, line], 340, xaxis=_share_axis("positives found"), yaxis=_share_axis("right, of those called positive")
+    )
+
+
+def calibration_picture(found: Calibration, what: str) -> Picture:
+    """What came true against what was predicted, with the number of rows in each bin below.
+
+    Args:
+        found: The bins.
+        what: What the probability is of, for the axis.
+    """
+    rows = [plural(int(count), "row") for count in found.counts]
+    hover = [
+        f"predicted {p:.0%}, came true {o:.0%}<br>{low:.0%} to {high:.0%} (95 %), {n}"
+        for p, o, low, high, n in zip(found.predicted, found.observed, found.low, found.high, rows, strict=True)
+    ]
+    up, down = np.maximum(found.high - found.observed, 0), np.maximum(found.observed - found.low, 0)
+    spread = {"type": "data", "array": plain(up), "arrayminus": plain(down), "thickness": 1.5, "width": 3}
+    dots = {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "x": plain(found.predicted),
+        "y": plain(found.observed),
+        "error_y": {**spread, "symmetric": False, "color": MUTED},
+        "line": {"color": BASE, "width": 2},
+        "marker": {"size": 8, "color": BASE},
+        "hovertext": hover,
+        "hoverinfo": "text",
+    }
+    bars = {
+        "type": "bar",
+        "x": plain(found.predicted),
+        "y": found.counts.tolist(),
+        "yaxis": "y2",
+        "width": 0.05,
+        "marker": {"color": MUTED},
+        "hovertext": rows,
+        "hoverinfo": "text",
+        "textposition": "none",
+    }
+    return picture(
+        [_diagonal(0, 1), dots, bars],
+        380,
+        xaxis=_share_axis(f"predicted probability {what}", anchor="y2"),
+        yaxis=_share_axis("came true", domain=[0.28, 1]),
+        yaxis2=axis("rows", domain=[0, 0.18], nticks=3, rangemode="tozero"),
+    )
+
+
+def pairs_picture(found: Pairs) -> Picture:
+    """Predicted against true numbers; on the dotted line they agree."""
+    everything = np.concatenate([found.truth, found.predicted])
+    low, high = float(everything.min()), float(everything.max())
+    dots = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": plain(found.truth),
+        "y": plain(found.predicted),
+        "marker": {"size": 6, "color": BASE, "opacity": 0.45},
+        "hovertext": [
+            f"true {number(t)}<br>predicted {number(p)}" for t, p in zip(found.truth, found.predicted, strict=True)
+        ],
+        "hoverinfo": "text",
+    }
+    line = {**_diagonal(low, high), "line": {"color": ACCENT, "width": 2, "dash": "dot"}}
+    return picture([dots, line], 380, xaxis=axis("true"), yaxis=axis("predicted"))
+
+
+def residuals_picture(found: Histogram) -> Picture:
+    """How many rows have which error."""
+    middle = (found.edges[:-1] + found.edges[1:]) / 2
+    bars = {
+        "type": "bar",
+        "x": plain(middle),
+        "y": found.counts.tolist(),
+        "marker": {"color": BASE},
+        "hovertext": [
+            f"error {number(a, 3)} to {number(b, 3)}<br>{_rows(n)}"
+            for a, b, n in zip(found.edges[:-1], found.edges[1:], found.counts, strict=True)
+        ],
+        "hoverinfo": "text",
+        "textposition": "none",
+    }
+    return picture([bars], 380, bargap=0.06, xaxis=axis("error: predicted - true"), yaxis=axis("rows"))

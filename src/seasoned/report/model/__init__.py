@@ -1,0 +1,1 @@
+"""The report of a fitted model, collected from its parts."""

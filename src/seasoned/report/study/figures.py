@@ -1,0 +1,328 @@
+"""What the figures of a study show, as plain numbers; no plotting here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.samplers._branches import Branches
+from seasoned.space.grid_values import values_of
+from seasoned.space.parameters import MISSING, Categorical
+from seasoned.surrogates.forest import Forest, fit_forest
+from seasoned.trials import TrialState
+from seasoned.trials.dataframe import flat
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from numpy.typing import NDArray
+
+    from seasoned.space import Space
+    from seasoned.trials import Trial
+
+__all__ = [
+    "Axis",
+    "Curve",
+    "Importances",
+    "LearningCurve",
+    "Surface",
+    "axes",
+    "contour",
+    "curve",
+    "importances",
+    "learning_curves",
+    "together",
+]
+
+_DRAWS: Final = 2048  # points of the cube over which a variance is estimated
+_GRID: Final = 40  # steps of a surface along each side
+_AVERAGED: Final = 50  # trials whose other parameters a surface is averaged over, the latest
+_LARGEST: Final = 1e100  # largest size of a value whose squares can be summed
+FEWEST: Final = 4
+"""Complete trials below which a model of them says nothing."""
+
+
+class Curve(NamedTuple):
+    """One objective in the order of the trials.
+
+    Attributes:
+        numbers: Trials' numbers.
+        values: Their values.
+        feasible: Which keep all constraints.
+        best: The best feasible value up to and including each; NaN before there is one.
+    """
+
+    numbers: tuple[int, ...]
+    values: tuple[float, ...]
+    feasible: tuple[bool, ...]
+    best: tuple[float, ...]
+
+
+class LearningCurve(NamedTuple):
+    """What one trial reported on its way.
+
+    Attributes:
+        number: The trial's number.
+        state: "complete", "pruned", "paused", "running" or "failed".
+        best: Whether its value is the best of the complete trials that keep all constraints.
+        steps: The steps, rising.
+        values: Its value at each; NaN where it was not finite.
+    """
+
+    number: int
+    state: str
+    best: bool
+    steps: tuple[int, ...]
+    values: tuple[float, ...]
+
+
+class Axis(NamedTuple):
+    """One parameter of many trials.
+
+    Attributes:
+        name: Its dotted name.
+        values: What each trial had, `MISSING` where it was not in use.
+        log: Whether ratios matter.
+        choices: The values of a category, in their order; empty for a number.
+    """
+
+    name: str
+    values: tuple[Any, ...]
+    log: bool
+    choices: tuple[Any, ...]
+
+
+class Importances(NamedTuple):
+    """How much of the objective's variance each parameter explains, the most important first.
+
+    Attributes:
+        names: Dotted names.
+        alone: Share explained by the parameter alone (first-order Sobol index, the main effect of functional ANOVA).
+        total: The same, all its interactions included; the sum over parameters may exceed 1.
+    """
+
+    names: tuple[str, ...]
+    alone: tuple[float, ...]
+    total: tuple[float, ...]
+
+
+class Surface(NamedTuple):
+    """A model's mean over two parameters, all others as the trials had them.
+
+    Attributes:
+        x: Values along the first parameter, shape (k,).
+        y: Values along the second, shape (l,).
+        mean: The mean, shape (l, k).
+    """
+
+    x: tuple[Any, ...]
+    y: tuple[Any, ...]
+    mean: NDArray[np.float64]
+
+
+def curve(trials: Sequence[Trial], direction: str, objective: int = 0) -> Curve:
+    """The objective of each complete trial, and the best so far."""
+    shown = [(trial, trial.values[objective]) for trial in trials if trial.values is not None]
+    feasible = np.array([trial.feasible for trial, _ in shown], dtype=np.bool_)
+    worst = np.inf if direction == "minimize" else -np.inf
+    counted = np.where(feasible, [value for _, value in shown], worst)
+    best = (np.minimum if direction == "minimize" else np.maximum).accumulate(counted) if shown else counted
+    best = np.where(np.isfinite(best), best, np.nan)
+    return Curve(
+        tuple(trial.number for trial, _ in shown),
+        tuple(value for _, value in shown),
+        tuple(feasible.tolist()),
+        tuple(best.tolist()),
+    )
+
+
+def learning_curves(
+    trials: Sequence[Trial], direction: str, paused: Collection[int] = (), last: int | None = None
+) -> tuple[LearningCurve, ...]:
+    """The curves of all trials that have any, in the order of the trials.
+
+    Args:
+        trials: Of any state.
+        direction: "minimize" or "maximize".
+        paused: Numbers of the running trials that wait to be promoted.
+        last: The last step of a complete trial, if there is a fidelity rule: a trial that did not report there ends
+            with its value.
+
+    Example:
+        >>> from seasoned.trials import Config, Trial
+        >>> learning_curves([Trial(0, Config(), reports=((1, 0.5), (3, 0.2)))], "minimize", paused=[0])
+        (LearningCurve(number=0, state='paused', best=False, steps=(1, 3), values=(0.5, 0.2)),)
+    """
+    ranked = [(trial.values[0], trial.number) for trial in trials if trial.values is not None and trial.feasible]
+    best = (min if direction == "minimize" else max)(ranked, key=lambda pair: pair[0], default=(0.0, -1))[1]
+    found = []
+    for trial in trials:
+        points = dict(sorted(trial.reports))
+        if last is not None and trial.values is not None:
+            points.setdefault(last, trial.values[0])
+        waits = trial.state is TrialState.RUNNING and trial.number in paused
+        state = "paused" if waits else trial.state.value
+        if points:
+            own = tuple(points), tuple(points.values())
+            found.append(LearningCurve(trial.number, state, trial.number == best, *own))
+    return tuple(found)
+
+
+def axes(trials: Sequence[Trial], space: Space, names: Sequence[str] | None = None) -> tuple[Axis, ...]:
+    """The parameters of complete trials, all of them or those named.
+
+    Raises:
+        InvalidInput: If a name is not that of a parameter of the space.
+    """
+    rows = [flat(trial.config) for trial in trials if trial.values is not None]
+    known = {dimension.name: dimension.parameter for dimension in space.dimensions}
+    wanted = list(known) if names is None else list(names)
+    for name in wanted:
+        if name not in known:
+            raise InvalidInput(f"the space has no parameter {name!r}; give some of {list(known)}.")
+    return tuple(
+        Axis(
+            name,
+            tuple(row.get(name, MISSING) for row in rows),
+            bool(getattr(known[name], "log", False)),
+            tuple(known[name].choices) if isinstance(known[name], Categorical) else (),  # type: ignore[union-attr]
+        )
+        for name in wanted
+    )
+
+
+def importances(trials: Sequence[Trial], space: Space, objective: int = 0, seed: int = 0) -> Importances:
+    """Shares of the variance of a random forest's mean over the whole space, parameter by parameter.
+
+    With A and B uniform on the cube and A_j the points of A with the coordinate j of B, `alone` is
+    `E[f(B) (f(A_j) - f(A))] / V` and `total` is `E[(f(A) - f(A_j))^2] / (2 V)`. Parameters not in use stand at their
+    defaults, so that a conditional parameter counts as far as its branch is drawn.
+
+    Raises:
+        InvalidInput: If fewer than 4 trials are complete.
+
+    Source: Hutter, Hoos and Leyton-Brown (2014), An efficient approach for assessing hyperparameter importance, ICML;
+    estimators of Saltelli et al. (2010), Computer Physics Communications 181.
+    """
+    branches = Branches.of(space)
+    forest, _ = _fitted(trials, space, objective, seed)
+    rng = np.random.default_rng(seed)
+    first, second = rng.random((2, _DRAWS, len(space)))
+    at_first, at_second = (forest.predict(_in_use(points, branches))[0] for points in (first, second))
+    variance = float(np.concatenate([at_first, at_second]).var())
+    alone, total = np.zeros(len(space)), np.zeros(len(space))
+    for j in range(len(space) if variance > 0 else 0):
+        mixed = first.copy()
+        mixed[:, j] = second[:, j]
+        at_mixed = forest.predict(_in_use(mixed, branches))[0]
+        total[j] = ((at_first - at_mixed) ** 2).mean() / (2 * variance)
+        alone[j] = ((at_second - at_second.mean()) * (at_mixed - at_first)).mean() / variance
+    total = np.minimum(total, 1.0)  # what is beyond is the estimate's error
+    alone = np.clip(alone, 0.0, total)
+    order = np.argsort(-total, kind="stable")
+    names = [space.dimensions[j].name for j in order]
+    return Importances(tuple(names), tuple(alone[order].tolist()), tuple(total[order].tolist()))
+
+
+def contour(trials: Sequence[Trial], space: Space, pair: tuple[str, str], objective: int = 0, seed: int = 0) -> Surface:
+    """A random forest's mean over two parameters, averaged over the other parameters of the trials.
+
+    It is NaN where one of the two is not in use, as where the other is a choice that it depends on.
+
+    Raises:
+        InvalidInput: If fewer than 4 trials are complete, or the two are never in use together.
+    """
+    if not together(space, *pair):
+        raise InvalidInput(f"{pair[0]} and {pair[1]} are never in use together; choose another pair.")
+    branches = Branches.of(space)
+    forest, unit = _fitted(trials, space, objective, seed)
+    columns = [[d.name for d in space.dimensions].index(name) for name in pair]
+    sides = [_side(space, column) for column in columns]
+    others = _units(trials, space)[-_AVERAGED:]
+    mean = np.empty((len(sides[1]), len(sides[0])))
+    for row, y in enumerate(sides[1]):
+        points = np.repeat(others[None, :, :], len(sides[0]), axis=0)
+        points[:, :, columns[1]] = y
+        points[:, :, columns[0]] = sides[0][:, None]
+        flattened = points.reshape(-1, len(space))
+        for column in columns:
+            _activate(flattened, branches, column, kept=columns)
+        predicted = forest.predict(_in_use(flattened, branches))[0]
+        used = np.logical_and(*(_used(flattened, branches, column) for column in columns))
+        mean[row] = np.where(used, predicted, np.nan).reshape(len(sides[0]), -1).mean(axis=1)
+    x, y = (
+        tuple(space.dimensions[column].parameter.from_unit(float(unit)) for unit in side)
+        for column, side in zip(columns, sides, strict=True)
+    )
+    return Surface(x, y, unit * mean)
+
+
+def together(space: Space, one: str, other: str) -> bool:
+    """Whether two parameters can be in use at the same time: they do not depend on different options of a choice."""
+    first, second = _taken(space, one), _taken(space, other)
+    return all(first[choice] == second[choice] for choice in first.keys() & second.keys())
+
+
+def _taken(space: Space, name: str) -> dict[int, str]:
+    """Index of each choice that a parameter depends on -> the option taken there."""
+    dimension = next(dimension for dimension in space.dimensions if dimension.name == name)
+    found = {}
+    while dimension.parent >= 0:
+        found[dimension.parent] = dimension.option
+        dimension = space.dimensions[dimension.parent]
+    return found
+
+
+def _fitted(trials: Sequence[Trial], space: Space, objective: int, seed: int) -> tuple[Forest, float]:
+    """A forest of the values, and the unit in which it has them."""
+    units = _units(trials, space)
+    if len(units) < FEWEST:
+        raise InvalidInput(f"{len(units)} trials are complete; a model of them needs at least {FEWEST}, run more.")
+    values = np.array([trial.values[objective] for trial in trials if trial.values is not None])
+    unit = max(1.0, float(np.abs(values).max()) / _LARGEST)  # the squares of larger ones are infinite
+    return fit_forest(units, values / unit, seed=seed, trees=64, random_splits=False), unit
+
+
+def _units(trials: Sequence[Trial], space: Space) -> NDArray[np.float64]:
+    """Points of the complete trials, shape (n, d)."""
+    units = [space.encode(trial.config).unit for trial in trials if trial.values is not None]
+    return np.array(units, dtype=np.float64).reshape(len(units), len(space))
+
+
+def _in_use(points: NDArray[np.float64], branches: Branches) -> NDArray[np.float64]:
+    """Points with levels at their centres, and the defaults where a parameter is not in use."""
+    stepped = branches.levels > 0
+    levels = branches.levels[stepped]
+    placed = points.copy()
+    placed[:, stepped] = (np.minimum(np.floor(points[:, stepped] * levels), levels - 1) + 0.5) / levels
+    for branch, mask in zip(branches.branches, branches.masks(placed), strict=True):
+        placed[np.ix_(~mask, branch.columns)] = branches.defaults[branch.columns]
+    return placed
+
+
+def _side(space: Space, column: int) -> NDArray[np.float64]:
+    parameter = space.dimensions[column].parameter
+    if isinstance(parameter, Categorical):
+        return (np.arange(len(parameter.choices)) + 0.5) / len(parameter.choices)
+    values = values_of(parameter, _GRID)
+    if values is None:
+        return np.linspace(0.0, 1.0, _GRID)
+    return np.array([parameter.to_unit(value) for value in values])  # type: ignore[arg-type]  # its own values
+
+
+def _activate(points: NDArray[np.float64], branches: Branches, column: int, kept: Sequence[int]) -> None:
+    """Set, in place, the options under which a parameter is in use, except for choices that are to stay."""
+    branch = next(found for found in branches.branches if column in found.columns)
+    while branch.parent >= 0:
+        parent = branch.parent
+        if parent not in kept:
+            points[:, parent] = (branch.option + 0.5) / branches.levels[parent]
+        branch = next(found for found in branches.branches if parent in found.columns)
+
+
+def _used(points: NDArray[np.float64], branches: Branches, column: int) -> NDArray[np.bool_]:
+    """At which points a parameter is in use, shape (n,)."""
+    masks = zip(branches.branches, branches.masks(points), strict=True)
+    return next(np.asarray(mask, dtype=np.bool_) for branch, mask in masks if column in branch.columns)

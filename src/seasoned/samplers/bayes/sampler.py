@@ -1,0 +1,379 @@
+"""Bayesian optimisation: a Gaussian process over the whole space, and a local model in a trust region about the best.
+
+The first trials are the warm start and a small design. Then steps over the whole cube, which look for better regions,
+alternate with steps inside a trust region, which descend in the best one: by a quadratic while its steps gain, else by
+the expected improvement of a Gaussian process about the best point.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seasoned._util.blas_threads import one_thread
+from seasoned.errors import InvalidInput
+from seasoned.samplers._enumeration import untried
+from seasoned.samplers.base import Sampler, Suggestion, check_whole, generator, next_of_plan
+from seasoned.samplers.bayes.layout import layout_of
+from seasoned.samplers.bayes.learned_acquisition import learned_step
+from seasoned.samplers.bayes.observations import Observations, Pending
+from seasoned.samplers.bayes.steps import LocalStep, Place, global_step, local_step
+from seasoned.samplers.bayes.trust_region import Descent, followed
+from seasoned.surrogates.acquisition.maximize import sobol
+from seasoned.surrogates.cost import fit_cost
+from seasoned.surrogates.gp.regression import SIGNED, Regression, frame_of, refit_point, regress, updated, warp_point
+from seasoned.trials import Asked, Config
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from seasoned.surrogates.acquisition.learned import Correction
+    from seasoned.surrogates.cost import Cost
+    from seasoned.surrogates.gp.process import GaussianProcess
+    from seasoned.surrogates.layout import Layout
+    from seasoned.trials import Event, StudySpec
+
+__all__ = ["Bayes"]
+
+_NAMES: Final = ("log_ei", "ei", "pi", "ucb", "thompson", "mixed")
+_LEARNED_FROM: Final = "log_ei"
+_GAINS: Final = ("log_ei", "ei", "pi")  # acquisitions that can be divided by a number of seconds
+_MIX: Final = {"log_ei": 0.6, "ucb": 0.2, "pi": 0.1, "thompson": 0.1}
+_AHEAD: Final = 4  # how many numbers before a trial's own other drivers may be asking for in the same state
+_CONFIRMED: Final = 3  # points of a warm start that are tried again before the values of the others are believed
+_BELIEVED: Final = 200  # points of a warm start that are used at most, those tried again included
+_SAME: Final = 1e-9  # how far a coordinate may change when it is decoded to a configuration and encoded again
+_TELLING: Final = 8  # least number of points whose relative values become a prior mean
+_STREAK: Final = 4  # steps over the whole space are this many times rarer while a quadratic's steps gain
+_POLISH: Final = 0.1  # share of the budget, if it is known, that is spent on improving the best point found
+
+
+@dataclass(frozen=True, slots=True)
+class BayesState:
+    """What the search knows.
+
+    Attributes:
+        spec: What the study is.
+        layout: The space as the surrogates see it; follows from the specification.
+        plan: First points after the warm start's configurations, shape (m, d); follows from the specification.
+        seen: Finished and running trials.
+        descent: The local search.
+        models: Models of the loss and of each constraint, as last refitted and then updated by later results; they
+            follow from what was seen.
+        expected: Model of what a relative warm start expects of the loss; follows from the specification.
+    """
+
+    spec: StudySpec
+    layout: Layout = field(compare=False, repr=False)
+    plan: NDArray[np.float64] = field(compare=False, repr=False)
+    seen: Observations
+    descent: Descent = field(default_factory=Descent)
+    models: tuple[Regression, ...] = field(default=(), compare=False, repr=False)
+    expected: GaussianProcess | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Bayes(Sampler[BayesState]):
+    """Search by a model of the objective; the choice for some tens to some hundreds of trials.
+
+    Args:
+        acquisition: Acquisition of steps over the whole space: "log_ei", "ei", "pi", "ucb", "thompson", or "mixed",
+            which draws one of them for each trial.
+        initial: Trials before the first model; two more than half the parameters, at least four, if left out.
+        explore: One in so many steps is over the whole space, the others in the trust region; 1 for no trust region.
+        per_second: Whether steps over the whole space divide the expected improvement by the seconds that a trial is
+            predicted to take there (`surrogates/cost.py`); what is suggested then depends on measured times. These are
+            of trials that ran to their end: the time of a stopped one is that of its rungs, whatever it would cost.
+        correction: Correction of log-EI, learned from whole searches (`knowledge.train_acquisition`). It guides steps
+            over the whole space once it has proved itself in this search (`_proof.py`); until then, and where the
+            number of trials is not known or there are several objectives, log-EI does.
+
+    Raises:
+        InvalidInput: If the acquisition is unknown or does not go with `per_second` or `correction`, or a number is
+            below 1.
+
+    Example:
+        >>> from seasoned import Float, Space, minimize
+        >>> space = Space(x=Float(-1, 1), y=Float(-1, 1))
+        >>> best = minimize(lambda c: c["x"] ** 2 + c["y"] ** 2, space, trials=25, sampler=Bayes(), seed=0)
+        >>> best.value < 1e-3
+        True
+    """
+
+    acquisition: str = "log_ei"
+    initial: int | None = None
+    explore: int = 3
+    per_second: bool = False
+    correction: Correction | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.acquisition not in _NAMES:
+            raise InvalidInput(f"the acquisition {self.acquisition!r} is unknown; give one of {list(_NAMES)}.")
+        if self.per_second and self.acquisition not in _GAINS:
+            raise InvalidInput(
+                f"per_second needs an acquisition that can be divided by seconds, and {self.acquisition!r} cannot; "
+                f"give one of {list(_GAINS)}."
+            )
+        if self.correction is not None and (self.acquisition != _LEARNED_FROM or self.per_second):
+            raise InvalidInput(
+                f"a correction needs acquisition='log_ei' and per_second=False, not {self.acquisition!r} and "
+                f"{self.per_second}; leave both at their defaults."
+            )
+        check_whole(initial=self.initial, explore=self.explore)
+        for name, value in (("initial", self.initial), ("explore", self.explore)):
+            if value is not None and value < 1:
+                raise InvalidInput(f"{name} is {value}; give a whole number of at least 1.")
+
+    def init(self, spec: StudySpec) -> BayesState:
+        """Nothing was seen yet."""
+        layout = layout_of(spec.space)
+        seen = Observations.none(len(spec.space), len(spec.directions))
+        return BayesState(spec, layout, _plan(spec, layout), seen, expected=_expected(spec, layout))
+
+    def ask(self, state: BayesState, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], BayesState]:
+        """The warm start, the design, then the model's choice; trials that run count with the value the model expects.
+
+        Numbers just below the given ones that nobody has asked for belong to drivers that ask at this moment, in this
+        state: their suggestions are worked out first, so that no two drivers try the same.
+        """
+        running = dict(state.seen.pending)
+        wanted = set(numbers)
+        suggestions: dict[int, Suggestion] = {}
+        with one_thread():
+            for number in sorted(wanted | _asking(state, numbers)):
+                suggestions[number], state = self._suggest(state, number, list(running.values()))
+                config = suggestions[number].config
+                running[number] = Pending(*state.spec.space.encode(config), {})
+        return [suggestions[number] for number in numbers], state
+
+    def _suggest(self, state: BayesState, number: int, running: list[Pending]) -> tuple[Suggestion, BayesState]:
+        spec, seen = state.spec, state.seen
+        config, place = next_of_plan(spec, number)
+        if config is not None:
+            return Suggestion(config), state
+        rng = generator(spec, number)
+        taken = {row.tobytes() for row in seen.unit} | {trial.unit.tobytes() for trial in running}
+
+        def refused(unit: NDArray[np.float64]) -> bool:
+            return spec.space.encode(spec.space.decode(unit)).unit.tobytes() in taken
+
+        def allowed(unit: NDArray[np.float64]) -> bool:
+            return not spec.space.forbids or spec.space.allows(unit.tolist())
+
+        def unfit(unit: NDArray[np.float64]) -> bool:  # moved to what is allowed, it would teach nothing of itself
+            return not allowed(unit) or refused(unit)
+
+        told = next((point for point in _to_confirm(state) if not refused(point)), None)
+        if told is not None:
+            return Suggestion(Config(spec.space.decode(told))), state
+        unit, tag = None, None
+        if len(seen) - int(seen.failed.sum()) < self._first(state):
+            unit = _designed(state, place)
+        elif len(spec.space):
+            may = allowed if spec.space.forbids else None
+            here = Place(state.layout, seen, running, _losses(state, rng), rng, unfit, allowed=may)
+            unit, tag, state = self._step(here, state, number)
+        if unit is None or refused(unit):
+            unit = untried(spec.space, rng, taken)
+        return Suggestion(Config(spec.space.decode(unit)), tag), state
+
+    def _first(self, state: BayesState) -> int:
+        """Number of results before the first model."""
+        return max(4, len(state.spec.space) // 2 + 2) if self.initial is None else self.initial
+
+    def _step(
+        self, here: Place, state: BayesState, number: int
+    ) -> tuple[NDArray[np.float64] | None, dict[str, Any], BayesState]:
+        """The next point, what to note with it, and the state with the models that were needed."""
+        several = len(state.spec.directions) > 1
+        since = None if several else self._since(state, number)
+        streak = _last_model(here.seen) == "quadratic" and state.descent.region.failures == 0
+        local = since is not None and number % (_STREAK * self.explore if streak else self.explore) > 0
+        constrained = here.seen.constraints.shape[1] > 0
+        if constrained or not local:
+            state = _with_models(state, here.losses, afresh=several)
+            here = replace(here, constraints=state.models[1:])
+        if local and here.seen.feasible[since:].any():
+            step = _local(here, state.descent, since or 0, number)
+            if step is not None:
+                return step.unit, _noted(step), state
+        acquisition = self.acquisition
+        if acquisition == "mixed":
+            acquisition = str(here.rng.choice(list(_MIX), p=list(_MIX.values())))
+        if local and not constrained:
+            state = _with_models(state, here.losses, afresh=False)
+        if self.correction is not None and state.spec.budget is not None and not several:
+            done = number - state.spec.first
+            unit, note = learned_step(here, state.models[0], self.correction, done, state.spec.budget)
+            return unit, {"step": "global", **note}, state
+        cost = _cost(state) if self.per_second else None
+        return global_step(here, state.models[0], acquisition, cost), {"step": "global"}, state
+
+    def _since(self, state: BayesState, number: int) -> int | None:
+        """Index of the first result that counts for a local step, or None for none; the last trials polish the best."""
+        budget = state.spec.budget
+        done = number - state.spec.first
+        if budget is not None and (1.0 - _POLISH) * budget <= done < budget and state.descent.ended:
+            return 0
+        return None if state.descent.resting else state.descent.since
+
+    def tell(self, state: BayesState, events: Sequence[Event]) -> BayesState:
+        """Results enter the arrays; the trust region follows those of its own steps."""
+        seen, descent = state.seen, state.descent
+        for event in events:  # one by one, since what a result does may depend on the number of those before it
+            before = seen
+            seen = before.told([_of_here(event, state.spec.first)], state.spec.space)
+            if len(seen) > len(before):
+                losses = np.where(seen.feasible, seen.losses(), np.inf)
+                if len(state.spec.directions) == 1:
+                    descent = followed(descent, seen, losses, state.layout)
+                seen = _with_confirmed(state, seen)
+        return replace(state, seen=seen, descent=descent)
+
+    def kept(self, state: BayesState, after: BayesState) -> BayesState:
+        """Keep the models, which are of ended trials only, whatever else runs."""
+        return replace(state, models=after.models)
+
+    def capacity(self, state: BayesState) -> int | None:  # noqa: ARG002 - whatever the space
+        """No end."""
+        return None
+
+
+def _of_here(event: Event, first: int) -> Event:
+    """The event without what was noted in a space that the study has left: steps and candidates mean nothing here."""
+    return replace(event, tag=None) if isinstance(event, Asked) and event.number < first and event.tag else event
+
+
+def _plan(spec: StudySpec, layout: Layout) -> NDArray[np.float64]:
+    """The warm start's best points, up to d + 1 of its population, and the default; shape (m, d).
+
+    Relative values cannot be confirmed, so their points are left out if there are also configurations to be tried.
+    """
+    d = len(spec.space)
+    warm = spec.warm_start
+    order = np.argsort(warm.values, kind="stable")[: 0 if warm.only_suggests else _CONFIRMED]
+    told = [warm.points[index] for index in order] + list(warm.population[: d + 1])
+    rows = [spec.space.encode(spec.space.decode(point)).unit for point in told]  # as their trials will be encoded
+    default = [dimension.default_unit for dimension in spec.space.dimensions]
+    return layout.snap(np.array([*rows, default], dtype=np.float64).reshape(len(rows) + 1, d)).unit
+
+
+def _to_confirm(state: BayesState) -> NDArray[np.float64]:
+    """The points of the plan to be tried here before values from elsewhere are believed, shape (k, d)."""
+    warm = state.spec.warm_start
+    return state.plan[: 0 if warm.relative else min(_CONFIRMED, len(warm.points))]
+
+
+def _expected(spec: StudySpec, layout: Layout) -> GaussianProcess | None:
+    """A model of a relative warm start's values, in units of their spread; None if too few, or several objectives."""
+    warm = spec.warm_start
+    if not warm.relative or len(spec.directions) > 1 or len(warm.points) < _TELLING or not len(spec.space):
+        return None
+    features = layout.features(*layout.snap(np.array(warm.points)))
+    with one_thread():
+        return regress(features, np.array(warm.values), frame_of(layout), warp="standard").gp
+
+
+def _designed(state: BayesState, place: int) -> NDArray[np.float64]:
+    """The plan's points, then a Sobol sequence shifted by the seed (Cranley and Patterson 1976), shape (d,)."""
+    if place < len(state.plan):
+        return np.asarray(state.plan[place])
+    points = sobol(256, len(state.spec.space))
+    shift = np.random.default_rng(state.spec.seed).random(len(state.spec.space))
+    return np.asarray((points[(place - len(state.plan)) % 256] + shift) % 1.0)
+
+
+def _asking(state: BayesState, numbers: Sequence[int]) -> set[int]:
+    """Numbers that other drivers may be asking for at this moment."""
+    first, asked = state.spec.first, state.seen.asked
+    return {
+        before for number in numbers for before in range(max(first, number - _AHEAD), number) if before not in asked
+    }
+
+
+def _losses(state: BayesState, rng: np.random.Generator) -> NDArray[np.float64]:
+    """What is minimised; for several objectives, a scalarisation with weights drawn for this trial."""
+    several = len(state.spec.directions) > 1
+    return state.seen.losses(rng.dirichlet(np.ones(len(state.spec.directions))) if several else None)
+
+
+def _with_models(state: BayesState, losses: NDArray[np.float64], *, afresh: bool) -> BayesState:
+    """Models of the loss and of each constraint; fitted at the last refit point, or afresh."""
+    seen, frame = state.seen, frame_of(state.layout)
+    features = state.layout.features(seen.unit, seen.active)
+    columns = [losses, *seen.constraints.T]
+    silent = seen.pruned | ~seen.failed  # nothing is known of a constraint that these do not report; failures are bad
+    kept: list[Regression | None] = [*state.models] if len(state.models) == len(columns) else [None] * len(columns)
+    models = []
+    for index, column in enumerate(columns):
+        told = ~(silent & np.isnan(column)) if index else np.ones(len(column), dtype=np.bool_)
+        known, values, model = features[told], column[told], kept[index]
+        at = refit_point(len(values))
+        if model is None or model.refit != at or model.count > len(values) or (afresh and index == 0):
+            warp = SIGNED if index else _warp_of(model, at, afresh=afresh)
+            expected = None if index else state.expected
+            merit = seen.ranks(losses)[told][:at] if len(columns) > 1 else None
+            model = regress(known[:at], values[:at], frame, warp=warp, expected=expected, merit=merit)
+        models.append(updated(model, known, values))
+    return replace(state, models=tuple(models))
+
+
+def _cost(state: BayesState) -> Cost | None:
+    """A model of what trials cost, from those that finished."""
+    return fit_cost(state.layout.features(state.seen.unit, state.seen.active), state.seen.seconds)
+
+
+def _warp_of(model: Regression | None, at: int, *, afresh: bool) -> str | None:
+    """The warp of an earlier model, if no new choice was due since; None if the warp is to be chosen."""
+    if afresh or model is None or model.count > at or warp_point(model.refit) != warp_point(at):
+        return None
+    return model.warp
+
+
+def _local(here: Place, descent: Descent, since: int, number: int) -> LocalStep | None:
+    """A step in the trust region; after a quadratic's step that failed, one by the Gaussian process."""
+    failed = _last_model(here.seen) == "quadratic" and descent.region.failures > 0
+    return local_step(here, descent.region.radius, since, _last_theta(here.seen, number), quadratic=not failed)
+
+
+def _noted(step: LocalStep) -> dict[str, Any]:
+    """What a local step's tag holds."""
+    if step.theta is None:
+        return {"step": "local", "model": "quadratic"}
+    return {"step": "local", "model": "process", "theta": [round(float(part), 3) for part in step.theta]}
+
+
+def _last_theta(seen: Observations, number: int) -> NDArray[np.float64] | None:
+    """Hyperparameters of the last local model; none every tenth time, so that a poor fit does not stay for ever."""
+    if number % 10 == 1:
+        return None
+    return next((np.array(tag["theta"]) for tag in reversed(seen.tags[-20:]) if "theta" in tag), None)
+
+
+def _last_model(seen: Observations) -> str:
+    """Which model the last local step of the last few trials came from."""
+    return next((str(tag["model"]) for tag in reversed(seen.tags[-8:]) if "model" in tag), "")
+
+
+def _with_confirmed(state: BayesState, seen: Observations) -> Observations:
+    """Evaluations made elsewhere join once the best of them, tried again here, gave about the same values."""
+    warm = state.spec.warm_start
+    if warm.relative or len(warm.points) <= _CONFIRMED or seen.values.shape[1] > 1 or seen.constraints.shape[1]:
+        return seen  # it is not known whether those from elsewhere keep the constraints
+    values = np.array(warm.values)
+    order = np.argsort(values, kind="stable")
+    told = state.plan[:_CONFIRMED]
+    tried = [np.flatnonzero(np.isclose(seen.unit, point, rtol=0.0, atol=_SAME).all(axis=1)) for point in told]
+    if any(len(rows) == 0 for rows in tried) or len(seen) - 1 != max(rows[0] for rows in tried):
+        return seen  # not all of them yet, or decided before
+    here = np.array([seen.values[rows[0], 0] for rows in tried])
+    usual = 1.4826 * float(np.median(np.abs(values - np.median(values))))  # one huge value says nothing of the others
+    if not (np.abs(here - values[order[:_CONFIRMED]]) <= 0.1 * (usual or values.std())).all():
+        return seen
+    others = order[_CONFIRMED:_BELIEVED]
+    unit, active = state.layout.snap(np.array(warm.points)[others])
+    return seen.with_elsewhere(unit, active, values[others])

@@ -1,0 +1,1 @@
+"""Evolutionary samplers: genetic, differential evolution, particle swarm, CMA-ES."""

@@ -1,0 +1,405 @@
+"""One parameter: a set of values laid out on the unit interval.
+
+Every parameter maps a value to a coordinate in [0, 1] (`to_unit`) and any coordinate back to a valid value
+(`from_unit`). That pair is all that samplers, surrogates and meta-learners see, so a new kind of parameter needs
+nothing but this map. `from_unit(to_unit(x)) == x` holds exactly for integers, categories and numbers with a step, and
+up to rounding for other floats. `count` tells how many values there are, None for a continuum.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from seasoned.errors import InvalidSpace
+from seasoned.space.quantization import Steps
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+__all__ = ["Categorical", "Float", "Int", "Value", "key_of"]
+
+Value: TypeAlias = "str | int | float | bool | tuple[Value, ...] | None"
+"""What a parameter can hold: what JSON can say, and tuples of it."""
+
+MISSING: Final[Any] = type("Missing", (), {"__repr__": lambda _: "MISSING"})()
+
+_WIDEST_INT: Final = 2**50  # beyond it, bin centres of neighbouring integers meet in double precision
+_NARROWEST_LOG: Final = 1e-9  # below it, logarithms of the two ends are too alike to tell values apart
+_WIDEST_LOG_INT: Final = 2**40  # beyond it, exp(log(x)) is no longer within half a unit of x
+
+
+@dataclass(frozen=True, slots=True)
+class Float:
+    """A real number in [low, high], uniform on the linear or the logarithmic scale.
+
+    `from_unit(u) = low + u (high - low)`, or `exp(log low + u (log high - log low))` with `log=True`. With a `step`
+    each of its values owns a bin of equal width, as those of an Int do.
+
+    Args:
+        low: Smallest value.
+        high: Largest value, above `low`; with a `step` the last of its values that is not above this.
+        log: Whether ratios matter rather than differences; needs `low > 0`.
+        default: The value to start from; the middle of the scale if left out.
+        step: Only low, low + step, low + 2 step and so on, as clean decimals; every number if left out.
+
+    Raises:
+        InvalidSpace: If the bounds are not finite and increasing, the default lies outside them or between two steps,
+            or a step is given with `log=True`.
+
+    Example:
+        >>> Float(1e-4, 1e-1, log=True).from_unit(0.5)
+        0.003162277660168382
+        >>> Float(0, 1, step=0.1).from_unit(0.3), Float(0, 1, step=0.3).high
+        (0.3, 0.9)
+    """
+
+    low: float
+    high: float
+    log: bool = False
+    default: float = MISSING
+    step: float | None = None
+    steps: Steps | None = field(default=None, init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for name in ("low", "high"):
+            _set(self, name, _real(getattr(self, name), f"{name} of a Float"))
+        _set(self, "log", _flag(self.log, "log of a Float"))
+        _check_bounds(self)
+        if math.isinf(self.high - self.low):
+            raise InvalidSpace(f"Float({self.low}, {self.high}) spans more than a double can hold; narrow the range.")
+        if self.log and math.log(self.high) - math.log(self.low) < _NARROWEST_LOG:
+            raise InvalidSpace(
+                f"Float({self.low}, {self.high}, log=True) is too narrow for a logarithm; leave log out."
+            )
+        if self.step is not None:
+            _set(self, "step", _real(self.step, "step of a Float"))
+            _check_log(self)
+            steps = Steps.between(self.low, self.high, self.step)
+            _set(self, "high", steps.value(steps.count - 1))
+            _set(self, "steps", steps)
+        default = self.from_unit(0.5) if self.default is MISSING else self.clean(self.default, "the default")
+        _set(self, "default", default)
+
+    def __repr__(self) -> str:
+        return _shown(self)
+
+    @property
+    def count(self) -> int | None:
+        """How many values it has; None without a step."""
+        return None if self.steps is None else self.steps.count
+
+    def clean(self, value: object, where: str) -> float:
+        """The value as a float, on the grid if there is one, or InvalidSpace naming `where`."""
+        number = _real(value, where)
+        found = None if self.steps is None else self.steps.found(number)
+        if found is not None:
+            return found
+        if not self.low <= number <= self.high:
+            raise InvalidSpace(f"{where} is {number!r}, outside [{self.low}, {self.high}]; give a value inside.")
+        if self.steps is not None:
+            near = self.steps.value(self.steps.nearest(number))
+            raise InvalidSpace(_between_steps(where, number, self.low, self.step, near))
+        return number
+
+    def to_unit(self, value: float) -> float:
+        """Coordinate in [0, 1] of a value; with a step that of its bin's centre."""
+        if self.steps is not None:
+            return (self.steps.nearest(value) + 0.5) / self.steps.count
+        if self.log:
+            low = math.log(self.low)
+            return min(1.0, max(0.0, (math.log(value) - low) / (math.log(self.high) - low)))
+        return min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
+
+    def from_unit(self, unit: float) -> float:
+        """Value at a coordinate; the ends of the interval give the bounds exactly."""
+        if self.steps is not None:
+            return self.steps.value(min(self.steps.count - 1, max(0, math.floor(unit * self.steps.count))))
+        if unit <= 0.0:
+            return self.low
+        if unit >= 1.0:
+            return self.high
+        if self.log:
+            low = math.log(self.low)
+            value = math.exp(low + unit * (math.log(self.high) - low))
+        else:
+            value = self.low + unit * (self.high - self.low)
+        return min(self.high, max(self.low, value))
+
+
+@dataclass(frozen=True, slots=True)
+class Int:
+    """An integer in [low, high], both included, uniform on the linear or the logarithmic scale.
+
+    Each of its values owns a bin of the unit interval: of equal width 1/count, where count is (high - low)/step + 1,
+    or, with `log=True`, reaching from log(k - 1/2) to log(k + 1/2). `to_unit` gives the bin's centre (its integer's
+    logarithm), `from_unit` the integer whose bin holds the coordinate.
+
+    Args:
+        low: Smallest value.
+        high: Largest value, above `low`; with a `step` the last of its values that is not above this.
+        log: Whether ratios matter rather than differences; needs `low >= 1`.
+        default: The value to start from; the middle of the scale if left out.
+        step: Only low, low + step, low + 2 step and so on.
+
+    Raises:
+        InvalidSpace: If the bounds are not increasing integers, the default lies outside them or between two steps, or
+            a step is given with `log=True`.
+
+    Example:
+        >>> Int(1, 8).from_unit(0.99), Int(1, 1000, log=True).default
+        (8, 22)
+        >>> Int(0, 100, step=32).high
+        96
+    """
+
+    low: int
+    high: int
+    log: bool = False
+    default: int = MISSING
+    step: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("low", "high", "step"):
+            _set(self, name, _integer(getattr(self, name), f"{name} of an Int"))
+        _set(self, "log", _flag(self.log, "log of an Int"))
+        _check_bounds(self)
+        if self.step != 1:
+            _check_log(self)
+            _set(self, "high", self._last())
+        widest = _WIDEST_LOG_INT if self.log else _WIDEST_INT
+        if (self.high if self.log else self.count - 1) > widest:
+            raise InvalidSpace(f"Int({self.low}, {self.high}) is wider than {widest}; use a Float and round it.")
+        default = self.from_unit(0.5) if self.default is MISSING else self.clean(self.default, "the default")
+        _set(self, "default", default)
+
+    def __repr__(self) -> str:
+        return _shown(self)
+
+    def _last(self) -> int:
+        """The last value that is not above the bound."""
+        text = f"Int({self.low}, {self.high}, step={self.step})"
+        if self.step < 1:
+            raise InvalidSpace(f"{text} goes nowhere: step must be at least 1.")
+        if self.step > self.high - self.low:
+            raise InvalidSpace(f"{text} holds {self.low} alone: step must not be above high - low.")
+        return self.high - (self.high - self.low) % self.step
+
+    @property
+    def count(self) -> int:
+        """How many values it has."""
+        return (self.high - self.low) // self.step + 1
+
+    def clean(self, value: object, where: str) -> int:
+        """The value as an int, or InvalidSpace naming `where`."""
+        number = _integer(value, where)
+        if not self.low <= number <= self.high:
+            raise InvalidSpace(f"{where} is {number!r}, outside [{self.low}, {self.high}]; give a value inside.")
+        if (above := (number - self.low) % self.step) != 0:
+            raise InvalidSpace(_between_steps(where, number, self.low, self.step, number - above))
+        return number
+
+    def to_unit(self, value: int) -> float:
+        """Coordinate of the centre of a value's bin."""
+        if self.log:
+            low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
+            return (math.log(value) - low) / (high - low)
+        return ((value - self.low) // self.step + 0.5) / self.count
+
+    def from_unit(self, unit: float) -> int:
+        """The integer whose bin holds the coordinate."""
+        if self.log:
+            low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
+            value = round(math.exp(low + unit * (high - low)))
+        else:
+            value = self.low + self.step * math.floor(unit * self.count)
+        return min(self.high, max(self.low, value))
+
+
+@dataclass(frozen=True, slots=True)
+class Categorical:
+    """One of several values, with or without an order.
+
+    The k-th of n values owns the k-th of n equal bins of the unit interval.
+
+    Args:
+        choices: The values: JSON's scalars (str, int, float, bool, None), and tuples of them.
+        ordered: Whether neighbours in the list are alike, so that a step to a neighbour is a small step.
+        default: The value to start from; the first if left out.
+
+    Raises:
+        InvalidSpace: If there are no choices, one appears twice, one cannot be written as JSON, or the default is
+            none of them.
+
+    Example:
+        >>> Categorical(["relu", "tanh"]).from_unit(0.7)
+        'tanh'
+    """
+
+    choices: Sequence[Value]
+    ordered: bool = False
+    default: Value = MISSING
+
+    def __post_init__(self) -> None:
+        if isinstance(self.choices, str):
+            raise InvalidSpace(f"choices is the string {self.choices!r}; give a list of values.")
+        if isinstance(self.choices, set | frozenset):
+            raise InvalidSpace("choices is a set, whose order differs between processes; give a list.")
+        _set(self, "ordered", _flag(self.ordered, "ordered of a Categorical"))
+        choices = tuple(plain(choice, "a choice of a Categorical") for choice in self.choices)
+        if not choices:
+            raise InvalidSpace("a Categorical has no choices; give at least one value.")
+        seen: set[object] = set()
+        for choice in choices:
+            if identity(choice) in seen:
+                raise InvalidSpace(f"the choice {choice!r} appears twice in a Categorical; remove one.")
+            seen.add(identity(choice))
+        _set(self, "choices", choices)
+        default = choices[0] if self.default is MISSING else self.clean(self.default, "the default")
+        _set(self, "default", default)
+
+    @property
+    def count(self) -> int:
+        """How many values it has."""
+        return len(self.choices)
+
+    def clean(self, value: object, where: str) -> Value:
+        """The choice that equals the value (1 finds 1.0, True does not), or InvalidSpace naming `where`."""
+        wanted = plain(value, where)
+        return self.choices[self._index(wanted, where)]
+
+    def _index(self, value: Value, where: str) -> int:
+        key = identity(value)
+        for index, choice in enumerate(self.choices):
+            if identity(choice) == key:
+                return index
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            for index, choice in enumerate(self.choices):
+                if not isinstance(choice, bool) and choice == value:
+                    return index
+        raise InvalidSpace(f"{where} is {value!r}, none of {list(self.choices)}; give one of these.")
+
+    def to_unit(self, value: Value) -> float:
+        """Coordinate of the centre of a value's bin."""
+        return (self._index(value, "a value") + 0.5) / len(self.choices)
+
+    def from_unit(self, unit: float) -> Value:
+        """The value whose bin holds the coordinate."""
+        count = len(self.choices)
+        return self.choices[min(count - 1, max(0, int(unit * count)))]
+
+
+def plain(value: object, where: str) -> Value:
+    """The value in JSON's types: numpy scalars become numbers, lists become tuples; else InvalidSpace."""
+    if isinstance(value, list | tuple):
+        return tuple(plain(item, where) for item in value)
+    dated = getattr(getattr(value, "dtype", None), "kind", None) in {"m", "M"}  # their items may be bare nanoseconds
+    if not dated and not isinstance(value, str | int | float) and hasattr(value, "item"):
+        with contextlib.suppress(TypeError, ValueError, RuntimeError):  # an array of several, which is refused below
+            value = value.item()  # a numpy scalar
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidSpace(f"{where} is {value}, which has no equal or no place in JSON; use a name for it.")
+    if value is None or isinstance(value, str | int | float):
+        if value is None or type(value) in {str, int, float, bool}:
+            return value
+        return _unwrap(value)
+    raise InvalidSpace(
+        f"{where} is a {type(value).__name__}, but only str, int, float, bool, None and tuples of them can be "
+        f"stored; use a name and look the object up in the objective."
+    )
+
+
+def _unwrap(value: str | float) -> Value:
+    """A subclass (numpy.float64, numpy.str_, an enum of texts or numbers) as its plain base type.
+
+    By the base type's own conversion: `str(Color.RED)` is the member's name, but the member equals its value.
+    """
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int.__int__(value)
+    return float.__float__(value)
+
+
+def identity(value: Value) -> object:
+    """A key under which 1, 1.0 and True differ, as they do in JSON."""
+    if isinstance(value, tuple):
+        return tuple(identity(item) for item in value)
+    return (type(value).__name__, value)
+
+
+def key_of(config: Mapping[str, Any]) -> Hashable:
+    """A key of a nested configuration under which 1, 1.0 and True differ, too.
+
+    Example:
+        >>> key_of({"k": 1}) == key_of({"k": True}), key_of({"k": 1}) == key_of({"k": 1})
+        (False, True)
+    """
+    return frozenset(
+        (name, key_of(inner) if isinstance(inner, Mapping) else identity(inner)) for name, inner in config.items()
+    )
+
+
+def _set(parameter: object, name: str, value: object) -> None:
+    object.__setattr__(parameter, name, value)  # frozen dataclasses clean their fields once, while they are built
+
+
+def _real(value: object, where: str) -> float:
+    try:
+        if isinstance(value, bool | str):
+            raise TypeError
+        number = float(value)  # type: ignore[arg-type]  # whatever has __float__
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidSpace(f"{where} is {value!r}, not a number; give a finite float.") from None
+    if not math.isfinite(number):
+        raise InvalidSpace(f"{where} is {number}; give a finite float.")
+    return number
+
+
+def _integer(value: object, where: str) -> int:
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)  # type: ignore[arg-type]  # whatever has __index__
+    except TypeError:
+        raise InvalidSpace(f"{where} is {value!r}, not an integer; give an int.") from None
+
+
+def _flag(value: object, where: str) -> bool:
+    if isinstance(value, bool) or type(value).__name__ == "bool":  # numpy's
+        return bool(value)
+    raise InvalidSpace(f"{where} is {value!r}; give True or False.")
+
+
+def _check_bounds(parameter: Float | Int) -> None:
+    kind, low, high = type(parameter).__name__, parameter.low, parameter.high
+    if low >= high:
+        raise InvalidSpace(f"{kind}({low}, {high}) is empty or a single point: low must be below high.")
+    if parameter.log and low <= 0:
+        raise InvalidSpace(f"{kind}({low}, {high}, log=True) has no logarithm at its low end; low must be above 0.")
+
+
+def declaration(parameter: Float | Int) -> dict[str, Any]:
+    """How a number was declared; the step only if it has one, so that older stored declarations stay the same."""
+    none = 1 if isinstance(parameter, Int) else None
+    names = ["low", "high", "log", "default", *(["step"] if parameter.step != none else [])]
+    return {name: getattr(parameter, name) for name in names}
+
+
+def _shown(parameter: Float | Int) -> str:
+    inside = ", ".join(f"{name}={value!r}" for name, value in declaration(parameter).items())
+    return f"{type(parameter).__name__}({inside})"
+
+
+def _check_log(parameter: Float | Int) -> None:
+    if parameter.log:
+        text = f"{type(parameter).__name__}({parameter.low}, {parameter.high}, log=True, step={parameter.step})"
+        raise InvalidSpace(f"{text} has equal steps on a scale of ratios; leave out log or step.")
+
+
+def _between_steps(where: str, number: float, low: float, step: float | None, near: float) -> str:
+    return f"{where} is {number!r}, none of {low}, {low} + {step} and so on; give one of them, such as {near}."

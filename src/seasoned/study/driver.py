@@ -1,0 +1,493 @@
+"""The loop of one driver: claim trials, ask for configurations, run them, store how they ended."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from dataclasses import dataclass
+from functools import partial
+from math import lgamma, log
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from seasoned._util.equivalents import rewritten_suggest
+from seasoned.errors import AllTrialsFailed, InvalidInput, StorageError
+from seasoned.execution.base import Ending, Limits
+from seasoned.fidelity.base import Decision
+from seasoned.fidelity.live_trial import Ticket
+from seasoned.storage.base import attends
+from seasoned.study.fidelity_control import RETRIES, WAITED, Pace, remove_checkpoint
+from seasoned.study.leases import LEASE, Lease
+from seasoned.study.objective import BEGUN, Announced, Verdict, elsewhere, place_of, sentence_of, verdict
+from seasoned.study.replay import MOST_ATTEMPTS
+from seasoned.trials import Finished, TrialState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from seasoned.execution.base import Executor, Outcome
+    from seasoned.storage.base import Claim
+    from seasoned.study.objective import Evaluation
+    from seasoned.study.replay import Ledger
+    from seasoned.trials import Trial
+
+__all__ = ["Drive", "Plan", "causes"]
+
+_UNLIMITED: Final = Limits()
+_GLANCE: Final = 0.2  # seconds between two checks of whether to stop
+_HOPELESS: Final = 20  # failures without a success after which a study stops
+_AGAIN: Final = 1.0  # seconds until an unavailable store is asked for trials again
+_LONGEST_ASK: Final = 600.0  # seconds that another driver may take to compute a configuration
+_CHANCE: Final = 1e-6  # probability below which a streak of failures is not taken for chance
+_DIGITS: Final = re.compile(r"\d+")
+_log = logging.getLogger("seasoned.study")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How far to go.
+
+    Attributes:
+        trials: Finished trials that the study shall hold.
+        time_limit: Seconds that this driver may take.
+        limits: What one trial may take.
+        lease: Seconds without a beat after which others may take over.
+        checkpoints: Folder of the checkpoints, for objectives that take their trial.
+        quiet: Whether a callback writes the log's line of each trial.
+        remaining: Returns the share of the budget that is left, which is recorded before each configuration.
+    """
+
+    trials: int | None = None
+    time_limit: float | None = None
+    limits: Limits = _UNLIMITED
+    lease: float = LEASE
+    checkpoints: Path = Path()
+    quiet: bool = False
+    remaining: Callable[[], float] | None = None
+
+
+class Streak:
+    """How the latest trials of a driver have ended: a broken environment makes all of them fail in the same way.
+
+    Attributes:
+        failures: How many trials of this driver failed.
+        alike: How many of the latest trials in a row failed for the same reason, ignoring digits in it.
+        reason: That reason.
+    """
+
+    def __init__(self) -> None:
+        self.failures = self.alike = 0
+        self.reason = ""
+
+    def note(self, ended: Verdict) -> None:
+        """Take note of how a trial ended."""
+        if ended.state is not TrialState.FAILED:
+            self.alike = 0
+            return
+        self.failures += 1
+        reason = (ended.error or "").partition("\n")[0]
+        same = _DIGITS.sub("", reason) == _DIGITS.sub("", self.reason)
+        self.alike = self.alike + 1 if same else 1
+        self.reason = reason
+
+    def is_strange(self, failed: int, finished: int) -> bool:
+        """Whether n failures alike are no chance, given the trials before them: f that failed and s that did not.
+
+        That is so if
+
+            prod_{k < n} (f + 1 + k) / (s + f + 2 + k) < 1e-6,
+
+        the probability of n failures in a row if only these trials tell the rate of failures (Laplace's rule of
+        succession). After nothing but seven successes it takes 20; if 900 of 1000 had failed, it takes 140.
+
+        Args:
+            failed: Trials of the study that failed.
+            finished: All that have ended.
+        """
+        if self.alike < _HOPELESS:
+            return False
+        before, every = failed - self.alike + 1, finished - self.alike + 2
+        chance = lgamma(before + self.alike) - lgamma(before) + lgamma(every) - lgamma(every + self.alike)
+        return chance < log(_CHANCE)
+
+
+class Drive:
+    """One call of `optimize`.
+
+    Args:
+        ledger: The study, as this process sees it.
+        evaluation: What to run.
+        executor: Where to run it; closed at the end.
+        plan: How far to go.
+        on_finished: Called with each trial of this driver that finished.
+        stopping: Tells whether somebody asked to stop.
+        hurrying: Tells whether to stop at once, without waiting for the trials that run.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        evaluation: Evaluation,
+        executor: Executor,
+        plan: Plan,
+        on_finished: Callable[[Trial], None],
+        stopping: Callable[[], bool],
+        *,
+        hurrying: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._ledger = ledger
+        self._evaluation = evaluation
+        self._announced = Announced(evaluation, passes=ledger.fidelity is not None)
+        self._executor = executor
+        self._plan = plan
+        self._on_finished = on_finished
+        self._stopping = stopping
+        self._hurrying = hurrying
+        self._running: dict[int, int] = {}  # task -> trial number
+        self._budgets: dict[int, int] = {}  # trial number -> the step that it shall reach, if there is a rule
+        self._spent: dict[int, float] = {}  # trial number -> seconds of its runs here
+        has_rule = ledger.fidelity is not None
+        self._pace = Pace(ledger, plan.checkpoints, self._must_leave) if has_rule else None
+        self._streak = Streak()  # of this driver
+        self._lost: list[int] = []  # numbers claimed but not begun because the store failed; to be released
+        self._away = False  # whether the store was unavailable at the last attempt
+        self._alone = False  # whether, at the last check, nobody else held a trial; unset when one is launched here
+        self._news: list[int] = []  # trials that are stored but not yet announced
+        self._began = time.monotonic()
+        self._ask_again = 0.0  # when an unavailable store is asked for trials again
+        self._asking = -1, 0.0  # trials in the log when a claimed one was found missing from it, and since when
+
+    def run(self) -> None:
+        """Run until the plan is fulfilled; whatever interrupts it, no trial stays leased and no worker runs on."""
+        self._lease = Lease(self._ledger.log, "optimize", self._plan.lease)
+        if self._pace is not None:
+            self._pace.driver = self._lease.driver
+        try:
+            self._loop()
+        finally:
+            try:
+                self._executor.close()
+            finally:
+                self._lease.end()
+                self._ledger.sync()
+
+    def _loop(self) -> None:
+        pause = 0.01
+        while not self._must_leave():
+            stopping = self._stopping()
+            if not stopping:
+                self._begin()
+                self._announce()
+            if self._running:
+                left = self._time_left()
+                for outcome in self._executor.wait(_GLANCE if left is None else min(left, _GLANCE)):
+                    self._finish(outcome)
+                self._announce()
+                pause = 0.01
+            elif self._away and not stopping:
+                continue  # the store could not be asked for the remaining trials
+            elif stopping or not (self._wind_up() or not self._fulfilled()):
+                return
+            elif not self._running:  # other drivers hold the trials that are missing; one of them may die
+                time.sleep(min(pause, self._time_left() or pause))
+                pause = min(2 * pause, 0.5)
+                self._ledger.sync()
+        self._cut_off()
+
+    def _begin(self) -> None:
+        """Start what can be started; while the store is briefly unavailable, the running trials go on."""
+        if self._away and self._running and time.monotonic() < self._ask_again:
+            return
+        try:
+            with self._ledger.lock:
+                self._promote()
+                self._fill()
+        except StorageError as error:
+            if not self._running or self._must_leave():
+                raise
+            if not self._away:
+                _log.warning("no trial can be started; retrying while %d are running: %s", len(self._running), error)
+            self._away, self._ask_again = True, time.monotonic() + _AGAIN
+        else:
+            self._away = False
+
+    def _cut_off(self) -> None:
+        """Kill what still runs; a result that was written before the kill is kept."""
+        for task in list(self._running):
+            self._executor.cancel(task)
+        while self._running:
+            for outcome in self._executor.wait():
+                if outcome.ending is Ending.CANCELLED:
+                    del self._running[outcome.task]
+                else:
+                    self._finish(outcome)
+        self._announce()
+
+    def _fill(self) -> None:
+        """Start as many trials as there are free workers."""
+        if self._lost:
+            self._ledger.log.release(self._lease.driver, self._lost)
+            self._lost = []
+        while (free := self._free()) > 0:
+            claims = self._ledger.log.claim(
+                free, self._lease.driver, limit=self._limit(), below=self._ledger.end, dead=self._lease.dead
+            )
+            if not claims:
+                return
+            numbers = [claim.number for claim in claims]
+            try:
+                if any(number in self._ledger.history for number in numbers):  # released by a driver that the log names
+                    self._ledger.sync()
+                unknown = {number for number in numbers if number not in self._ledger.history}
+                self._ledger.suggest(numbers, self._lease.driver, self._plan.remaining)
+            except StorageError:
+                self._lost += numbers
+                raise
+            self._start_all(claims, unknown)
+
+    def _start_all(self, claims: Sequence[Claim], unknown: Collection[int]) -> None:
+        """Start the claimed trials; if the store fails, those not started are released by the next `_fill`."""
+        try:
+            for claim in claims:
+                self._start(claim, asked_here=claim.number in unknown)
+        except StorageError:
+            held = {*self._running.values(), *(() if self._pace is None else self._pace.paused)}
+            self._lost += [claim.number for claim in claims if claim.number not in held]
+            raise
+
+    def _free(self) -> int:
+        free = self._executor.workers - len(self._running)
+        if self._plan.trials is not None:
+            held = len(self._running) + (0 if self._pace is None else len(self._pace.paused))
+            free = min(free, self._plan.trials - self._ledger.history.finished - held)
+        return free
+
+    def _limit(self) -> int | None:
+        """The plan's limit in the storage's terms: it also counts trials outside the space."""
+        if self._plan.trials is None:
+            return None
+        history = self._ledger.history
+        outside = sum(history[number].state is not TrialState.RUNNING for number in history.outside)
+        return self._plan.trials + outside
+
+    def _start(self, claim: Claim, *, asked_here: bool) -> None:
+        trial = self._ledger.history[claim.number]
+        if trial.state is not TrialState.RUNNING:
+            return  # the driver presumed dead told the result after all
+        if claim.number in self._running.values():  # this driver was presumed dead, and its successor released it
+            if self._pace is not None:
+                self._pace.take(claim.number, self._lease.driver, asked_here=False)
+            return
+        if claim.number in self._ledger.history.outside:
+            self._store(claim.number, elsewhere(), None)
+            return
+        if self._pace is not None:
+            self._pace.take(claim.number, self._lease.driver, asked_here=asked_here)
+        elif asked_here and self._evaluation.takes_trial:  # a deleted study of this name may have left one
+            remove_checkpoint(self._plan.checkpoints, claim.number)
+        known = self._ledger.decide(claim.number)
+        if self._ledger.kills(claim, known):
+            reason = f"its driver died {MOST_ATTEMPTS} times while it ran"
+            self._store(claim.number, Verdict(TrialState.FAILED, error=reason), None)
+        elif self._pace is not None and known is not Decision.GO_ON:
+            self._pace.paused.add(claim.number)  # left paused by an earlier driver; `_promote` handles it
+        else:
+            self._launch(claim.number, again=claim.attempt > 1)
+
+    def _launch(self, number: int, *, again: bool) -> None:
+        """Run a trial; `again` where a driver died holding it: then its beginning is recorded."""
+        config, limits = self._ledger.history[number].config, self._plan.limits
+        self._alone = False
+        answer: Callable[[Any], Any] | None = None
+        told: list[Ticket] = []
+        if self._pace is not None:
+            told.append(self._pace.ticket(number))
+            self._budgets[number] = self._ledger.budget(number)
+            answer = partial(self._pace.answer, number)
+        elif self._evaluation.takes_trial:
+            told.append(Ticket(number, None, 0, str(self._plan.checkpoints / str(number))))
+        evaluation = self._announced if again else self._evaluation
+        if again:
+            answer = partial(self._hear, number, answer)
+        self._running[self._executor.submit(evaluation, config, *told, limits=limits, answer=answer)] = number
+
+    def _hear(self, number: int, answer: Callable[[Any], Any] | None, message: Any) -> Any:
+        """Record that a trial begins; any other message is for `answer`."""
+        if message != BEGUN:
+            return None if answer is None else answer(message)
+        try:
+            self._ledger.began(number, self._lease.driver)
+        except StorageError as error:
+            _log.warning("the beginning of trial %d could not be stored, and is no attempt: %s", number, error)
+        return None
+
+    def _promote(self) -> None:
+        """Resume paused trials that are promoted, before any new one starts, and end those that were dropped."""
+        if self._pace is None or not self._pace.paused:
+            return
+        running, driver = self._ledger.history.running, self._lease.driver
+        self._pace.paused = {number for number in self._pace.paused if running.get(number) == driver}
+        self._pace.end_dropped(lambda number, ended: self._store(number, ended, self._spent.get(number)))
+        self._relaunch(self._pace.promoted()[: max(0, self._executor.workers - len(self._running))])
+
+    def _relaunch(self, numbers: Sequence[int]) -> None:
+        """Run paused trials again."""
+        if numbers:
+            self._ledger.relaunched(numbers, self._lease.driver)
+        for number in numbers:
+            self._launch(number, again=False)
+
+    def _wind_up(self) -> bool:
+        """If only paused trials are left to do: let the best go on if none is complete, else end them all.
+
+        Returns:
+            Whether there was anything to do.
+        """
+        with self._ledger.lock:
+            some = self._wound_up()
+        self._announce()
+        return some
+
+    def _wound_up(self) -> bool:
+        if self._pace is None or not self._pace.paused:
+            return False
+        self._lease.refresh()
+        self._ledger.sync()
+        self._promote()  # trials taken over in this round may be due
+        if self._running or not self._pace.paused:
+            return True
+        if self._somebody_asks() or not self._pace.everybody_waits(self._living):
+            return False
+        best = self._pace.last_resort(self._living)
+        if best is not None:
+            self._relaunch([best])
+            return True
+        for number in sorted(self._pace.paused):
+            self._store(number, self._pace.give_up(number), self._spent.get(number))
+        return True
+
+    def _somebody_asks(self) -> bool:
+        """Whether another driver is computing a configuration: its number is claimed but not yet in the log."""
+        history, limit, end = self._ledger.history, self._limit(), self._ledger.end
+        counted = len(history) - sum(not attends(driver) for driver in history.running.values())
+        missing = (limit is None or counted < limit) and (end is None or len(history) < end)
+        if not missing or not any(map(attends, self._living)):
+            return False
+        if self._asking[0] != len(history):
+            self._asking = len(history), time.monotonic()
+        return time.monotonic() - self._asking[1] < _LONGEST_ASK  # limited, as a lost number is never asked for
+
+    @property
+    def _living(self) -> frozenset[str]:
+        """Other drivers that hold trials and are not presumed dead; nobody waits for the dead ones."""
+        return self._lease.others - self._lease.dead
+
+    def _finish(self, outcome: Outcome) -> None:
+        with self._ledger.lock:
+            self._take_in(outcome)
+
+    def _take_in(self, outcome: Outcome) -> None:
+        number = self._running.pop(outcome.task)
+        if outcome.reason and (advice := rewritten_suggest(outcome.reason, outcome.traceback)):
+            raise InvalidInput(advice)  # every trial would fail; this one is given back
+        if outcome.traceback:
+            _log.debug("trial %d:\n%s", number, outcome.traceback.rstrip())
+        place = place_of(outcome)
+        ended: Verdict | None = verdict(outcome)
+        seconds = self._spent[number] = self._spent.get(number, 0.0) + outcome.seconds
+        if self._pace is not None:
+            ended = self._pace.judged(number, verdict(outcome), self._budgets[number])
+            if ended is None and number not in self._pace.paused:  # cut off: free for whoever goes on
+                self._ledger.log.release(self._lease.driver, [number])
+        if ended is not None:
+            self._store(number, ended, seconds, place)
+
+    def _store(self, number: int, ended: Verdict, seconds: float | None, place: str = "") -> None:
+        if not self._recorded(ended.event(number, seconds, self._ledger.spec.signs)):
+            _log.info("trial %d was finished by another driver first; this result is dropped", number)
+            return
+        if self._pace is not None:
+            self._pace.clear(number, ended.state)
+        elif self._evaluation.takes_trial and ended.state is not TrialState.COMPLETE:
+            remove_checkpoint(self._plan.checkpoints, number)
+        level = logging.WARNING if ended.state is TrialState.FAILED else logging.INFO
+        _log.log(logging.DEBUG if self._plan.quiet else level, "%s", sentence_of(number, ended, seconds, place))
+        self._streak.note(ended)
+        self._news.append(number)
+
+    def _recorded(self, event: Finished) -> bool:
+        """Store the result, and tell whether it counts. Retried if the store is unreachable: hours may be in it."""
+        for pause in RETRIES:
+            began = time.monotonic()
+            try:
+                return self._ledger.record([event])[0] or self._is_there(event)
+            except StorageError as error:
+                if self._must_leave() or time.monotonic() - began > WAITED:  # it has waited by itself, as for a lock
+                    raise
+                _log.warning(
+                    "the result of trial %d could not be stored; retrying in %g s: %s",
+                    *(event.number, pause, error),
+                )
+                time.sleep(pause)
+        return self._ledger.record([event])[0] or self._is_there(event)
+
+    def _is_there(self, event: Finished) -> bool:
+        """Whether this very result is stored already: by an earlier attempt whose answer was lost."""
+        known = self._ledger.history[event.number]
+        return known.state is event.state and event.seconds is not None and known.seconds == event.seconds
+
+    def _announce(self) -> None:
+        """Announce the stored trials, once all are stored: an exception in a callback loses none."""
+        while self._news:
+            with self._ledger.lock:
+                trial = self._ledger.history[self._news.pop(0)]
+            self._on_finished(trial)
+        with self._ledger.lock:
+            self._give_up_if_hopeless()
+
+    def _give_up_if_hopeless(self) -> None:
+        on_its_way = any(self._ledger.history[number].reports for number in self._running.values())
+        if self._pace is not None and (self._pace.paused or on_its_way):  # they have reported: a success so far
+            return
+        complete = self._ledger.history.count(TrialState.COMPLETE)
+        if not complete and self._streak.failures >= _HOPELESS:
+            raise AllTrialsFailed(
+                f"{self._streak.failures} trials failed and none succeeded: {causes(self._ledger.history.errors())}; "
+                f"fix the objective and run again: the study is kept."
+            )
+        failed, finished = self._ledger.history.count(TrialState.FAILED), self._ledger.history.finished
+        strange = complete > 0 and self._streak.is_strange(failed, finished)
+        if strange and self._ledger.end is None:  # a fixed plan may meet failures in its order, not by chance
+            raise AllTrialsFailed(
+                f"the last {self._streak.alike} trials failed alike ({self._streak.reason}), while {complete} had "
+                "succeeded before; fix what has changed and run again: the study is kept, and "
+                "study.enqueue(*[t.config for t in study.trials if t.state == 'failed' and "
+                "study.space.contains(t.config)]) tries these once more."
+            )
+
+    def _fulfilled(self) -> bool:
+        """Whether nothing is left to do or to wait for.
+
+        Another driver may release its trials just after a look for free ones, so "alone" must hold twice in a row.
+        """
+        trials = self._plan.trials
+        with self._ledger.lock:
+            if trials is not None and self._ledger.history.finished >= trials:
+                return True
+            self._lease.refresh()
+            before, self._alone = self._alone, not any(attends(driver) for driver in self._living)
+        return before and self._alone
+
+    def _time_left(self) -> float | None:
+        limit = self._plan.time_limit
+        return None if limit is None else max(0.0, limit - (time.monotonic() - self._began))
+
+    def _must_leave(self) -> bool:
+        return self._time_left() == 0.0 or self._hurrying()
+
+
+def causes(errors: Sequence[tuple[str, int]]) -> str:
+    """Reasons of failure and how often each came, in one line; the five most frequent."""
+    shown = "; ".join(f"{count} x {reason}" for reason, count in errors[:5])
+    return shown + (f"; and {len(errors) - 5} other reasons" if len(errors) > 5 else "")

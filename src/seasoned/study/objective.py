@@ -1,0 +1,297 @@
+"""From whatever an objective returns to a verdict on its trial."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import math
+import os
+import re
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+
+from seasoned.errors import InvalidInput, Pruned
+from seasoned.execution.base import Ending
+from seasoned.fidelity.live_trial import LiveTrial
+from seasoned.trials import Config, Finished, TrialState, thawed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from seasoned.execution.base import Outcome
+    from seasoned.fidelity.live_trial import Ticket
+
+__all__ = [
+    "BEGUN",
+    "Announced",
+    "Constrained",
+    "Evaluation",
+    "Objective",
+    "Verdict",
+    "check_takes",
+    "elsewhere",
+    "needs_trial",
+    "place_of",
+    "read_values",
+    "sentence_of",
+    "verdict",
+]
+
+_FRAME: Final = re.compile(r'File "(.+?)", line (\d+)')
+_INSTALLED: Final = (sys.prefix + os.sep, sys.base_prefix + os.sep, str(Path(__file__).parent) + os.sep, "<frozen")
+"""How files begin whose lines are not the objective's own."""
+
+BEGUN: Final = "begun"
+"""What an `Announced` evaluation says."""
+
+Objective: TypeAlias = "Callable[[dict[str, Any]], Any] | Callable[[dict[str, Any], LiveTrial], Any]"
+
+
+@dataclass(frozen=True, slots=True)
+class Constrained:
+    """What an objective returns under constraints: its values, and how far its outcomes are from their bounds.
+
+    The trial is feasible if every constraint is at most 0; "at most 8 GB" is `memory - 8e9`. Infeasible trials guide
+    the search, but `Study.best` takes one only if there is no feasible trial.
+
+    Attributes:
+        values: The value, or a tuple of several objectives.
+        constraints: Finite numbers, the same constraints in the same order in every trial.
+
+    Example:
+        >>> from seasoned import Float, Space, minimize
+        >>> def f(config):
+        ...     return Constrained(config["x"], constraints=[0.5 - config["x"]])  # x shall be at least 0.5
+        >>> best = minimize(f, Space(x=Float(0, 1)), trials=50, seed=0)
+        >>> best.feasible, 0.5 <= best.value < 0.6
+        (True, True)
+    """
+
+    values: Any
+    constraints: Iterable[float] = field(kw_only=True)
+
+
+class Verdict(NamedTuple):
+    """How a trial ended.
+
+    Attributes:
+        state: Complete, pruned or failed.
+        values: The objectives as the user sees them, if complete.
+        error: The reason, if not.
+        constraints: At most 0 where they are kept, if complete.
+        notes: What the objective wanted to be kept.
+    """
+
+    state: TrialState
+    values: tuple[float, ...] | None = None
+    error: str | None = None
+    constraints: tuple[float, ...] = ()
+    notes: Config = Config()
+
+    def event(self, number: int, seconds: float | None, signs: tuple[int, ...]) -> Finished:
+        """The event to store, with objectives as they are minimised inside."""
+        inside = (
+            None if self.values is None else tuple(s * v + 0.0 for s, v in zip(signs, self.values, strict=True))
+        )  # no -0.0
+        return Finished(number, self.state, inside, seconds, self.error, self.constraints, self.notes)
+
+
+class Evaluation:
+    """An objective, wrapped to return a verdict; this is what is sent to a worker.
+
+    Args:
+        function: What to call with a configuration, and with the running trial where there is a rule of fidelity.
+        objectives: How many numbers it must return.
+
+    Attributes:
+        takes_trial: Whether it cannot be called without the running trial.
+    """
+
+    def __init__(self, function: Objective, objectives: int) -> None:
+        self.function: Callable[..., Any] = function
+        self.objectives = objectives
+        self.takes_trial = needs_trial(function)
+
+    def __call__(
+        self, config: Mapping[str, Any], ticket: Ticket | None = None, ask: Callable[[Any], Any] | None = None
+    ) -> Verdict:
+        """Call the objective with a copy of the configuration that it may change, and with its trial, if any."""
+        live = None if ticket is None else LiveTrial(ticket, config, ask)
+        try:
+            returned = self.function(copy.deepcopy(thawed(config)), *(() if live is None else (live,)))
+        except Exception as error:
+            pruned = isinstance(error, Pruned) or type(error).__name__ == "TrialPruned"  # Optuna's, in its objectives
+            if not pruned:
+                raise
+            ended = Verdict(TrialState.PRUNED, error=str(error) or "pruned")
+        else:
+            ended = read_values(returned, self.objectives)
+        return ended if live is None else ended._replace(notes=live.notes)
+
+
+class Announced:
+    """An evaluation that says when it begins; its executor gives it `ask`, as its last argument.
+
+    Args:
+        evaluation: What to run.
+        passes: Whether the evaluation asks, too.
+    """
+
+    def __init__(self, evaluation: Evaluation, *, passes: bool) -> None:
+        self.evaluation = evaluation
+        self.passes = passes
+
+    def __call__(self, *arguments: Any) -> Verdict:
+        """Say so, then evaluate."""
+        arguments[-1](BEGUN)
+        return self.evaluation(*arguments if self.passes else arguments[:-1])
+
+
+def needs_trial(function: Objective) -> bool:
+    """Whether an objective must be given its running trial; where that has a default, it is not given."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # a built-in
+        return False
+    return _binds(signature, None, None) and not _binds(signature, None)
+
+
+def check_takes(function: Objective, *, trial: bool, names: Collection[str] = ()) -> None:
+    """Raise InvalidInput if the objective certainly does not take a configuration (and a trial, if there is a rule).
+
+    Args:
+        function: The objective.
+        trial: Whether there is a rule of fidelity.
+        names: Of the space's parameters: an objective of several of these wants their values, not a configuration.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError) as error:  # a built-in: calling it will show
+        if not callable(function):
+            raise InvalidInput(
+                f"the objective is {_show(function)}, which cannot be called; give a function f(config) that returns "
+                "the value."
+            ) from error
+        return
+    given = (None, None) if trial else (None,)
+    wanted = list(signature.parameters)
+    if len(wanted) > 1 and set(wanted) <= set(names):
+        raise InvalidInput(
+            f"the objective takes {', '.join(wanted)}, and is called with one configuration, a dict: write it as "
+            "f(config), or pass lambda config: f(**config)."
+        )
+    if _binds(signature, *given):
+        return
+    name = f"the objective {getattr(function, '__name__', repr(function))}{signature}"
+    if trial:
+        raise InvalidInput(f"{name} does not take the trial; with fidelity write it as f(config, trial).")
+    if _binds(signature, None, None):
+        return
+    raise InvalidInput(f"{name} does not take a configuration alone; write it as f(config), which gets a dict.")
+
+
+def _binds(signature: inspect.Signature, *given: object) -> bool:
+    try:
+        signature.bind(*given)
+    except TypeError:
+        return False
+    return True
+
+
+def read_values(returned: object, objectives: int) -> Verdict:
+    """A complete verdict with finite floats, or a failed one with the reason."""
+    if isinstance(returned, Constrained):
+        ended = read_values(returned.values, objectives)
+        return ended if ended.values is None else _with_constraints(ended, returned.constraints)
+    if objectives == 1 and not (isinstance(returned, tuple | list) and len(returned) == 1):
+        returned = (returned,)
+    if not isinstance(returned, tuple | list) or len(returned) != objectives:
+        expected = f"a tuple of {objectives} numbers"
+        return Verdict(TrialState.FAILED, error=f"the objective returned {_show(returned)} instead of {expected}")
+    values = _finite(returned)
+    if not isinstance(values, tuple):
+        return Verdict(TrialState.FAILED, error=f"the objective returned {_show(values[0])} instead of a finite number")
+    return Verdict(TrialState.COMPLETE, values)
+
+
+def _with_constraints(ended: Verdict, given: Iterable[float]) -> Verdict:
+    if isinstance(given, str | bytes) or not hasattr(given, "__iter__"):
+        return Verdict(TrialState.FAILED, error=f"the objective's constraints are {_show(given)} instead of a sequence")
+    constraints = _finite(given)
+    if not isinstance(constraints, tuple):
+        shown = _show(constraints[0])
+        return Verdict(TrialState.FAILED, error=f"one of the objective's constraints is {shown}, not a finite number")
+    return ended._replace(constraints=ended.constraints + constraints)
+
+
+def _finite(given: Iterable[object]) -> tuple[float, ...] | list[object]:
+    """The numbers, or a list of the first value that is not a finite number."""
+    numbers = []
+    for value in given:
+        number = _number(value)
+        if number is None or not math.isfinite(number):
+            return [value]
+        numbers.append(number)
+    return tuple(numbers)
+
+
+def verdict(outcome: Outcome) -> Verdict:
+    """What the outcome of a task, as an executor reports it, means for its trial."""
+    if outcome.ending is Ending.RETURNED:
+        assert isinstance(outcome.value, Verdict), "an Evaluation returns a Verdict"
+        return outcome.value
+    return Verdict(TrialState.FAILED, error=outcome.reason or outcome.ending.value)
+
+
+def sentence_of(number: int, ended: Verdict, seconds: float | None, place: str = "") -> str:
+    """How a trial ended, in a line for the log; values are in the study's direction.
+
+    Example:
+        >>> sentence_of(3, Verdict(TrialState.COMPLETE, (0.78921,)), 1.24)
+        'trial 3 is complete after 1.24 s: 0.78921'
+    """
+    after = "" if seconds is None else f" after {seconds:.3g} s"
+    what = ended.error if ended.values is None else ", ".join(f"{value:.6g}" for value in ended.values)
+    how = "failed" if ended.state is TrialState.FAILED else f"is {ended.state}"
+    shown = " ".join((what or "").splitlines())
+    return f"trial {number} {how}{after}: {shown}{place}"
+
+
+def place_of(outcome: Outcome) -> str:
+    """Where the objective's own code was when it failed or was killed, as " (file, line 3)"; empty if unknown."""
+    files = [found for found in _FRAME.findall(outcome.traceback or "") if not found[0].startswith(_INSTALLED)]
+    if not files:
+        return ""
+    file, line = files[-1 if outcome.ending is Ending.RAISED else 0]  # a stack of C begins with its latest call
+    return f" ({file}, line {line})"
+
+
+def elsewhere() -> Verdict:
+    """What becomes of a trial that had not ended when its study moved to a space in which it is not valid."""
+    return Verdict(
+        TrialState.PRUNED,
+        error="it was asked for in an earlier space of the study, and is not valid in the present one",
+    )
+
+
+def _number(value: object) -> float | None:
+    """A real number, numpy's scalars and 0-dimensional arrays included; no strings, no booleans, no arrays."""
+    if isinstance(value, str | bytes | bool) or value is None or getattr(value, "shape", ()) != ():
+        return None
+    if str(getattr(value, "dtype", "")).endswith("bool"):
+        return None
+    try:
+        return float(value)  # type: ignore[arg-type]  # whatever has __float__
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _show(value: object) -> str:
+    """A value, short enough for one line."""
+    shape = getattr(value, "shape", None)
+    if shape:
+        return f"an array of shape {tuple(shape)}"
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,250 @@
+"""A driver's view of a study: its log, folded into a history and a sampler's state."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from seasoned._util.locking import locked
+from seasoned.errors import StorageError, StudyConflict
+from seasoned.fidelity.base import Decision
+from seasoned.space.parameters import key_of
+from seasoned.trials import Asked, Created, Spaced, Taken, WarmStart
+from seasoned.trials.history import History
+from seasoned.trials.trial import Remaining
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+
+    from seasoned.fidelity.base import Fidelity
+    from seasoned.samplers.base import Sampler
+    from seasoned.space import Space
+    from seasoned.storage.base import Claim, EventLog
+    from seasoned.trials import Config, Event, StudySpec
+
+__all__ = ["MOST_ATTEMPTS", "Ledger"]
+
+MOST_ATTEMPTS: Final = 3
+"""How often a trial is begun before it counts as what kills its drivers."""
+
+_log = logging.getLogger("seasoned.study")
+
+
+class Ledger:
+    """Reads a log from its beginning, and keeps up with it.
+
+    Threads of this process may share it: whoever reads its history or state while others may fold in events holds
+    `lock`, as its own methods do.
+
+    Args:
+        log: The study's log.
+        sampler: What proposes trials here; another driver may use another.
+        space: Where this driver searches; a study in another space is seen as if it were there, and `settle` moves it.
+        fidelity: What decides how far trials run here, if they report.
+        check: Raises if the stored specification is not what was asked for; nothing is written before.
+
+    Raises:
+        StudyConflict: If another driver moves the study to another space later.
+    """
+
+    def __init__(
+        self,
+        log: EventLog,
+        sampler: Sampler[Any],
+        space: Space,
+        fidelity: Fidelity[Any] | None = None,
+        check: Callable[[StudySpec], None] = lambda _: None,
+    ) -> None:
+        self.lock = threading.RLock()
+        self.log = log
+        self.sampler = sampler
+        self.fidelity = fidelity
+        events = log.read()
+        self.spec = _present_spec(events)
+        check(self.spec)
+        self._move: Spaced | None = None  # seen as if it had happened; written by `settle`
+        if self.spec.space != space:
+            self._move = Spaced(space, first=_numbers(events))
+            self.spec = _moved(self.spec, self._move, _configurations(events))
+        self._begin()
+        self._fold(events)
+
+    @staticmethod
+    def present(log: EventLog) -> StudySpec:
+        """A stored study's specification after all moves to another space."""
+        return _present_spec(log.read())
+
+    @locked
+    def settle(self) -> None:
+        """Move the study to this driver's space, if it is in another; before its first new trial, not to look at it."""
+        if self._move is None:
+            return
+        space, events = self._move.space, self.log.read()
+        if _present_spec(events).space != space:
+            self.log.append([Spaced(space, first=_numbers(events))])
+            events = self.log.read()
+        self._move = None  # only once it is written, so that the next call makes up for an interrupted one
+        self.spec = _present_spec(events)
+        self._begin()
+        self._fold(events)
+        if outside := len(self.history.outside):
+            _log.warning(
+                "the study moves to another space, in which %d of its %d trials are not valid: they stay as its "
+                "history and count no longer.",
+                *(outside, len(self.history)),
+            )
+
+    def _begin(self) -> None:
+        """Reset to the state before the first event."""
+        self.history = History(self.spec.space)
+        self.state = self.sampler.init(self.spec)
+        self._rungs = None if self.fidelity is None else self.fidelity.init(self.spec)
+        self._position = 0
+        self._torn = False  # whether Ctrl-C came while events were folded into some of these and not into others
+
+    @locked
+    def sync(self) -> None:
+        """Fold in the new events, or all events if the last fold was interrupted."""
+        if self._torn:
+            self._begin()
+        self._fold(self.log.read(self._position))
+
+    def _fold(self, events: Sequence[Event]) -> None:
+        """Fold in the events that come next."""
+        moved = [event for event in events if isinstance(event, Spaced) and event.space != self.spec.space]
+        if self._position and moved:
+            raise StudyConflict("another process moved this study to another space; open it anew with that space.")
+        self._torn = True
+        self.history.extend(events if self._position or self._move is None else [*events, self._move])
+        self._position += len(events)
+        told = [event for event in events if self._concerns_sampler(event)]
+        if told:
+            self.state = self.sampler.tell(self.state, told)
+            if self.fidelity is not None:
+                self._rungs = self.fidelity.tell(self._rungs, told)
+        self._torn = False
+
+    def _concerns_sampler(self, event: Event) -> bool:
+        return not isinstance(event, Created | Spaced | Taken) and self.history.counts_for(event)
+
+    @locked
+    def record(self, events: Sequence[Event]) -> Sequence[bool]:
+        """Append events and fold them in, with all that others wrote before; see `EventLog.append`."""
+        taken = self.log.append(events)
+        self.sync()
+        return taken
+
+    @locked
+    def suggest(self, numbers: Sequence[int], driver: str, remaining: Callable[[], float] | None = None) -> None:
+        """Suggest configurations for the reserved trials that have none; of several drivers the first one counts.
+
+        Args:
+            numbers: Of the trials.
+            driver: Who holds them.
+            remaining: Returns the share of the budget that is left, which is recorded before the sampler is asked.
+        """
+        fresh = [number for number in numbers if number not in self.history]
+        if not fresh:
+            return
+        if remaining is not None:
+            self.record([Remaining(fresh[0], remaining())])
+        suggestions, self.state = self.sampler.ask(self.state, fresh)
+        pairs = zip(fresh, suggestions, strict=True)
+        self.record([Asked(number, given.config, given.tag, driver) for number, given in pairs])
+
+    @locked
+    def take(self, number: int, driver: str) -> bool:
+        """Record that a running trial is this driver's now; returns whether it was another's."""
+        if self.history.running[number] == driver:
+            return False
+        self.record([Taken(number, driver)])
+        return True
+
+    @locked
+    def began(self, number: int, driver: str) -> None:
+        """Record that a trial which this driver has taken over begins: from now on its death is an attempt."""
+        self.record([Taken(number, driver, begun=True)])
+
+    @locked
+    def relaunched(self, numbers: Sequence[int], driver: str) -> None:
+        """Record that paused trials run again, under the driver that holds them."""
+        self.record([Taken(number, driver) for number in numbers])
+
+    @locked
+    def kills(self, claim: Claim, known: Decision) -> bool:
+        """Whether so many drivers died running a trial that it is given up.
+
+        Deaths while it was paused do not count, nor those before it began under a driver that had taken it over, nor
+        those after which it came further, from its checkpoint. The driver that asked for it counts as having begun it.
+        """
+        history, number = self.history, claim.number
+        if known is Decision.GO_ON:
+            stuck = history.begins(number) >= MOST_ATTEMPTS - 1
+        else:
+            stuck = known is Decision.PROMOTE and history.launches(number) >= MOST_ATTEMPTS
+        return claim.attempt > MOST_ATTEMPTS and stuck
+
+    @locked
+    def decide(self, number: int) -> Decision:
+        """What becomes of a running trial after its latest report; without one, or without a rule, it goes on."""
+        reports = self.history[number].reports
+        if self.fidelity is None or not reports or number in self.history.outside:
+            return Decision.GO_ON
+        return self.fidelity.decide(self._rungs, number, reports[-1][0])
+
+    @locked
+    def due(self, paused: Collection[int]) -> Iterable[int]:
+        """The paused trials whose decision may no longer be "pause", in no particular order."""
+        found = None if self.fidelity is None else self.fidelity.due(self._rungs)
+        return paused if found is None else [number for number in found if number in paused]
+
+    @locked
+    def budget(self, number: int) -> int:
+        """The step that a trial shall reach when it runs next."""
+        assert self.fidelity is not None, "only a rule of fidelity sets budgets"
+        if number in self.history.outside:
+            return self.fidelity.levels[-1]
+        return self.fidelity.budget(self._rungs, number)
+
+    @property
+    def end(self) -> int | None:
+        """The number at which the sampler's plan ends, or None."""
+        with self.lock:
+            capacity = self.sampler.capacity(self.state)
+        return None if capacity is None else self.spec.first + capacity
+
+
+def _present_spec(events: Sequence[Event]) -> StudySpec:
+    """The specification after all moves to another space."""
+    if not events or not isinstance(events[0], Created):
+        raise StorageError("the study's log does not begin with its specification; the store is damaged.")
+    spec = events[0].spec
+    for place, event in enumerate(events):
+        if isinstance(event, Spaced):
+            spec = _moved(spec, event, _configurations(events[:place]))
+    return spec
+
+
+def _moved(spec: StudySpec, event: Spaced, asked: Collection[Config]) -> StudySpec:
+    """The specification in another space; of several drivers that move it to the same one, the first counts."""
+    if event.space == spec.space:
+        return spec
+    warm = _still_to_try(spec.warm_start, event.space, asked)
+    return replace(spec, space=event.space, first=event.first, warm_start=warm)
+
+
+def _still_to_try(warm: WarmStart, space: Space, asked: Collection[Config]) -> WarmStart:
+    """What of a warm start is of use in another space: valid configurations that were not tried, no points."""
+    valid = {key_of(space.check(config)): config for config in warm.configurations if space.contains(config)}
+    tried = {key_of(space.check(config)) for config in asked if space.contains(config)} if valid else set()
+    return WarmStart(configurations=tuple(config for key, config in valid.items() if key not in tried))
+
+
+def _configurations(events: Iterable[Event]) -> list[Config]:
+    return [event.config for event in events if isinstance(event, Asked)]
+
+
+def _numbers(events: Iterable[Event]) -> int:
+    return 1 + max((event.number for event in events if isinstance(event, Asked)), default=-1)

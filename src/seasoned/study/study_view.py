@@ -1,0 +1,227 @@
+"""A study, looked at: its trials, the best of them, tables, figures and pages."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seasoned.errors import AllTrialsFailed, InvalidInput, StudyConflict
+from seasoned.fidelity.base import Decision
+from seasoned.study.driver import causes
+from seasoned.trials import TrialState
+from seasoned.trials.dataframe import frame_of, front_of, outward, volume_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    import plotly.graph_objects as go  # type: ignore[import-untyped]  # plotly is untyped
+
+    from seasoned.fidelity.base import Fidelity
+    from seasoned.space import Space
+    from seasoned.study.replay import Ledger
+    from seasoned.trials import Trial
+    from seasoned.trials.history import History
+
+__all__ = ["StudyView"]
+
+
+class StudyView:
+    """What can be seen of a study without changing it; see `Study`."""
+
+    name: str
+    _ledger: Ledger
+
+    def __repr__(self) -> str:
+        return f"Study({self._described()})"
+
+    def __str__(self) -> str:
+        front = self.front  # of all drivers' trials
+        lines = [f"study {self._described()}"]
+        value = front[0].value if front else None
+        if value is not None and len(self.directions) == 1:
+            lines.append(f"best value {value:.6g} in trial {front[0].number}: {front[0].config}")
+        elif front:
+            lines.append(f"{len(front)} trials on the front")
+        return "\n".join(lines)
+
+    def _described(self) -> str:
+        """Name, space and trials by state, as this process saw them last."""
+        with self._ledger.lock:
+            history = self._ledger.history
+            counts = [f"{count} {state}" for state in TrialState if (count := history.count(state))]
+            held = f"{sum(map(history.count, TrialState))} trials" + (f" ({', '.join(counts)})" if counts else "")
+        return f"{self.name!r}: {len(self.space)} parameters, {'/'.join(self.directions)}, {held}"
+
+    @property
+    def space(self) -> Space:
+        """Where this study searches."""
+        return self._ledger.spec.space
+
+    @property
+    def seed(self) -> int:
+        """The source of all its randomness."""
+        return self._ledger.spec.seed
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """The direction of each objective: "minimize" or "maximize"."""
+        return self._ledger.spec.directions
+
+    @property
+    def fidelity(self) -> Fidelity[Any] | None:
+        """What decides how far a trial is run, if anything does."""
+        return self._ledger.fidelity
+
+    @property
+    def paused(self) -> list[int]:
+        """Numbers of the trials that wait at a rung, promoted or not, and have not gone on from there."""
+        waits = {Decision.PAUSE, Decision.PROMOTE}
+        with self._ledger.lock:
+            self._ledger.sync()
+            history = self._ledger.history
+            return [n for n in history.running if self._ledger.decide(n) in waits and not history.launches(n)]
+
+    @property
+    def trials(self) -> list[Trial]:
+        """All trials by number, those of other drivers included."""
+        with self._ledger.lock:
+            self._ledger.sync()
+            return [self._outward(trial) for trial in self._ledger.history]
+
+    @property
+    def best(self) -> Trial:
+        """The complete trial with the best value; of equals the earliest.
+
+        With constraints the best feasible one (see `Trial.feasible`); if there is none, the one that breaks them least.
+
+        Raises:
+            AllTrialsFailed: If trials failed and none is complete.
+            StudyConflict: If nothing is complete yet, or there are several objectives.
+        """
+        if len(self.directions) > 1:
+            raise StudyConflict(
+                f"with the {len(self.directions)} objectives {self.directions} no one trial is best; see front."
+            )
+        with self._ledger.lock:
+            self._ledger.sync()
+            return self._best(self._ledger.history)
+
+    def _best(self, history: History) -> Trial:
+        if history.best is not None:
+            return self._outward(history.best)
+        if failed := history.count(TrialState.FAILED):
+            raise AllTrialsFailed(f"{failed} trials failed and none succeeded: {causes(history.errors())}.")
+        if outside := sum(history[number].values is not None for number in history.outside):
+            raise StudyConflict(
+                f"the study {self.name!r} has no complete trial in this space, and {outside} in another that it was in "
+                "before: see trials; run optimize, or open it with that space."
+            )
+        if pruned := history.count(TrialState.PRUNED):
+            raise StudyConflict(
+                f"no trial of the study {self.name!r} is complete, and {pruned} were pruned; prune less, or go on."
+            )
+        raise StudyConflict(f"the study {self.name!r} has no complete trial yet; run optimize first, or longer.")
+
+    @property
+    def front(self) -> list[Trial]:
+        """The Pareto-optimal trials, by number: complete ones that no other dominates; equal ones are all among them.
+
+        With constraints only feasible trials count; if there is none, those that break them least. Empty while nothing
+        is complete. With one objective these are the trials as good as `best`.
+
+        Example:
+            >>> from seasoned import Float, Space, Study
+            >>> study = Study(Space(x=Float(-2, 2)), direction=("minimize", "minimize"), seed=0)
+            >>> study.optimize(lambda config: (config["x"] ** 2, (config["x"] - 1) ** 2), trials=40)
+            >>> all(-0.1 < trial.config["x"] < 1.1 for trial in study.front)
+            True
+        """
+        return [self._outward(trial) for trial in front_of(self._valid())]
+
+    def hypervolume(self, reference: Sequence[float]) -> float:
+        """How much of the objectives' space the feasible trials dominate: the progress of several objectives at once.
+
+        Args:
+            reference: The worst values that still count, one per objective, as the user sees them.
+
+        Raises:
+            InvalidInput: If the reference does not have one number per objective.
+        """
+        signs = self._ledger.spec.signs
+        if len(reference) != len(signs):
+            raise InvalidInput(f"the reference {tuple(reference)} has not one number for each of {self.directions}.")
+        inside = [sign * worst for sign, worst in zip(signs, reference, strict=True)]
+        return volume_of(self._valid(), inside, len(signs))
+
+    def _valid(self) -> list[Trial]:
+        """The trials of the present space, objectives minimised."""
+        with self._ledger.lock:
+            self._ledger.sync()
+            history = self._ledger.history
+            return [trial for trial in history if trial.number not in history.outside]
+
+    def frame(self) -> pd.DataFrame:
+        """One row per trial: number, state, value, seconds, error (of failed ones), and a column per parameter.
+
+        A nested parameter's column has its dotted name; a parameter that was not in use is missing. With several
+        objectives the values stand in `value_0`, `value_1` and so on, constraints in `constraint_0` and so on, notes in
+        `note.` and their name. A parameter with the name of one of these columns, or of `number`, `state`, `seconds` or
+        `error`, gets the prefix `config.`.
+        """
+        return frame_of(self.trials, self.space, len(self.directions))
+
+    def plot(self, kind: str = "history", *, parameters: Sequence[str] | None = None, objective: int = 0) -> go.Figure:
+        """A figure of the trials, as a plotly figure (`.show()`, `.write_html(path)`).
+
+        Args:
+            kind: "history" (values and the best so far), "slice" (value against each parameter), "parallel" (trials
+                over parameters), "contour" (a forest's mean over two parameters), "importance" (shares of the variance,
+                functional ANOVA on a forest), "front" (two objectives and what nothing dominates), or "curves" (what
+                trials of every state reported, step by step).
+            parameters: Dotted names of those shown; all if left out, but for "contour" the two that matter
+                most, and for "parallel" the twelve that do.
+            objective: Which objective, counted from 0; for "front" the one that is drawn against the first.
+
+        Raises:
+            InvalidInput: If a name is unknown, or there are too few complete trials for the figure.
+        """
+        # The report package depends on this one, so it is imported by name: a method for the user, no dependency.
+        room = importlib.import_module("seasoned.report")
+        figure: go.Figure = room.plot_study(self, kind, parameters=parameters, objective=objective)
+        return figure
+
+    def importances(self, *, objective: int = 0) -> pd.Series[float]:
+        """How much each parameter matters: the largest first, as shares of the variance over the whole space.
+
+        These are a random forest's total effects. Each counts a parameter alone and its interactions with others, so
+        that they may sum to more than 1 (see `plot("importance")`).
+
+        Args:
+            objective: Which objective, counted from 0.
+
+        Raises:
+            InvalidInput: If fewer than 4 trials are complete.
+
+        Example:
+            >>> from seasoned import Float, Space, Study
+            >>> study = Study(Space(x=Float(-1, 1), y=Float(-1, 1)), seed=0)
+            >>> study.optimize(lambda config: 9 * config["x"] ** 2 + config["y"] ** 2, trials=40)
+            >>> study.importances().index.tolist()
+            ['x', 'y']
+        """
+        found: pd.Series[float] = importlib.import_module("seasoned.report").study_importances(self, objective)
+        return found
+
+    def report(self, path: str | Path) -> Path:
+        """Write one self-contained HTML page with the best trials and all figures, and return its path.
+
+        Raises:
+            InvalidInput: If the folder does not exist, or the path is a folder.
+        """
+        written: Path = importlib.import_module("seasoned.report").study_report(self, Path(path))
+        return written
+
+    def _outward(self, trial: Trial) -> Trial:
+        return outward(trial, self._ledger.spec.signs)

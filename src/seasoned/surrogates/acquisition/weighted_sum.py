@@ -1,0 +1,103 @@
+"""Acquisition functions of fitted models, as something to maximise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from seasoned.surrogates.acquisition import functions
+from seasoned.surrogates.gp.process import posterior
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from seasoned.surrogates.acquisition.functions import Value
+    from seasoned.surrogates.cost import Cost
+    from seasoned.surrogates.gp.prior_mean import Lean
+    from seasoned.surrogates.gp.process import GaussianProcess, Moments
+
+__all__ = ["ACQUISITIONS", "Part", "Total"]
+
+
+ACQUISITIONS: Final[dict[str, Callable[..., Value]]] = {
+    "log_ei": functions.log_expected_improvement,
+    "ei": functions.expected_improvement,
+    "log_pi": functions.log_probability_of_improvement,
+    "pi": functions.probability_of_improvement,
+    "ucb": functions.upper_confidence_bound,
+}
+"""Name -> function of mean, standard deviation and a reference: the best so far, or kappa for `ucb`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One model and what is asked of it.
+
+    Attributes:
+        gp: The model; its features are (features - origin) / unit.
+        acquisition: Which of `ACQUISITIONS`, or such a function itself.
+        reference: The last argument of that function.
+        origin: Shape (p,).
+        unit: Shape (p,).
+        lean: The prior mean whose residuals the model describes, if there is one.
+    """
+
+    gp: GaussianProcess
+    functions: str | Callable[..., Value]
+    reference: float
+    origin: NDArray[np.float64] | None = None
+    unit: NDArray[np.float64] | None = None
+    lean: Lean | None = None
+
+    def _own(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        return features if self.origin is None or self.unit is None else (features - self.origin) / self.unit
+
+    def _moments(self, features: NDArray[np.float64], *, gradient: bool) -> Moments:
+        moments = posterior(self.gp, self._own(features), gradient=gradient)
+        return moments if self.lean is None else self.lean.added(moments, features)
+
+    def _at(self, moments: Moments) -> Value:
+        function = ACQUISITIONS[self.acquisition] if isinstance(self.acquisition, str) else self.acquisition
+        return function(moments.mean, moments.std, self.reference)
+
+    def value(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The acquisition at features of shape (m, p), shape (m,)."""
+        return self._at(self._moments(features, gradient=False)).value
+
+    def gradient(self, features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The acquisition, and its derivatives by the numeric features, shape (m, numeric)."""
+        moments = self._moments(features, gradient=True)
+        assert moments.mean_gradient is not None
+        assert moments.std_gradient is not None
+        found = self._at(moments)
+        slopes = found.by_mean[:, None] * moments.mean_gradient + found.by_std[:, None] * moments.std_gradient
+        return found.value, slopes if self.unit is None else slopes / self.unit[: slopes.shape[1]]
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """The sum of several acquisitions.
+
+    For log EI and the log-probabilities that constraints are kept, it is the logarithm of the acquisition of Gardner et
+    al. (2014), Bayesian optimization with inequality constraints, eq. 5.
+
+    Attributes:
+        parts: What is summed; at least one acquisition.
+    """
+
+    parts: tuple[Part | Cost, ...]
+
+    def value(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The score, shape (m,)."""
+        return np.asarray(np.sum([part.value(features) for part in self.parts], axis=0))
+
+    def gradient(self, features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The score and its derivatives by the numeric features, shapes (m,) and (m, numeric)."""
+        found = [part.gradient(features) for part in self.parts]
+        width = min(slopes.shape[1] for _, slopes in found)
+        slopes = np.sum([slopes[:, :width] for _, slopes in found], axis=0)
+        return np.sum([value for value, _ in found], axis=0), slopes

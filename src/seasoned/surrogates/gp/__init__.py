@@ -1,0 +1,1 @@
+"""Gaussian processes: kernels, marginal likelihood, prior means, trust regions."""

@@ -1,0 +1,96 @@
+"""The early model: the first configuration that worked, fitted on all rows while the search goes on."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Self
+
+from seasoned.errors import StorageError
+from seasoned.execution._system.resources import cpu_count
+from seasoned.execution.base import Ending, Limits
+from seasoned.execution.local import LocalExecutor
+from seasoned.tabular.ensemble.fitted_model import Member
+from seasoned.trials import Config, TrialState
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from seasoned.tabular.budget.budget import Budget
+    from seasoned.tabular.trial.cross_validation import CrossValidation
+    from seasoned.trials import Trial
+
+__all__ = ["Early"]
+
+logger = logging.getLogger("seasoned.tabular")
+
+
+class Early:
+    """A callback of `Study.optimize` that has the first complete trial fitted on all rows in a worker of its own.
+
+    From then on there is a model, whatever happens to the search; where a run is resumed, its first complete trial is
+    taken. The fit takes a share of the cores for a moment, but the search does not wait for it.
+
+    Args:
+        objective: What fits a configuration.
+        budget: Workers, memory and time.
+    """
+
+    def __init__(self, objective: CrossValidation, budget: Budget) -> None:
+        self._objective = objective
+        self._budget = budget
+        self._config: Config | None = None  # of the trial taken
+        self._executor: LocalExecutor | None = None  # while the fit runs
+        self._member: Member | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        """The worker goes back to the others, if it is idle."""
+        if self._executor is not None:
+            self._executor.close()
+            self._executor = None
+
+    def __call__(self, study: Any, trial: Trial) -> None:  # noqa: ARG002 - a callback's signature
+        """A trial has finished."""
+        if self._config is not None:
+            self.member(0.0)  # so that the worker is there for the last fits
+            return
+        if trial.state is not TrialState.COMPLETE:
+            return
+        self._config = trial.config
+        threads = max(1, cpu_count() // self._budget.workers)  # as in the search, which then takes the worker over
+        self._executor = LocalExecutor(1, threads)
+        limits = Limits(memory=self._budget.trial_memory)
+        try:
+            self._executor.submit(self._objective.refit, dict(trial.config), limits=limits)
+        except StorageError as error:  # the disk of temporary files is full: without this model the search goes on
+            logger.warning("the first model is not fitted while the search goes on: %s", error)
+            self._close()
+
+    @property
+    def fitted(self) -> tuple[str, dict[str, Any]] | None:
+        """Family and settings of the model that is fitted or being fitted; None if there is none, or the fit failed."""
+        if self._config is None or (self._executor is None and self._member is None):
+            return None
+        ((name, settings),) = self._config["model"].items()
+        return name, dict(settings)
+
+    def member(self, seconds: float) -> Member | None:
+        """The fitted model; None if there is none within so many seconds."""
+        if self._executor is None or self._config is None:
+            return self._member
+        outcomes = self._executor.wait(max(seconds, 0.0))
+        if not outcomes:
+            return None
+        self._close()
+        (outcome,) = outcomes
+        ((name, settings),) = self._config["model"].items()
+        if outcome.ending is Ending.RETURNED:
+            self._member = Member(name, dict(settings), outcome.value)
+        else:
+            logger.warning("the first model (%s) could not be fitted on all rows: %s", name, outcome.reason)
+        return self._member

@@ -1,0 +1,239 @@
+"""From finished trials to the models that predict: which belong together, and each fitted on all rows in time."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seasoned.errors import StorageError
+from seasoned.execution.base import Ending, Limits
+from seasoned.execution.local import LocalExecutor
+from seasoned.tabular.ensemble.fitted_model import Member
+from seasoned.tabular.ensemble.greedy_selection import select
+from seasoned.tabular.ensemble.light_members import light
+from seasoned.tabular.ensemble.reseeded_fits import fit_again
+from seasoned.tabular.models.registry import BASELINE
+from seasoned.tabular.trial.configuration import textual
+from seasoned.tabular.trial.stacked_features import standing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from seasoned.tabular.budget.budget import Budget
+    from seasoned.tabular.ensemble.early_model import Early
+    from seasoned.tabular.trial.cross_validation import CrossValidation
+
+__all__ = ["choose_members", "fit_all", "fit_members", "foreseen", "ranked"]
+
+logger = logging.getLogger("seasoned.tabular")
+
+_CHOICES: Final = 40  # trials whose predictions are read: the best, and the best of each family
+_OF_EACH: Final = 4
+_CHOOSING: Final = 0.5  # of the time left; only metrics of the user's own come near it
+_GLANCE: Final = 0.2  # seconds between two looks at whether to stop
+_CLOSING: Final = 0.1  # seconds kept for killing what is not ready
+_READING: Final = 0.5  # seconds beyond the time limit for reading models of folds
+
+
+def ranked(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Complete trials, the best first; ties go to the earlier one, so that time does not decide."""
+    complete = [row for row in rows if row["state"] == "complete"]
+    return sorted(complete, key=lambda row: (row["loss"], row["number"]))
+
+
+def once(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The first trial of each configuration, as they came: what is tried twice is one model."""
+    first: dict[str, Mapping[str, Any]] = {}
+    for row in rows:
+        first.setdefault(textual(config_of(row)), row)
+    return list(first.values())
+
+
+def choose_members(
+    objective: CrossValidation, rows: Sequence[Mapping[str, Any]], budget: Budget, seconds: float = math.inf
+) -> list[tuple[Mapping[str, Any], float]]:
+    """Trials and their weights in the average, the heaviest first; one member means the best trial alone.
+
+    Args:
+        objective: Knows what the trials predicted.
+        rows: The trials.
+        budget: The time.
+        seconds: Limit on the time for choosing, which is at most half of the time left; what is known by then decides.
+    """
+    most, limit = budget.members, objective.predict_limit
+    best = _diverse(quick_enough(objective, once(ranked(rows))))
+    if most == 1 or len(best) < 2:
+        return [(row, 1.0) for row in best[:1]]
+    predictions = [objective.records.out_of_fold(config_of(row)) for row in best]
+    known, row_weights, together = objective.data.known_rows(), objective.data.weights, objective.data.together
+    kept = [index for index, found in enumerate(predictions) if found is not None and len(found) == len(known)]
+    if not kept:  # somebody emptied the run's folder, or it is of a version that kept predictions of all rows
+        return [(best[0], 1.0)]
+    end = time.monotonic() + min(_CHOOSING * budget.remaining, seconds)
+    weights = select(
+        [predictions[index] for index in kept],  # type: ignore[misc]  # those that are None were left out
+        objective.data.target[known],
+        objective.metric,
+        most=most,
+        seed=objective.job.seed,
+        over=lambda: time.monotonic() >= end or budget.stop(),
+        row_weights=None if row_weights is None else row_weights[known],
+        groups=None if together is None else together[known],
+        paces=None if limit is None else (np.array([_pace(objective, best[index]) for index in kept]), limit),
+    )
+    return sorted(((best[kept[place]], weight) for place, weight in weights.items()), key=lambda pair: -pair[1])
+
+
+def _diverse(best: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The best few of each family and the best others, in order: a long search would fill the list with one family."""
+    met: Counter[str] = Counter()
+    first: list[Mapping[str, Any]] = []
+    others: list[Mapping[str, Any]] = []
+    for row in best:
+        met[row["model"]] += 1
+        (first if met[row["model"]] <= _OF_EACH else others).append(row)
+    return ranked([*first, *others[: max(_CHOICES - len(first), 0)]])
+
+
+def quick_enough(objective: CrossValidation, best: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Trials that by themselves keep `predict_limit`; the quickest one where none does."""
+    if objective.predict_limit is None or not best:
+        return best
+    quick = [row for row in best if _pace(objective, row) <= objective.predict_limit]
+    return quick or [min(best, key=lambda row: _pace(objective, row))]
+
+
+def _pace(objective: CrossValidation, row: Mapping[str, Any]) -> float:
+    """Milliseconds that predicting a row took."""
+    return objective.records.of(config_of(row)).predict_ms
+
+
+def foreseen(objective: CrossValidation, row: Mapping[str, Any]) -> float:
+    """Seconds to fit on all rows: the median time of a fold, scaled up by the rows that it left out."""
+    return objective.records.of(config_of(row)).fit_seconds / objective.data.train_share
+
+
+def config_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration of a trial."""
+    return {"model": {row["model"]: row["config"]}}
+
+
+def fit_members(
+    objective: CrossValidation, chosen: Sequence[tuple[Mapping[str, Any], float]], budget: Budget, early: Early
+) -> tuple[Member, ...]:
+    """The chosen trials fitted on all rows, side by side, the slowest first; each more than once where there is time.
+
+    What is not ready in time is replaced by the models of its trial's folds, or left out where these were not kept.
+    Weights are scaled to sum to 1. Where nothing is ready the early model predicts, and without one the baseline.
+    """
+    first = early.member(0.0)
+    same = [place for place, (row, _) in enumerate(chosen) if (row["model"], row["config"]) == early.fitted]
+    ready: dict[int, Member] = {}
+    kept = _kept(objective, chosen, budget, but=same)
+    taken = {*same, *kept}  # the early model is fitted already, or soon will be
+    if waiting := [place for place in range(len(chosen)) if place not in taken]:
+        ready = fit_all(objective, {place: chosen[place] for place in waiting}, budget)
+    if same and first is None:
+        first = _awaited(early, budget)
+    if first is not None:
+        ready |= {place: replace(first, weight=chosen[place][1]) for place in same}
+    elif same and early.fitted is None:  # its fit failed, perhaps because of what else was in memory
+        ready |= fit_all(objective, {place: chosen[place] for place in same}, budget)
+    missing = {place: pair for place, pair in enumerate(chosen) if place not in ready | kept}
+    spare = kept | _spare(objective, missing, budget, needed=not ready)
+    ready = standing(ready | spare)
+    seconds = {place: foreseen(objective, chosen[place][0]) for place in ready}
+    ready = fit_again(objective, ready, seconds, budget, ready.keys() - spare.keys())
+    members = [ready[place] for place in sorted(ready)]  # not in the order of finishing, so that sums are the same
+    if not members:
+        what = "could be fitted on all rows in time" if chosen else "completed a trial"
+        logger.warning("no tuned model %s; a simple one predicts.", what)
+        first = first or _awaited(early, budget)
+        members = [first or Member(BASELINE.name, {}, objective.refit({"model": {BASELINE.name: {}}}))]
+    total = sum(member.weight for member in members)
+    return tuple(replace(member, weight=member.weight / total) for member in members)
+
+
+def _kept(
+    objective: CrossValidation, chosen: Sequence[tuple[Mapping[str, Any], float]], budget: Budget, but: Sequence[int]
+) -> dict[int, Member]:
+    """Members of little weight, by place, for which the models of their trials predict (`light.py`)."""
+    found: dict[int, Member] = {}
+    fits = [0.0 if place in but else foreseen(objective, row) for place, (row, _) in enumerate(chosen)]
+    for place in () if budget.full else light(objective, chosen, fits, budget):
+        row, weight = chosen[place]
+        if (estimator := objective.spare(config_of(row))) is not None:
+            found[place] = Member(row["model"], row["config"], estimator, weight, whole=False)
+    return found
+
+
+def _spare(
+    objective: CrossValidation, missing: Mapping[int, tuple[Mapping[str, Any], float]], budget: Budget, *, needed: bool
+) -> dict[int, Member]:
+    """Members that were not fitted on all rows, by place, made of the models of their trials' folds.
+
+    Reading them takes moments, and memory: the heaviest come first, and once there is any model (`needed`: there is
+    none yet), no more are read than the clock and the memory allow.
+    """
+    found: dict[int, Member] = {}
+    for place, (row, weight) in missing.items():
+        if budget.full or (budget.remaining < -_READING and (found or not needed)):
+            break
+        estimator = objective.spare(config_of(row))
+        if estimator is not None:
+            logger.warning(
+                "trial %d (%s) was not fitted on all rows; the models of its folds predict instead.",
+                row["number"],
+                row["model"],
+            )
+            found[place] = Member(row["model"], row["config"], estimator, weight, whole=False)
+    return found
+
+
+def _awaited(early: Early, budget: Budget) -> Member | None:
+    """The early model once it is ready; None if it fails, or the time, which a stop request shortens, ends first."""
+    found = early.member(0.0)
+    while found is None and early.fitted is not None and budget.remaining > _CLOSING and not budget.full:
+        found = early.member(min(_GLANCE, budget.remaining - _CLOSING))
+    return found
+
+
+def fit_all(
+    objective: CrossValidation, waiting: Mapping[int, tuple[Mapping[str, Any], float]], budget: Budget
+) -> dict[int, Member]:
+    """Fit trials with their weights, by place, side by side until the time is up; the log names what is not ready.
+
+    What takes longest begins first, so that no worker waits for long.
+    """
+    limits = Limits(memory=budget.trial_memory)
+    ready: dict[int, Member] = {}
+    seconds = {place: objective.records.of(config_of(row)).fit_seconds for place, (row, _) in waiting.items()}
+    with LocalExecutor(budget.workers) as executor:
+        refit = objective.refit  # the same object for all of them, so that a worker reads the table once
+        order = sorted(waiting, key=lambda place: -seconds[place])
+        tasks: dict[int, int] = {}
+        try:
+            tasks.update((executor.submit(refit, config_of(waiting[p][0]), limits=limits), p) for p in order)
+        except StorageError as error:  # what is fitted already, and the models of folds, predict as well
+            logger.warning("not all models are fitted on all rows: %s", error)
+        while tasks and budget.remaining > _CLOSING and not budget.full:
+            for outcome in executor.wait(min(_GLANCE, budget.remaining - _CLOSING)):
+                place = tasks.pop(outcome.task)
+                row, weight = waiting[place]
+                if outcome.ending is Ending.RETURNED:
+                    ready[place] = Member(row["model"], row["config"], outcome.value, weight)
+                else:
+                    _say_why(row, budget.explain(outcome.reason))
+        for place in tasks.values():
+            _say_why(waiting[place][0], "memory_limit is reached" if budget.full else "there was no time left")
+    return ready
+
+
+def _say_why(row: Mapping[str, Any], reason: str | None) -> None:
+    logger.warning("trial %d (%s) could not be fitted on all rows: %s", row["number"], row["model"], reason)

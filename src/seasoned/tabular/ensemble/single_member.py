@@ -1,0 +1,69 @@
+"""One of the models that predict together, by the name or the number that the leaderboard shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seasoned.tabular.ensemble.fitted_model import Fitted, Member
+
+__all__ = ["TOGETHER", "chosen", "place_of"]
+
+TOGETHER: Final = "ensemble"
+"""How the leaderboard calls all of them together."""
+
+
+def chosen(fitted: Fitted, model: Any) -> Fitted:
+    """What predicts: all models together, or one of them by itself.
+
+    Args:
+        fitted: What was fitted.
+        model: The number of a model's trial, or its name where no other model held has it; None or "ensemble" for all.
+
+    Raises:
+        InvalidInput: If no such model is held, or several are.
+    """
+    if model is None or (isinstance(model, str) and model == TOGETHER):
+        return fitted
+    if isinstance(model, str):
+        places = [place for place, member in enumerate(fitted.members) if member.name == model]
+    elif isinstance(model, int | np.integer) and not isinstance(model, bool):
+        places = [place for place, member in enumerate(fitted.members) if int(model) in _numbers(fitted, member)]
+    else:
+        places = []
+    if len(places) > 1 and isinstance(model, str):
+        held = _told([fitted.members[place] for place in places], fitted)
+        raise InvalidInput(f"model is {model!r}, and several models have that name; pass the number of one: {held}.")
+    if not places:
+        raise InvalidInput(
+            f"model is {model!r}, and the models held are {_told(fitted.members, fitted)}; pass the number of one, or "
+            "None for all together."
+        )
+    return fitted.alone(places[0])
+
+
+def place_of(fitted: Fitted, trial: dict[str, Any]) -> int | None:
+    """Where the model with the trial's configuration is among the members; None if it is not held."""
+    same = (place for place, member in enumerate(fitted.members) if _is_of(member, trial))
+    return next(same, None)
+
+
+def _is_of(member: Member, trial: dict[str, Any]) -> bool:
+    return bool((member.name, member.config) == (trial["model"], trial["config"]))
+
+
+def _numbers(fitted: Fitted, member: Member) -> list[int]:
+    """Numbers of the member's trials; none where it comes from no trial, like the simple model in place of a search."""
+    return [trial["number"] for trial in fitted.trials if _is_of(member, trial)]
+
+
+def _told(members: Sequence[Member], fitted: Fitted) -> str:
+    """Numbers with names, for a message."""
+    numbered = [(member.name, _numbers(fitted, member)) for member in members]
+    return ", ".join(f"{numbers[0]} ({name})" if numbers else repr(name) for name, numbers in numbered)

@@ -1,0 +1,309 @@
+"""Whether a second layer joins the models that predict together, judged on rows that none of it has seen.
+
+Two models learn from the columns and from what the members' trials predicted out of fold (`layers.py`), and get half of
+the weight where that helps. What a member's trial predicted for a row comes from a model that has seen all other folds,
+so the columns of the training rows leak a little of the targets of the validation rows, and cross-validation of the
+second layer is too optimistic. Hence two questions:
+
+1. Does the out-of-fold loss fall, by more than a standard error over the folds? If not, there is no second question.
+2. Does the loss fall on a fold that is held out of everything? For it the models below predict the other rows by models
+   that have seen neither these nor the fold's, the second layer learns from that, and predicts the fold. One fold is
+   needed; as many are asked as there is time for.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from seasoned.execution.local import LocalExecutor
+from seasoned.space import Choice
+from seasoned.tabular.budget.parallel_map import side_by_side
+from seasoned.tabular.ensemble.refit_members import config_of, foreseen
+from seasoned.tabular.trial.stacked_features import stacked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from seasoned.space import Space
+    from seasoned.tabular.budget.budget import Budget
+    from seasoned.tabular.trial.cross_validation import CrossValidation
+
+    Chosen = Sequence[tuple[Mapping[str, Any], float]]
+    Array = NDArray[np.float64]
+
+__all__ = ["Layered", "add_layer", "seconds_of_layer", "upper_settings"]
+
+logger = logging.getLogger("seasoned.tabular")
+
+_FAMILIES: Final = (("lightgbm", "histogram"), ("extra_trees", "forest"))  # of each pair the first that takes part
+_NAMES: Final = ", ".join(name for pair in _FAMILIES for name in pair)
+_SAY: Final = 0.5  # weight of the second layer
+_BELOW: Final = 8  # heaviest members that it learns from
+_LEAST_FOLDS: Final = 3
+_LEAST_ROWS: Final = 500  # fewer tell too little about whether it helps
+_SHARE: Final = 0.15  # of the time limit that is kept for it
+_CAUTION: Final = 1.3  # times what the first split took
+_ROUND: Final = 0.3  # seconds that a round of fits takes at least
+_HEAVIER: Final = 1.5  # times what a fit of the family took without the columns of the models below
+
+
+class Layered(NamedTuple):
+    """The members with their weights, the trials of the second layer as rows of the leaderboard, and what was decided.
+
+    The decision is a sentence; none where no second layer was asked for.
+    """
+
+    chosen: list[tuple[Mapping[str, Any], float]]
+    rows: list[dict[str, Any]]
+    notes: tuple[str, ...] = ()
+
+
+def upper_settings(space: Space) -> dict[str, dict[str, Any]]:
+    """The families of a second layer with their settings, the defaults; none where no such family takes part.
+
+    Args:
+        space: The joint space.
+    """
+    families = space.parameters["model"]
+    assert isinstance(families, Choice), "the joint space has no other parameter"
+    names = [next((name for name in pair if name in families.options), None) for pair in _FAMILIES]
+    return {name: dict(families.options[name].default) for name in names if name is not None}
+
+
+def _obstacle(objective: CrossValidation, chosen: Chosen, budget: Budget) -> str | None:
+    """The reason why no second layer is possible; None where one is."""
+    rows, folds = len(objective.data.target), objective.data.folds
+    parted = sum(len(valid) for _, valid in folds) == len(objective.data.known_rows()) == rows
+    reasons = {
+        "no configuration was completed": not chosen,
+        f"it needs an ensemble of more than {len(_FAMILIES)} models": budget.members <= len(_FAMILIES),
+        "it would predict too slowly for predict_limit": objective.predict_limit is not None,
+        f"{rows} rows are fewer than the {_LEAST_ROWS} that tell if it helps": rows < _LEAST_ROWS,
+        f"it needs at least {_LEAST_FOLDS} folds, and there are {len(folds)}": len(folds) < _LEAST_FOLDS,
+        "it needs folds that hold out each row once": not parted,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+class _Cost(NamedTuple):
+    """Seconds, with fits in parallel: of a trial of the layer with one fold asked, and of the last fits."""
+
+    asking: float
+    fitting: float
+
+
+def _cost(
+    objective: CrossValidation,
+    chosen: Chosen,
+    trials: Sequence[Mapping[str, Any]],
+    families: Collection[str],
+    budget: Budget,
+) -> _Cost:
+    below = [foreseen(objective, row) for row, _ in chosen[:_BELOW]]
+    known = {row["model"]: foreseen(objective, row) for row in reversed(trials) if row["state"] == "complete"}
+    upper = sum(_HEAVIER * known.get(family, max(below)) for family in families)
+    asking = (objective.folds + 1) * upper + (objective.folds - 1) * sum(below)
+    return _Cost(3 * _ROUND + _CAUTION * asking / budget.workers, _CAUTION * upper / budget.workers)
+
+
+def seconds_of_layer(
+    objective: CrossValidation,
+    chosen: Chosen,
+    trials: Sequence[Mapping[str, Any]],
+    families: Collection[str],
+    budget: Budget,
+) -> float:
+    """Seconds to be kept for a second layer; none where it is not worth its time.
+
+    Args:
+        objective: What validates.
+        chosen: The members with their weights, the heaviest first.
+        trials: What was tried, the earlier first.
+        families: Those of the second layer.
+        budget: The time, and how many fits run side by side.
+    """
+    if not families or _obstacle(objective, chosen, budget) is not None:
+        return 0.0
+    found = sum(_cost(objective, chosen, trials, families, budget))
+    return found if found <= _SHARE * budget.seconds else 0.0
+
+
+def add_layer(
+    objective: CrossValidation,
+    chosen: Chosen,
+    trials: Sequence[Mapping[str, Any]],
+    settings: Mapping[str, Mapping[str, Any]],
+    budget: Budget,
+    seconds: float,
+) -> Layered:
+    """The members, with a second layer where it helps.
+
+    Args:
+        objective: What validates.
+        chosen: The members with their weights, the heaviest first.
+        trials: What was tried.
+        settings: Family -> its settings in a second layer; what is not there takes no part.
+        budget: The time.
+        seconds: Seconds that this may take, including the last fits of the second layer.
+    """
+    if budget.layers < 2:
+        return Layered(list(chosen), [])
+    obstacle = (
+        _obstacle(objective, chosen, budget) if settings else f"none of {_NAMES}, of which it is made, takes part"
+    )
+    if obstacle is not None:
+        return _without(chosen, obstacle)
+    cost = _cost(objective, chosen, trials, settings, budget)
+    if sum(cost) > seconds:
+        return _without(chosen, _late(sum(cost), seconds, budget))
+    end = time.monotonic() + seconds - cost.fitting
+    lower = _heaviest(chosen, budget.members - len(_FAMILIES))
+    sources = [config_of(row) for row, _ in lower[:_BELOW]]
+    known = [objective.records.out_of_fold(config_of(row)) for row, _ in lower]
+    if any(found is None for found in known):
+        return _without(chosen, "somebody emptied the run's folder")
+    base = _mean([found for found in known if found is not None], [weight for _, weight in lower])
+    configs = [stacked({"model": {name: own}}, sources) for name, own in settings.items()]
+    with LocalExecutor(budget.workers) as executor:
+
+        def run(function: Callable[..., Any], *calls: tuple[Any, ...]) -> dict[int, Any] | None:
+            return side_by_side(executor, function, calls, budget, end)
+
+        tried = run(objective.unraced, *((config,) for config in configs))
+        if not tried:
+            return _without(chosen, "none of its models was ready in time")
+        rows = _rows([(configs[place], loss) for place, loss in tried.items()], objective, trials)
+        best = _best(objective, base, [configs[place] for place in tried])
+        if best is None:
+            return Layered(list(chosen), rows, ("layers: a second layer was tried, and does not help",))
+        gains = _asked(objective, run, base, best, sources, end)
+    if not sum(gains) > 0:
+        unseen = "layers: a second layer was tried, and does not help on rows that are held out of everything"
+        return Layered(list(chosen), rows, (unseen,))
+    upper = [(row, _SAY / len(best)) for row in rows if config_of(row) in best]
+    note = f"layers: a second layer of {len(best)} model(s) gets half of the weight"
+    return Layered([*((row, (1.0 - _SAY) * weight) for row, weight in lower), *upper], rows, (note,))
+
+
+def _without(chosen: Chosen, reason: str) -> Layered:
+    """The first layer alone, with the reason."""
+    return Layered(list(chosen), [], (f"layers: no second layer was tried: {reason}",))
+
+
+def _late(cost: float, seconds: float, budget: Budget) -> str:
+    """The reason why a second layer of that many seconds has no time, and the time limit under which it has."""
+    most = _SHARE * budget.seconds
+    if cost <= most:
+        return f"it takes about {cost:.0f} s, and {max(seconds, 0):.0f} s were left"
+    share = f"more than {_SHARE:.0%} of the limit of {budget.seconds:g} s"
+    return f"it takes about {cost:.0f} s, {share}; a limit of {math.ceil(cost / _SHARE)} s has room for it"
+
+
+def _heaviest(chosen: Chosen, most: int) -> Chosen:
+    """The first so many, their weights scaled to sum to 1."""
+    total = sum(weight for _, weight in chosen[:most])
+    return [(row, weight / total) for row, weight in chosen[:most]]
+
+
+def _best(
+    objective: CrossValidation, base: Array, configs: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]] | None:
+    """The second layer with the lowest out-of-fold loss; None if it gains less than a standard error."""
+    found = (objective.records.out_of_fold(config) for config in configs)
+    said = [one for one in found if one is not None]
+    if len(said) < len(configs):  # somebody emptied the run's folder
+        return None
+    options: list[tuple[float, list[Mapping[str, Any]], Array]] = []
+    for places in _some(len(configs)):
+        upper = _mean([said[place] for place in places], [1.0 / len(places)] * len(places))
+        both = _mean([base, upper], [1.0 - _SAY, _SAY])
+        try:
+            options.append((objective.loss_of(both), [configs[place] for place in places], both))
+        except ValueError as error:  # the metric fails on the mean, though not on each alone
+            logger.info("a second layer is left out: %s", error)
+    if not options:
+        return None
+    _, best, both = min(options, key=lambda option: option[0])
+    before, after = objective.fold_losses(base), objective.fold_losses(both)
+    gains = np.array([b - a for b, a in zip(before, after, strict=True) if a is not None and b is not None])
+    if len(gains) < _LEAST_FOLDS or not gains.mean() > gains.std(ddof=1) / math.sqrt(len(gains)):
+        return None
+    return best
+
+
+def _mean(each: Sequence[NDArray[Any]], weights: Sequence[float]) -> Array:
+    """The weighted mean; probabilities of a row sum to 1, which those on the disk do only up to rounding."""
+    found = np.zeros(each[0].shape)
+    for one, weight in zip(each, weights, strict=True):
+        found += weight * one
+    return found / found.sum(axis=1, keepdims=True) if found.ndim == 2 else found
+
+
+def _some(count: int) -> list[list[int]]:
+    """Each alone, and all together."""
+    alone = [[place] for place in range(count)]
+    return alone if count < 2 else [*alone, list(range(count))]
+
+
+def _asked(
+    objective: CrossValidation,
+    run: Callable[..., dict[int, Any] | None],
+    base: Array,
+    configs: Sequence[Mapping[str, Any]],
+    sources: Sequence[Mapping[str, Any]],
+    end: float,
+) -> list[float]:
+    """The gain on each of some folds held out of everything; as many as time allows."""
+    gains: list[float] = []
+    for outer, (_, rows) in enumerate(objective.data.folds):
+        began = time.monotonic()
+        within = run(objective.within, *((source, outer) for source in sources))
+        if within is None or len(within) < len(sources):
+            break
+        told = [within[place] for place in range(len(sources))]
+        said = run(objective.above, *((config, outer, told) for config in configs))
+        if said is None or len(said) < len(configs):
+            break
+        upper = _mean(list(said.values()), [1.0 / len(said)] * len(said))
+        both = _mean([base[rows], upper], [1.0 - _SAY, _SAY])
+        before, after = (objective.loss_on(rows, found) for found in (base[rows], both))
+        if before is not None and after is not None:
+            gains.append(before - after)
+        if time.monotonic() + _CAUTION * (time.monotonic() - began) > end:
+            break
+    return gains
+
+
+def _rows(
+    tried: Sequence[tuple[Mapping[str, Any], float]],
+    objective: CrossValidation,
+    trials: Sequence[Mapping[str, Any]],
+) -> list[dict[str, Any]]:
+    """The trials of the second layer as rows of the leaderboard, numbered after the others."""
+    first = 1 + max((row["number"] for row in trials), default=-1)
+    rows = []
+    for place, (config, loss) in enumerate(tried):
+        ((family, settings),) = config["model"].items()
+        record = objective.records.of(config)
+        rows.append(
+            {
+                "number": first + place,
+                "model": family,
+                "state": "complete",
+                "loss": loss,
+                "seconds": record.fit_seconds * objective.folds,
+                "error": None,
+                "config": settings,
+                "elapsed": None,
+                "rounds": record.rounds,
+                "predict_ms": record.predict_ms,
+            }
+        )
+    return rows

@@ -1,0 +1,81 @@
+"""How common a level is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seasoned.tabular.features.base import few_valued, plain_numbers
+from seasoned.tabular.features.group_statistics import places_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.features.base import Given, Rows
+
+__all__ = ["Frequency", "FrequencyColumns"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrequencyColumns:
+    """The logarithm of 1 + the number of training rows with each row's level; 0 for a level that none had.
+
+    Attributes:
+        tables: Column of codes, its values in ascending order, and the rows of each.
+    """
+
+    tables: tuple[tuple[int, NDArray[np.float64], NDArray[np.float64]], ...]
+
+    @property
+    def count(self) -> int:
+        """Number of columns that it gives."""
+        return len(self.tables)
+
+    def transform(self, given: Given) -> NDArray[np.float64]:
+        """Shape (n, count); NaN where the level is missing."""
+        codes = given.codes
+        found = np.full((len(codes), len(self.tables)), np.nan)
+        for place, (column, values, counts) in enumerate(self.tables):
+            known = ~np.isnan(codes[:, column])
+            found[known, place] = np.log1p(np.append(counts, 0.0)[places_of(codes[known, column], values)])
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data that `Frequency.from_json` reads."""
+        return {"tables": [[column, values.tolist(), counts.tolist()] for column, values, counts in self.tables]}
+
+
+@dataclass(frozen=True, slots=True)
+class Frequency:
+    """The frequencies of the columns with the most levels; the target is not used, so nothing is chosen by it."""
+
+    name: str = "frequency"
+
+    def fit(self, rows: Rows, most: int) -> tuple[FrequencyColumns, NDArray[np.float64]]:
+        """Count the levels of at most so many columns; the counts of two levels tell nothing."""
+        tables = []
+        for column in few_valued(rows):
+            values, counts = np.unique(rows.codes[:, column], return_counts=True, equal_nan=True)
+            there = ~np.isnan(values)
+            if there.sum() > 2 and len(np.unique(counts[there])) > 1:
+                tables.append((column, values[there], counts[there].astype(np.float64)))
+        tables.sort(key=lambda table: -len(table[1]))
+        columns = FrequencyColumns(tuple(tables[:most]))
+        return columns, columns.transform(rows.given)
+
+    def from_json(self, state: dict[str, Any], width: int) -> FrequencyColumns:
+        """What `FrequencyColumns.to_json` described.
+
+        Raises:
+            ValueError: If it is something else.
+        """
+        tables = []
+        for column, values, counts in state["tables"]:
+            known, rows = plain_numbers(values), plain_numbers(counts, low=0.0)
+            inside = type(column) is int and 0 <= column < width and len(known) == len(rows) > 0
+            if not inside or not (np.diff(known) > 0).all():
+                raise ValueError("a feature of frequencies names columns or levels that are not there")
+            tables.append((column, known, rows))
+        return FrequencyColumns(tuple(tables))

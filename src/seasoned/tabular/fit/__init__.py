@@ -1,0 +1,1 @@
+"""One fit or refit of a table, from its parameters to the fitted model."""

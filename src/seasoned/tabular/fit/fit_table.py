@@ -1,0 +1,442 @@
+"""One fit from a clean frame to a fitted model: schema, run folder, column plan, folds, search."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.execution._system.resources import free_memory
+from seasoned.execution.base import Ending, Limits
+from seasoned.execution.local import LocalExecutor
+from seasoned.knowledge.experience.locations import Places, places
+from seasoned.tabular.budget.fit_summary import describe, notes_of, plan_of
+from seasoned.tabular.budget.progress import Watching
+from seasoned.tabular.budget.warm_workers import Warming
+from seasoned.tabular.budget.worker_count import with_room
+from seasoned.tabular.ensemble.finalize import conclude
+from seasoned.tabular.ensemble.fitted_model import Fitted
+from seasoned.tabular.ensemble.prediction_time import preparing
+from seasoned.tabular.experience.record import Memory
+from seasoned.tabular.features.inputs import save_texts
+from seasoned.tabular.features.pipeline import LEVELS, NEEDS, starts_with_features, steps_for
+from seasoned.tabular.fit.data_warnings import warn_of_groups, warn_of_models, warn_of_positive, warn_of_time
+from seasoned.tabular.fit.leakage import warn_of_leaks
+from seasoned.tabular.input.random_state import seed_of
+from seasoned.tabular.metrics.code_hash import code_digest
+from seasoned.tabular.metrics.registry import metric_key, resolve
+from seasoned.tabular.models._common.base import Job
+from seasoned.tabular.models._common.log_target import logarithm_for
+from seasoned.tabular.models._common.target_transforms import CENTRE, SCALE
+from seasoned.tabular.models.registry import MODELS, choose, for_quantile, joint_space
+from seasoned.tabular.postprocessing.choose_threshold import searched
+from seasoned.tabular.preprocessing.column_plan import ColumnPlan, foreseen_width
+from seasoned.tabular.preprocessing.matrix_files import store
+from seasoned.tabular.schema.schema import Schema
+from seasoned.tabular.search.initial_configurations import affordable_folds, first_configurations, haste
+from seasoned.tabular.search.search import search
+from seasoned.tabular.search.user_configurations import check_starts, own_starts
+from seasoned.tabular.search.user_spaces import bounded, declared
+from seasoned.tabular.trial.arrays import Arrays, stored_folds, write_arrays
+from seasoned.tabular.trial.cross_validation import CrossValidation
+from seasoned.tabular.trial.run_folder import RunFolder, disk_errors, fingerprint
+from seasoned.tabular.validation.declared import declared_folds
+from seasoned.tabular.validation.folds import make_folds
+from seasoned.tabular.validation.row_samples import levels_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from seasoned.execution.base import Outcome
+    from seasoned.space import Space
+    from seasoned.tabular.budget.budget import Budget
+    from seasoned.tabular.budget.callbacks import Audience
+    from seasoned.tabular.budget.fit_summary import FitSummary
+    from seasoned.tabular.experience.advice import Guide
+    from seasoned.tabular.input.sample_roles import Roles
+    from seasoned.tabular.input.target import Target
+    from seasoned.tabular.metrics.metric import Measure
+    from seasoned.tabular.models._common.base import Model
+    from seasoned.tabular.preprocessing.column_plan import Diet
+    from seasoned.tabular.search.search import Searched
+    from seasoned.tabular.validation.folds import Fold
+
+__all__ = ["fit_table"]
+
+logger = logging.getLogger("seasoned.tabular")
+
+_PLAN_SHARE = 0.2  # of the time limit; a text vocabulary that takes longer is not worth it
+_GLANCE = 0.2  # seconds between checks whether to stop
+_DATA = "data.arrow"
+_ANEW = "resume: found no run of this table, target and settings that is free to be resumed; starting a new one."
+_BESIDE = "resume: another process is at work on this table, target and settings; starting a new run beside it."
+_LEARNED = "texts.json"  # whether text columns have vectors in this run
+_RUNS = 7
+"""What trials of a run mean: before 7, the positive class was the one sorted last; before 6, dates were counted from
+2000; before 5, numbers far from 0 were counted from there; before 4, categories with many levels were text; before 3,
+trees had no units of targets; before 2, nothing learned logarithms."""
+
+
+def fit_table(
+    frame: pd.DataFrame,
+    target: Target,
+    roles: Roles,
+    settings: Mapping[str, Any],
+    budget: Budget,
+    *,
+    resume: bool,
+    experience: str | None = None,
+    audience: Audience | None = None,
+) -> Fitted:
+    """Fit a table.
+
+    Args:
+        frame: The features, one row per target value.
+        target: The target.
+        roles: Weights and groups of these rows.
+        settings: What the estimator was given: metric, models, features, folds, spaces, starts, calibrate,
+            predict_limit, validation and random_state.
+        budget: Time, trials, workers and memory.
+        resume: Whether to go on with a run of the same data, target and settings.
+        experience: Which experience is used, and where this fit is stored as experience (`knowledge/places.py`).
+        audience: Whom to tell of trials.
+
+    Raises:
+        InvalidInput: If a setting or the table breaks a rule.
+    """
+    models = choose(settings["models"])
+    metric = resolve(settings["metric"], target.task, len(target.classes), target.classes, target.values)
+    if metric.quantile is not None:
+        models = for_quantile(models, settings["models"])
+    warn_of_positive(metric, target)
+    models = bounded(models, settings["spaces"], target.task)
+    check_starts(settings["starts"], models, target.task)
+    shown = None if audience is None else audience.progress
+    with closing(Warming(budget, models)) as warming, Watching(metric, budget, shown=shown) as watching:
+        return _fitted(
+            frame,
+            target,
+            roles,
+            settings,
+            budget,
+            models=models,
+            metric=metric,
+            warming=warming,
+            how=_How(resume, experience, audience, watching),
+        )
+
+
+def _fitted(
+    frame: pd.DataFrame,
+    target: Target,
+    roles: Roles,
+    settings: Mapping[str, Any],
+    budget: Budget,
+    *,
+    models: Sequence[Model],
+    metric: Measure,
+    warming: Warming,
+    how: _How,
+) -> Fitted:
+    """The same while workers warm up: read the table, search, fit the best on all rows, conclude."""
+    schema = Schema.infer(frame, settings["validation"])
+    canonical = schema.apply(frame)
+    warn_of_leaks(canonical, target)
+    warn_of_models(models, roles, metric)
+    validation = _materialised(settings["validation"])
+    warn_of_time(canonical, roles, validation)
+    warn_of_groups(canonical, roles, validation)
+    size = (len(frame), foreseen_width(schema), len(target.classes) if target.task == "multiclass" else 1)
+    hashed = _textual(settings, target.task, validation, roles, how.experience)
+    if metric.function is not None:  # it may read the labels
+        hashed["classes"] = target.classes.tolist()
+    key = fingerprint(canonical, target.values, hashed)
+    seed, usual = seed_of(settings["random_state"]), affordable_folds(*size, budget.fits_seconds)
+    run = _opened(key, frame, target, {"seed": seed, "folds": usual, "fits_seconds": budget.fits_seconds}, how)
+    own = {model.name: model for model in models if model.name not in MODELS}
+    with _at_work(run):
+        usual = int(run.about.get("folds", usual))  # a run from before folds were noted has none
+        declared = declared_folds(validation, settings["folds"], frame, target, roles, default=usual)
+        folds = _dealt(declared, target, run, usual)
+        summary = how.watching.show(describe(target, metric, schema, folds, roles, validation))
+        plan = _plan(canonical, schema, run, budget, warming)
+        steps = _steps(steps_for(settings["features"], len(frame)), schema)
+        _write(run, (canonical, target, roles), folds, plan, models)
+        budget = with_room(budget, models, Arrays(run.path), plan, target, warming.close)
+        budget.check_memory()  # again, because the table is now there in all its forms
+        job = _job(run, target, metric, plan, budget, len(folds))
+        pace = _pace(settings["predict_limit"], plan, frame, warming)
+        limits = budget.trial_memory, levels_of(len(folds[0][0]), len(folds)), free_memory() // (budget.workers + 1)
+        objective = CrossValidation(Arrays(run.path), job, searched(metric), (*own.values(),), pace, *limits)
+        _check_judged(objective, target)
+        space = _space(models, metric, job, steps, levels=bool(_steps([LEVELS], schema)))
+        starts = _first(models, target, size, _begun(job, run, len(folds)), space)
+        asked = own_starts(settings["starts"], space, starts)
+        memory = Memory.of(how.experience, canonical, target, objective)
+        memory = memory.within(_least(job, run, len(folds)), [*starts, *asked])
+        guide = memory.guide(run.path, space, budget.seconds)
+        planned = plan_of(models, settings["models"], budget, _past(how.experience, guide))
+        summary = how.watching.show(replace(summary, **planned))
+        del canonical  # of a long table, the matrices on the disk are all that is needed from here on
+        also: Any = {"fresh": warming.ready(), "own": asked, "audience": how.audience, "watching": how.watching}
+        found = search(objective, space, starts, run.storage, budget, guide, **also)
+        members = tuple(replace(member, own=own.get(member.name)) for member in found.members)
+        fitted = Fitted(target.task, target.classes, metric, plan, members, (), rows=len(frame))
+        fitted = conclude(fitted, objective, frame, settings, budget)
+    _settle(run, memory, found, guide, budget)
+    fitted = replace(fitted, grouped=roles.groups is not None, experience=None if guide is None else guide.told())
+    return _completed(fitted, found, budget, summary, how.watching)
+
+
+def _completed(fitted: Fitted, found: Searched, budget: Budget, summary: FitSummary, watching: Watching) -> Fitted:
+    """The model with all trials, the seconds of the fit, and the summary with what was resumed or skipped."""
+    trials = tuple({**trial, "error": budget.explain(trial["error"])} for trial in found.trials)
+    summary = watching.show(replace(summary, notes=(*found.notes, *notes_of(trials))))
+    seconds = time.monotonic() - (budget.deadline - budget.seconds)
+    return replace(fitted, trials=trials, seconds=seconds, idle=found.idle, fit_summary=summary)
+
+
+class _How(NamedTuple):
+    """How a fit is called, beside its table and settings; see `fit_table`."""
+
+    resume: bool
+    experience: str | None
+    audience: Audience | None
+    watching: Watching
+
+
+def _opened(key: str, frame: pd.DataFrame, target: Target, about: Mapping[str, Any], how: _How) -> RunFolder:
+    """The run's folder; a warning is logged where a run cannot be resumed as asked."""
+    told = {"rows": len(frame), "columns": frame.shape[1], "task": target.task, **about}
+    run = RunFolder.open(key, told, resume=how.resume)
+    if how.resume and not run.resumed:
+        logger.warning(_BESIDE if run.beside else _ANEW)
+    return run
+
+
+def _past(experience: str | None, guide: Guide | None) -> str:
+    """The past tasks that guide the search, in words."""
+    found = places(experience)
+    if found == Places(False, None):
+        return "none is used"
+    read = " and ".join(["what ships"] * found.ships + ["a store of earlier fits"] * (found.store is not None))
+    if guide is None:
+        return f"{read}, of which nothing fits this table"
+    return f"{read}: {guide.told()['tasks']:,} past tasks"
+
+
+def _settle(run: RunFolder, memory: Memory, found: Searched, guide: Guide | None, budget: Budget) -> None:
+    """Decide what stays of the run, to be resumed after a stop, when there is room again, or when it has more time."""
+    if budget.stop() or found.failed:
+        run.release()
+        return
+    left = budget.deadline - time.monotonic()
+    run.finish(memory.keep(found.trials, guide, left, instead=run.about.get("kept")))  # a run counts once as experience
+
+
+@contextmanager
+def _at_work(run: RunFolder) -> Iterator[None]:
+    """Whatever ends a fit early leaves its finished trials to a resume; a refused one has finished nothing new."""
+    try:
+        yield
+    except InvalidInput:
+        run.abandon()
+        raise
+    except BaseException:
+        run.release()
+        raise
+
+
+def _check_judged(objective: CrossValidation, target: Target) -> None:
+    """Refuse to validate on rows of one class alone, where the metric is undefined on such rows."""
+    rows = objective.data.known_rows()
+    if not len(target.classes) or len(codes := np.unique(target.values[rows])) > 1:
+        return
+    if objective.baseline_loss() is None:
+        raise InvalidInput(
+            f"all {len(rows)} validation rows are of class {target.classes.tolist()[codes[0]]!r}, for which "
+            f"{objective.metric.name} is undefined; choose other rows with validation=, or another metric."
+        )
+
+
+def _write(
+    run: RunFolder,
+    rows: tuple[pd.DataFrame, Target, Roles],
+    folds: list[Fold],
+    plan: ColumnPlan,
+    models: Sequence[Model],
+) -> None:
+    """Write the arrays that trials read, in the families' input formats."""
+    canonical, target, roles = rows
+    diets: set[Diet] = {"codes", *(model.diet for model in models)}
+    with disk_errors(run.path):
+        store(plan, canonical, run.path, sorted(diets))
+        write_arrays(run.path, target.values, folds, {}, roles.weights, together=roles.groups)
+        save_texts(run.path, plan, canonical)
+
+
+def _dealt(declared: int | list[Fold] | None, target: Target, run: RunFolder, usual: int) -> list[Fold]:
+    """The folds.
+
+    A run that is resumed keeps its folds: a splitter without a seed would give others, and its trials are of these.
+    """
+    return stored_folds(run.path) or make_folds(declared, target, int(run.about["seed"]), default=usual)
+
+
+def _space(models: Sequence[Model], metric: Measure, job: Job, steps: Sequence[str], *, levels: bool) -> Space:
+    """The joint space of the families, with what the target and the metric let them learn."""
+    offered = job.logarithm is not None and not job.logarithm.always
+    return joint_space(models, job.task, steps, levels=levels, logarithm=offered, absolute=metric.absolute)
+
+
+def _first(models: Sequence[Model], target: Target, size: tuple[int, int, int], job: Job, space: Space) -> Any:
+    """The families' first configurations, for a table of this size and the time of a fit."""
+    found = first_configurations(models, target.task, haste(*size, job.seconds), size[0])
+    return starts_with_features(SCALE.starts(CENTRE.starts(found, space), space), space)
+
+
+def _least(job: Job, run: RunFolder, folds: int) -> float | None:
+    """Seconds that a fold's fit might take in the shortest call of this run, which tells what was cut off there."""
+    limits = [limit for limit in (run.about.get("least_seconds"), job.seconds and job.seconds * folds) if limit]
+    run.note(least_seconds=min(limits, default=None))
+    return min(limits) / folds if limits else None
+
+
+def _pace(limit: float | None, plan: ColumnPlan, frame: pd.DataFrame, warming: Warming) -> float | None:
+    """Milliseconds a row of the limit that are left to models; None for no limit."""
+    if limit is None:
+        return None
+    warming.ready()  # while workers import what they need, everything takes longer than it will later
+    return limit - preparing(plan, frame)
+
+
+def _begun(job: Job, run: RunFolder, folds: int) -> Job:
+    """The job as the run began: the same configurations come first, whatever time it has now."""
+    first = run.about.get("fits_seconds", job.seconds and job.seconds * folds)  # a run from before this was noted
+    return replace(job, seconds=None if first is None else first / folds)
+
+
+def _job(run: RunFolder, target: Target, metric: Measure, plan: ColumnPlan, budget: Budget, folds: int) -> Job:
+    return Job(
+        target.task,
+        len(target.classes),
+        int(run.about["seed"]),
+        categorical=plan.categorical,
+        many=plan.many,
+        seconds=None if budget.fits_seconds is None else budget.fits_seconds / folds,
+        cyclic=plan.cyclic,
+        quantile=metric.quantile,
+        relative=metric.relative,
+        logarithm=None if len(target.classes) else logarithm_for(metric, target.values),
+    )
+
+
+def _plan(canonical: pd.DataFrame, schema: Schema, run: RunFolder, budget: Budget, warming: Warming) -> ColumnPlan:
+    """The column plan; text can take long, so it is learned in a worker that is killed at its limit.
+
+    Where `trials` is given it may take half of what is left of the fit's limit. A run that is resumed has what its
+    finished trials had, or does not go on.
+
+    Raises:
+        InvalidInput: If text that the run's trials had cannot be learned again.
+        KeyboardInterrupt: If the fit is asked to stop while that is learned.
+    """
+    folder, seed = run.path, int(run.about["seed"])
+    if all(column.kind != "text" for column in schema.used):
+        return ColumnPlan.fit(canonical, schema, seed=seed)
+    learned = run.read_json(_LEARNED)
+    if learned is False:
+        return ColumnPlan.fit(canonical, schema, seed=seed, vectors=False)
+    warming.ready()  # one of these workers learns it
+    with disk_errors(folder):
+        canonical.to_feather(folder / _DATA, compression="uncompressed")
+    timed = learned is None and budget.trials is None
+    seconds = _PLAN_SHARE * budget.seconds if timed else (0.9 if learned else 0.5) * budget.remaining
+    limits = Limits(seconds=max(seconds, 1.0), memory=budget.trial_memory)
+    with LocalExecutor(budget.workers) as executor:
+        executor.submit(_plan_from_file, str(folder / _DATA), schema, seed, limits=limits)
+        ended: Sequence[Outcome] = ()
+        while not ended and not budget.stop():
+            ended = executor.wait(_GLANCE)
+    if ended and ended[0].ending is Ending.RETURNED:
+        run.write_json(_LEARNED, content=True)
+        return cast("ColumnPlan", ended[0].value)
+    reason = budget.explain(ended[0].reason) if ended else "the fit was asked to stop"
+    if learned and ended:
+        raise InvalidInput(
+            f"text columns, which this run's trials had, could not be learned again ({reason}); give it more time or "
+            "memory, or resume=False."
+        )
+    if learned:
+        raise KeyboardInterrupt
+    if ended:  # not after a stop: a resumed run may still learn it
+        run.write_json(_LEARNED, content=False)
+    logger.warning("text columns are used by their frequency only: %s", reason)
+    return ColumnPlan.fit(canonical, schema, seed=seed, vectors=False)
+
+
+def _plan_from_file(path: str, schema: Schema, seed: int) -> ColumnPlan:
+    import pandas as pd
+
+    return ColumnPlan.fit(pd.read_feather(path), schema, seed=seed)
+
+
+def _steps(names: Sequence[str], schema: Schema) -> list[str]:
+    """The feature steps that can do something for this table."""
+    kinds = {column.kind for column in schema.used}
+    return [name for name in names if name not in NEEDS or NEEDS[name] in kinds]
+
+
+def _materialised(validation: Any) -> Any:
+    """Pairs of row indices as a list, because a generator can be read only once."""
+    if validation is None or isinstance(validation, int | str) or hasattr(validation, "split"):
+        return validation
+    try:
+        pairs = [(np.asarray(train), np.asarray(test)) for train, test in validation]
+    except (TypeError, ValueError):
+        return validation  # no pairs: refused with a message where folds are made
+    if not pairs:
+        raise InvalidInput(
+            "validation holds no pairs; what `split` gives can be read only once: pass list(kf.split(X, y))."
+        )
+    return pairs
+
+
+def _textual(
+    settings: Mapping[str, Any], task: str, validation: Any, roles: Roles, experience: str | None
+) -> dict[str, Any]:
+    """Settings that tell one run from another, as text that is the same in every process."""
+    given = {**settings, "task": task, "metric": metric_key(settings["metric"]), "validation": _key(validation)}
+    digests = {name: _digest([rows]) for name, rows in roles.arrays().items()}
+    told = places(experience) != Places(False, None)  # a search that began cold cannot go on as an advised one
+    told_of = {"spaces": declared(settings["spaces"] or {}), "starts": settings["starts"]}
+    given = {name: value for name, value in (given | told_of).items() if name not in told_of or value}
+    if (models := settings["models"]) is not None:
+        given["models"] = [model if isinstance(model, str) else code_digest(model) for model in models]
+    return {**given, **digests, "experience": told, "version": _RUNS}
+
+
+def _key(validation: Any) -> str:
+    """Text that tells one declaration of validation from another."""
+    if isinstance(validation, list):
+        try:
+            return _digest(np.asarray(rows) for pair in validation for rows in pair)
+        except (TypeError, ValueError):  # no pairs: refused with a message where folds are made
+            return repr(validation)
+    return code_digest(validation) if hasattr(validation, "split") else repr(validation)
+
+
+def _digest(arrays: Iterable[NDArray[Any]]) -> str:
+    digest = hashlib.blake2b(digest_size=12)
+    for array in arrays:
+        digest.update(array.tobytes() + b"|")
+    return digest.hexdigest()

@@ -1,0 +1,89 @@
+"""The parameters of the estimators: checked, and as the search takes them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+from seasoned.errors import InvalidInput
+from seasoned.execution._system.resources import cpu_count, parse_memory
+from seasoned.knowledge.experience.locations import places
+from seasoned.tabular.budget.budget import Budget
+from seasoned.tabular.features.pipeline import choose_steps
+from seasoned.tabular.search.settings import SearchSettings, check_number
+
+if TYPE_CHECKING:
+    from seasoned.tabular.estimator import TabularEstimator
+
+__all__ = ["budget_of", "check_parameters", "settings_of"]
+
+
+def check_parameters(given: TabularEstimator) -> None:
+    """Refuse a parameter that breaks a rule, with a sentence that says which.
+
+    Raises:
+        InvalidInput: If one does.
+    """
+    check_number("time_limit", given.time_limit, Real, "a number of seconds, or None for no limit")
+    check_number("trials", given.trials, Real, "a whole number above 0, or None")
+    _check_workers(given.workers)
+    if given.time_limit is None and given.trials is None:
+        raise InvalidInput("time_limit and trials are both None; give one of them, or the search never ends.")
+    if given.time_limit is not None and not 0 < given.time_limit < math.inf:
+        raise InvalidInput(f"time_limit is {given.time_limit}; it is in seconds, above 0; None is for no limit.")
+    if given.trials is not None and not _is_count(given.trials):
+        raise InvalidInput(f"trials is {given.trials!r}; it must be a whole number above 0, or None.")
+    places(given.experience)  # refuses what it does not know
+    if given.search is not None and not isinstance(given.search, SearchSettings):
+        raise InvalidInput(f"search is {given.search!r}; pass SearchSettings(...) or None.")
+
+
+def _check_workers(workers: Any) -> None:
+    check_number("workers", workers, Real, "a whole number above 0, or None for one a core")
+    if workers is not None and not _is_count(workers):
+        raise InvalidInput(f"workers is {workers!r}; it must be a whole number above 0, or None for one a core.")
+
+
+def _is_count(number: float) -> bool:
+    """Whether it is a whole number above 0."""
+    return math.isfinite(number) and number == int(number) >= 1
+
+
+def settings_of(given: TabularEstimator) -> dict[str, Any]:
+    """What tells one run from another, as plain data."""
+    search = SearchSettings() if given.search is None else given.search
+    return {
+        "metric": given.metric,
+        "models": search.models,
+        "features": None if search.features is None else list(choose_steps(search.features)),
+        "folds": search.folds,
+        "spaces": search.spaces,
+        "starts": search.starts,
+        "calibrate": search.calibrate,
+        "predict_limit": search.predict_limit,
+        "validation": given.validation,
+        "random_state": given.random_state,
+    }
+
+
+def budget_of(given: TabularEstimator, started: float) -> Budget:
+    """Time, trials, workers and memory of a fit that began at that moment of `time.monotonic`.
+
+    Raises:
+        InvalidInput: If there is less than a fit needs, or `workers` is no number of workers.
+    """
+    _check_workers(given.workers)  # `refit` checks nothing before
+    cores = cpu_count()
+    workers = cores if given.workers is None else min(int(given.workers), cores)
+    seconds = 1e9 if given.time_limit is None else float(given.time_limit)
+    search = SearchSettings() if given.search is None else given.search
+    memory = None if given.memory_limit is None else parse_memory(given.memory_limit)
+    trials = None if given.trials is None else int(given.trials)
+    told = given.workers is not None
+    budget = Budget(started + seconds, seconds, trials, workers, memory, search.ensemble, search.layers, told=told)
+    while not budget.told and budget.workers > 1 and not budget.has_memory:
+        budget = replace(budget, workers=budget.workers - 1)
+    budget.check_memory()
+    return budget

@@ -1,0 +1,1 @@
+"""Features, target, weights and groups of any library as frames, arrays and codes."""

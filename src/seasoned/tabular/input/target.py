@@ -1,0 +1,291 @@
+"""The target: which task it poses, its classes, and its values as numbers."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import warnings
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.tabular.input.frames import to_series
+from seasoned.tabular.input.label_spellings import as_known, merged
+from seasoned.tabular.schema.object_columns import absent, number_word
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+__all__ = ["Target", "Task", "encode", "infer_task", "read_numbers", "read_target", "without_gaps"]
+
+logger = logging.getLogger("seasoned.tabular")
+
+Task = Literal["binary", "multiclass", "regression"]
+_COLUMN = "A column-vector y was passed when a 1d array was expected; pass y.ravel(), for one target is supported."
+_LARGEST = 1e37  # single precision goes little further
+_SMALLEST = 1e-150  # squares of smaller numbers are 0
+_EXACT = 2**53  # whole numbers up to here are floats without loss
+_LONGEST = 1000  # characters of a label
+_COLLECTIONS = (list, tuple, set, frozenset, dict, np.ndarray)
+_FEW = 20  # integer targets with at most this many values, repeated often, are classes
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A target that can be learned from.
+
+    Attributes:
+        task: binary, multiclass or regression.
+        values: Class codes (int64) or numbers (float64), shape (n,), for the rows kept.
+        classes: The labels behind the codes, sorted; empty for regression.
+        kept: Which rows have a target, shape (rows given,).
+        name: Its name; None if it has none.
+    """
+
+    task: Task
+    values: NDArray[Any]
+    classes: NDArray[Any]
+    kept: NDArray[np.bool_]
+    name: str | None = None
+
+
+def without_gaps(series: pd.Series[Any]) -> pd.Series[Any]:
+    """Whole numbers that are floats because of missing ones, since removed, as integers again.
+
+    Example:
+        >>> import pandas as pd
+        >>> without_gaps(pd.Series([0.0, 1.0])).tolist(), without_gaps(pd.Series([0.5, 1.0])).tolist()
+        ([0, 1], [0.5, 1.0])
+    """
+    whole = series.dtype.kind == "f" and bool((series % 1 == 0).all()) and float(series.abs().max()) <= _EXACT
+    return series.astype(np.int64) if whole else series
+
+
+def infer_task(y: Any) -> Literal["classification", "regression"]:
+    """Whether a target asks for classes or for a number.
+
+    Text, booleans and categories are classes, and so are whole numbers with at most 20 values, each repeated at least
+    10 times on average; all other numbers are regression.
+
+    Example:
+        >>> infer_task([0.1, 2.5, 3.7]), infer_task(["yes", "no", "yes"])
+        ('regression', 'classification')
+    """
+    import pandas as pd
+
+    series = to_series(y)
+    series = series[~absent(series, "the target")]
+    if series.dtype == object:
+        series = series.astype(np.float64) if _are_decimals(series) else series.infer_objects()
+    if not pd.api.types.is_numeric_dtype(series) or pd.api.types.is_bool_dtype(series):
+        return "classification"
+    numbers = series.to_numpy(dtype=np.float64)
+    few = len(np.unique(numbers)) <= min(_FEW, max(2, len(numbers) // 10))
+    return "classification" if few and bool((numbers == np.round(numbers)).all()) else "regression"
+
+
+def _are_decimals(series: pd.Series[Any]) -> bool:
+    """Whether objects are numbers, some of them `Decimal`."""
+    kinds = set(map(type, series))
+    return Decimal in kinds and all(issubclass(kind, Real | Decimal) for kind in kinds) and bool not in kinds
+
+
+def read_target(
+    y: Any,
+    task: Literal["classification", "regression"],
+    counted: NDArray[np.bool_] | None = None,
+    *,
+    few: bool = False,
+    classes: NDArray[Any] | None = None,
+) -> Target:
+    """Check a target and turn it into numbers; rows without one are left out, with a logged note.
+
+    Args:
+        y: The target, a value a row.
+        task: Whether it is classes or a number.
+        counted: Which rows count; others are left out as well.
+        few: Whether one number is enough, and all may be the same, as where a model adapts to them.
+        classes: The classes of an earlier fit, in whose spelling labels are read; None for a first one, where labels
+            that differ only in blanks, width or case are merged.
+
+    Raises:
+        InvalidInput: If it is empty, all missing, of one class, infinite, or no number where one is needed.
+    """
+    if y is None:
+        raise InvalidInput("y is None; this estimator requires y to be passed, but the target y is None.")
+    from sklearn.exceptions import DataConversionWarning
+
+    if isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] == 1:
+        warnings.warn(_COLUMN, DataConversionWarning, stacklevel=5)
+    series = to_series(y)
+    kept = ~absent(series, "the target").to_numpy(dtype=np.bool_)
+    if not len(series):
+        raise InvalidInput(
+            "the target has 0 rows (0 sample(s)); a minimum of 2 is required, so pass a table with rows."
+        )
+    if not kept.any():
+        raise InvalidInput(f"all {len(series)} values of the target are missing; choose another target column.")
+    gaps = not kept.all()
+    if gaps:
+        logger.warning("%d of %d rows have no target and are left out.", int((~kept).sum()), len(series))
+    if counted is not None and len(counted) == len(kept):  # other lengths are the caller's to refuse
+        kept &= counted
+        if not kept.any():
+            raise InvalidInput("no row has both a target and a sample_weight above 0; give such rows.")
+    present = series[kept]
+    if present.dtype.kind == "c" or any(isinstance(value, complex | np.complexfloating) for value in present.head()):
+        raise InvalidInput("the target is complex; pass its real part, its imaginary part or its size.")
+    number = task == "regression"
+    found = _numbers(present, kept, few=few) if number else _classes(present, kept, classes, gaps=gaps)
+    return replace(found, name=series.name if isinstance(series.name, str) else None)
+
+
+def _numbers(series: pd.Series[Any], kept: NDArray[np.bool_], *, few: bool) -> Target:
+    if series.dtype.kind in "mM":
+        what = "dates" if series.dtype.kind == "M" else "durations"
+        raise InvalidInput(f"the target holds {what}; pass a number instead, such as days since the first of January.")
+    values = _as_floats(series)
+    if not np.isfinite(values).all():
+        raise InvalidInput("the target holds an infinity, which cannot be learned; leave such rows out.")
+    if len(values) < 2 and not few:
+        raise InvalidInput(f"the target has {len(values)} row (1 sample); a minimum of 2 is required: add rows.")
+    _check_range(values, few=few)
+    return Target("regression", values, np.array([]), kept)
+
+
+def _as_floats(series: pd.Series[Any]) -> NDArray[np.float64]:
+    try:
+        return series.to_numpy(dtype=np.float64)
+    except (ArithmeticError, TypeError, ValueError):
+        example = next((value for value in series if not isinstance(value, int | float)), series.iloc[0])
+        raise InvalidInput(
+            f"the target holds {_short(example)}, which is no number, and regression needs numbers; use "
+            "classification, or clean the target."
+        ) from None
+
+
+def read_numbers(y: Any) -> NDArray[np.float64]:
+    """The true numbers of a regression, to compare predictions with.
+
+    Raises:
+        InvalidInput: If one is missing, infinite, or no number.
+    """
+    series = to_series(y)
+    gaps = int(absent(series, "y").sum())
+    if gaps:
+        raise InvalidInput(f"y is missing in {gaps} of {len(series)} rows; score the other rows.")
+    values = _as_floats(series)
+    if not np.isfinite(values).all():
+        raise InvalidInput("y holds an infinity, whose error is infinite whatever is predicted; score the other rows.")
+    return values
+
+
+def _check_range(values: NDArray[np.float64], *, few: bool) -> None:
+    """Refuse what is too large or too close together: models compute in single precision, and with squares."""
+    largest, spread = float(np.abs(values).max()), float(np.ptp(values))
+    if largest > _LARGEST:
+        raise InvalidInput(
+            f"the target goes up to {largest:.3g}, and models compute up to {_LARGEST:g}; divide it by a power of ten, "
+            "or learn its logarithm."
+        )
+    if 0 < spread < _SMALLEST:
+        raise InvalidInput(
+            f"the target's values are all within {spread:.3g} of each other, too small a difference to be squared in "
+            "floating point; multiply them by a power of ten."
+        )
+    if spread == 0 and not few:
+        logger.warning("the target is %.6g in all rows, so there is nothing to learn.", values[0])
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _classes(series: pd.Series[Any], kept: NDArray[np.bool_], known: NDArray[Any] | None, *, gaps: bool) -> Target:
+    collection = next((value for value in series if isinstance(value, _COLLECTIONS)), None)
+    if collection is not None:
+        raise InvalidInput(
+            f"the target holds {_short(collection)}, a {type(collection).__name__}, as where rows have several labels, "
+            "which is not covered; pass one label a row, or fit a model for each."
+        )
+    import pandas as pd
+
+    labels = _labels(series)
+    if labels.dtype.kind == "f":
+        if not np.isfinite(labels).all():
+            raise InvalidInput("the target holds an infinity, which is no class; leave such rows out.")
+        if (labels != np.round(labels)).any():
+            example = labels[labels != np.round(labels)].tolist()[0]
+            raise InvalidInput(
+                f"the target holds {example!r}, and continuous values are no classes "
+                "(Unknown label type: continuous); use regression, or pass the classes as text."
+            )
+        if gaps:
+            labels = without_gaps(pd.Series(labels)).to_numpy()
+    if labels.dtype.kind == "U":
+        labels = merged(labels) if known is None or known.dtype.kind != "U" else as_known(labels, known)
+    classes, codes = np.unique(labels, return_inverse=True)
+    if len(classes) < 2:
+        raise InvalidInput(
+            f"the target has only one class, {classes.tolist()[0]!r}; it needs at least 2: add rows of another."
+        )
+    return Target("binary" if len(classes) == 2 else "multiclass", codes.astype(np.int64), classes, kept)
+
+
+def encode(y: Any, classes: NDArray[Any]) -> NDArray[np.int64]:
+    """The codes of labels seen before.
+
+    Raises:
+        InvalidInput: If a label is missing, or none of the classes.
+    """
+    import pandas as pd
+
+    series = to_series(y)
+    gaps = int(absent(series, "y").sum())
+    if gaps:
+        raise InvalidInput(f"y is missing in {gaps} of {len(series)} rows; score the other rows.")
+    labels = _labels(series)
+    if classes.dtype.kind == "U":
+        words = labels.astype(np.str_)
+        if labels.dtype.kind == "f":  # 1.0 may have been "1" in a column of text
+            there = set(classes.tolist())
+            pairs = zip(words.tolist(), labels.tolist(), strict=True)
+            words = np.array([word if word in there else number_word(label) for word, label in pairs], dtype=np.str_)
+        labels = as_known(words, classes)
+    known = pd.Index(classes.tolist(), dtype=object)  # as objects: pandas would ask pyarrow, which knows UTF-8 only
+    codes = known.get_indexer(pd.Index(labels.tolist(), dtype=object))
+    if (codes < 0).any():
+        strange = labels[codes < 0].tolist()[0]
+        raise InvalidInput(f"y holds {strange!r}, a class that was not there in fit; score the other rows.")
+    return np.asarray(codes, dtype=np.int64)
+
+
+def _labels(series: pd.Series[Any]) -> NDArray[Any]:
+    """The labels as a plain array: numbers, booleans or text."""
+    values = series.to_numpy()
+    if values.dtype.kind in "iufb":
+        return np.asarray(values)
+    if values.dtype == object and _are_decimals(series):
+        return np.asarray(values, dtype=np.float64)
+    objects = series.astype(object)
+    kinds = {type(value) for value in objects}
+    if kinds <= {bool, np.bool_}:
+        return objects.to_numpy(dtype=np.bool_)
+    if not kinds & {bool, np.bool_} and all(issubclass(kind, Real) for kind in kinds):
+        whole = all(issubclass(kind, Integral) for kind in kinds)
+        with contextlib.suppress(OverflowError):  # then they become text
+            return objects.to_numpy(dtype=np.int64 if whole else np.float64)
+    words = [value.decode(errors="replace") if isinstance(value, bytes) else str(value) for value in objects]
+    longest = max(map(len, words), default=0)
+    if longest > _LONGEST:
+        raise InvalidInput(
+            f"the target holds a text of {longest} characters, and labels have up to {_LONGEST}; pass short labels (to "
+            "predict texts is not covered)."
+        )
+    return np.array(words)

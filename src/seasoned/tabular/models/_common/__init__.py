@@ -1,0 +1,1 @@
+"""Parts that families of models share: the protocol, transforms of targets, samples of rows."""

@@ -1,0 +1,1 @@
+"""Gradient boosting: our histogram trees, LightGBM, XGBoost and CatBoost."""

@@ -1,0 +1,158 @@
+"""scikit-learn's gradient boosting on histograms."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seasoned.space import Float, Int, Space
+from seasoned.tabular.models._common.boosting_rounds import most_rounds, patience
+from seasoned.tabular.models._common.histogram_bins import BYTE, bins
+from seasoned.tabular.models._common.quantile_regression import rows_to_know
+from seasoned.tabular.models._common.target_scaling import Units
+from seasoned.tabular.models.trees import tree_ensemble
+from seasoned.tabular.models.trees.tree_arrays import Nodes, from_nodes
+from seasoned.tabular.models.trees.tree_ensemble import TreeModel, scaled
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.input.target import Task
+    from seasoned.tabular.models._common.base import Job, Weights
+    from seasoned.tabular.preprocessing.column_plan import Diet
+
+__all__ = ["Histogram"]
+
+_PROBE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """HistGradientBoosting on ordinal codes; the number of rounds comes from early stopping."""
+
+    name: str = "histogram"
+    diet: Diet = "codes"
+    quantiles: bool = True
+
+    def space(self, task: Task) -> Space:
+        """Learning rate, tree size and penalties."""
+        return Space(
+            learning_rate=Float(0.01, 0.3, log=True, default=0.08),
+            max_leaf_nodes=Int(4, 128, log=True, default=31),
+            min_samples_leaf=Int(1, 100, log=True, default=20 if task != "regression" else 10),
+            l2_regularization=Float(1e-4, 10.0, log=True, default=1e-3),
+            max_features=Float(0.3, 1.0, default=0.7),
+        )
+
+    def build(self, config: dict[str, Any], job: Job) -> TreeModel:
+        """Rounds are fixed where the configuration has them, and stopped early otherwise."""
+        from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+        settings = dict(config)
+        rounds = settings.pop("rounds", None)
+        kind = HistGradientBoostingClassifier if job.n_classes else HistGradientBoostingRegressor
+        if job.quantile is not None:
+            least = max(settings["min_samples_leaf"], rows_to_know(job.quantile))
+            settings |= {"loss": "quantile", "quantile": job.quantile, "min_samples_leaf": least}
+        learner = kind(
+            max_iter=rounds or most_rounds(settings["learning_rate"]),
+            early_stopping=rounds is None,
+            n_iter_no_change=patience(settings["learning_rate"]),
+            tol=0.0,  # it is in units of the loss: with small numbers any other would end the training at once
+            categorical_features=None,
+            random_state=job.seed,
+            **settings,
+        )
+        return TreeModel(learner, job.n_classes, boosted=True)
+
+    def fit(
+        self,
+        estimator: TreeModel,
+        train: tuple[Any, Any],
+        valid: tuple[Any, Any] | None,
+        seconds: float | None = None,
+        weights: Weights | None = None,
+    ) -> int | None:
+        """Fit on (X, y), watching the loss of the validation rows; returns the rounds taken."""
+        empty = np.isnan(train[0]).all(axis=0)
+        learner, X, units = estimator.learner, _matrix(train[0], empty), Units.of(train[1], estimator.n_classes)
+        y = units.forward(train[1])
+        weight, weight_valid = weights or (None, None)
+        learner.set_params(max_bins=min(bins(len(X)), BYTE))
+        if valid is None or not learner.early_stopping:
+            _take(estimator, learner.fit(X, y, weight), units)
+            return None
+        X_valid, y_valid = _matrix(valid[0], empty), units.forward(valid[1])
+        if estimator.n_classes:  # it refuses classes that are only among the validation rows
+            known = np.isin(y_valid, y)
+            X_valid, y_valid = (X_valid[known], y_valid[known]) if known.any() else (X, y)
+            weight_valid = weight_valid[known] if weight_valid is not None and known.any() else weight
+        if seconds is not None:
+            learner.set_params(
+                max_iter=_rounds_in(seconds, learner, X, y, estimator.n_classes if estimator.n_classes > 2 else 1)
+            )
+        found = learner.fit(X, y, weight, X_val=X_valid, y_val=y_valid, sample_weight_val=weight_valid)
+        best = max(1, int(np.argmax(learner.validation_score_)))  # its first is that without any tree
+        _take(estimator, found, units, best)
+        return best
+
+    def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:
+        """The configuration with its rounds fixed."""
+        return config if rounds is None else {**config, "rounds": rounds}
+
+    def dump(self, estimator: TreeModel) -> bytes:
+        """The trees as arrays."""
+        return tree_ensemble.dump(estimator)
+
+    def load(self, data: bytes) -> TreeModel:
+        """From arrays, checked."""
+        return tree_ensemble.load(data, boosted=True)
+
+
+def _rounds_in(seconds: float, estimator: Any, X: NDArray[np.float64], y: NDArray[Any], trees: int) -> int:
+    """Rounds of `trees` trees that the time allows, by a probe, as the library has no callback that could stop it."""
+    from sklearn.base import clone
+
+    probe = max(1, _PROBE // trees)
+    start = time.monotonic()
+    clone(estimator).set_params(max_iter=probe, early_stopping=False).fit(X, y)
+    spent = max(time.monotonic() - start, 1e-6)  # clocks may be coarse
+    return int(np.clip(probe * (seconds - spent) / spent, probe, estimator.max_iter))
+
+
+def _matrix(X: NDArray[np.float64], empty: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The numbers in single precision, in which the trees will read them, and zeros for columns without any value.
+
+    scikit-learn cannot bin those; no tree can split on them either way.
+
+    Args:
+        X: Shape (n, d).
+        empty: Columns without any value in the training rows, shape (d,). What is missing in the validation rows
+            alone stays missing there, as it will be in predictions.
+    """
+    single = X.astype(np.float32).astype(np.float64)
+    return np.where(empty, 0.0, single) if empty.any() else single
+
+
+def _take(model: TreeModel, learner: Any, units: Units, rounds: int | None = None) -> None:
+    """Replace the library's trees by arrays, round by round, output by output; only those of the first `rounds`."""
+    found = [_nodes(predictor.nodes) for stage in learner._predictors[:rounds] for predictor in stage]  # noqa: SLF001
+    base = units.back(np.ravel(learner._baseline_prediction))  # noqa: SLF001
+    ends = np.cumsum([len(nodes.value) for nodes in found])
+    values, scale = scaled(np.concatenate([nodes.value for nodes in found]), 0.0)
+    parts = np.split(values, ends[:-1])
+    trees = [replace(nodes, value=part) for nodes, part in zip(found, parts, strict=True)]
+    seen = tuple(np.asarray(learner.classes_, dtype=np.int64).tolist()) if model.n_classes else ()
+    model.take(from_nodes(trees, learner.n_features_in_), seen, tuple(base.tolist()), scale * units.spread)
+
+
+def _nodes(record: NDArray[Any]) -> Nodes:
+    leaf = record["is_leaf"] != 0
+    left, right = (np.where(leaf, -1, record[name].astype(np.int64)) for name in ("left", "right"))
+    return Nodes(
+        left, right, record["feature_idx"], record["num_threshold"], record["missing_go_to_left"],
+        record["value"][:, None],
+    )  # fmt: skip

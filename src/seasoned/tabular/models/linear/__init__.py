@@ -1,0 +1,1 @@
+"""Linear and additive models."""

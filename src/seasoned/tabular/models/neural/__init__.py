@@ -1,0 +1,1 @@
+"""Neural networks with a forward pass in NumPy."""

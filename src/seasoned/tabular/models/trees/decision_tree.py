@@ -1,0 +1,89 @@
+"""A single decision tree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seasoned.space import Categorical, Int, Space
+from seasoned.tabular.models._common.target_scaling import Units
+from seasoned.tabular.models.trees import tree_ensemble
+from seasoned.tabular.models.trees.random_forest import nodes_of
+from seasoned.tabular.models.trees.tree_arrays import from_nodes
+from seasoned.tabular.models.trees.tree_ensemble import TreeModel, scaled
+
+if TYPE_CHECKING:
+    from seasoned.tabular.input.target import Task
+    from seasoned.tabular.models._common.base import Job, Weights
+    from seasoned.tabular.preprocessing.column_plan import Diet
+
+__all__ = ["Tree"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """One tree (Breiman et al. 1984): weak alone, fitted in milliseconds, and small enough to be read."""
+
+    name: str = "tree"
+    diet: Diet = "codes"
+    seeded: bool = False
+
+    def space(self, task: Task) -> Space:
+        """Depth and leaf size, and the criterion for classes; leaves are large, so that frequencies mean something."""
+        classes = task != "regression"
+        space: dict[str, Any] = {
+            "max_depth": Int(2, 30, log=True, default=10),
+            "min_samples_leaf": Int(1, 200, log=True, default=15 if classes else 8),
+        }
+        if classes:
+            space["criterion"] = Categorical(("gini", "entropy"), default="entropy")
+        return Space(space)
+
+    def build(self, config: dict[str, Any], job: Job) -> TreeModel:
+        """scikit-learn's tree, which sends missing values to the better side of a split."""
+        from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+        kind = DecisionTreeClassifier if job.n_classes else DecisionTreeRegressor
+        return TreeModel(kind(random_state=job.seed, **config), job.n_classes)
+
+    def fit(
+        self,
+        estimator: TreeModel,
+        train: tuple[Any, Any],
+        valid: tuple[Any, Any] | None,  # noqa: ARG002 - the protocol's signature
+        seconds: float | None = None,  # noqa: ARG002
+        weights: Weights | None = None,
+    ) -> None:
+        """Fit on (X, y), and smooth the leaves of a classifier.
+
+        A leaf of n rows gives class k the probability (n p_k + q_k) / (n + 1), where p are its shares and q those of
+        all rows, so that a pure leaf does not promise certainty, which the logarithmic loss punishes without limit.
+        """
+        weight = None if weights is None else weights[0]
+        units = Units.of(train[1], estimator.n_classes)
+        tree = estimator.learner.fit(np.asarray(train[0], dtype=np.float32), units.forward(train[1]), weight)
+        nodes, width = nodes_of(tree.tree_), tree.n_features_in_
+        if not estimator.n_classes:
+            middle = float(np.median(nodes.value))
+            values, scale = scaled(nodes.value, middle)
+            trees, base = from_nodes([replace(nodes, value=values)], width), float(units.back(middle))
+            estimator.take(trees, (), (base,), scale * units.spread)
+            return
+        rows = tree.tree_.weighted_n_node_samples[:, None]
+        smooth = (rows * nodes.value + nodes.value[0]) / (rows + 1.0)
+        seen = tuple(np.asarray(tree.classes_, dtype=np.int64).tolist())
+        estimator.take(from_nodes([replace(nodes, value=smooth)], width), seen, (0.0,) * len(seen))
+
+    def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:  # noqa: ARG002
+        """Unchanged: it has no rounds."""
+        return config
+
+    def dump(self, estimator: TreeModel) -> bytes:
+        """The trees as arrays."""
+        return tree_ensemble.dump(estimator)
+
+    def load(self, data: bytes) -> TreeModel:
+        """From arrays, checked."""
+        return tree_ensemble.load(data, boosted=False)

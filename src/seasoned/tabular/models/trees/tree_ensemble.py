@@ -1,0 +1,261 @@
+"""A fitted tree, forest or boosted ensemble of trees behind `predict` and `predict_proba`, and its file.
+
+From the end of the fit on, predictions come from our own arrays, with nothing of the library that grew the trees, so
+that a saved model gives the same bits, and other versions of the library read it.
+"""
+
+from __future__ import annotations
+
+import functools
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.execution._system.resources import cpu_count
+from seasoned.tabular.models.trees.tree_arrays import Trees, structure
+from seasoned.tabular.models.trees.tree_prediction import Compiled, Walk
+from seasoned.tabular.safe_files import npz
+from seasoned.tabular.safe_files.tree_structure import check_finite, check_thresholds, forged
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["TreeModel", "dump", "load", "scaled"]
+
+_FILE: Final = {
+    "settings": ("int64", 1),
+    "seen": ("int64", 1),
+    "base": ("float64", 1),
+    "inner": ("uint8", 1),
+    "missing_left": ("uint8", 1),
+    "feature": ("uint8", 2),
+    "threshold": ("uint8", 2),
+    "value": ("uint8", 2),
+}
+_MOST_NODES: Final = 2**27  # that a file may hold: a hundred trees on 670,000 rows whose leaves are single rows
+_ROWS: Final = 5_000  # for each thread; with fewer they wait for each other between the trees, and it takes longer
+_LEVEL: Final = 1  # of deflate: a third of the time of level 6, and 5% more bytes
+
+
+@dataclass(slots=True)
+class TreeModel:
+    """An ensemble of trees, or the learner that will grow it.
+
+    Forests average: prediction = base + scale * (sum of the leaves) / trees, where a leaf has a value for each output.
+    Boosting sums: raw = base + scale * (sum of the leaves), tree t adding to output t mod outputs; probabilities are
+    the sigmoid of one output or the softmax of several.
+
+    Attributes:
+        learner: scikit-learn's estimator until it is fitted, then None.
+        n_classes: Number of classes; 0 for regression.
+        boosted: Whether the trees are summed rather than averaged.
+        trees: The fitted trees.
+        seen: The class codes among the training rows.
+        base: Added to each output, shape (outputs,).
+        scale: What leaf values are multiplied by.
+        quantile: For a forest's learner, which quantile its leaves hold instead of the mean.
+    """
+
+    learner: Any
+    n_classes: int
+    boosted: bool = False
+    trees: Trees | None = None
+    seen: tuple[int, ...] = ()
+    base: tuple[float, ...] = (0.0,)
+    scale: float = 1.0
+    quantile: float | None = None
+    _walk: Walk | None = None
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        """Without the compiled walk, which is built again where it is needed."""
+        return self.learner, self.n_classes, self.boosted, self.trees, self.seen, self.base, self.scale, self.quantile
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        (
+            self.learner, self.n_classes, self.boosted, self.trees, self.seen, self.base, self.scale, self.quantile,
+        ) = state  # fmt: skip
+        self._walk = None
+
+    @property
+    def classes_(self) -> NDArray[np.int64]:
+        """Class codes of the columns of `predict_proba`."""
+        return np.array(self.seen, dtype=np.int64)
+
+    @property
+    def n_features_in_(self) -> int:
+        """Number of columns of the table."""
+        return self._fitted().width
+
+    @property
+    def n_trees(self) -> int:
+        """Number of trees."""
+        return int(2 * len(self._fitted().value) - len(self._fitted().inner))  # a tree has one leaf more than splits
+
+    def take(
+        self,
+        trees: Trees,
+        seen: tuple[int, ...] = (),
+        base: tuple[float, ...] = (0.0,),
+        scale: float = 1.0,
+    ) -> None:
+        """Become what was fitted; the learner is forgotten."""
+        self.learner, self.trees, self.seen, self.base, self.scale, self._walk = None, trees, seen, base, scale, None
+
+    def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Numbers, shape (n,)."""
+        return self._raw(X)[:, 0]
+
+    def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probabilities, shape (n, classes seen)."""
+        raw = self._raw(X)
+        if len(self.seen) == 1:
+            return np.ones((len(raw), 1))
+        if self.boosted:
+            raw = np.column_stack([np.zeros(len(raw)), raw]) if raw.shape[1] == 1 else raw
+            raw = np.exp(raw - raw.max(axis=1, keepdims=True))
+        elif raw.shape[1] == 1:
+            return np.column_stack([1.0 - raw, raw])
+        found: NDArray[np.float64] = raw / raw.sum(axis=1, keepdims=True)
+        return found
+
+    def _fitted(self) -> Trees:
+        assert self.trees is not None, "fitted or loaded first"
+        return self.trees
+
+    def _raw(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Shape (n, outputs); trees are added in order, whatever the number of rows, so that the bits are the same."""
+        if self._walk is None:
+            self._walk = Walk.over(self._fitted())
+        threads = min(len(X) // _ROWS, cpu_count()) if len(X) >= 2 * _ROWS else 1  # counting CPUs is slower than a row
+        compiled = self._walk.compiled(len(X) // threads)
+        if threads == 1:
+            total = self._sums(compiled, X)
+        else:
+            with ThreadPoolExecutor(threads) as pool:  # the compiled walk releases the GIL
+                parts = pool.map(functools.partial(self._sums, compiled), np.array_split(X, threads))
+                total = np.concatenate(list(parts))
+        share = self.scale if self.boosted else self.scale / self._walk.trees
+        return np.asarray(total * share + np.array(self.base))
+
+    def _sums(self, compiled: Compiled, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        value, outputs = self._fitted().value, len(self.base)
+        total = np.zeros((outputs, len(X)))
+        for number, leaves in enumerate(compiled.leaves(X)):
+            found = value.take(leaves, axis=0).T
+            if len(found) == 1:
+                total[number % outputs] += found[0]
+            else:
+                total += found
+        return total.T
+
+
+def scaled(values: NDArray[np.float64], base: float) -> tuple[NDArray[np.float64], float]:
+    """Leaf values less the base, divided by a power of two that brings them into [-1, 1], and that power."""
+    rest = values - base
+    largest = float(np.abs(rest).max(initial=0.0))
+    scale = float(np.exp2(np.clip(np.ceil(np.log2(largest)), -1000, 1000))) if largest > 0 else 1.0
+    return rest / scale, scale
+
+
+def dump(model: TreeModel) -> bytes:
+    """The fitted trees as arrays; numbers of several bytes byte by byte, which compresses better."""
+    trees = model.trees
+    assert trees is not None, "only what was fitted is stored"
+    if len(trees.inner) > _MOST_NODES:
+        raise InvalidInput(
+            f"the trees have {len(trees.inner):,} nodes, and a file holds {_MOST_NODES:,}; leave forest and "
+            "extra_trees out of SearchSettings(models=...), or fit on fewer rows."
+        )
+    settings = [model.n_classes, model.boosted, trees.width, len(trees.inner), trees.value.shape[1]]
+    return npz.dump(
+        {
+            "settings": np.array(settings, dtype=np.int64),
+            "seen": np.array(model.seen, dtype=np.int64),
+            "base": np.array([*model.base, model.scale], dtype=np.float64),
+            "inner": np.packbits(trees.inner),
+            "missing_left": np.packbits(trees.missing_left),
+            "feature": _planes(trees.feature),
+            "threshold": _planes(trees.threshold),
+            "value": _planes(trees.value.ravel()),
+        },
+        level=_LEVEL,
+    )
+
+
+def load(data: bytes, *, boosted: bool) -> TreeModel:
+    """The model that `dump` wrote, every part checked, because compiled code walks the trees.
+
+    Raises:
+        InvalidInput: If the file is damaged, or its arrays are not those of trees.
+    """
+    found = npz.load(data, _FILE)
+    if len(found["settings"]) != 5 or not 2 <= len(found["base"]) <= 2**16:
+        raise forged("a tree model without settings")
+    n_classes, kind, width, count, columns = found["settings"].tolist()
+    seen, (*base, scale) = found["seen"].tolist(), found["base"].tolist()
+    if kind != boosted or not 0 < width < 2**31 or not 0 < count <= _MOST_NODES:
+        raise forged("a tree model with impossible settings")
+    inner = _bits(found["inner"], count)
+    splits = int(inner.sum())
+    leaves = count - splits
+    if columns != (1 if boosted else len(base)):
+        raise forged("a tree model with impossible outputs")
+    feature, threshold = _numbers(found["feature"], splits, "<i4"), _numbers(found["threshold"], splits, "<f4")
+    value = _numbers(found["value"], leaves * columns, "<f4").reshape(leaves, columns)
+    trees = Trees(inner, feature, threshold, _bits(found["missing_left"], splits), value, width)
+    _, roots = structure(inner)
+    if boosted and len(roots) % len(base):
+        raise forged("an incomplete round")
+    if ((feature < 0) | (feature >= width)).any():
+        raise forged("a tree that splits a column outside the table")
+    check_thresholds(threshold)
+    check_finite("leaf values", value)
+    model = TreeModel(None, n_classes, boosted, trees, tuple(seen), tuple(base), scale)
+    _check_outputs(model)
+    return model
+
+
+def _check_outputs(model: TreeModel) -> None:
+    """Check that outputs fit the classes, and that averages are probabilities."""
+    seen, outputs = model.seen, len(model.base)
+    if model.n_classes == 0:
+        sound = not seen and outputs == 1
+    else:
+        known = 1 < model.n_classes < 2**31 and list(seen) == sorted(set(seen)) and seen and seen[0] >= 0
+        sound = bool(known) and seen[-1] < model.n_classes and outputs in ({1, 2} if len(seen) <= 2 else {len(seen)})
+    if not sound or not 0 < model.scale < np.inf:
+        raise forged("outputs that do not fit its classes")
+    value = model._fitted().value  # noqa: SLF001 - the model is this file's own
+    if not model.n_classes or model.boosted:
+        if (np.abs(value) > 1).any():
+            raise forged("leaf values beyond their scale")
+    else:
+        sums = value.sum(axis=1)
+        if (
+            (value < 0).any()
+            or (sums > 1.001).any()
+            or (outputs > 1 and (sums < 0.999).any())
+            or (*model.base, model.scale) != (0.0,) * outputs + (1.0,)
+        ):
+            raise forged("leaf values that are no probabilities")
+
+
+def _planes(numbers: NDArray[Any]) -> NDArray[np.uint8]:
+    """Shape (4, n): the lowest bytes of all numbers, then the next."""
+    little = np.ascontiguousarray(numbers, dtype=numbers.dtype.newbyteorder("<"))
+    return np.ascontiguousarray(little.view(np.uint8).reshape(-1, numbers.dtype.itemsize).T)
+
+
+def _numbers(planes: NDArray[np.uint8], count: int, kind: str) -> NDArray[Any]:
+    if planes.shape != (4, count):
+        raise forged("arrays that do not fit together")
+    return np.ascontiguousarray(planes.T).reshape(-1).view(kind).astype(np.dtype(kind).newbyteorder("="))
+
+
+def _bits(packed: NDArray[np.uint8], count: int) -> NDArray[np.bool_]:
+    if len(packed) != (count + 7) // 8 or np.unpackbits(packed[-1:])[(count - 1) % 8 + 1 :].any():
+        raise forged("arrays that do not fit together")
+    return np.unpackbits(packed, count=count).astype(np.bool_)

@@ -1,0 +1,1 @@
+"""Steps learned from out-of-fold predictions: pooling, calibration, thresholds, intervals."""

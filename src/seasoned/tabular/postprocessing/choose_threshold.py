@@ -1,0 +1,144 @@
+"""Which decision rule a metric of labels asks for, found on some out-of-fold predictions and judged on others.
+
+F1 or balanced accuracy are not best where the most probable label is predicted: with few positives, a lower threshold
+finds more of them. Probabilities stay as they are; only how labels follow from them is chosen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from seasoned.tabular.metrics.decision_rule import Decision
+from seasoned.tabular.metrics.vectorized import TUNABLE, best_cut, counts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.metrics.metric import Measure
+    from seasoned.tabular.postprocessing.out_of_fold import Pooled
+
+    Array = NDArray[np.float64]
+    Score = Callable[[Array], Array]
+
+__all__ = ["Decided", "choose_decision", "searched"]
+
+_POWERS: Final = np.linspace(0.1, 1.0, 10)  # powers of 1 / share of a class: its weight where there are more than two
+_RESAMPLES: Final = 200
+_CELLS: Final = 20_000_000  # of confusion matrices at a time, 160 MB: a matrix of 1,000 classes has a million
+_PROBABILITIES: Final = 4_000_000  # looked at to choose a weighting of classes
+_CLEAR: Final = 1.0  # standard errors of the gain; a threshold that gains nothing costs little, so few are asked for
+
+
+def searched(metric: Measure) -> Measure:
+    """The metric by which models are compared where a threshold is chosen in the end: at each model's best threshold.
+
+    At one half, a good model of rare positives can look as bad as one that knows nothing.
+    """
+    return replace(metric, tuned=metric.n_classes == 2 and metric.scorer in TUNABLE)
+
+
+class Decided(NamedTuple):
+    """What was chosen: the decision (None: the most probable label), and the cross-fitted loss without and with it."""
+
+    decision: Decision | None
+    before: float
+    after: float
+
+
+def choose_decision(pooled: Pooled, metric: Measure, seed: int) -> Decided | None:
+    """The decision, if it gains at least a standard error on rows that it was not chosen on; None for other metrics.
+
+    Each part of the rows is decided by a rule chosen on the other parts, and the metric is taken over all rows
+    together. The standard error is that of 200 resamples, each of as many rows as these are worth (`Pooled.worth`).
+
+    Args:
+        pooled: Out-of-fold predictions.
+        metric: What to improve.
+        seed: Of the resamples.
+    """
+    score = counts_of(metric.scorer)
+    if metric.scorer not in TUNABLE or score is None or len(np.unique(pooled.truth)) < metric.n_classes:
+        return None
+    y, p, mass = pooled.truth, pooled.predicted, pooled.mass
+    plain = np.argmax(p, axis=1)
+    crossed = np.empty_like(plain)
+    for part in np.unique(pooled.parts):
+        here = pooled.parts == part
+        found = _best(p[~here], y[~here], mass[~here], metric, score, seed)
+        crossed[here] = plain[here] if found is None else found.codes(p[here])
+    before, after = (-_scores(y, codes, mass, metric, score) for codes in (plain, crossed))
+    error = _standard_error(pooled, (plain, crossed), metric, score, seed)
+    clear = before - after > max(_CLEAR * error, 1e-12)
+    decision = _best(p, y, mass, metric, score, seed) if clear else None
+    return Decided(decision, before, after)
+
+
+def _best(p: Array, y: NDArray[np.int64], mass: Array, metric: Measure, score: Score, seed: int) -> Decision | None:
+    """The best threshold, or the best of ten weightings of classes; None for the most probable label.
+
+    Weightings are judged on a draw of the rows where there are very many probabilities.
+    """
+    if len(np.unique(y)) < metric.n_classes:
+        return None
+    if metric.n_classes == 2:
+        threshold, _ = best_cut(p[:, metric.positive], y == metric.positive, mass, score)
+        return Decision.at(threshold, metric.positive)
+    shares = np.bincount(y, mass) / mass.sum()
+    weights = [shares**-power for power in _POWERS]
+    some = np.sort(np.random.default_rng(seed).permutation(len(y))[: max(_PROBABILITIES // metric.n_classes, 1)])
+    if len(some) < len(y) and len(np.unique(y[some])) == metric.n_classes:
+        y, p, mass = y[some], p[some], mass[some]
+    reached = [_scores(y, np.argmax(p * weight, axis=1), mass, metric, score) for weight in weights]
+    plain = _scores(y, np.argmax(p, axis=1), mass, metric, score)
+    place = int(np.argmax(reached))
+    return Decision.weighing(weights[place]) if reached[place] > plain else None
+
+
+def _scores(y: NDArray[Any], codes: NDArray[np.int64], mass: Array, metric: Measure, score: Score) -> float:
+    k = metric.n_classes
+    confusion = np.bincount(y * k + codes, mass, k * k).astype(np.float64).reshape(1, k, k)
+    return float(score(_oriented(confusion, metric))[0])
+
+
+def _oriented(confusion: Array, metric: Measure) -> Array:
+    """Confusion matrices with the positive class at 1, where the formulas expect it."""
+    return confusion[:, ::-1, ::-1] if metric.n_classes == 2 and metric.positive == 0 else confusion
+
+
+def _standard_error(
+    pooled: Pooled,
+    both: Sequence[NDArray[np.int64]],
+    metric: Measure,
+    score: Score,
+    seed: int,
+) -> float:
+    """The standard error of the gain, by resampling rows; only counts of (truth, label before, label after) matter.
+
+    Rows of unequal weight say as much as fewer rows of equal weight, and so do rows that belong together.
+    """
+    k = metric.n_classes
+    cells, place = np.unique((pooled.truth * k + both[0]) * k + both[1], return_inverse=True)
+    shares = np.bincount(place, pooled.mass)
+    rows = max(1, round(pooled.worth))
+    drawn = np.random.default_rng(seed).multinomial(rows, shares / shares.sum(), _RESAMPLES).astype(np.float64)
+    truth, labels = cells // (k * k), (cells // k % k, cells % k)
+    size, gains = max(1, _CELLS // k**2), []
+    for first in range(0, _RESAMPLES, size):
+        some = drawn[first : first + size]
+        before, after = (_resampled(truth * k + codes, some, metric, score) for codes in labels)
+        gains.append(after - before)
+    return float(np.nanstd(np.concatenate(gains)))
+
+
+def _resampled(cells: NDArray[np.int64], drawn: Array, metric: Measure, score: Score) -> Array:
+    """The metric of each resample, given how many of its rows lie in each of these cells of the confusion matrix."""
+    k = metric.n_classes
+    confusion = np.zeros((len(drawn), k * k))
+    np.add.at(confusion.T, cells, drawn.T)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return score(_oriented(confusion.reshape(-1, k, k), metric))

@@ -1,0 +1,252 @@
+"""Conformal prediction: intervals and sets of labels that hold the truth as often as they say.
+
+Scores of out-of-fold predictions say how far off the model is on rows that it has not seen; it is as far off on a new
+row, as far as that is like them (exchangeable). For numbers the score is (y - f(x)) / s(x), with a bound below and one
+above (Romano, Patterson and Candes 2019, theorem 2), and a scale s learned on other rows where the errors' size depends
+on x (Lei et al. 2018, section 5.2). For classes it is 1 - p_y(x) (Sadinle, Lei and Wasserman 2019). The scores come
+from the folds' models, while the model fitted on all rows predicts: without that last fit the coverage would be a
+theorem (split conformal, Vovk et al. 2005); with it, it holds as far as more rows do not make the model worse.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.tabular.models._common.base import Job
+from seasoned.tabular.models.trees.decision_tree import Tree
+from seasoned.tabular.safe_files import npz
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.models.trees.tree_ensemble import TreeModel
+    from seasoned.tabular.postprocessing.out_of_fold import Pooled
+
+    Array = NDArray[np.float64]
+
+__all__ = ["Conformal", "as_words", "learn_conformal"]
+
+_MOST: Final = 2_000  # scores kept: the coverage that they promise varies by .007 around 90 %
+_ENOUGH: Final = 1_000  # rows from which on a half of them may be used to learn a scale
+_CELLS: Final = 500_000  # of the table that it is learned from: rows times columns
+_FLOOR: Final = 0.1  # of the mean absolute error: no row is taken for more certain than that
+_HELPS: Final = 0.98  # of the interval score without a scale, below which one helps
+_USUAL: Final = 0.9  # coverage at which that is judged
+_FILE: Final = {"scores": ("float64", 1), "mass": ("float64", 1), "floor": ("float64", 0)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Conformal:
+    """Scores of rows that the model had not seen.
+
+    Attributes:
+        scores: Rising, shape (m,).
+        mass: How much each of these rows counts, 1 on average, shape (m,).
+        floor: Least value of the scale; 1 without one.
+        scale: What predicts the size of the error from (codes, prediction), for numbers; None for 1 everywhere.
+    """
+
+    scores: Array
+    mass: Array
+    floor: float = 1.0
+    scale: TreeModel | None = None
+
+    def intervals(self, predicted: Array, codes: Array | None, coverage: float) -> Array:
+        """Lower and upper bounds, shape (n, 2).
+
+        Args:
+            predicted: Numbers, shape (n,).
+            codes: The rows as `codes`, shape (n, p); needed where there is a scale.
+            coverage: Share of rows whose truth is to lie inside.
+
+        Raises:
+            InvalidInput: If the coverage is not between 0 and 1, or needs more rows than were validated.
+        """
+        share = _share(coverage, len(self.scores), sides=2)
+        high = _upper(self.scores, self.mass, share)
+        low = -_upper(-self.scores[::-1], self.mass[::-1], share)
+        size = np.ones(len(predicted)) if self.scale is None else self._sizes(predicted, codes)
+        return np.column_stack([predicted + low * size, predicted + high * size])
+
+    def sets(self, p: Array, coverage: float) -> NDArray[np.bool_]:
+        """Which classes each row may be of, shape (n, classes); the most probable one is always among them.
+
+        Raises:
+            InvalidInput: If the coverage is not between 0 and 1, or needs more rows than were validated.
+        """
+        cut = _upper(self.scores, self.mass, _share(coverage, len(self.scores), sides=1))
+        found = 1.0 - p <= cut + 1e-12
+        found[np.arange(len(p)), np.argmax(p, axis=1)] = True
+        return np.asarray(found)
+
+    def _sizes(self, predicted: Array, codes: Array | None) -> Array:
+        assert self.scale is not None
+        assert codes is not None, "a scale reads the codes"
+        return _sizes(self.scale, self.floor, codes, predicted)
+
+    def sentence(self, coverage: float = _USUAL) -> str | None:
+        """How wide intervals of numbers are, as a sentence; None where there are too few rows."""
+        if (1.0 + coverage) / 2.0 * (len(self.scores) + 1) > len(self.scores) + 1e-9:
+            return None
+        low, high = self.intervals(np.zeros(1), None, coverage)[0] if self.scale is None else (0.0, 0.0)
+        if self.scale is None:
+            return f"{coverage:.0%} intervals reach from {_signed(low)} to {_signed(high)} around each prediction."
+        return f"{coverage:.0%} intervals are wider where the model errs more, as a tree says that learned its errors."
+
+    def dump(self) -> bytes:
+        """The arrays as one npz file; the scale is stored beside it."""
+        return npz.dump({"scores": self.scores, "mass": self.mass, "floor": np.array(self.floor)})
+
+    @classmethod
+    def load(cls, data: bytes, scale: bytes | None) -> Conformal:
+        """What `dump` wrote, and the scale that `dump_scale` wrote.
+
+        Raises:
+            InvalidInput: If one of them is damaged.
+            ValueError: If they do not belong together.
+        """
+        found = npz.load(data, _FILE)
+        scores, mass, floor = found["scores"], found["mass"], float(found["floor"])
+        rising = (np.diff(scores) >= 0).all()
+        if not 0 < len(scores) == len(mass) <= _MOST or not rising or not (mass > 0).all() or not floor > 0:
+            raise ValueError("its conformal scores, weights or floor are invalid")
+        return cls(scores, mass, floor, None if scale is None else Tree().load(scale))
+
+    def dump_scale(self) -> bytes | None:
+        """The scale's tree; None without one."""
+        return None if self.scale is None else Tree().dump(self.scale)
+
+
+def _share(coverage: float, rows: int, *, sides: int) -> float:
+    """The quantile level of the bound on one side, if there are rows enough for it."""
+    if not isinstance(coverage, int | float | np.floating) or not 0 < coverage < 1:
+        raise InvalidInput(f"coverage is {coverage!r}; it is a share between 0 and 1, such as 0.9.")
+    share = 1.0 - (1.0 - coverage) / sides
+    if share * (rows + 1) > rows + 1e-9:
+        most = 1 - sides / (rows + 1)
+        raise InvalidInput(
+            f"a coverage of {coverage:g} needs more than the {rows} validated rows that the model kept; ask for at "
+            f"most {math.floor(1000 * most) / 1000:g}, or fit on more rows."
+        )
+    return float(share)
+
+
+def _upper(scores: Array, mass: Array, share: float) -> float:
+    """The smallest score up to which the mass reaches the share of the mass of all rows and the new one together."""
+    reached = np.cumsum(mass)
+    place = int(np.searchsorted(reached, share * (len(scores) + 1.0) - 1e-9))
+    return float(scores[min(place, len(scores) - 1)])
+
+
+def learn_conformal(pooled: Pooled, codes: Array | None, seed: int) -> Conformal:
+    """Scores of out-of-fold predictions.
+
+    From 1,000 rows on, half of them decide whether a scale helps, and teach it; the scores come from the other half,
+    which shares no group with it.
+    A scale helps if it makes the interval score (Gneiting and Raftery 2007, equation 43) at 90 % at least 2 % smaller
+    on rows that it was not learned from.
+
+    Args:
+        pooled: Out-of-fold predictions, calibrated if the model's are.
+        codes: All rows of the table as `codes`, for numbers, perhaps memory-mapped; None for no scale.
+        seed: Of the split into halves.
+    """
+    rng = np.random.default_rng(seed)
+    order = _dealt(pooled, rng)
+    some, mass = _some(order, _MOST, rng), pooled.mass
+    if pooled.predicted.ndim == 2:
+        return _sorted(1.0 - pooled.predicted[some, pooled.truth[some]], mass[some])
+    gap = pooled.truth - pooled.predicted
+    if codes is None or len(order) < _ENOUGH or not np.abs(gap).max() > 0:
+        return _sorted(gap[some], mass[some])
+    most = max(_CELLS // max(codes.shape[1], 1), _ENOUGH // 2)
+    whole, scored = _halves(order, pooled)
+    first, second = (_some(half, most // 2, rng) for half in _halves(whole, pooled))
+    taught, scored = np.concatenate([first, second]), _some(scored, _MOST, rng)
+    if min(len(scored), len(first), len(second)) < _ENOUGH // 8:  # a few large groups: nothing is left to teach it by
+        return _sorted(gap[some], mass[some])
+    read = pooled.rows
+    scale, floor = _learn_scale(codes[read[first]], pooled.predicted[first], gap[first], mass[first], seed)
+    sizes = _sizes(scale, floor, codes[read[second]], pooled.predicted[second])
+    plain = _interval_score(gap[second], np.ones(len(second)), mass[second])
+    if not _interval_score(gap[second], sizes, mass[second]) < _HELPS * plain:
+        return _sorted(gap[scored], mass[scored])
+    scale, floor = _learn_scale(codes[read[taught]], pooled.predicted[taught], gap[taught], mass[taught], seed)
+    sizes = _sizes(scale, floor, codes[read[scored]], pooled.predicted[scored])
+    return _sorted(gap[scored] / sizes, mass[scored], floor, scale)
+
+
+def _dealt(pooled: Pooled, rng: np.random.Generator) -> NDArray[np.int64]:
+    """The rows in random order, those of a group next to each other."""
+    order = rng.permutation(len(pooled.truth))
+    if pooled.groups is None:
+        return order
+    places = rng.permutation(int(pooled.groups.max()) + 1)
+    return order[np.argsort(places[pooled.groups[order]], kind="stable")]
+
+
+def _some(rows: NDArray[np.int64], most: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """At most so many of these rows, drawn across groups: the first ones might be those of one large group."""
+    return rows if len(rows) <= most else rng.permutation(rows)[:most]
+
+
+def _halves(order: NDArray[np.int64], pooled: Pooled) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows in two parts of about the same size, which share no group unless there is but one."""
+    middle = len(order) // 2
+    if pooled.groups is not None:
+        ends = np.flatnonzero(np.diff(pooled.groups[order])) + 1
+        middle = int(ends[np.argmin(np.abs(ends - middle))]) if len(ends) else middle
+    return order[:middle], order[middle:]
+
+
+def _sorted(scores: Array, mass: Array, floor: float = 1.0, scale: TreeModel | None = None) -> Conformal:
+    order = np.argsort(scores, kind="stable")
+    return Conformal(scores[order], mass[order] / mass.mean(), floor, scale)
+
+
+def _learn_scale(codes: Array, predicted: Array, gap: Array, mass: Array, seed: int) -> tuple[TreeModel, float]:
+    """A small tree for the absolute error, and the floor of its predictions; a few huge errors do not decide it."""
+    size = np.abs(gap)
+    capped = np.minimum(size, np.quantile(size, 0.99))
+    model = Tree()
+    tree = model.build({"max_depth": 6, "min_samples_leaf": max(20, len(gap) // 100)}, Job("regression", 0, seed))
+    model.fit(tree, (np.column_stack([codes, predicted]), capped), None, None, (mass, None))
+    return tree, max(_FLOOR * float(np.average(capped, weights=mass)), float(np.finfo(np.float64).tiny))
+
+
+def _sizes(scale: TreeModel, floor: float, codes: Array, predicted: Array) -> Array:
+    return np.maximum(scale.predict(np.column_stack([codes, predicted])), floor)
+
+
+def _interval_score(gap: Array, size: Array, mass: Array) -> float:
+    """Mean of width + (2 / alpha) times what lies outside, of intervals that hold 90 % of the mass of these very rows.
+
+    The bounds are weighted quantiles, between rows by linear interpolation, as without weights.
+    """
+    alpha, scaled = 1.0 - _USUAL, gap / size
+    order = np.argsort(scaled, kind="stable")
+    reached = np.cumsum(mass[order]) - mass[order] / 2
+    share = (reached - reached[0]) / (reached[-1] - reached[0])
+    low, high = np.interp([alpha / 2, 1 - alpha / 2], share, scaled[order])
+    outside = np.maximum(low * size - gap, 0.0) + np.maximum(gap - high * size, 0.0)
+    return float(np.average((high - low) * size + 2.0 / alpha * outside, weights=mass))
+
+
+def as_words(found: NDArray[np.bool_], labels: NDArray[Any]) -> list[str]:
+    """Each row's set as text, such as "no | yes"."""
+    return [" | ".join(map(str, labels[row].tolist())) for row in found]
+
+
+def _signed(value: float) -> str:
+    """Three digits with a sign, and no exponent where people write none.
+
+    Example:
+        >>> _signed(-1687.4), _signed(0.01234)
+        ('-1,690', '+0.0123')
+    """
+    return f"{float(f'{value:.3g}'):+,.10g}"

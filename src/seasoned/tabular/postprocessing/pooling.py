@@ -1,0 +1,150 @@
+"""Learned pooling: the members' predictions are combined with weights learned from their out-of-fold predictions.
+
+The logarithmic pool q = softmax(sum_m a_m log p_m + b) is a second layer of as many parameters as there are members and
+classes (Genest and Zidek 1986, Combining probability distributions, section 3; with one member it is temperature
+scaling with a bias for each class). A mean of probabilities is less sure than its members where they agree for
+different reasons; a product is not. Predicted numbers are pooled linearly, y = sum_m a_m y_m + b.
+
+Both are regularised towards the weights that ensemble selection found, so that few rows change little.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seasoned.tabular.postprocessing.calibration import FLOOR, softened, softmax
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+    Weight = Array | None
+
+__all__ = ["Blend", "fit_linear_pool", "fit_logarithmic_pool"]
+
+_PRIOR: Final = 10.0  # pseudo-rows that pull towards the weights of the average
+_LARGEST: Final = 20.0  # largest absolute weight or bias of a logarithmic pool
+_STEPS: Final = 100  # of the optimiser; a third of that is usual
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """How the members' predictions become one.
+
+    Attributes:
+        slopes: a, one per member, in their order.
+        biases: b, one per class; a single one for numbers.
+    """
+
+    slopes: tuple[float, ...]
+    biases: tuple[float, ...]
+
+    @property
+    def name(self) -> str:
+        """A readable name."""
+        return "a logarithmic pool of the models" if len(self.biases) > 1 else "a linear pool of the models"
+
+    def apply(self, each: Iterable[NDArray[np.floating[Any]]]) -> Array:
+        """Pooled probabilities, shape (n, classes), or numbers, shape (n,), from those of each member in turn."""
+        logarithmic = len(self.biases) > 1
+        total: Any = np.array(self.biases) if logarithmic else self.biases[0]
+        for slope, found in zip(self.slopes, each, strict=True):
+            one = np.asarray(found, dtype=np.float64)
+            total = total + slope * (np.log(np.maximum(one, FLOOR)) if logarithmic else one)
+        return softmax(total) if logarithmic else np.asarray(total)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return {"slopes": list(self.slopes), "biases": list(self.biases)}
+
+    @classmethod
+    def from_json(cls, found: Any, members: int, classes: int) -> Blend:
+        """The one that `to_json` wrote.
+
+        Raises:
+            ValueError: If it does not fit the number of members and of classes (0: numbers).
+        """
+        slopes, biases = (tuple(map(float, found[name])) for name in ("slopes", "biases"))
+        bound = _LARGEST if classes else math.inf
+        sane = all(math.isfinite(value) and abs(value) <= bound for value in (*slopes, *biases))
+        if len(slopes) != members or len(biases) != max(classes, 1) or not sane:
+            raise ValueError("its pool of the models is that of another model")
+        return cls(slopes, biases)
+
+
+def fit_logarithmic_pool(
+    each: NDArray[np.floating[Any]], y: NDArray[np.int64], w: Weight, start: NDArray[np.float64]
+) -> Blend:
+    """The pool with the smallest logarithmic loss on `softened` rows; the loss is convex, so there is one.
+
+    Ten pseudo-rows draw the slopes to `start` and the biases to 0.
+
+    Args:
+        each: Probabilities, shape (n, members, classes).
+        y: Class codes, shape (n,).
+        w: How much each row counts; all the same if None.
+        start: The members' weights in the average, shape (members,).
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> y = rng.integers(2, size=4000)
+        >>> logits = (2 * y - 1)[:, None] + rng.normal(size=(4000, 2))  # two members that err independently
+        >>> one = 1 / (1 + np.exp(-2 * logits))  # each is calibrated
+        >>> pool = fit_logarithmic_pool(np.stack([1 - one, one], axis=2), y, None, np.array([0.5, 0.5]))
+        >>> min(pool.slopes) > 0.9  # independent evidence adds up
+        True
+    """
+    from scipy.optimize import minimize
+
+    n, members, k = each.shape
+    logs = np.log(np.maximum(np.asarray(each, dtype=np.float64), FLOOR)).transpose(1, 0, 2).reshape(members, n * k)
+    aims = softened(y, k)
+    mass = np.ones((n, 1)) if w is None else (w / w.mean())[:, None]
+
+    def loss(theta: Array) -> tuple[float, Array]:
+        shift = np.r_[theta[:members] - start, theta[members:]]
+        q = softmax((theta[:members] @ logs).reshape(n, k) + theta[members:])
+        value = -float((mass * aims * np.log(np.maximum(q, np.finfo(float).tiny))).sum())
+        wrong = mass * (q - aims)
+        gradient = np.r_[logs @ wrong.ravel(), wrong.sum(axis=0)]
+        return (value + 0.5 * _PRIOR * float(shift @ shift)) / n, (gradient + _PRIOR * shift) / n
+
+    bounds = [(-_LARGEST, _LARGEST)] * (members + k)
+    at = np.r_[start, np.zeros(k)]
+    found = minimize(loss, at, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _STEPS}).x
+    return Blend(tuple(map(float, found[:members])), tuple(map(float, found[members:])))
+
+
+def fit_linear_pool(
+    each: NDArray[np.floating[Any]], y: NDArray[np.floating[Any]], w: Weight, start: NDArray[np.float64]
+) -> Blend:
+    """The pool with the smallest squared error, its slopes drawn to `start` by ten pseudo-rows.
+
+    Args:
+        each: Predicted numbers, shape (n, members).
+        y: The numbers, shape (n,).
+        w: How much each row counts; all the same if None.
+        start: The members' weights in the average, shape (members,).
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> y = rng.normal(size=5000)
+        >>> each = np.stack([y + 0.1 * rng.normal(size=5000), rng.normal(size=5000)], axis=1)
+        >>> pool = fit_linear_pool(each, y, None, np.array([0.5, 0.5]))
+        >>> pool.slopes[0] > 0.95, abs(pool.slopes[1]) < 0.05
+        (True, True)
+    """
+    X, y = np.asarray(each, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    mass = np.ones(len(y)) if w is None else w / w.mean()
+    scale = float(np.sqrt(np.average(np.square(y - np.average(y, weights=mass)), weights=mass))) or 1.0
+    centre, level = np.average(X, axis=0, weights=mass), float(np.average(y, weights=mass))
+    A, left = (X - centre) / scale, (y - level - (X - centre) @ start) / scale
+    shift = np.linalg.solve((A.T * mass) @ A + _PRIOR * np.eye(len(start)), A.T @ (mass * left))
+    slopes = start + shift
+    return Blend(tuple(map(float, slopes)), (level - float(centre @ slopes),))

@@ -1,0 +1,1 @@
+"""Model files from strangers: every byte is checked before compiled code sees it."""

@@ -1,0 +1,81 @@
+"""Arrays as bytes (npz, never pickle); those read are checked for type, dimensions and values."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seasoned.errors import InvalidInput
+from seasoned.tabular.safe_files.zip_container import DAMAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+__all__ = ["dump", "load"]
+
+_LARGEST: Final = 2**31  # bytes unpacked; a small file that unpacks to more is an attack on memory
+_HEADERS: Final = 2**16  # bytes that the arrays' names, kinds and shapes take beside them, at most
+_DAMAGE = (*DAMAGE, SyntaxError)  # numpy reads an array's header as Python text
+
+
+def dump(arrays: Mapping[str, NDArray[Any]], level: int = 6) -> bytes:
+    """The arrays as a deflated npz archive; `level` is zlib's, from 1 (fast) to 9 (small).
+
+    Raises:
+        InvalidInput: If they are larger than `load` would accept.
+    """
+    size = sum(np.asanyarray(array).nbytes for array in arrays.values())
+    if size > _LARGEST - _HEADERS:
+        raise InvalidInput(
+            f"a model takes {size / 2**30:.1f} GiB, more than a file of one holds (2); leave its family out with "
+            "SearchSettings(models=...)."
+        )
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as archive:
+        for name, array in arrays.items():  # as np.savez_compressed does, which takes no level
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def load(
+    data: bytes, expected: Mapping[str, tuple[str, int]], optional: Mapping[str, tuple[str, int]] | None = None
+) -> dict[str, NDArray[Any]]:
+    """The arrays that `dump` wrote.
+
+    Args:
+        data: The archive.
+        expected: Name -> data type such as "float32", and number of dimensions; nothing else may be there.
+        optional: The same for arrays that may be there.
+
+    Raises:
+        InvalidInput: If it is damaged, or an array is missing, of another kind, or not finite.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if sum(member.file_size for member in archive.infolist()) > _LARGEST:
+                raise InvalidInput("the model file unpacks to more than 2 GiB, as none of this package does; refused.")
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            found = {name: archive[name] for name in archive.files}
+    except InvalidInput:
+        raise
+    except _DAMAGE as error:
+        raise InvalidInput(f"the model file is damaged ({error}); get another copy.") from error
+    expected = {**expected, **{name: kind for name, kind in (optional or {}).items() if name in found}}
+    if set(found) != set(expected):
+        raise InvalidInput(f"the model file holds the arrays {sorted(found)} instead of {sorted(expected)}; refused.")
+    for name, (kind, dimensions) in expected.items():
+        array = found[name]
+        if array.dtype != np.dtype(kind) or array.ndim != dimensions:
+            raise InvalidInput(
+                f"the array {name!r} of the model file is {array.dtype} with {array.ndim} dimension(s) instead of "
+                f"{kind} with {dimensions}; refused."
+            )
+        if not np.isfinite(array).all():
+            raise InvalidInput(f"the array {name!r} of the model file holds NaN or infinity; refused.")
+    return found

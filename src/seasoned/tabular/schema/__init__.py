@@ -1,0 +1,1 @@
+"""Kinds of columns, and the reading of every later table in the same way."""

@@ -1,0 +1,103 @@
+"""Number columns of wide tables, worked on together.
+
+pandas costs some hundred microseconds a column and step, however few rows there are. A table of 20,000 columns and 20
+rows would spend half a minute on that before its first trial. What is decided here is what `schema.py` and
+`inferring.py` decide column by column.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from seasoned.tabular.schema.column import Column
+from seasoned.tabular.schema.identifiers import identifier, is_named
+from seasoned.tabular.schema.type_inference import EMPTY, SAME
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+__all__ = ["Decided", "decide", "is_wide", "mark", "number_places", "numbers"]
+
+_WIDE: Final = 500  # columns; with fewer, the work for each column by itself takes less than a second
+_ROWS: Final = 10_000  # with more, the work on a column's rows is the larger part, and a second copy costs memory
+_CELLS: Final = 2**22  # that are worked on at once
+_MARKS: Final = 50  # rows of a mark
+
+
+class Decided(NamedTuple):
+    """A column, what equal columns share, and the reason why it identifies its row, if it does."""
+
+    column: Column
+    mark: Hashable
+    identifies: str | None
+
+
+def is_wide(frame: pd.DataFrame) -> bool:
+    """A table whose number columns are worked on together."""
+    return frame.shape[1] > _WIDE and len(frame) <= _ROWS
+
+
+def number_places(frame: pd.DataFrame) -> NDArray[np.bool_]:
+    """The columns of numpy's numbers, shape (columns,); none in a table that is not wide."""
+    if not is_wide(frame):
+        return np.zeros(frame.shape[1], np.bool_)
+    return np.array([isinstance(dtype, np.dtype) and dtype.kind in "biuf" for dtype in frame.dtypes], np.bool_)
+
+
+def numbers(frame: pd.DataFrame, places: NDArray[Any]) -> NDArray[np.float64]:
+    """Columns as numbers, shape (n, columns), in an array of its own; infinities are missing."""
+    some = frame if len(places) and places.dtype == np.bool_ and places.all() else frame.iloc[:, places]
+    block = np.array(some.to_numpy(dtype=np.float64), order="C")
+    block[~np.isfinite(block)] = np.nan
+    return block
+
+
+def mark(values: NDArray[np.float64]) -> Hashable:
+    """What equal columns of numbers share, shape (n,): cells of a few rows and the number of missing ones."""
+    cells = values[_marked(len(values))] + 0.0  # 0.0 and -0.0 are the same
+    return int(np.isnan(values).sum()), np.where(np.isnan(cells), np.nan, cells).tobytes()
+
+
+def decide(frame: pd.DataFrame) -> dict[str, Decided]:
+    """The number columns of a wide table by name: kind, mark, and whether they identify rows."""
+    found: dict[str, Decided] = {}
+    places = np.flatnonzero(number_places(frame))
+    step = max(_CELLS // max(len(frame), 1), 1)
+    for start in range(0, len(places), step):
+        some = places[start : start + step]
+        found.update(_decided([str(name) for name in frame.columns[some]], numbers(frame, some)))
+    return found
+
+
+def _decided(names: list[str], block: NDArray[np.float64]) -> Iterator[tuple[str, Decided]]:
+    """The same for some columns, shape (n, columns)."""
+    import pandas as pd
+
+    gaps = np.isnan(block)
+    low = np.where(gaps, np.inf, block).min(axis=0, initial=np.inf)
+    high = np.where(gaps, -np.inf, block).max(axis=0, initial=-np.inf)
+    missing = gaps.sum(axis=0)
+    boolean = (gaps | (block == 0.0) | (block == 1.0)).all(axis=0)
+    whole = (missing == 0) & (block == np.floor(block)).all(axis=0)
+    counts = whole & (np.diff(block, axis=0) == 1.0).all(axis=0)
+    cells = np.ascontiguousarray((block[_marked(len(block))] + 0.0).T)
+    for place, name in enumerate(names):
+        reason = (
+            EMPTY if low[place] > high[place] else SAME if low[place] == high[place] and not missing[place] else None
+        )
+        if reason is not None:
+            yield name, Decided(Column(name, "constant", reason=reason), None, None)
+            continue
+        column = Column(name, "boolean" if boolean[place] else "numeric")
+        named = counts[place] or (whole[place] and is_named(name))  # others identify nothing
+        identifies = identifier(name, column.kind, pd.Series(block[:, place])) if named else None
+        yield name, Decided(column, (int(missing[place]), cells[place].tobytes()), identifies)
+
+
+def _marked(rows: int) -> NDArray[np.int64]:
+    return np.unique(np.linspace(0, rows - 1, _MARKS).astype(np.int64))

@@ -1,0 +1,1 @@
+"""Search over pipelines: the next configuration, races, and the rule that stops."""

@@ -1,0 +1,95 @@
+"""Which results a family's sampler learns from where trials are judged on samples of the rows first."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from seasoned.fidelity.sampler_per_rung import Views, ask_all
+from seasoned.samplers.base import Sampler, Suggestion
+from seasoned.study.fidelity_control import STOPPED
+from seasoned.trials import Asked, Finished, Reported, TrialState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from seasoned.trials import Event, StudySpec
+
+__all__ = ["ByLevel"]
+
+
+@dataclass(frozen=True, slots=True)
+class ByLevel(Sampler[Views]):
+    """A sampler that models one level: losses on different numbers of rows are never mixed, nor are their seconds.
+
+    As `fidelity/modelling.py` does for steps of training, but here every level is a fit of its own: a level is given
+    the share of a trial's seconds that its rows have in all rows fitted; no share where the trial was stopped among its
+    folds. This is known only at the trial's end, so until then the trial counts as running.
+
+    Attributes:
+        sampler: What proposes configurations.
+        rows: Training rows of each level, rising; the last is that of a complete trial.
+        fits: Fits on all rows that a complete trial takes: its folds.
+
+    Example:
+        >>> from seasoned.samplers import Random
+        >>> ByLevel(Random(), (1_000, 3_000, 9_000), 3).shares(2)
+        (0.25, 0.75, 0.0)
+    """
+
+    sampler: Sampler[Any]
+    rows: tuple[int, ...]
+    fits: int = 1
+
+    def init(self, spec: StudySpec) -> Views:
+        """The sampler's first state for each level."""
+        return Views.first(self.sampler, spec, len(self.rows))
+
+    def ask(self, state: Views, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], Views]:
+        """What the sampler suggests from the chosen level."""
+        return state.ask(self.sampler, numbers)
+
+    def tell(self, state: Views, events: Sequence[Event]) -> Views:
+        """Tell each level what happened there."""
+        heard: list[list[Event]] = [[] for _ in self.rows]
+        results, reports = list(state.results), dict(state.reached)
+        for event in events:
+            if isinstance(event, Asked):
+                reports[event.number] = {}
+                ask_all(heard, event)
+            elif isinstance(event, Reported) and event.number in reports:
+                reports[event.number] = {event.step: event.value, **reports[event.number]}
+            elif isinstance(event, Finished) and event.number in reports:
+                ends = self._ends(event, reports.pop(event.number))
+                for level, end in enumerate(ends):
+                    heard[level].append(end)
+                    results[level] += end.state is TrialState.COMPLETE
+        return state.told(self.sampler, heard, results, reports)
+
+    def _ends(self, event: Finished, reports: Mapping[int, float]) -> list[Finished]:
+        """How the trial ended on each level."""
+        stopped = event.state is TrialState.PRUNED
+        reached = sum(rows in reports for rows in self.rows[:-1]) if stopped else len(self.rows)
+        among_folds = stopped and reached == len(self.rows) - 1 and not str(event.error).startswith(STOPPED)
+        found = []
+        for rows, share in zip(self.rows, self.shares(reached), strict=True):
+            seconds = None if event.seconds is None or among_folds else share * event.seconds
+            if rows == self.rows[-1] or event.state is TrialState.FAILED or not share:
+                found.append(replace(event, seconds=seconds))
+            elif math.isfinite(reports.get(rows, math.nan)):
+                found.append(Finished(event.number, TrialState.COMPLETE, (reports[rows],), seconds))
+            else:
+                found.append(Finished(event.number, TrialState.FAILED, None, seconds, "its loss is not known there"))
+        return found
+
+    def shares(self, reached: int) -> tuple[float, ...]:
+        """The share of a trial's seconds that each level took, if the trial reached so many of them."""
+        spent = [rows if level < reached else 0 for level, rows in enumerate(self.rows)]
+        spent[-1] *= self.fits
+        total = sum(spent)
+        return tuple(rows / total if total else 0.0 for rows in spent)
+
+    def capacity(self, state: Views) -> int | None:
+        """The sampler's capacity."""
+        return self.sampler.capacity(state.states[0])

@@ -1,0 +1,128 @@
+"""The race over rows: on a large table, which trials go on from a sample of the rows to more of them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from seasoned.fidelity.base import Decision, Fidelity, rank_value
+from seasoned.tabular.validation.paired_test import BEHIND, Bar
+from seasoned.trials import Asked, Finished, Reported, TrialState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from seasoned.trials import Event, StudySpec
+
+__all__ = ["RowRace", "Samples"]
+
+_FAMILY: Final = 0.0  # lag allowed behind the best of its own family, beyond the noise of the held-out rows
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """What trials reached on samples.
+
+    Attributes:
+        start: Number of the study's first trial.
+        families: Trial -> its family.
+        losses: Trial that runs or is complete -> rows -> loss; infinite where it is not finite.
+        verdicts: Running trial -> what its latest report led to.
+    """
+
+    start: int = 0
+    families: Mapping[int, str] = field(default_factory=dict)
+    losses: Mapping[int, Mapping[int, float]] = field(default_factory=dict)
+    verdicts: Mapping[int, Decision] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RowRace(Fidelity[Samples]):
+    """Compares trials after the same number of the same training rows, on the same held-out rows (`bar.py`).
+
+    A trial is stopped if, beyond the luck of these rows, it is too far behind the best of all families, or behind the
+    best of its own at all: within a family another trial is only worth all rows if it may be better, while other
+    families are worth something in an ensemble even if they are worse alone. The first few trials are never stopped:
+    the others are compared with them. In the opening they are compared with these alone, so that a search by trials
+    does not depend on which trial is quicker.
+
+    Attributes:
+        rows: Training rows of each level, rising; the last is all of them.
+        baseline: Loss of predicting the same for all held-out rows; None where undefined: no trial is stopped.
+        slack: Standard deviation of a lag by luck alone.
+        first: Trials that are never stopped.
+        opening: Trials that are compared with the first ones alone.
+
+    Example:
+        >>> RowRace((1_000, 3_000, 9_000), baseline=1.0, slack=0.01).levels
+        (1000, 3000, 9000)
+    """
+
+    rows: tuple[int, ...]
+    baseline: float | None
+    slack: float
+    first: int = 2
+    opening: int = 0
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Training rows at which trials are compared; the last is all."""
+        return self.rows
+
+    def init(self, spec: StudySpec) -> Samples:
+        """Nothing has been tried."""
+        return Samples(spec.first)
+
+    def tell(self, state: Samples, events: Sequence[Event]) -> Samples:
+        """Enter reports, and judge each at its place in the log."""
+        families, losses, verdicts = dict(state.families), dict(state.losses), dict(state.verdicts)
+        so_far = Samples(state.start, families, losses, verdicts)  # a view that grows with the events
+        for event in events:
+            if isinstance(event, Asked):
+                families[event.number], losses[event.number] = _family(event.config), {}
+                verdicts[event.number] = Decision.GO_ON
+            elif isinstance(event, Reported) and event.number in verdicts and event.step not in losses[event.number]:
+                losses[event.number] = {**losses[event.number], event.step: rank_value(event.value)}
+                verdicts[event.number] = self._judge(so_far, event.number, event.step)
+            elif isinstance(event, Finished) and event.number in verdicts:
+                del verdicts[event.number]
+                if event.state is not TrialState.COMPLETE:
+                    del losses[event.number]  # a trial that was stopped, or failed with more rows, is no rival
+        return so_far
+
+    def _judge(self, state: Samples, number: int, step: int) -> Decision:
+        place = number - state.start
+        if place < self.first or step not in self.rows[:-1]:
+            return Decision.GO_ON
+        rivals = range(state.start, state.start + self.first) if place < self.opening else state.losses
+        known = {
+            other: state.losses[other][step]
+            for other in rivals
+            if other != number and step in state.losses.get(other, {})
+        }
+        own, family = state.losses[number][step], state.families[number]
+        related = [loss for other, loss in known.items() if state.families[other] == family]
+        behind = self._lags(own, known.values(), BEHIND) or self._lags(own, related, _FAMILY)
+        return Decision.STOP if behind else Decision.GO_ON
+
+    def _lags(self, own: float, rivals: Any, share: float) -> bool:
+        """Whether the loss stays further behind the best of these than the share and luck allow."""
+        best = min(rivals, default=math.inf)
+        if not math.isfinite(best) or self.baseline is None:
+            return False
+        if not math.isfinite(own):
+            return True
+        return Bar((best,), (self.baseline,), share, self.slack).stops([own])
+
+    def decide(self, state: Samples, number: int, step: int) -> Decision:  # noqa: ARG002 - `tell` has judged it
+        """See `Fidelity.decide`."""
+        return state.verdicts.get(number, Decision.GO_ON)
+
+    def budget(self, state: Samples, number: int) -> int:  # noqa: ARG002 - no trial pauses
+        """All rows."""
+        return self.rows[-1]
+
+
+def _family(config: Mapping[str, Any]) -> str:
+    return str(next(iter(config.get("model", ())), ""))

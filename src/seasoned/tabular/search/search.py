@@ -1,0 +1,324 @@
+"""The search: defaults first, then samples of the joint space, then the best fitted on all rows; always in time.
+
+On a large table each trial but the first is judged on samples of the rows before it gets all of them (`levels.py`).
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from seasoned.errors import AllTrialsFailed, StorageError
+from seasoned.samplers.bayes.sampler import Bayes
+from seasoned.study import Study
+from seasoned.study.fidelity_control import STOPPED
+from seasoned.tabular.budget.callbacks import Audience, Telling
+from seasoned.tabular.budget.elapsed import Clock
+from seasoned.tabular.budget.warm_workers import Warming
+from seasoned.tabular.ensemble.early_model import Early
+from seasoned.tabular.ensemble.refit_members import choose_members, fit_members, ranked
+from seasoned.tabular.ensemble.stacking import add_layer, upper_settings
+from seasoned.tabular.experience.family_prior import FamilyStarts
+from seasoned.tabular.search.advised_sampler import Experienced
+from seasoned.tabular.search.family_bandit import Promising
+from seasoned.tabular.search.fold_racing import Race
+from seasoned.tabular.search.multi_fidelity import ByLevel
+from seasoned.tabular.search.row_racing import RowRace
+from seasoned.tabular.search.stopping_rule import Closing
+from seasoned.tabular.search.user_configurations import with_starts
+from seasoned.tabular.trial.trial_row import row_of
+from seasoned.tabular.validation.paired_test import SLOW
+from seasoned.trials import TrialState, WarmStart
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from seasoned.samplers.base import Sampler
+    from seasoned.space import Space
+    from seasoned.tabular.budget.budget import Budget
+    from seasoned.tabular.budget.progress import Watching
+    from seasoned.tabular.ensemble.fitted_model import Member
+    from seasoned.tabular.experience.advice import Guide
+    from seasoned.tabular.trial.cross_validation import CrossValidation
+    from seasoned.trials import Trial
+
+__all__ = ["FIRST", "Searched", "search"]
+
+logger = logging.getLogger("seasoned.tabular")
+
+FIRST = 2
+"""Defaults that come before all else: a usable model at once, and a strong cheap one."""
+_INITIAL = 3  # trials of a family, its default among them, before its surrogate model decides
+_OPENING = 8  # first trials, with experience, after which trials worse than the best are stopped sooner
+_LEAST = 0.01  # of the time limit: what any trial costs at least, to be started, stored and chosen from
+_WARM_UP = 2.0  # seconds that any trial gets on top of its own, because its worker may be a fresh one
+_PATIENCE = 0.9  # of the time left, for which the last fits wait for workers that load what they need
+_ENDED = frozenset({TrialState.COMPLETE, TrialState.FAILED, TrialState.PRUNED})
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """The models that predict together, what was tried, and why the search ended.
+
+    Attributes:
+        members: The models.
+        trials: What was tried.
+        failed: Whether its store failed.
+        idle: Whether its last trials gained nothing.
+        notes: Sentences about what was resumed or skipped.
+    """
+
+    members: tuple[Member, ...]
+    trials: tuple[dict[str, Any], ...]
+    failed: bool = False
+    idle: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def search(
+    objective: CrossValidation,
+    space: Space,
+    starts: Sequence[Mapping[str, Any]],
+    storage: str,
+    budget: Budget,
+    guide: Guide | None = None,
+    *,
+    fresh: float = 0.0,
+    own: Sequence[Mapping[str, Any]] = (),
+    audience: Audience | None = None,
+    watching: Watching,
+) -> Searched:
+    """Tune all families together and fit the best configurations on all rows.
+
+    Args:
+        objective: Cross-validated loss of a configuration.
+        space: The families and their hyperparameters (`joint_space`).
+        starts: The configurations that are tried first, whatever they cost.
+        storage: Where the study's events are kept; trials found there count.
+        budget: Time, trials, workers and memory.
+        guide: What past tasks say about this one; None to search without experience.
+        fresh: Seconds that a fresh worker took to load what fits need.
+        own: Configurations that the user asks for: tried after the first `FIRST` starts, whatever experience says.
+        audience: Who is told of trials.
+        watching: The line about the fit.
+    """
+    timed, audience = budget.trials is None, audience or Audience()
+    planned = with_starts(starts, own, FIRST)
+    first = len(with_starts(starts[:FIRST], own, FIRST))
+    opening = len(planned) if guide is None else min(len(planned), max(_OPENING, first))
+    families, paced = _families(objective, budget), objective.predict_limit is not None
+    study = Study(
+        space,
+        sampler=_sampler(starts, planned if guide is None else planned[:first], budget, guide, families, paced=paced),
+        storage=storage,
+        name="search",
+        seed=objective.job.seed,
+        fidelity=_row_race(objective, 0 if timed else opening),
+        checkpoints=objective.data.folder / "checkpoints",
+    )
+    race, clock = Race(objective, timed, opening), Clock(budget.deadline - budget.seconds)
+    for trial in study.trials:  # those of a run that is resumed
+        race(study, trial)
+    watching.begin("search")
+    with Early(objective, budget) as early:
+        upper = upper_settings(space) if budget.layers > 1 else {}
+        ending = Closing(objective, budget, study, fresh, tuple(upper))
+
+        def row(trial: Trial) -> dict[str, Any]:
+            return _row(objective, trial, clock.elapsed.get(trial.number))
+
+        telling = Telling(audience.callbacks, objective.metric, row, ending.end)
+        for trial in study.trials:  # a run that is resumed has a model at once, too
+            if trial.state in _ENDED:
+                early(study, trial)
+                watching.know(trial)
+                telling.know(trial)
+        resumed = watching.resume(sum(trial.state in _ENDED for trial in study.trials))
+        callbacks = (early, race, clock, watching, ending, telling)
+        try:
+            failed = _searched(study, objective, budget, ending, (opening, race), callbacks)
+        finally:
+            ended = _closed(study)
+        if budget.stop():
+            logger.warning("interrupted; the best models so far are fitted. Interrupt again to give up.")
+        watching.begin("fitting the best models on all rows")
+        trials = tuple(map(row, ended))
+        left = budget.remaining - (ending.kept - ending.layering)  # what is kept holds the time to choose, too
+        chosen = _chosen(objective, ranked(trials), budget, ending.choosing if timed else math.inf)
+        layered = add_layer(objective, chosen, trials, upper, budget, left)
+        members = fit_members(objective, layered.chosen, budget, early)
+        watching.begin("judging all models together")
+        return Searched(members, (*trials, *layered.rows), failed, ending.idle, (*resumed, *layered.notes))
+
+
+def _searched(
+    study: Study,
+    objective: CrossValidation,
+    budget: Budget,
+    closing: Closing,
+    beginning: tuple[int, Race],
+    callbacks: Sequence[Callable[[Study, Trial], None]],
+) -> bool:
+    """Run the trials; returns whether the store failed before the end, with some trials complete.
+
+    Args:
+        study: The search.
+        objective: What is minimised.
+        budget: How long.
+        closing: What ends it.
+        beginning: Number of the first configurations, and the race, told of their end where time does not count.
+        callbacks: Told of each trial.
+
+    Raises:
+        StorageError: If the store fails before any trial is complete.
+    """
+    opening, race = beginning
+    try:
+        if budget.trials is not None:
+            if objective.levels:  # those that the others are compared with, whichever is quicker
+                _run(study, objective, budget, closing, FIRST, callbacks)
+            _run(study, objective, budget, closing, opening, callbacks)
+            if budget.trials >= opening and not budget.stop():  # else a resumed run goes on with its opening
+                race.close_defaults(study.trials[:opening])
+        _run(study, objective, budget, closing, budget.trials, callbacks)
+    except AllTrialsFailed as error:
+        known = any(trial.state is TrialState.COMPLETE for trial in study.trials)
+        text = "the search ends early because its last trials all failed for the same reason; see the log of trials."
+        if known:
+            logger.warning(text)
+        else:
+            logger.warning("no model could be fitted, so the baseline predicts: %s", error)
+    except KeyboardInterrupt:  # from a handler that is not ours
+        budget.stop.ask("SIGINT")
+    except StorageError as error:
+        if not any(trial.state is TrialState.COMPLETE for trial in study.trials):
+            raise
+        logger.warning("%s The best models so far are fitted; fit(..., resume=True) goes on.", error)
+        return True
+    return False
+
+
+def _chosen(
+    objective: CrossValidation, best: Sequence[Mapping[str, Any]], budget: Budget, seconds: float
+) -> list[tuple[Mapping[str, Any], float]]:
+    """The members, chosen while workers get warm for their fits: those of the search were busy, and ended with it."""
+    if not best or budget.stop() or budget.remaining <= 0:
+        return choose_members(objective, best, budget, seconds)
+    names = dict.fromkeys(row["model"] for row in best)
+    fits = None if budget.trials is None else min(budget.members, len(best))  # where time counts there are further ones
+    with closing(Warming(budget, [objective.fitter.model(name) for name in names], fits)) as warming:
+        chosen = choose_members(objective, best, budget, seconds)
+        warming.ready(_PATIENCE)  # any other worker would have to load the same
+    return chosen
+
+
+def _closed(study: Study) -> Sequence[Trial]:
+    """The study's trials, read before it is closed: on Windows an open file could not be removed."""
+    try:
+        return study.trials
+    finally:
+        study.close()
+
+
+def _within(timed: bool, objective: CrossValidation) -> Sampler[Any]:
+    """What searches inside a family. No trust region: it would refine what is only the folds' noise."""
+    inner = Bayes(initial=_INITIAL, explore=1, per_second=timed)
+    return ByLevel(inner, objective.levels, objective.folds) if objective.levels else inner
+
+
+def _families(objective: CrossValidation, budget: Budget) -> Promising:
+    """What chooses the family, and what searches inside it.
+
+    Where only one part is held out, trials are few, and families that lag get fewer of them; otherwise an ensemble
+    gains more from different families than from the better ones.
+    """
+    timed = budget.trials is None
+    families = Promising(_within(timed, objective), timed)
+    if objective.folds == 1:
+        luck = 1 / math.sqrt(len(objective.data.folds[0][1]))  # as in the race
+        families = replace(families, baseline=objective.baseline_loss(), luck=luck)
+    if not timed:
+        return families
+    return replace(families, least=_LEAST * budget.seconds, seconds=budget.seconds)
+
+
+def _sampler(
+    starts: Sequence[Mapping[str, Any]],
+    planned: Sequence[Mapping[str, Any]],
+    budget: Budget,
+    guide: Guide | None,
+    families: Promising,
+    *,
+    paced: bool,
+) -> Sampler[Any]:
+    """What chooses the next trial, after those that are planned; experience says which starts are worth trying."""
+    first = WarmStart(configurations=tuple(planned))
+    if guide is None:
+        return replace(families, warm_start=first)
+    families = replace(families, expected=FamilyStarts(guide.recalled, guide.space))
+    timed, most = budget.trials is None, budget.trial_seconds
+    return Experienced(families, guide, tuple(starts), timed, most, paced=paced, warm_start=first)
+
+
+def _row_race(objective: CrossValidation, opening: int) -> RowRace | None:
+    """What decides which trials go on from samples of the rows to all of them; None where all rows come at once."""
+    if not objective.levels:
+        return None
+    slack = 1 / math.sqrt(objective.sample_rows())  # as in the race over folds
+    return RowRace(objective.levels, objective.sample_baseline(), slack, FIRST, opening)
+
+
+def _row(objective: CrossValidation, trial: Trial, elapsed: float | None) -> dict[str, Any]:
+    """A trial as plain data, with the results of its folds."""
+    row = {**row_of(trial), "elapsed": elapsed}
+    if trial.state is TrialState.PRUNED and trial.reports and str(trial.error).startswith(STOPPED):
+        rows, loss = trial.reports[-1]
+        reached = f"it reached {objective.metric.name} {objective.metric.score(loss):.5g}, too far from the best there"
+        undefined = "the metric is not defined" if objective.predict_limit is None else SLOW
+        row["error"] = f"on {rows:,} training rows {reached if math.isfinite(loss) else undefined}"
+    if trial.state is not TrialState.COMPLETE:
+        return row
+    record = objective.records.of(trial.config)
+    losses = list(record.losses)
+    return {**row, "rounds": record.rounds, "predict_ms": record.predict_ms, "losses": losses}
+
+
+def _run(
+    study: Study,
+    objective: CrossValidation,
+    budget: Budget,
+    closing: Closing,
+    target: int | None,
+    callbacks: Sequence[Callable[[Study, Trial], None]],
+) -> None:
+    """Trials until there are `target` of them, or just the time for the last fits is left."""
+    if budget.trials is not None and target is not None:
+        target = min(target, budget.trials)
+    ended = sum(trial.state in _ENDED for trial in study.trials)
+    if closing.due() or (target and ended >= target):
+        return
+    left, more = budget.remaining, max(closing.warm_up, _WARM_UP) + objective.climbing_seconds
+    study.optimize(
+        objective,
+        trials=target,
+        time_limit=left,
+        workers=budget.workers,
+        trial_time_limit=left if budget.trials else budget.trial_seconds + more,
+        trial_memory=budget.trial_memory,
+        callbacks=callbacks,
+        progress=False,
+        stop=closing.due,
+        remaining=closing.remaining if budget.trials is None else None,
+    )
+    ended = sum(trial.state in _ENDED for trial in study.trials)
+    if budget.trials and target and ended < target and not (budget.stop() or closing.asked):
+        if closing.due() or budget.remaining <= 0.1 * budget.seconds < math.inf:
+            text = "the time limit of %g s ended the search before %d trials, so the result depends on it."
+            logger.warning(text, budget.seconds, budget.trials)
+        else:
+            logger.info(
+                "the search ends after %d of %d trials: there are no more configurations to try.", ended, budget.trials
+            )

@@ -1,0 +1,1 @@
+"""One configuration, cross-validated, and its files in the run folder."""

@@ -1,0 +1,183 @@
+"""Models of a trial's folds, kept in case: where the fit on all rows is not ready in time, they predict in its place.
+
+A machine that others use can be half as fast at the end of a search as it was on average, and no forecast of the last
+fits holds then. What a trial has fitted is there already, and was fitted on most of the rows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import pickle
+import shutil
+from dataclasses import replace
+from typing import IO, TYPE_CHECKING, Any, Final, Self
+
+from seasoned.tabular.models._common.log_target import Exponential
+from seasoned.tabular.trial.featured_model import Featured
+from seasoned.tabular.trial.seed_average import Repeated, with_shared_makers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+__all__ = ["ALIKE", "WORTH", "Keeping", "by_fold", "kept", "suited"]
+
+logger = logging.getLogger("seasoned.tabular")
+
+WORTH: Final = 0.5
+"""Seconds of a trial's first fit from which on its models are worth keeping; what is fitted faster is ready in time."""
+
+_MOST: Final = 2**26  # bytes of a trial's models; a grown forest has more, and is not worth the time to write it
+_FREE: Final = 16  # times that much must be free on the disk, or nothing is kept
+_FEW: Final = 5  # models that predict together at most, as where a member is fitted again (`repeating.py`)
+ALIKE: Final = 0.8  # of the most training rows: models that saw fewer, as in a split by time, are not used
+
+
+class Keeping:
+    """Writes the models of a trial's folds to a file, one after the other; a context manager.
+
+    The file is there once `done` was called: the models of a trial that ends before are discarded. Whatever goes wrong
+    here, the trial does not fail because of it.
+
+    Args:
+        path: The file; None to keep nothing.
+        least: Seconds that the first model must have taken.
+    """
+
+    def __init__(self, path: Path | None, least: float = WORTH) -> None:
+        self._path = path
+        self._least = least
+        self._file: IO[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._forget()
+
+    def add(self, estimator: Any, seconds: float) -> None:
+        """Add a model, which took so many seconds; None, where a fold has none of the family, discards all of them."""
+        if self._path is None:
+            return
+        if estimator is None or (self._file is None and seconds < self._least):
+            self._forget()
+            return
+        import cloudpickle  # a class of the caller's `__main__` travels by value
+
+        try:
+            if self._file is None:
+                self._file = self._opened()
+            cloudpickle.Pickler(_Bounded(self._file, _MOST), protocol=5).dump(estimator)
+        except Exception as error:  # noqa: BLE001 - pickling runs code of the model's classes, which may raise anything
+            logger.debug("the models of a trial's folds are not kept: %s: %s", type(error).__name__, error)
+            self._forget()
+
+    def done(self) -> None:
+        """Put the file in its place: all models have been added."""
+        if self._file is not None and self._path is not None:
+            try:
+                self._file.close()
+                self._partial.replace(self._path)
+            except OSError as error:
+                logger.debug("the models of a trial's folds are not kept: %s", error)
+        self._forget()
+
+    def _opened(self) -> IO[bytes]:
+        free = shutil.disk_usage(self._partial.parent).free
+        if free < _FREE * _MOST:
+            raise OSError(f"only {free / 1e6:.0f} MB are free")
+        return open(self._partial, "wb", opener=lambda path, flags: os.open(path, flags, 0o600))
+
+    @property
+    def _partial(self) -> Path:
+        assert self._path is not None, "nobody asks once nothing is kept"
+        return self._path.with_name(f".{self._path.name}.{os.getpid()}")
+
+    def _forget(self) -> None:
+        if self._file is not None:
+            with contextlib.suppress(OSError):  # on a full disk, closing raises the error once more
+                self._file.close()
+            with contextlib.suppress(OSError):
+                self._partial.unlink(missing_ok=True)
+        self._path = self._file = None
+
+
+class _Bounded:
+    """A file that takes so many bytes and no more."""
+
+    def __init__(self, file: IO[bytes], most: int) -> None:
+        self._file = file
+        self._most = most
+
+    def write(self, data: bytes) -> int:
+        """Write the bytes.
+
+        Raises:
+            ValueError: If the file would grow too large.
+        """
+        size = memoryview(data).nbytes
+        if self._file.tell() + size > self._most:
+            raise ValueError(f"they take more than {self._most / 1e6:.0f} MB")
+        return self._file.write(data)
+
+
+def suited(rows: Sequence[int], *, one: bool) -> list[int]:
+    """The folds whose models replace a fit on all rows: those with about the most rows, five at most.
+
+    Args:
+        rows: Training rows of each fold.
+        one: Whether only one model may predict.
+
+    Example:
+        >>> suited([80, 80, 79], one=False), suited([80, 80, 79], one=True), suited([20, 40, 60], one=False)
+        ([0, 1, 2], [0], [2])
+    """
+    order = sorted(range(len(rows)), key=lambda fold: -rows[fold])
+    return sorted(fold for fold in order[: 1 if one else _FEW] if rows[fold] >= ALIKE * rows[order[0]])
+
+
+def by_fold(path: Path, folds: Sequence[int], factor: float) -> dict[int, Any]:
+    """The models in a file by their folds, as far as these are wanted; empty if there are none.
+
+    Args:
+        path: The file, which a worker of this process has written; one that others could have written is not read.
+        folds: Whose models are wanted.
+        factor: What predictions are multiplied by, where logarithms were learned.
+    """
+    try:
+        return {fold: _scaled(model, factor) for fold, model in enumerate(_read(path)) if fold in folds}
+    except FileNotFoundError:
+        return {}
+    except Exception as error:  # noqa: BLE001 - unpickling runs code of the model's classes, which may raise anything
+        logger.warning("the models of a trial's folds cannot be read: %s: %s", type(error).__name__, error)
+        return {}
+
+
+def kept(path: Path, folds: Sequence[int], factor: float) -> Any:
+    """These models as one that predicts by their mean, where there are several; None if there are none."""
+    found = list(by_fold(path, folds, factor).values())
+    if len(found) < 2:
+        return found[0] if found else None
+    return Repeated(with_shared_makers(found), (1 / len(found),) * len(found))
+
+
+def _read(path: Path) -> Iterator[Any]:
+    with path.open("rb") as file:
+        about = os.fstat(file.fileno())
+        if hasattr(os, "getuid") and (about.st_uid != os.getuid() or about.st_mode & 0o077):
+            raise PermissionError(f"{path} may be somebody else's")  # who could make it run any code
+        while True:
+            try:
+                yield pickle.load(file)  # noqa: S301 - our own process wrote it
+            except EOFError:
+                return
+
+
+def _scaled(estimator: Any, factor: float) -> Any:
+    """The model with the factor that all folds of its trial gave."""
+    if isinstance(estimator, Featured):
+        return replace(estimator, estimator=_scaled(estimator.estimator, factor))
+    return replace(estimator, factor=factor) if isinstance(estimator, Exponential) else estimator

@@ -1,0 +1,261 @@
+"""Memory that a fit needs, estimated before it begins, and the setting with which it would fit.
+
+A trial that is killed for its memory has cost its seconds and says only that it was too much. What a family's fit takes
+beside the process is known from its data structures within a factor of three: copies of the rows, bins, histograms,
+gradients, the nodes of trees. The constants below are those structures' sizes; `benchmarks/memory.py` measures how far
+they are off. They are meant to be a little high, and never low.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from seasoned.errors import SeasonedError
+from seasoned.tabular.models._common.histogram_bins import BYTE, bins, oblivious_bins
+from seasoned.tabular.models.linear.additive import MOST_CELLS, MOST_COLUMNS
+from seasoned.tabular.models.neighbors import PIECE
+from seasoned.tabular.models.trees.random_forest import TREES
+from seasoned.tabular.schema.column import MOST_LEVELS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["Extent", "NotEnoughMemory", "check_memory", "foreseen", "that_fits"]
+
+_FLOAT: Final = 8
+_SINGLE: Final = 4
+_NODE: Final = 260  # bytes of a node of a tree while it grows and becomes ours, beside its values
+_SAMPLE: Final = 200_000  # rows that LightGBM looks at to find its bins
+_REMEMBERED: Final = 20_000  # rows that the neighbours family keeps
+_TIMES: Final = 6  # copies of its matrix that a family is taken to need if nothing is known of it
+_MARGIN: Final = 1.1
+SHARE: Final = 0.95
+"""Of the memory there is, that may be taken: what is foreseen is no promise."""
+
+
+class NotEnoughMemory(SeasonedError):
+    """What a configuration needs is more than there is: raise the limit, or change the setting that is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What a fit works on.
+
+    Attributes:
+        rows: Rows trained on.
+        valid: Rows watched or predicted beside them.
+        columns: Columns of the family's input matrix, made ones included.
+        classes: Number of classes; 0 for regression.
+        levels: How many of the columns hold level codes.
+        many: How many of these have more than 100 levels.
+        held: Rows that all folds together validate, whose predictions are kept; all rows if 0.
+    """
+
+    rows: int
+    valid: int
+    columns: int
+    classes: int
+    levels: int = 0
+    many: int = 0
+    held: int = 0
+
+    @property
+    def outputs(self) -> int:
+        """Trees of a boosting round, or columns of gradients: one, or one per class if there are more than two."""
+        return self.classes if self.classes > 2 else 1
+
+    @property
+    def cells(self) -> int:
+        """Cells of the matrix."""
+        return (self.rows + self.valid) * self.columns
+
+    @property
+    def answers(self) -> int:
+        """Numbers that a model may predict for all rows."""
+        return (self.rows + self.valid) * max(self.classes, 1)
+
+
+def _of(config: Mapping[str, Any], name: str, largest: int) -> int:
+    return int(config.get(name, largest))
+
+
+def _bin_bytes(at: Extent) -> int:
+    """Bytes of a cell's bin."""
+    return 1 if bins(at.rows) <= BYTE else 2
+
+
+def _lightgbm(config: Mapping[str, Any], at: Extent) -> float:
+    sample = 1.5 * _FLOAT * at.columns * min(at.rows, _SAMPLE)
+    binned = bins(at.rows) * (at.columns - at.many) + MOST_LEVELS * at.many
+    histograms = 16 * binned * _of(config, "num_leaves", 200)
+    each = 2 if at.many else _bin_bytes(at)
+    return sample + 2 * each * at.cells + histograms + 40 * at.rows * at.outputs
+
+
+def _xgboost(config: Mapping[str, Any], at: Extent) -> float:
+    nodes = min(1.5 * 2.0 ** _of(config, "max_depth", 12), 2.0 * at.rows)
+    histograms = 16 * bins(at.rows) * at.columns * nodes
+    return (5 + _bin_bytes(at)) * at.cells + histograms + 40 * at.rows * at.outputs
+
+
+def _catboost(config: Mapping[str, Any], at: Extent) -> float:
+    most = oblivious_bins(at.rows, at.columns * at.outputs)
+    histograms = 16 * most * at.columns * 2.0 ** _of(config, "depth", 10) * at.outputs
+    words = 80 * (at.rows + at.valid) * at.levels  # level codes as byte strings, each an object
+    return 16 * at.cells + words + histograms + 60 * at.rows * at.outputs
+
+
+def _histogram(config: Mapping[str, Any], at: Extent) -> float:
+    histograms = 24 * min(bins(at.rows), BYTE) * at.columns * _of(config, "max_leaf_nodes", 128)
+    return (_FLOAT + _SINGLE + 1) * at.cells + histograms + 40 * at.rows * at.outputs
+
+
+def _forest(config: Mapping[str, Any], at: Extent) -> float:
+    return _grown(config, at, 0.63)  # of the rows, that a bootstrap sample draws
+
+
+def _extra_trees(config: Mapping[str, Any], at: Extent) -> float:
+    return _grown(config, at, 1.0)
+
+
+def _grown(config: Mapping[str, Any], at: Extent, drawn: float) -> float:
+    rows = 0.4 * drawn * at.rows if at.classes == 2 else 0.8 * drawn * at.rows  # leaves of one class are large
+    leaves = rows / max(_of(config, "min_samples_leaf", 1), 1)
+    return _SINGLE * at.cells + _of(config, "rounds", TREES) * 2 * leaves * _node(at)
+
+
+def _node(at: Extent) -> float:
+    return _NODE + 2 * _FLOAT * max(at.classes, 1)
+
+
+def _tree(config: Mapping[str, Any], at: Extent) -> float:
+    leaves = min(at.rows / max(_of(config, "min_samples_leaf", 1), 1), 2.0 ** _of(config, "max_depth", 30))
+    return _SINGLE * at.cells + 2 * leaves * _node(at)
+
+
+def _linear(_: Mapping[str, Any], at: Extent) -> float:
+    copies = 1 if at.classes else 2  # numbers are centred, beside what was given
+    few = at.columns * (2 * at.columns + 40 * at.outputs) + 5 * at.rows * max(at.classes, 1)
+    return _FLOAT * (copies * at.cells + few)
+
+
+def _splines(config: Mapping[str, Any], at: Extent) -> float:
+    hinges = min(MOST_COLUMNS, at.columns * (1 + _of(config, "knots", 30)))
+    columns = hinges + _of(config, "pairs", 300)
+    rows = min(at.rows, MOST_CELLS // max(columns, at.columns))
+    basis = 3 * _SINGLE * rows * columns  # turned, beside what it is or, for a quantile, itself as float64
+    return _FLOAT * rows * at.columns + basis + 4 * _FLOAT * columns**2 + 4 * _FLOAT * rows * at.outputs
+
+
+def _neighbours(config: Mapping[str, Any], at: Extent) -> float:
+    kept = min(at.rows, _REMEMBERED)
+    distances = 7 * _FLOAT * min(at.valid, PIECE) * _of(config, "neighbours", 100)
+    return _SINGLE * (at.valid + 3 * kept) * at.columns + distances
+
+
+def _mlp(config: Mapping[str, Any], at: Extent) -> float:
+    width, layers = _of(config, "width", 256), _of(config, "layers", 4)
+    parameters = width * (at.columns + width * layers + max(at.classes, 1))
+    seen = 4 * width * (layers + 1) * max(at.valid, _of(config, "batch", 512))  # activations of all layers
+    return _SINGLE * (2 * at.cells + 8 * parameters + seen + 4 * at.answers)
+
+
+def _adaptive_linear(_: Mapping[str, Any], at: Extent) -> float:
+    blocks = 12 * at.outputs * (at.columns + 1) ** 2  # of five folds, which keep these and their inverses
+    return _FLOAT * (_TIMES * at.cells + blocks)
+
+
+_NEEDS: Final[Mapping[str, Callable[[Mapping[str, Any], Extent], float]]] = MappingProxyType(
+    {
+        "lightgbm": _lightgbm, "xgboost": _xgboost, "catboost": _catboost, "histogram": _histogram, "forest": _forest,
+        "extra_trees": _extra_trees, "tree": _tree, "linear": _linear, "neighbours": _neighbours, "mlp": _mlp,
+        "splines": _splines, "adaptive_linear": _adaptive_linear,
+        "baseline": lambda *_: 0.0,
+    }
+)  # fmt: skip
+"""Family -> bytes that its fit takes beside the copies of the rows that it is given."""
+_KNOBS: Final[Mapping[str, tuple[str, int, int]]] = MappingProxyType(
+    {
+        "lightgbm": ("num_leaves", -1, 2), "xgboost": ("max_depth", -1, 2), "catboost": ("depth", -1, 2),
+        "histogram": ("max_leaf_nodes", -1, 4), "forest": ("min_samples_leaf", 1, 50),
+        "extra_trees": ("min_samples_leaf", 1, 50), "tree": ("min_samples_leaf", 1, 200), "mlp": ("width", -1, 32),
+    }
+)  # fmt: skip
+"""Family -> the parameter that decides, which way it saves memory, and where it ends."""
+
+
+def foreseen(name: str, config: Mapping[str, Any], at: Extent) -> int:
+    """Bytes that fitting a family takes at its peak, beside what the process holds before.
+
+    Args:
+        name: The family's name; for one that is not known here, six times its matrix is taken.
+        config: Its configuration; a parameter that is missing counts as the largest of the family's space.
+        at: Rows and columns.
+
+    Example:
+        >>> small, large = Extent(1_000, 250, 10, 2), Extent(1_000_000, 250_000, 10, 2)
+        >>> foreseen("lightgbm", {"num_leaves": 31}, small) < 10e6 < 100e6 < foreseen("lightgbm", {}, large)
+        True
+    """
+    kept = (at.held or at.rows + at.valid) * max(at.classes, 1)
+    given = _FLOAT * at.cells + 3 * _FLOAT * kept  # rows as they are handed over, and predictions that are kept
+    needs = _NEEDS.get(name)
+    return math.ceil(_MARGIN * (given + (_TIMES * _FLOAT * at.cells if needs is None else needs(config, at))))
+
+
+def that_fits(name: str, config: Mapping[str, Any], at: Extent, allowed: float) -> tuple[str, int] | None:
+    """The parameter, and the value of it nearest to the configuration's, with which the fit takes no more than this.
+
+    None where the family has no such parameter, or no value of it is enough.
+    """
+    if name not in _KNOBS:
+        return None
+    parameter, step, last = _KNOBS[name]
+    value = int(config.get(parameter, last - step))
+    if (last - value) * step <= 0 or foreseen(name, {**config, parameter: last}, at) > allowed:
+        return None
+    enough, short = last, value  # between them lies the first one that fits
+    while abs(enough - short) > 1:
+        middle = (enough + short) // 2
+        enough, short = (
+            (middle, short) if foreseen(name, {**config, parameter: middle}, at) <= allowed else (enough, middle)
+        )
+    return parameter, enough
+
+
+def check_memory(name: str, config: Mapping[str, Any], at: Extent, limit: int | None, free: int) -> None:
+    """Refuse a fit that would take more than there is.
+
+    Args:
+        name: The family's name.
+        config: Its configuration.
+        at: Rows and columns.
+        limit: Bytes that the limits of the fit leave to this process; None for no limit.
+        free: Bytes of what is free on the machine that this process may take.
+
+    Raises:
+        NotEnoughMemory: With what it needs, what there is, and what would help.
+    """
+    allowed = SHARE * min(free, limit if limit is not None else free)
+    needed = foreseen(name, config, at)
+    if needed <= allowed:
+        return
+    found = that_fits(name, config, at, allowed)
+    knob = "" if found is None else f"with {found[0]} of {found[1]} it would fit, or "
+    limited = limit is not None and limit <= free
+    more = (
+        f"raise memory_limit by {_gigabytes((needed - allowed) / SHARE)} for each worker, or use fewer workers"
+        if limited
+        else "use fewer workers, fewer rows or a machine with more memory"
+    )
+    raise NotEnoughMemory(
+        f"{name} would take about {_gigabytes(needed)} here, and {_gigabytes(allowed)} "
+        f"{'of memory_limit are left to a trial' if limited else 'are free on this machine for it'}; {knob}{more}."
+    )
+
+
+def _gigabytes(size: float) -> str:
+    return f"{size / 1e9:.2g} GB" if size >= 1e9 else f"{max(size / 1e6, 1):.0f} MB"

@@ -1,0 +1,96 @@
+"""Several fits of one configuration, which predict by their weighted mean."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seasoned.tabular.models._common.base import predict
+from seasoned.tabular.trial.featured_model import Extending, Featured, predict_one
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.features.base import Given
+    from seasoned.tabular.features.pipeline import Made
+    from seasoned.tabular.preprocessing.column_plan import Diet
+
+__all__ = ["Repeated", "fits_of", "makers_of", "predict_matrices", "shares_of", "with_shared_makers"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Repeated:
+    """What a member becomes where there was time to fit it more than once.
+
+    Attributes:
+        fits: Estimators, `Featured` ones where features were made; two at least.
+        shares: How much each counts; they sum to 1.
+    """
+
+    fits: tuple[Any, ...]
+    shares: tuple[float, ...]
+
+
+def fits_of(estimator: Any) -> tuple[Any, ...]:
+    """The fits of a member: one, or those of a `Repeated` one; each an estimator of its family or a `Featured` one.
+
+    Example:
+        >>> fits_of("a model"), fits_of(Repeated(("a model", "another"), (0.5, 0.5)))
+        (('a model',), ('a model', 'another'))
+    """
+    return estimator.fits if isinstance(estimator, Repeated) else (estimator,)
+
+
+def shares_of(estimator: Any) -> tuple[float, ...]:
+    """How much each of these counts.
+
+    Example:
+        >>> shares_of("a model"), shares_of(Repeated(("a model", "another"), (0.75, 0.25)))
+        ((1.0,), (0.75, 0.25))
+    """
+    return estimator.shares if isinstance(estimator, Repeated) else (1.0,)
+
+
+def with_shared_makers(fits: Sequence[Any]) -> tuple[Any, ...]:
+    """The same fits; those whose columns are made in the same way share what makes them, so that it is done once.
+
+    Fits that differ only by their seeds are such, because features do not depend on the fit that they are for.
+    """
+    known: dict[str, Made] = {}
+    return tuple(
+        replace(fit, made=known.setdefault(json.dumps(fit.made.to_json()), fit.made))
+        if isinstance(fit, Featured)
+        else fit
+        for fit in fits
+    )
+
+
+def makers_of(estimator: Any) -> list[Made]:
+    """What makes further columns for its fits; empty where none are made."""
+    return [fit.made for fit in fits_of(estimator) if isinstance(fit, Featured)]
+
+
+def predict_matrices(
+    estimator: Any,
+    matrices: Mapping[Diet, NDArray[np.float64]],
+    diet: Diet,
+    n_classes: int,
+    given: Given | None = None,
+) -> NDArray[np.float64]:
+    """As `predict_one`, the weighted mean over the fits of a `Repeated` one."""
+    if not isinstance(estimator, Repeated):
+        return predict_one(estimator, matrices, diet, n_classes, given)
+    rows = Extending(matrices[diet], diet, given)
+    parts = [
+        share * predict(*rows.eaten_by(fit), n_classes)
+        for fit, share in zip(estimator.fits, estimator.shares, strict=True)
+    ]
+    total = parts[0]
+    for part in parts[1:]:  # summed in order, so that a saved model gives the same bits
+        total = total + part
+    return np.minimum(total, 1.0) if n_classes else total  # a sum of shares may be above 1 by rounding

@@ -1,0 +1,57 @@
+"""Folds of the rows that a model is fitted on, for what it chooses by itself while it is fitted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.validation.folds import Fold
+
+__all__ = ["dealt", "together_in"]
+
+_FOLDS: Final = 5
+
+
+def dealt(y: NDArray[Any], rng: np.random.Generator, together: NDArray[np.int64] | None = None) -> list[Fold]:
+    """(training, held-out) rows, with every class or size of target in each in proportion.
+
+    Args:
+        y: The target.
+        rng: Draws what is left to chance.
+        together: Rows of the same number belong together and are not parted, whatever their targets; None if all are
+            free.
+    """
+    if together is not None and len(np.unique(together)) > 1:
+        place = together_in(together, _FOLDS, rng)
+    else:
+        order = rng.permutation(len(y))
+        order = order[np.argsort(y[order], kind="stable")]
+        place = np.empty(len(y), dtype=np.int64)
+        place[order] = np.arange(len(y)) % _FOLDS
+    return [(np.flatnonzero(place != fold), np.flatnonzero(place == fold)) for fold in range(int(place.max()) + 1)]
+
+
+def together_in(together: NDArray[np.int64], folds: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """A fold for each row, the same for rows that belong together: the largest groups first, each to the emptiest fold.
+
+    Args:
+        together: What belongs together, shape (n,).
+        folds: Number of folds; fewer where there are fewer groups.
+        rng: Decides among groups of the same size.
+
+    Example:
+        >>> together_in(np.array([7, 7, 7, 4, 4, 9]), 2, np.random.default_rng(0)).tolist()
+        [0, 0, 0, 1, 1, 1]
+    """
+    _, codes, sizes = np.unique(together, return_inverse=True, return_counts=True)
+    order = rng.permutation(len(sizes))
+    order = order[np.argsort(-sizes[order], kind="stable")]
+    filled, place = np.zeros(min(folds, len(sizes))), np.empty(len(sizes), dtype=np.int64)
+    for group in order.tolist():
+        place[group] = int(filled.argmin())
+        filled[place[group]] += sizes[group]
+    return place[codes]

@@ -1,0 +1,37 @@
+"""Trials: what happened in a study, as events, and folds of them."""
+
+from __future__ import annotations
+
+from seasoned.trials.trial import (
+    Asked,
+    Config,
+    Created,
+    Event,
+    Finished,
+    Reported,
+    Spaced,
+    StudySpec,
+    Taken,
+    Trial,
+    TrialState,
+    WarmStart,
+    thawed,
+    violation,
+)
+
+__all__ = [
+    "Asked",
+    "Config",
+    "Created",
+    "Event",
+    "Finished",
+    "Reported",
+    "Spaced",
+    "StudySpec",
+    "Taken",
+    "Trial",
+    "TrialState",
+    "WarmStart",
+    "thawed",
+    "violation",
+]

@@ -1,0 +1,157 @@
+"""Events as text: one JSON object each, which is what every storage keeps.
+
+Floats come back bit-equal (Python writes the shortest text that reads back the same), tuples inside configurations
+come back as tuples. A field that is None is left out, and so is a reported value that is not finite: it comes back NaN.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from seasoned.errors import StorageError
+from seasoned.space import Space
+from seasoned.trials.trial import (
+    Asked,
+    Config,
+    Created,
+    Event,
+    Finished,
+    Remaining,
+    Reported,
+    Spaced,
+    StudySpec,
+    Taken,
+    TrialState,
+    WarmStart,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["from_text", "kind_of", "to_text"]
+
+_KINDS: Final[Mapping[type[Event], str]] = {
+    Created: "created",
+    Spaced: "spaced",
+    Remaining: "remaining",
+    Asked: "asked",
+    Taken: "taken",
+    Reported: "reported",
+    Finished: "finished",
+}
+_write = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+
+def kind_of(event: Event) -> str:
+    """The event's kind, as stored."""
+    return _KINDS[type(event)]
+
+
+def to_text(event: Event) -> str:
+    """The event's content as JSON; its kind and number are stored beside it."""
+    match event:
+        case Created(spec):
+            return _write(_spec_to_dict(spec))
+        case Spaced(space, first):
+            return _write({"space": space.to_dict(), "first": first})
+        case Remaining(_, share):
+            return _write({"share": share})
+        case Asked(_, config, tag, driver):
+            return _write(_without_none({"config": config, "tag": tag, "driver": driver or None}))
+        case Taken(_, driver, begun):
+            return _write(_without_none({"driver": driver, "begun": begun or None}))
+        case Reported(_, step, value):
+            return _write(_without_none({"step": step, "value": value if math.isfinite(value) else None}))
+        case Finished(_, state, values, seconds, error, constraints, notes):
+            ended = {"state": state, "values": values, "seconds": seconds, "error": error}
+            return _write(_without_none({**ended, "constraints": constraints or None, "notes": notes or None}))
+
+
+def from_text(kind: str, number: int, text: str) -> Event:
+    """The event that `to_text` wrote.
+
+    Raises:
+        StorageError: If the kind is unknown to this version, or the text is damaged.
+    """
+    try:
+        return _read(kind, number, json.loads(text))
+    except (ValueError, KeyError, TypeError) as error:
+        raise StorageError(
+            f"the stored {kind!r} event of trial {number} cannot be read ({error}); the store is damaged or was "
+            f"written by a newer version: restore a copy or upgrade seasoned."
+        ) from error
+
+
+def _read(kind: str, number: int, content: dict[str, Any]) -> Event:
+    match kind:
+        case "asked":
+            return Asked(number, _config(content["config"]), content.get("tag"), content.get("driver", ""))
+        case "finished":
+            values = content.get("values")
+            return Finished(
+                number,
+                TrialState(content["state"]),
+                None if values is None else tuple(values),
+                content.get("seconds"),
+                content.get("error"),
+                tuple(content.get("constraints", ())),
+                _config(content.get("notes", {})),
+            )
+        case "remaining":
+            return Remaining(number, content["share"])
+        case "taken":
+            return Taken(number, content["driver"], content.get("begun", False))
+        case "reported":
+            return Reported(number, content["step"], content.get("value", math.nan))
+        case "created":
+            return Created(_spec_from_dict(content))
+        case "spaced":
+            return Spaced(Space.from_dict(content["space"]), content["first"])
+        case _:
+            raise ValueError(f"no event is called {kind!r}")
+
+
+def _without_none(content: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in content.items() if value is not None}
+
+
+def _config(content: dict[str, Any]) -> Config:
+    return Config({name: _frozen(value) for name, value in content.items()})
+
+
+def _frozen(value: Any) -> Any:
+    """Lists as tuples again: only tuples are written as JSON lists."""
+    if isinstance(value, dict):
+        return {name: _frozen(inner) for name, inner in value.items()}
+    return tuple(_frozen(inner) for inner in value) if isinstance(value, list) else value
+
+
+def _spec_to_dict(spec: StudySpec) -> dict[str, Any]:
+    warm = spec.warm_start
+    return {
+        "space": spec.space.to_dict(),
+        "directions": spec.directions,
+        "seed": spec.seed,
+        "budget": spec.budget,
+        "warm_start": {
+            "configurations": warm.configurations,
+            "points": warm.points,
+            "values": warm.values,
+            "population": warm.population,
+            "step_size": warm.step_size,
+            "relative": warm.relative,
+        },
+    }
+
+
+def _spec_from_dict(content: dict[str, Any]) -> StudySpec:
+    warm = content["warm_start"]
+    return StudySpec(
+        Space.from_dict(content["space"]),
+        tuple(content["directions"]),
+        content["seed"],
+        content["budget"],
+        WarmStart(**{**warm, "configurations": tuple(_config(config) for config in warm["configurations"])}),
+    )
