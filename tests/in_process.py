@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import warnings
 
-import seasoned.study.arguments
-import seasoned.tabular.budget.warm_workers
-import seasoned.tabular.ensemble.early_model
-import seasoned.tabular.ensemble.refit_members
-import seasoned.tabular.ensemble.reseeded_fits
-import seasoned.tabular.ensemble.stacking
-import seasoned.tabular.fit.fit_table
-import seasoned.tabular.fit.refit_table
-import seasoned.tabular.trial.fold_fitter
 from seasoned import AutoClassifier, AutoRegressor, SearchSettings
 from seasoned.execution.workers.inline import InlineExecutor
+from seasoned.study import arguments
+from seasoned.tabular.budget import warm_workers
+from seasoned.tabular.ensemble import early_model, refit_members, reseeded_fits, stacking
+from seasoned.tabular.fit import fit_table, refit_table
+from seasoned.tabular.trial import fold_fitter
 
 
 class Here(InlineExecutor):
@@ -37,12 +33,10 @@ class Here(InlineExecutor):
 
 def stay_in_process(monkeypatch) -> None:
     """Fits take one core, as in a worker: two tests side by side whose boosters take all would wait for each other."""
-    tabular = seasoned.tabular
-    parts = (tabular.early, tabular.fit, tabular.refit, tabular.refitting, tabular.repeating)
-    parts += (tabular.stacking, tabular.warming)
-    for module in (seasoned.study.arguments, *parts):
+    parts = (early_model, fit_table, refit_members, refit_table, reseeded_fits, stacking, warm_workers)
+    for module in (arguments, *parts):
         monkeypatch.setattr(module, "LocalExecutor", Here)
-    monkeypatch.setattr(tabular.fitter, "cpu_count", lambda: 1)
+    monkeypatch.setattr(fold_fitter, "cpu_count", lambda: 1)
 
 
 def estimator(task, models=("linear",), **options):

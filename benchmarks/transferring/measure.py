@@ -17,8 +17,8 @@ def regrets(scores: NDArray[np.floating]) -> NDArray[np.float64]:
 
     How small a difference is none is told by the best and the median: one score that says "failed" in large numbers
     shifts no other. Where the median is as good as the best, there is nothing between them to measure by: all counts 1,
-    for every method alike. (What our room learns from has another scale there, `seasoned.knowledge.performance_model.regret`, which this
-    does not follow.)
+    for every method alike. (`seasoned.knowledge.performance_model.regret` has another scale there, which this does not
+    follow.)
 
     >>> regrets(np.array([[1.0, 3.0, 2.0, 1.5], [1.0, 1.0, 1.0, 2.0]])).round(3).tolist()
     [[0.0, 1.0, 1.0, 0.667], [1.0, 1.0, 1.0, 1.0]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from seasoned._util.lazy_imports import lazy_names
+from seasoned._util.renderers import register_renderers
 
 if TYPE_CHECKING:
     from seasoned.fidelity import ASHA, Curve, Hyperband, Median, Racing, SuccessiveHalving
@@ -115,4 +116,15 @@ __getattr__, __dir__ = lazy_names(
         "Study": "seasoned.study",
         **dict.fromkeys(("Trial", "WarmStart"), "seasoned.trials"),
     },
+)
+
+register_renderers(
+    {
+        "explain": "seasoned.report.explain.permutation",
+        "plot_study": "seasoned.report.study.render",
+        "report": "seasoned.report.entry",
+        "shap": "seasoned.report.explain.shapley",
+        "study_importances": "seasoned.report.study.render",
+        "study_report": "seasoned.report.study.page",
+    }
 )

@@ -16,8 +16,8 @@ from seasoned import AutoClassifier, Metric, SearchSettings, load
 from seasoned.errors import InvalidInput
 from seasoned.report import report_data
 from seasoned.report.html.page import render_page
+from seasoned.tabular.ensemble import member_predictions
 from seasoned.tabular.metrics.decision_rule import Decision
-from seasoned.tabular.postprocessing import out_of_fold
 
 MODELS = ("linear", "tree", "histogram")
 
@@ -213,10 +213,10 @@ def test_they_are_of_the_rows_as_they_were_given():
 
 
 def test_of_very_many_rows_there_are_none(monkeypatch):
-    monkeypatch.setattr(out_of_fold, "_WHOLE", 100)
+    monkeypatch.setattr(member_predictions, "_WHOLE", 100)
     assert fit("binary")[0].out_of_fold_ is None
-    monkeypatch.setattr(out_of_fold, "_WHOLE", 10**6)
-    monkeypatch.setattr(out_of_fold, "_EACH", 50)
+    monkeypatch.setattr(member_predictions, "_WHOLE", 10**6)
+    monkeypatch.setattr(member_predictions, "_EACH", 50)
     model = fit("binary")[0]
     assert np.isfinite(model.out_of_fold_).all(), "put together part by part"
     assert isinstance(model, AutoClassifier)

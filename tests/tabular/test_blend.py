@@ -11,10 +11,11 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from in_process import estimator, stay_in_process
 from seasoned import SearchSettings, load
+from seasoned.tabular.ensemble.member_predictions import _parts
 from seasoned.tabular.fit import refit_table
 from seasoned.tabular.metrics.registry import resolve
 from seasoned.tabular.postprocessing.choose_pooling import choose_blend
-from seasoned.tabular.postprocessing.out_of_fold import Pooled, _parts
+from seasoned.tabular.postprocessing.out_of_fold import Pooled
 from seasoned.tabular.postprocessing.pooling import Blend, fit_linear_pool, fit_logarithmic_pool
 from seasoned.tabular.postprocessing.postprocessor import choose_finish
 

@@ -20,7 +20,7 @@ from seasoned.samplers.checks import same
 from seasoned.tabular.budget import worker_count
 from seasoned.tabular.budget.budget import Budget
 from seasoned.tabular.budget.worker_count import with_room_for
-from seasoned.tabular.ensemble import refit_members
+from seasoned.tabular.ensemble import member_predictions, refit_members
 from seasoned.tabular.ensemble.reseeded_fits import _folds_of
 from seasoned.tabular.experience.advice import Guide
 from seasoned.tabular.experience.record import _gained
@@ -29,7 +29,7 @@ from seasoned.tabular.fit.parameters import budget_of
 from seasoned.tabular.input.sample_roles import read_groups
 from seasoned.tabular.metrics.registry import measure_key, resolve
 from seasoned.tabular.models.registry import choose, joint_space
-from seasoned.tabular.postprocessing import conformal, out_of_fold
+from seasoned.tabular.postprocessing import conformal
 from seasoned.tabular.postprocessing.conformal import learn_conformal
 from seasoned.tabular.postprocessing.out_of_fold import Pooled
 from seasoned.tabular.preprocessing.character_ngrams import Ngrams
@@ -79,7 +79,7 @@ def test_scores_of_intervals_are_of_all_large_groups(kind, groups, monkeypatch):
 
 
 def test_rows_that_are_added_for_rare_classes_count_as_among_all(monkeypatch):
-    monkeypatch.setattr(out_of_fold, "_MOST", 100)
+    monkeypatch.setattr(member_predictions, "_MOST", 100)
     rng = np.random.default_rng(0)
     y = np.concatenate([np.zeros(900, np.int64), np.arange(100, dtype=np.int64) % 20 + 1])
     p = rng.dirichlet(np.ones(21), 1_000)
@@ -90,8 +90,8 @@ def test_rows_that_are_added_for_rare_classes_count_as_among_all(monkeypatch):
     objective = SimpleNamespace(
         job=SimpleNamespace(seed=0), metric=SimpleNamespace(n_classes=21), data=data, records=records
     )
-    monkeypatch.setattr(out_of_fold, "_FEWEST", 100)
-    found = out_of_fold.pool(objective, [SimpleNamespace(name="a", config={}, weight=1.0)])
+    monkeypatch.setattr(member_predictions, "_FEWEST", 100)
+    found = member_predictions.pool(objective, [SimpleNamespace(name="a", config={}, weight=1.0)])
     rare = found.truth > 0
     assert rare.mean() > 0.3, "five rows of each class are there"
     assert found.mass[rare].sum() / found.mass.sum() == pytest.approx(0.1)

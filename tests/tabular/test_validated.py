@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from seasoned.errors import InvalidInput
+from seasoned.tabular.ensemble import member_predictions as module
 from seasoned.tabular.ensemble.finalize import learned
 from seasoned.tabular.ensemble.fitted_model import Member
 from seasoned.tabular.metrics.registry import resolve
-from seasoned.tabular.postprocessing import out_of_fold as module
 from seasoned.tabular.postprocessing.validation_evidence import MOST_ROWS, Validated
 
 

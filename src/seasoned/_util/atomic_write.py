@@ -1,17 +1,39 @@
-"""A page as a file, written atomically."""
+"""Files written atomically, and checks of a path before any work."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from seasoned.errors import InvalidInput, StorageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["check_place", "write_page"]
+__all__ = ["check_name", "check_place", "write_page"]
+
+_SHORT: Final = 80  # characters of a name in a sentence
+
+
+def check_name(path: Path) -> None:
+    """Refuse a name that the system refuses, such as one of more than 255 bytes.
+
+    Raises:
+        InvalidInput: If it does.
+    """
+    try:
+        path.exists()
+    except PermissionError:
+        return  # the name is fine; whoever writes learns the rest
+    except OSError as error:
+        raise InvalidInput(
+            f"no file can be called {_short(str(path))!r} ({error.strerror}); choose a shorter or another name."
+        ) from error
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHORT else f"{text[: _SHORT // 2]}...{text[-_SHORT // 2 :]}"
 
 
 def check_place(path: Path) -> None:

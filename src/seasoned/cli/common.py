@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seasoned import tabular
-from seasoned.cli.prediction_table import check_name
+from seasoned._util.atomic_write import check_name
 from seasoned.errors import InvalidInput, MissingExtra, SeasonedError
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from seasoned._util.atomic_write import check_name
 from seasoned.errors import InvalidInput, StorageError
 from seasoned.tabular.ensemble.fitted_model import Fitted
 from seasoned.tabular.input.frames import COMPRESSED, SEPARATORS, kind_of
@@ -20,14 +21,12 @@ if TYPE_CHECKING:
 __all__ = [
     "beside",
     "check_kind",
-    "check_name",
     "named_predictions",
     "prediction_table",
     "without_formulas",
     "write_table",
 ]
 
-_SHORT: Final = 80  # characters of a name in a sentence
 _FORMULA: Final = (
     "=",
     "+",
@@ -106,26 +105,6 @@ def _inside(model: Any, X: Any, coverage: float) -> dict[str, Any]:
     if hasattr(model, "predict_set"):
         return {"set": as_words(model.predict_set(X, coverage=coverage), model.classes_)}
     raise InvalidInput(f"a {type(model).__name__} knows no intervals; leave the interval out.")
-
-
-def check_name(path: Path) -> None:
-    """Refuse a name that the system refuses, such as one of more than 255 bytes.
-
-    Raises:
-        InvalidInput: If it does.
-    """
-    try:
-        path.exists()
-    except PermissionError:
-        return  # the name is fine; whoever writes learns the rest
-    except OSError as error:
-        raise InvalidInput(
-            f"no file can be called {_short(str(path))!r} ({error.strerror}); choose a shorter or another name."
-        ) from error
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _SHORT else f"{text[: _SHORT // 2]}...{text[-_SHORT // 2 :]}"
 
 
 def check_kind(path: Path) -> None:

@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 _FRAME: Final = re.compile(r'File "(.+?)", line (\d+)')
-_INSTALLED: Final = (sys.prefix + os.sep, sys.base_prefix + os.sep, str(Path(__file__).parent) + os.sep, "<frozen")
+_INSTALLED: Final = (sys.prefix + os.sep, sys.base_prefix + os.sep, str(Path(__file__).parents[1]) + os.sep, "<frozen")
 """How files begin whose lines are not the objective's own."""
 
 BEGUN: Final = "begun"

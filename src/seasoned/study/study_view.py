@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seasoned._util.renderers import renderer
 from seasoned.errors import AllTrialsFailed, InvalidInput, StudyConflict
 from seasoned.fidelity.base import Decision
 from seasoned.study.driver import causes
@@ -187,9 +187,7 @@ class StudyView:
         Raises:
             InvalidInput: If a name is unknown, or there are too few complete trials for the figure.
         """
-        # The report package depends on this one, so it is imported by name: a method for the user, no dependency.
-        room = importlib.import_module("seasoned.report")
-        figure: go.Figure = room.plot_study(self, kind, parameters=parameters, objective=objective)
+        figure: go.Figure = renderer("plot_study")(self, kind, parameters=parameters, objective=objective)
         return figure
 
     def importances(self, *, objective: int = 0) -> pd.Series[float]:
@@ -211,7 +209,7 @@ class StudyView:
             >>> study.importances().index.tolist()
             ['x', 'y']
         """
-        found: pd.Series[float] = importlib.import_module("seasoned.report").study_importances(self, objective)
+        found: pd.Series[float] = renderer("study_importances")(self, objective)
         return found
 
     def report(self, path: str | Path) -> Path:
@@ -220,7 +218,7 @@ class StudyView:
         Raises:
             InvalidInput: If the folder does not exist, or the path is a folder.
         """
-        written: Path = importlib.import_module("seasoned.report").study_report(self, Path(path))
+        written: Path = renderer("study_report")(self, Path(path))
         return written
 
     def _outward(self, trial: Trial) -> Trial:

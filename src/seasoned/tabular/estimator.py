@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import time
 from dataclasses import replace
@@ -14,6 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from seasoned._util.equivalents import refuse_unknown
+from seasoned._util.renderers import renderer
 from seasoned.errors import InvalidInput
 from seasoned.tabular.budget.callbacks import Audience
 from seasoned.tabular.budget.interrupt import Stop
@@ -290,16 +290,14 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         extra, without = ("background", background) if method == "permutation" else ("sample_weight", sample_weight)
         if without is not None:
             raise InvalidInput(f"method={method!r} takes no {extra}; leave it out.")
-        # As in `report`: it is in a higher layer of the package, so it is imported by name.
         if method == "shap":
             background = None if background is None else self._checked(background)[1]
-            shap = importlib.import_module("seasoned.report.explain.shapley").shap
-            values: pd.DataFrame = shap(self, X, background, repeats=repeats, seconds=seconds)
+            values: pd.DataFrame = renderer("shap")(self, X, background, repeats=repeats, seconds=seconds)
             return values
         if y is None:
             raise InvalidInput("y is None; pass the rows' target, or method='shap', which needs none.")
         repeats = 10 if repeats is None else repeats
-        table: pd.DataFrame = importlib.import_module("seasoned.report.explain.permutation").explain(
+        table: pd.DataFrame = renderer("explain")(
             self, X, y, repeats=repeats, seconds=seconds, sample_weight=sample_weight
         )
         return table
@@ -381,11 +379,9 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         Raises:
             InvalidInput: If only one of X and y is given, or they do not fit the model.
         """
-        # The report is in a higher layer, so it is imported by name: a method for the user, no dependency.
-        write = importlib.import_module("seasoned.report").report
         warn_of_order(X, y=y, sample_weight=sample_weight)
         X = X if X is None else self._checked(X)[1]
-        return Path(write(self, path, X, y, unseen=unseen, sample_weight=sample_weight, seconds=seconds))
+        return Path(renderer("report")(self, path, X, y, unseen=unseen, sample_weight=sample_weight, seconds=seconds))
 
     def save(self, path: str | Path, *, key: bytes | str | None = None) -> None:
         """Write everything that prediction needs into one file without pickle; `seasoned.load` reads it.

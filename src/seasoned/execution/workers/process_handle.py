@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Handle", "Kind", "environment_of", "interpreter"]
 
-_ROOT = str(Path(__file__).resolve().parents[2])  # the folder that holds the package
+_ROOT = str(Path(__file__).resolve().parents[3])  # the folder that holds the package
 _THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",

@@ -1,7 +1,7 @@
 """The worker: a process that runs one task after another for a driver, and never sees the driver's `__main__`.
 
-Started as `python -m seasoned.execution.workers.worker <descriptor of its channel> <file for its last words>`. Messages are
-pickled tuples:
+Started as `python -m seasoned.execution.workers.worker <descriptor of its channel> <file for its last words>`.
+Messages are pickled tuples:
 
     driver to worker                                     worker to driver
     ("rest",): let go of callables                       nothing

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.metrics import get_scorer_names
 
-from seasoned.cli.prediction_table import check_name
+from seasoned._util.atomic_write import check_name
 from seasoned.errors import InvalidInput, MissingExtra, StorageError
 from seasoned.tabular.budget.fit_summary import FitSummary
 from seasoned.tabular.bundle.consistency_check import check_fitted

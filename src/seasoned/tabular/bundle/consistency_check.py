@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 import numpy as np
 
+from seasoned.tabular.ensemble.fitted_model import places_below
 from seasoned.tabular.models._common.log_target import Exponential, bare
 from seasoned.tabular.preprocessing.category import CategoryColumn
 from seasoned.tabular.preprocessing.date import DateColumn
@@ -23,7 +24,7 @@ from seasoned.tabular.schema.column import Kind
 from seasoned.tabular.schema.schema import read
 from seasoned.tabular.trial.featured_model import Featured
 from seasoned.tabular.trial.seed_average import fits_of, shares_of
-from seasoned.tabular.trial.stacked_features import places_below, width_of
+from seasoned.tabular.trial.stacked_features import width_of
 from seasoned.trials import TrialState
 
 if TYPE_CHECKING:

@@ -15,8 +15,6 @@ from seasoned.tabular.metrics.registry import to_plain
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
-    from seasoned.tabular.estimator import TabularEstimator
-
 __all__ = ["about", "refuse_incomplete", "warn_of_unsaved", "without_addresses"]
 
 logger = logging.getLogger("seasoned.tabular")
@@ -57,7 +55,7 @@ def refuse_incomplete(estimator: BaseEstimator) -> None:
         )
 
 
-def warn_of_unsaved(estimator: TabularEstimator) -> None:
+def warn_of_unsaved(estimator: BaseEstimator) -> None:
     """Log which parameters the file does not hold.
 
     A metric is logged as a warning, because scores need it; others as information, because predictions do without them,

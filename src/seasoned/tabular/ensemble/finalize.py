@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from seasoned.tabular.ensemble.member_predictions import out_of_fold, pool
 from seasoned.tabular.ensemble.prediction_time import within
 from seasoned.tabular.metrics.decision_rule import Decision
 from seasoned.tabular.postprocessing.conformal import learn_conformal
-from seasoned.tabular.postprocessing.out_of_fold import out_of_fold, pool
 from seasoned.tabular.postprocessing.postprocessor import Finish, choose_finish
 from seasoned.tabular.postprocessing.validation_evidence import MOST_ROWS, Validated
 from seasoned.tabular.trial.results import as_kept

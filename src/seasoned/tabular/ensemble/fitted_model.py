@@ -17,7 +17,7 @@ from seasoned.tabular.postprocessing.postprocessor import Finish
 from seasoned.tabular.preprocessing.matrix_files import in_parts
 from seasoned.tabular.schema.column import warn_of_lost
 from seasoned.tabular.trial.seed_average import makers_of, predict_matrices
-from seasoned.tabular.trial.stacked_features import columns_of, places_below, split_below
+from seasoned.tabular.trial.stacked_features import BELOW, columns_of, split_below
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.preprocessing.column_plan import ColumnPlan, Diet
     from seasoned.tabular.schema.column import Lost
 
-__all__ = ["Fitted", "Member"]
+__all__ = ["Fitted", "Member", "places_below", "standing"]
 
 _T = TypeVar("_T")
 
@@ -293,3 +293,25 @@ def _threads_for(rows: int) -> AbstractContextManager[None]:
     number for each calling thread, so what other threads predict meanwhile is not affected.
     """
     return openmp_threads(1 if rows < _ROWS_FOR_THREADS else cpu_count())
+
+
+def places_below(member: Member, members: Sequence[Member]) -> list[int] | None:
+    """Where the models below a member are among the members; empty for one of the first layer, None if one is missing.
+
+    A model below is of the first layer itself.
+    """
+    found = []
+    for source in split_below(member.config)[1]:
+        ((name, config),) = source["model"].items()
+        places = (place for place, one in enumerate(members) if (one.name, one.config) == (name, config))
+        place = next(places, None)
+        if place is None or BELOW in config:
+            return None
+        found.append(place)
+    return found
+
+
+def standing(members: Mapping[int, Member]) -> dict[int, Member]:
+    """Those of the members, by place, that have all models below them among these."""
+    some = list(members.values())
+    return {place: member for place, member in members.items() if places_below(member, some) is not None}

@@ -14,13 +14,12 @@ import numpy as np
 from seasoned.errors import StorageError
 from seasoned.execution.base import Ending, Limits
 from seasoned.execution.local import LocalExecutor
-from seasoned.tabular.ensemble.fitted_model import Member
+from seasoned.tabular.ensemble.fitted_model import Member, standing
 from seasoned.tabular.ensemble.greedy_selection import select
 from seasoned.tabular.ensemble.light_members import light
 from seasoned.tabular.ensemble.reseeded_fits import fit_again
 from seasoned.tabular.models.registry import BASELINE
 from seasoned.tabular.trial.configuration import textual
-from seasoned.tabular.trial.stacked_features import standing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from seasoned.errors import InvalidInput
 from seasoned.execution._system.resources import cpu_count, parse_memory
@@ -14,13 +14,24 @@ from seasoned.tabular.budget.budget import Budget
 from seasoned.tabular.features.pipeline import choose_steps
 from seasoned.tabular.search.settings import SearchSettings, check_number
 
-if TYPE_CHECKING:
-    from seasoned.tabular.estimator import TabularEstimator
-
-__all__ = ["budget_of", "check_parameters", "settings_of"]
+__all__ = ["Parameters", "budget_of", "check_parameters", "settings_of"]
 
 
-def check_parameters(given: TabularEstimator) -> None:
+class Parameters(Protocol):
+    """The parameters of an estimator; see `AutoClassifier` for their meaning."""
+
+    metric: Any
+    time_limit: float | None
+    trials: int | None
+    memory_limit: int | str | None
+    workers: int | None
+    validation: Any
+    experience: str | None
+    search: SearchSettings | None
+    random_state: Any
+
+
+def check_parameters(given: Parameters) -> None:
     """Refuse a parameter that breaks a rule, with a sentence that says which.
 
     Raises:
@@ -51,7 +62,7 @@ def _is_count(number: float) -> bool:
     return math.isfinite(number) and number == int(number) >= 1
 
 
-def settings_of(given: TabularEstimator) -> dict[str, Any]:
+def settings_of(given: Parameters) -> dict[str, Any]:
     """What tells one run from another, as plain data."""
     search = SearchSettings() if given.search is None else given.search
     return {
@@ -68,7 +79,7 @@ def settings_of(given: TabularEstimator) -> dict[str, Any]:
     }
 
 
-def budget_of(given: TabularEstimator, started: float) -> Budget:
+def budget_of(given: Parameters, started: float) -> Budget:
     """Time, trials, workers and memory of a fit that began at that moment of `time.monotonic`.
 
     Raises:

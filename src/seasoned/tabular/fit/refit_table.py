@@ -15,6 +15,7 @@ from seasoned.errors import InvalidInput
 from seasoned.execution.local import LocalExecutor
 from seasoned.tabular.budget.parallel_map import side_by_side
 from seasoned.tabular.budget.worker_count import with_room_for
+from seasoned.tabular.ensemble.fitted_model import standing
 from seasoned.tabular.ensemble.refit_members import fit_all
 from seasoned.tabular.ensemble.reseeded_fits import fit_again
 from seasoned.tabular.features.inputs import save_texts
@@ -28,7 +29,6 @@ from seasoned.tabular.trial.cross_validation import CrossValidation
 from seasoned.tabular.trial.featured_model import Featured
 from seasoned.tabular.trial.results import TrialRecord
 from seasoned.tabular.trial.seed_average import fits_of
-from seasoned.tabular.trial.stacked_features import standing
 from seasoned.tabular.validation.declared import declared_folds
 from seasoned.tabular.validation.folds import make_folds
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.tabular.ensemble.fitted_model import Member
 from seasoned.tabular.ensemble.light_members import light, side_by_side_seconds
+from seasoned.tabular.ensemble.member_predictions import pool
 from seasoned.tabular.ensemble.refit_members import choose_members, config_of, foreseen
 from seasoned.tabular.ensemble.reseeded_fits import seconds_again
 from seasoned.tabular.ensemble.stacking import seconds_of_layer
-from seasoned.tabular.postprocessing.out_of_fold import pool
 from seasoned.tabular.search.plateau import Plateau
 from seasoned.tabular.trial.trial_row import row_of
 from seasoned.trials import TrialState

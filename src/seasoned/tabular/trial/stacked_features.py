@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from seasoned.tabular.ensemble.fitted_model import Member
-
-__all__ = ["BELOW", "columns_of", "places_below", "split_below", "stacked", "standing", "width_of"]
+__all__ = ["BELOW", "columns_of", "split_below", "stacked", "width_of"]
 
 BELOW: Final = "stacked_on"
 """The setting that names the models below."""
@@ -60,25 +58,3 @@ def columns_of(each: Sequence[NDArray[np.floating[Any]]]) -> NDArray[np.float64]
 def width_of(sources: Sequence[Any], n_classes: int) -> int:
     """How many columns the predictions of so many models make; `n_classes` is 0 for numbers."""
     return len(sources) * (n_classes if n_classes > 2 else 1)
-
-
-def places_below(member: Member, members: Sequence[Member]) -> list[int] | None:
-    """Where the models below a member are among the members; empty for one of the first layer, None if one is missing.
-
-    A model below is of the first layer itself.
-    """
-    found = []
-    for source in split_below(member.config)[1]:
-        ((name, config),) = source["model"].items()
-        places = (place for place, one in enumerate(members) if (one.name, one.config) == (name, config))
-        place = next(places, None)
-        if place is None or BELOW in config:
-            return None
-        found.append(place)
-    return found
-
-
-def standing(members: Mapping[int, Member]) -> dict[int, Member]:
-    """Those of the members, by place, that have all models below them among these."""
-    some = list(members.values())
-    return {place: member for place, member in members.items() if places_below(member, some) is not None}

@@ -1,0 +1,131 @@
+"""Out-of-fold predictions of all members together, from the files of their trials."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from seasoned.tabular.postprocessing.out_of_fold import Pooled
+from seasoned.tabular.trial.results import as_kept
+from seasoned.tabular.validation.rare_classes import mass_of, with_rare
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.ensemble.fitted_model import Member
+    from seasoned.tabular.postprocessing.postprocessor import Finish
+    from seasoned.tabular.trial.cross_validation import CrossValidation
+
+    Array = NDArray[np.float64]
+
+__all__ = ["out_of_fold", "pool"]
+
+_MOST: Final = 50_000  # rows; more change nothing that is decided on them
+_CELLS: Final = 20_000_000  # predicted numbers, so that there are fewer rows where there are very many classes
+_FEWEST: Final = 2_000  # rows, however many numbers that makes
+_EACH: Final = 20_000_000  # predicted numbers of all members that are held at a time
+_WHOLE: Final = 10_000_000  # predicted numbers of all rows that are given to the user
+_PARTS: Final = 5  # most parts that something is cross-fitted over
+_FOLDS: Final = 3  # fewest folds that are parts themselves; with two, each would be learned from half of the rows
+
+
+def pool(objective: CrossValidation, members: Sequence[Member], *, each: bool = False) -> Pooled | None:
+    """Put the members' out-of-fold predictions together; None where those of one member are not known.
+
+    Args:
+        objective: Knows what every trial predicted.
+        members: The models that predict together.
+        each: Whether those of each member are wanted besides their mean.
+    """
+    rng = np.random.default_rng(objective.job.seed)
+    most = min(_MOST, max(_CELLS // max(objective.metric.n_classes, 1), _FEWEST))
+    known = objective.data.known_rows()
+    places, mass = np.sort(rng.permutation(len(known))[:most]), None
+    if objective.metric.n_classes and len(places) < len(known):
+        places, mass = _with_rare(places, objective.data.target[known].astype(np.intp))
+    chosen = known[places]
+    mean: Array | None = None
+    kept: list[NDArray[np.floating]] = []
+    some = each and len(members) > 1 and len(members) * len(places) * max(objective.metric.n_classes, 1) <= _EACH
+    for member in members:
+        found = objective.records.out_of_fold({"model": {member.name: member.config}})
+        if found is None or len(found) != len(known):
+            return None
+        here = np.asarray(found[places])
+        kept += [as_kept(here)] if some else []
+        part = member.weight * here.astype(np.float64)
+        mean = part if mean is None else mean + part
+    if mean is None or not np.isfinite(mean).all():
+        return None
+    if mean.ndim == 2:
+        mean = mean / mean.sum(axis=1, keepdims=True)  # float32 on disk: the sums are 1 but for rounding
+    weights = objective.data.weights
+    weights = None if weights is None else weights[chosen]
+    together = objective.data.together
+    groups = None if together is None else np.unique(together[chosen], return_inverse=True)[1]
+    parts = _parts(objective.data.fold_of_rows()[chosen], groups, rng)
+    whole = Pooled(
+        chosen,
+        objective.data.target[chosen],
+        mean,
+        mass if weights is None else weights if mass is None else weights * mass,
+        parts,
+        groups=groups,
+        drawn=weights is None and mass is not None,
+    )
+    if not some:
+        return whole
+    return replace(whole, each=np.stack(kept, axis=1), shares=np.array([member.weight for member in members]))
+
+
+def out_of_fold(objective: CrossValidation, members: Sequence[Member], finish: Finish) -> NDArray[np.floating] | None:
+    """What all members predict together for every row that some fold validates, by models that have not seen it.
+
+    Args:
+        objective: Knows what every trial predicted.
+        members: The models that predict together; of two layers only the first is used, which has not seen the targets
+            of these rows.
+        finish: What is done with their predictions.
+
+    Returns:
+        For all rows, shape (n, classes) or (n,), NaN for those that no fold validates; None where that is too large,
+        or a trial's predictions are lost.
+    """
+    known, classes = objective.data.known_rows(), objective.metric.n_classes
+    rows, first = len(objective.data.target), [member for member in members if not member.below]
+    told = [objective.records.out_of_fold({"model": {member.name: member.config}}) for member in first]
+    there = [one for one in told if one is not None and len(one) == len(known)]
+    if rows * max(classes, 1) > _WHOLE or not first or len(there) < len(first):
+        return None
+    total = sum(member.weight for member in first)
+    shares = [member.weight / total for member in first]
+    finish = finish if len(first) == len(members) else replace(finish, blend=None)
+    found: NDArray[np.floating] = np.full((rows, classes) if classes else rows, np.nan)
+    found = as_kept(found)
+    step = max(_EACH // (max(classes, 1) * len(first)), 1)
+    for start in range(0, len(known), step):  # only a part of each file at a time
+        each = [one[start : start + step].astype(np.float64) for one in there]
+        found[known[start : start + step]] = finish.together(each, shares)
+    return found
+
+
+def _with_rare(drawn: NDArray[np.intp], truth: NDArray[np.intp]) -> tuple[NDArray[np.intp], Array | None]:
+    """A draw that lacks no class, ascending; and how much each row counts, where rows of some class were added."""
+    places = np.sort(with_rare(drawn, truth))
+    if len(places) == len(drawn):
+        return places, None
+    return places, mass_of(places, truth)
+
+
+def _parts(folds: NDArray[np.int64], groups: NDArray[np.int64] | None, rng: np.random.Generator) -> NDArray[np.int64]:
+    """The folds, merged into at most five parts; of fewer than three folds, five random parts of rows or groups."""
+    known, place = np.unique(folds, return_inverse=True)
+    if len(known) >= _FOLDS:
+        return place % _PARTS
+    if groups is not None and groups.max() > 0:
+        return np.asarray((rng.permutation(groups.max() + 1) % _PARTS)[groups])
+    return rng.permutation(len(folds)) % _PARTS
