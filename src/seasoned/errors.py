@@ -6,12 +6,15 @@ subclass `ValueError` or `TypeError`, so that code which knows nothing of this p
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 __all__ = [
     "AllTrialsFailed",
     "InvalidConfig",
     "InvalidInput",
     "InvalidSpace",
     "MissingExtra",
+    "PruneReason",
     "Pruned",
     "SeasonedError",
     "StorageError",
@@ -47,8 +50,32 @@ class AllTrialsFailed(SeasonedError, RuntimeError):
     """No trial succeeded, or none does any more: the message lists the causes; fix the objective, then resume."""
 
 
+class PruneReason(StrEnum):
+    """Reason why a trial was pruned, as its last event holds it."""
+
+    OBJECTIVE = "objective"
+    """The objective raised `Pruned`, or the caller of `tell` said so."""
+    FIDELITY = "fidelity"
+    """The rule of fidelity stopped the trial, or did not promote it."""
+    FOLDS = "folds"
+    """Its first folds lag behind those of the best trial."""
+    PREDICTION_TIME = "prediction_time"
+    """Its predictions take longer than the limit."""
+    SPACE = "space"
+    """Its configuration is not valid in the present space of the study."""
+
+
 class Pruned(SeasonedError):
-    """The trial is not worth continuing: let this exception propagate out of the objective."""
+    """The trial is not worth continuing: let this exception propagate out of the objective.
+
+    Args:
+        message: A sentence for the log and for `trial.error`.
+        reason: The reason, as the search reads it.
+    """
+
+    def __init__(self, message: str = "", *, reason: PruneReason = PruneReason.OBJECTIVE) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class MissingExtra(SeasonedError, ImportError):

@@ -14,7 +14,7 @@ from advised import FEATURES, SCENE, SPACE, guide, loss, play, sampler
 from in_process import estimator, stay_in_process
 from messy import messy
 from seasoned import AutoClassifier, Metric
-from seasoned.errors import InvalidInput, StorageError
+from seasoned.errors import InvalidInput, PruneReason, StorageError
 from seasoned.knowledge.advice.similar_tasks import Recalled
 from seasoned.samplers.checks import same
 from seasoned.tabular.budget import worker_count
@@ -40,7 +40,6 @@ from seasoned.tabular.search.family_bandit import Promising
 from seasoned.tabular.search.fold_racing import Race
 from seasoned.tabular.search.user_configurations import own_starts
 from seasoned.tabular.trial.configuration import textual
-from seasoned.tabular.validation.paired_test import SLOW
 from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState
 
 # ------------------------------------------------------------------------------------------- intervals, pools
@@ -101,16 +100,17 @@ def test_rows_that_are_added_for_rare_classes_count_as_among_all(monkeypatch):
 # ------------------------------------------------------------------------------------------- predict_limit
 
 
-def ended(number, family, state, values=None, error=None):
+def ended(number, family, state, values=None, reason=None):
     config = Config({"model": {family: {"x": 0.5}}})
-    return [Asked(number, config), Finished(number, state, values, 1.0, error)]
+    return [Asked(number, config), Finished(number, state, values, 1.0, prune_reason=reason)]
 
 
 def test_a_family_whose_default_is_too_slow_is_drawn_again():
     found = Promising()
     state = found.init(StudySpec(SPACE, seed=0))
-    events = ended(0, "one", TrialState.COMPLETE, (0.1,)) + ended(1, "two", TrialState.PRUNED, None, f"{SLOW}, 9 ms")
-    events += ended(2, "three", TrialState.PRUNED, None, "its first 1 of 5 folds reached 0.2")
+    events = ended(0, "one", TrialState.COMPLETE, (0.1,))
+    events += ended(1, "two", TrialState.PRUNED, reason=PruneReason.PREDICTION_TIME)
+    events += ended(2, "three", TrialState.PRUNED, reason=PruneReason.FOLDS)
     state = found.tell(state, events)
     assert set(found._weights(state, {})) == {"one", "two"}
     fresh = found.init(StudySpec(SPACE, seed=0))
@@ -120,7 +120,7 @@ def test_a_family_whose_default_is_too_slow_is_drawn_again():
 def test_with_experience_slow_families_are_foreseen_to_be_of_less_use():
     found = replace(sampler(), paced=True)
     state = found.init(StudySpec(SPACE, seed=3, warm_start=found.warm_start))
-    state = found.tell(state, ended(0, "one", TrialState.PRUNED, None, f"{SLOW}, 9 ms a row"))
+    state = found.tell(state, ended(0, "one", TrialState.PRUNED, reason=PruneReason.PREDICTION_TIME))
     assert state.ended == {"one": (0, 1)}
 
 

@@ -10,6 +10,7 @@ import pytest
 
 import seasoned.tabular.fit.fit_table
 from in_process import estimator, stay_in_process
+from seasoned.errors import PruneReason
 from seasoned.fidelity.base import Decision
 from seasoned.fidelity.checks import FIDELITY_CHECKS
 from seasoned.samplers import Bayes, Random
@@ -17,7 +18,6 @@ from seasoned.samplers.checks import SAMPLER_CHECKS
 from seasoned.space import Space
 from seasoned.space.parameters import Float
 from seasoned.study import Study
-from seasoned.study.fidelity_control import STOPPED
 from seasoned.tabular.search import search as searching
 from seasoned.tabular.search.multi_fidelity import ByLevel
 from seasoned.tabular.search.row_racing import RowRace
@@ -170,7 +170,7 @@ def test_seconds_among_folds_of_which_nobody_knows_the_number_are_no_samples_sec
     state = heard(*samples, Finished(0, TrialState.PRUNED, None, 39.0, "far behind after one fold"))
     assert [one.seen.values.ravel().tolist() for one in state.states[:2]] == [[0.4], [0.3]]
     assert np.isnan([one.seen.seconds[0] for one in state.states]).all()
-    state = heard(*samples, Finished(0, TrialState.PRUNED, None, 12.0, f"{STOPPED} 9"))
+    state = heard(*samples, Finished(0, TrialState.PRUNED, None, 12.0, prune_reason=PruneReason.FIDELITY))
     assert [one.seen.seconds.tolist() for one in state.states[:2]] == [[3.0], [9.0]]
 
 

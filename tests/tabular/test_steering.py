@@ -8,13 +8,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from seasoned.errors import InvalidInput
+from seasoned.errors import InvalidInput, PruneReason
 from seasoned.samplers import Bayes
 from seasoned.samplers.checks import same
 from seasoned.space import Choice, Space
 from seasoned.space.parameters import Categorical, Float, Int
 from seasoned.tabular.search.family_bandit import Promising
-from seasoned.tabular.validation.paired_test import SLOW
 from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
 from seasoned.trials.trial import Remaining
 
@@ -140,7 +139,7 @@ def test_a_family_that_cannot_predict_fast_enough_is_left_alone_after_some_trial
     state = sampler.tell(sampler.init(StudySpec(FAMILIES, seed=3)), _history({"good": (0.1,)}, seconds=1.0))
     for count in range(1, 6):
         config = Config({"model": {"poor": {**FAMILIES.parameters["model"].options["poor"].default, "x": count / 9}}})
-        slow = Finished(count, TrialState.PRUNED, None, 1.0, f"{SLOW}: 9 ms")
+        slow = Finished(count, TrialState.PRUNED, None, 1.0, prune_reason=PruneReason.PREDICTION_TIME)
         state = sampler.tell(state, [Asked(count, config), slow])
         assert ("poor" in sampler._weights(state, {})) == (count < 4)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seasoned.errors import InvalidInput, Pruned
+from seasoned.errors import InvalidInput, Pruned, PruneReason
 from seasoned.trials import Config
 from seasoned.trials.notes import as_notes
 
@@ -101,7 +101,7 @@ class LiveTrial:
             raise InvalidInput(f"trial {self.number} reported {value!r} at step {step}; give a number.") from error
         answer = self._ask(("report", step.__index__(), number))
         if answer != "go on":
-            raise Pruned(f"{answer} at step {step.__index__()}")
+            raise Pruned(f"{answer} at step {step.__index__()}", reason=PruneReason.FIDELITY)
 
     @property
     def checkpoint(self) -> Path:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from seasoned.errors import InvalidInput
+from seasoned.errors import InvalidInput, PruneReason
 from seasoned.integrations.optuna_export import export
 from seasoned.integrations.optuna_import import bounded, seconds_of, study_of
 from seasoned.integrations.optuna_space import View, outer, parameter_of, view_of
@@ -264,7 +264,15 @@ def _events(trial: FrozenTrial, fold: _Fold, signs: Sequence[int]) -> list[Event
     constraints = _constraints(trial, fold.constraints) if state is TrialState.COMPLETE else ()
     return [
         Asked(trial.number, config, tag if kept else None, "optuna"),
-        Finished(trial.number, state, values, seconds_of(trial), error, constraints),
+        Finished(
+            trial.number,
+            state,
+            values,
+            seconds_of(trial),
+            error,
+            constraints,
+            prune_reason=PruneReason.OBJECTIVE if state is TrialState.PRUNED else None,
+        ),
     ]
 
 

@@ -7,7 +7,7 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Final
 
-from seasoned.errors import StorageError
+from seasoned.errors import PruneReason, StorageError
 from seasoned.fidelity.base import Decision, rank_value
 from seasoned.fidelity.live_trial import Ticket
 from seasoned.storage.base import attends
@@ -20,10 +20,7 @@ if TYPE_CHECKING:
 
     from seasoned.study.replay import Ledger
 
-__all__ = ["RETRIES", "STOPPED", "WAITED", "Pace", "remove_checkpoint"]
-
-STOPPED: Final = "stopped at step"
-"""How the reason of a trial begins that the rule of fidelity stopped; the step follows."""
+__all__ = ["RETRIES", "WAITED", "Pace", "remove_checkpoint"]
 
 RETRIES: Final = (0.5, 2.0, 5.0)
 """Seconds before something is stored once more, where the store could not be reached."""
@@ -162,8 +159,9 @@ class Pace:
             self.paused.add(number)
             self._notes[number] = ended.notes
             return None
-        stopped = Verdict(TrialState.PRUNED, error=f"{STOPPED} {self._step(number)}", notes=ended.notes)
-        return stopped if told is Decision.STOP else ended
+        if told is not Decision.STOP:
+            return ended
+        return _pruned(f"stopped at step {self._step(number)}", ended.notes)
 
     @property
     def _last(self) -> int:
@@ -230,8 +228,7 @@ class Pace:
     def give_up(self, number: int) -> Verdict:
         """The end of a paused trial that is not promoted."""
         self.paused.discard(number)
-        notes = self._notes.get(number, Config())
-        return Verdict(TrialState.PRUNED, error=f"not promoted beyond step {self._step(number)}", notes=notes)
+        return _pruned(f"not promoted beyond step {self._step(number)}", self._notes.get(number, Config()))
 
     def clear(self, number: int, state: TrialState) -> None:
         """Remove the checkpoint of a trial that ended without a value."""
@@ -242,6 +239,10 @@ class Pace:
 
     def _remove_checkpoint(self, number: int) -> None:
         remove_checkpoint(self._folder, number)
+
+
+def _pruned(sentence: str, notes: Config) -> Verdict:
+    return Verdict(TrialState.PRUNED, error=sentence, notes=notes, prune_reason=PruneReason.FIDELITY)
 
 
 def remove_checkpoint(folder: Path, number: int) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
-from seasoned.errors import InvalidInput, Pruned
+from seasoned.errors import InvalidInput, Pruned, PruneReason
 from seasoned.execution.base import Ending
 from seasoned.fidelity.live_trial import LiveTrial
 from seasoned.trials import Config, Finished, TrialState, thawed
@@ -82,6 +82,7 @@ class Verdict(NamedTuple):
         error: The reason, if not.
         constraints: At most 0 where they are kept, if complete.
         notes: What the objective wanted to be kept.
+        prune_reason: The reason of pruning, if pruned.
     """
 
     state: TrialState
@@ -89,13 +90,16 @@ class Verdict(NamedTuple):
     error: str | None = None
     constraints: tuple[float, ...] = ()
     notes: Config = Config()
+    prune_reason: PruneReason | None = None
 
     def event(self, number: int, seconds: float | None, signs: tuple[int, ...]) -> Finished:
         """The event to store, with objectives as they are minimised inside."""
         inside = (
             None if self.values is None else tuple(s * v + 0.0 for s, v in zip(signs, self.values, strict=True))
         )  # no -0.0
-        return Finished(number, self.state, inside, seconds, self.error, self.constraints, self.notes)
+        return Finished(
+            number, self.state, inside, seconds, self.error, self.constraints, self.notes, self.prune_reason
+        )
 
 
 class Evaluation:
@@ -125,7 +129,8 @@ class Evaluation:
             pruned = isinstance(error, Pruned) or type(error).__name__ == "TrialPruned"  # Optuna's, in its objectives
             if not pruned:
                 raise
-            ended = Verdict(TrialState.PRUNED, error=str(error) or "pruned")
+            reason = error.reason if isinstance(error, Pruned) else PruneReason.OBJECTIVE
+            ended = Verdict(TrialState.PRUNED, error=str(error) or "pruned", prune_reason=reason)
         else:
             ended = read_values(returned, self.objectives)
         return ended if live is None else ended._replace(notes=live.notes)
@@ -273,6 +278,7 @@ def elsewhere() -> Verdict:
     return Verdict(
         TrialState.PRUNED,
         error="it was asked for in an earlier space of the study, and is not valid in the present one",
+        prune_reason=PruneReason.SPACE,
     )
 
 

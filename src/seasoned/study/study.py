@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from seasoned._util.equivalents import refuse_unknown
 from seasoned._util.progress_bar import ProgressBar
-from seasoned.errors import InvalidInput, StudyConflict
+from seasoned.errors import InvalidInput, PruneReason, StudyConflict
 from seasoned.execution._system.resources import parse_memory
 from seasoned.execution.base import Limits
 from seasoned.fidelity.checkpoints import Checkpoints
@@ -382,7 +382,8 @@ class Study(StudyView):
             )
         if error is not None or pruned is not None:
             state = TrialState.PRUNED if error is None else TrialState.FAILED
-            ended = Verdict(state, error=reason_of(pruned if error is None else error, state))
+            sentence = reason_of(pruned if error is None else error, state)
+            ended = Verdict(state, error=sentence, prune_reason=PruneReason.OBJECTIVE if error is None else None)
         else:
             ended = read_values(Constrained(values, constraints=constraints), len(self._ledger.spec.signs))
         took = None if seconds is None else check_seconds(seconds)

@@ -89,6 +89,7 @@ class History:
             error=event.error,
             constraints=event.constraints,
             notes=event.notes,
+            prune_reason=event.prune_reason,
         )
         self._trials[event.number] = trial
         self._drivers.pop(event.number, None)

@@ -10,7 +10,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from seasoned.errors import StorageError
+from seasoned.errors import PruneReason, StorageError
 from seasoned.space import Space
 from seasoned.trials.trial import (
     Asked,
@@ -41,6 +41,14 @@ _KINDS: Final[Mapping[type[Event], str]] = {
     Reported: "reported",
     Finished: "finished",
 }
+_SENTENCES: Final = (
+    ("stopped at step", PruneReason.FIDELITY),
+    ("not promoted", PruneReason.FIDELITY),
+    ("its first ", PruneReason.FOLDS),
+    ("its predictions take too long", PruneReason.PREDICTION_TIME),
+    ("it was asked for in an earlier space", PruneReason.SPACE),
+)
+"""Beginnings of the sentences of pruned trials in stores without reasons."""
 _write = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
@@ -64,8 +72,8 @@ def to_text(event: Event) -> str:
             return _write(_without_none({"driver": driver, "begun": begun or None}))
         case Reported(_, step, value):
             return _write(_without_none({"step": step, "value": value if math.isfinite(value) else None}))
-        case Finished(_, state, values, seconds, error, constraints, notes):
-            ended = {"state": state, "values": values, "seconds": seconds, "error": error}
+        case Finished(_, state, values, seconds, error, constraints, notes, reason):
+            ended = {"state": state, "values": values, "seconds": seconds, "error": error, "reason": reason}
             return _write(_without_none({**ended, "constraints": constraints or None, "notes": notes or None}))
 
 
@@ -89,16 +97,7 @@ def _read(kind: str, number: int, content: dict[str, Any]) -> Event:
         case "asked":
             return Asked(number, _config(content["config"]), content.get("tag"), content.get("driver", ""))
         case "finished":
-            values = content.get("values")
-            return Finished(
-                number,
-                TrialState(content["state"]),
-                None if values is None else tuple(values),
-                content.get("seconds"),
-                content.get("error"),
-                tuple(content.get("constraints", ())),
-                _config(content.get("notes", {})),
-            )
+            return _finished(number, content)
         case "remaining":
             return Remaining(number, content["share"])
         case "taken":
@@ -111,6 +110,28 @@ def _read(kind: str, number: int, content: dict[str, Any]) -> Event:
             return Spaced(Space.from_dict(content["space"]), content["first"])
         case _:
             raise ValueError(f"no event is called {kind!r}")
+
+
+def _finished(number: int, content: dict[str, Any]) -> Finished:
+    values, state = content.get("values"), TrialState(content["state"])
+    return Finished(
+        number,
+        state,
+        None if values is None else tuple(values),
+        content.get("seconds"),
+        content.get("error"),
+        tuple(content.get("constraints", ())),
+        _config(content.get("notes", {})),
+        _prune_reason(content) if state is TrialState.PRUNED else None,
+    )
+
+
+def _prune_reason(content: dict[str, Any]) -> PruneReason:
+    """The stored reason; stores written before there was one have only the sentence."""
+    if "reason" in content:
+        return PruneReason(content["reason"])
+    sentence = content.get("error") or ""
+    return next((reason for text, reason in _SENTENCES if sentence.startswith(text)), PruneReason.OBJECTIVE)
 
 
 def _without_none(content: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
-from seasoned.errors import InvalidInput
+from seasoned.errors import InvalidInput, PruneReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -105,6 +105,7 @@ class Trial:
         constraints: Outcomes that must be at most 0, if complete and there are any.
         reports: Step and value of each report, in their order; the first one of a step counts. NaN: not finite.
         notes: What its objective wanted to be kept (`LiveTrial.note`).
+        prune_reason: The reason of pruning, if pruned.
     """
 
     number: int
@@ -117,6 +118,7 @@ class Trial:
     constraints: tuple[float, ...] = ()
     reports: tuple[tuple[int, float], ...] = ()
     notes: Config = _NO_NOTES
+    prune_reason: PruneReason | None = None
 
     def __repr__(self) -> str:
         values = [] if self.values is None else [", ".join(f"{value:.6g}" for value in self.values)]
@@ -318,7 +320,7 @@ class Reported:
 class Finished:
     """A trial ended; the first such event for a number is the one that counts.
 
-    A complete trial is feasible if all of its `constraints` are at most 0.
+    A complete trial is feasible if all of its `constraints` are at most 0. A pruned trial has a `prune_reason`.
     """
 
     number: int
@@ -328,6 +330,7 @@ class Finished:
     error: str | None = None
     constraints: tuple[float, ...] = ()
     notes: Config = _NO_NOTES
+    prune_reason: PruneReason | None = None
 
     @property
     def violation(self) -> float:

@@ -47,7 +47,7 @@ class Part:
     """
 
     gp: GaussianProcess
-    functions: str | Callable[..., Value]
+    acquisition: str | Callable[..., Value]
     reference: float
     origin: NDArray[np.float64] | None = None
     unit: NDArray[np.float64] | None = None

@@ -29,12 +29,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from seasoned.errors import PruneReason
 from seasoned.knowledge.advice.adviser import AdviserState
 from seasoned.samplers.base import Sampler, Suggestion, next_of_plan
 from seasoned.tabular.experience.advice import family_of
 from seasoned.tabular.search.family_bandit import GUEST
 from seasoned.tabular.trial.configuration import textual
-from seasoned.tabular.validation.paired_test import BEHIND, SLOW
+from seasoned.tabular.validation.paired_test import BEHIND
 from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
 
 if TYPE_CHECKING:
@@ -305,7 +306,7 @@ class Experienced(Sampler[_State]):
 def _timed(state: _State, event: Finished) -> _State:
     """The state with what a trial's end says about time, and about whether its family fails here."""
     whole = event.state is TrialState.COMPLETE
-    failed = event.state is TrialState.FAILED or str(event.error).startswith(SLOW)  # the family is of no use here
+    failed = event.state is TrialState.FAILED or event.prune_reason is PruneReason.PREDICTION_TIME
     family, row = state.families.get(event.number), state.rows.get(event.number)
     if family is not None:
         before = state.ended.get(family, (0, 0))

@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seasoned.errors import InvalidInput
+from seasoned.errors import InvalidInput, PruneReason
 from seasoned.samplers._enumeration import count_of, untried
 from seasoned.samplers.base import Sampler, Suggestion, generator, next_of_plan
 from seasoned.samplers.random import Random
 from seasoned.space import Choice
 from seasoned.space.parameters import Categorical
-from seasoned.tabular.validation.paired_test import SLOW
 from seasoned.trials import Asked, Config, Finished, Reported, StudySpec, TrialState, WarmStart
 from seasoned.trials.trial import Remaining
 
@@ -75,7 +74,7 @@ class _Record:
     def after(self, event: Finished) -> _Record:
         seconds = self.seconds + (event.seconds or 0.0)
         found = replace(self, seconds=seconds, ended=self.ended + 1)
-        if event.state is TrialState.PRUNED and str(event.error).startswith(SLOW):
+        if event.prune_reason is PruneReason.PREDICTION_TIME:
             return replace(found, slow=self.slow + 1)
         if event.state is TrialState.COMPLETE and event.values is not None:
             found = replace(found, complete=self.complete + 1, whole=self.whole + (event.seconds or 0.0))

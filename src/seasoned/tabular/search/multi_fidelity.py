@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from seasoned.errors import PruneReason
 from seasoned.fidelity.sampler_per_rung import Views, ask_all
 from seasoned.samplers.base import Sampler, Suggestion
-from seasoned.study.fidelity_control import STOPPED
 from seasoned.trials import Asked, Finished, Reported, TrialState
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class ByLevel(Sampler[Views]):
         """How the trial ended on each level."""
         stopped = event.state is TrialState.PRUNED
         reached = sum(rows in reports for rows in self.rows[:-1]) if stopped else len(self.rows)
-        among_folds = stopped and reached == len(self.rows) - 1 and not str(event.error).startswith(STOPPED)
+        among_folds = stopped and reached == len(self.rows) - 1 and event.prune_reason is not PruneReason.FIDELITY
         found = []
         for rows, share in zip(self.rows, self.shares(reached), strict=True):
             seconds = None if event.seconds is None or among_folds else share * event.seconds

@@ -11,10 +11,9 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from seasoned.errors import AllTrialsFailed, StorageError
+from seasoned.errors import AllTrialsFailed, PruneReason, StorageError
 from seasoned.samplers.bayes.sampler import Bayes
 from seasoned.study import Study
-from seasoned.study.fidelity_control import STOPPED
 from seasoned.tabular.budget.callbacks import Audience, Telling
 from seasoned.tabular.budget.elapsed import Clock
 from seasoned.tabular.budget.warm_workers import Warming
@@ -274,7 +273,7 @@ def _row_race(objective: CrossValidation, opening: int) -> RowRace | None:
 def _row(objective: CrossValidation, trial: Trial, elapsed: float | None) -> dict[str, Any]:
     """A trial as plain data, with the results of its folds."""
     row = {**row_of(trial), "elapsed": elapsed}
-    if trial.state is TrialState.PRUNED and trial.reports and str(trial.error).startswith(STOPPED):
+    if trial.prune_reason is PruneReason.FIDELITY and trial.reports:
         rows, loss = trial.reports[-1]
         reached = f"it reached {objective.metric.name} {objective.metric.score(loss):.5g}, too far from the best there"
         undefined = "the metric is not defined" if objective.predict_limit is None else SLOW

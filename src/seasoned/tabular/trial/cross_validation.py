@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seasoned.errors import Pruned
+from seasoned.errors import Pruned, PruneReason
 from seasoned.execution._system.resources import free_memory
 from seasoned.tabular.features.pipeline import most_columns
 from seasoned.tabular.metrics.vectorized import ranks
@@ -278,7 +278,7 @@ class CrossValidation:
             loss = self.loss_on(fold[1], predicted)
             slow = self.predict_limit is not None and part.pace > _PATIENCE * self.predict_limit  # no rival to others
             if slow and self.records.has_quick:
-                raise Pruned(_too_slow(part.pace, self.predict_limit))
+                raise _too_slow(part.pace, self.predict_limit)
             trial.report(rows, math.nan if loss is None or slow else loss)
         return time.perf_counter() - start
 
@@ -321,7 +321,7 @@ class CrossValidation:
         if limit is None or pace <= _PATIENCE * limit or self.folds == 1:
             return
         if self.records.has_quick:
-            raise Pruned(_too_slow(pace, limit))
+            raise _too_slow(pace, limit)
 
     def _check_bars(self, family: str, losses: list[float | None]) -> None:
         """Give up what lags so far behind the best trial that the other folds are not worth their time."""
@@ -332,7 +332,8 @@ class CrossValidation:
             own, best = (self.metric.score(float(np.nanmean(some))) for some in (known, bar.best[: len(losses)]))
             raise Pruned(
                 f"its first {len(losses)} of {self.folds} folds reached {self.metric.name} {own:.5g}, too far from the "
-                f"{best:.5g} of the best trial{'' if bar.share else ' of its family'}"
+                f"{best:.5g} of the best trial{'' if bar.share else ' of its family'}",
+                reason=PruneReason.FOLDS,
             )
 
     def _write(self, config: Mapping[str, Any], predicted: NDArray[np.float64], record: TrialRecord) -> None:
@@ -379,6 +380,9 @@ def _record(parts: Sequence[Part], losses: Sequence[float | None], sampling: flo
     return TrialRecord(mean_rounds, median, tuple(losses), min(part.pace for part in parts), sampling, factor)
 
 
-def _too_slow(pace: float, limit: float | None) -> str:
-    """Why a trial that cannot keep `predict_limit` is given up."""
-    return f"{SLOW}, {pace:.3g} ms a row; predict_limit leaves {limit or 0.0:.3g} to the models"
+def _too_slow(pace: float, limit: float | None) -> Pruned:
+    """The exception of a trial that cannot keep `predict_limit`."""
+    return Pruned(
+        f"{SLOW}, {pace:.3g} ms a row; predict_limit leaves {limit or 0.0:.3g} to the models",
+        reason=PruneReason.PREDICTION_TIME,
+    )
