@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
-PARALLEL := -n logical --maxprocesses 4
+PARALLEL := -n logical --maxprocesses 4 --dist loadfile
 
 .PHONY: demo test test-fast check format proof bench clean
 

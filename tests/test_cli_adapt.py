@@ -119,6 +119,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(table, saved):
         assert "Traceback" not in error
 
 
+@pytest.mark.slow
 def test_a_column_of_tasks_that_predictions_have_too_is_named(table):
     frame, _ = table
     renamed = frame.rename(columns={"store": "row"})

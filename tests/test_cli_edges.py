@@ -28,6 +28,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_dash_between_decimal_commas_is_a_missing_number():
     rows = "\n".join(f"{'-' if place % 9 == 0 else f'{place},5'};{2 * place + 1}" for place in range(60))
     Path("t.csv").write_text(f"a;y\n{rows}\n", encoding="utf-8")
@@ -84,6 +85,7 @@ def test_a_closed_standard_input_is_told(monkeypatch):
         rows_to_predict(Path("-"))
 
 
+@pytest.mark.slow
 def test_streams_are_utf_8_whatever_the_locale(tmp_path):
     frame = pd.DataFrame({"größe": [1.0, 2.0] * 20, "y": ["grün", "rot"] * 20})
     frame.to_csv("t.csv", index=False)

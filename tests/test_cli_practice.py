@@ -60,6 +60,7 @@ def test_classes_with_sets_and_a_threshold():
     np.testing.assert_array_equal(found["prediction"], model.predict(pd.read_csv("train.csv")))
 
 
+@pytest.mark.slow
 def test_classes_that_count_more_and_errors_that_cost():
     X, _ = fit("binary", "--metric", "accuracy", "--class-weight", "yes=9", "--holdout", 0.2, "--report", "r.html")
     heavy = (load("model.seasoned").predict(X) == "yes").mean()
@@ -164,6 +165,7 @@ def test_groups_of_the_fit_are_asked_for_again():
     assert "model of 160 rows" in call(*asked, "--groups", "who").output
 
 
+@pytest.mark.slow
 def test_the_table_of_the_fit_is_taken_again_with_gaps_and_columns_in_two_roles():
     X, y = messy("binary", rows=160)
     table = X.assign(target=y, w=np.linspace(1, 2, 160), team=np.arange(160) // 4)
@@ -181,6 +183,7 @@ def test_the_table_of_the_fit_is_taken_again_with_gaps_and_columns_in_two_roles(
     call("report", *asked, "--weights", "w")
 
 
+@pytest.mark.slow
 def test_weights_without_rows_or_classes_are_refused():
     fit("binary")
     assert "weights are of rows" in call("report", "model.seasoned", "--class-weight", "yes=2", code=2).stderr
@@ -191,6 +194,7 @@ def test_weights_without_rows_or_classes_are_refused():
         assert "the model predicts numbers" in call(*asked, code=2).stderr
 
 
+@pytest.mark.slow
 def test_contributions_say_of_which_class_they_are_and_how_many_rows_there_was_time_for():
     X, y = messy("binary", rows=160)
     X.assign(target=y).to_csv("train.csv", index=False)

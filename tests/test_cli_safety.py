@@ -133,6 +133,7 @@ def test_an_encrypted_file_is_said_to_be_none_that_can_be_read(monkeypatch):
     assert "encrypted" in error
 
 
+@pytest.mark.slow
 def test_labels_of_few_shots_that_look_like_numbers_are_words():
     rng = np.random.default_rng(0)
     shop, x = np.arange(ROWS) // 6, rng.normal(size=ROWS)

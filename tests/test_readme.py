@@ -40,7 +40,12 @@ def test_the_tuning_example(tmp_path, monkeypatch):
     assert len(names["study"].trials) == 6
 
 
-@pytest.mark.parametrize("name", MODULES)
+def example(name):
+    compiles = ("jax", "metagrad", "training", "meta_learner")
+    return pytest.param(name, marks=[pytest.mark.slow] if any(word in name for word in compiles) else [])
+
+
+@pytest.mark.parametrize("name", [example(name) for name in MODULES])
 def test_docstring_examples(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = doctest.testmod(importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)

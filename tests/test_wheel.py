@@ -40,7 +40,7 @@ def wheel(tmp_path_factory):
 def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert "seasoned/py.typed" in names
-    assert "seasoned/execution/worker.py" in names
+    assert "seasoned/execution/workers/worker.py" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert all(name.startswith(("seasoned/", "seasoned-")) for name in names)
 

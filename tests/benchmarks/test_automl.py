@@ -91,6 +91,7 @@ def ours_alone():
 # ---------------------------------------------------------------- the whole way
 
 
+@pytest.mark.slow
 def test_dummy_and_lightgbm_on_every_task_are_measured_once_and_kept(compare, tmp_path, capsys, monkeypatch):
     words = ["--frameworks", "lightgbm,dummy", "--budget", "5", "--cores", "1"]
     summary = compare(*words)
@@ -108,6 +109,7 @@ def test_dummy_and_lightgbm_on_every_task_are_measured_once_and_kept(compare, tm
     assert str(tmp_path) not in kept[0].read_text()
 
 
+@pytest.mark.slow
 def test_seasoned_is_judged_beside_its_peers_in_one_file(compare, tmp_path, monkeypatch):
     monkeypatch.setattr(common, "all_families", lambda: None)
     summary = compare("--frameworks", "seasoned,lightgbm", "--budget", "3", "--only", "two", "--cores", "1")
@@ -139,6 +141,7 @@ def test_ours_without_bayes_is_measured_beside_ours_with_it(compare, tmp_path, m
 
 
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two frameworks abreast need two cores")
+@pytest.mark.slow
 def test_abreast_the_frameworks_run_at_the_same_time_on_cores_of_their_own(compare, tmp_path, monkeypatch):
     monkeypatch.setattr(psutil, "process_iter", ours_alone)
     monkeypatch.setattr(common, "all_families", lambda: None)
@@ -257,6 +260,7 @@ def test_development_tables_and_the_others_are_summed_up_apart_where_there_are_b
     assert "parts" not in compare(*words, "--first", "2")
 
 
+@pytest.mark.slow
 def test_folds_are_averaged_and_a_new_one_joins_those_there(compare, monkeypatch):
     measured = []
     monkeypatch.setattr(automl, "measure", lambda *job: measured.append(job[1].number) or measure(*job))

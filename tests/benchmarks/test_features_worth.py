@@ -66,6 +66,7 @@ def test_the_gap_of_losses_is_a_paired_t_test():
     assert sum(gap.rows * gap.mean for gap in gaps) / 4_000 == pytest.approx((second - first).mean())
 
 
+@pytest.mark.slow
 def test_the_gap_of_auc_is_that_of_scikit_learn_and_its_variance_that_of_the_bootstrap():
     rng = np.random.default_rng(1)
     truth = rng.random(400) < 0.3

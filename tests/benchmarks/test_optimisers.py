@@ -261,6 +261,7 @@ def here(tmp_path, monkeypatch):
     return ["--runs", str(tmp_path / "ours"), "--peers", str(tmp_path / "peers")]
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_run_once(here, tmp_path, capsys, monkeypatch):
     words = ["--suites", "shifted", "--frameworks", "seasoned-sobol,random", "--trials", "40", "--only", "sphere"]
     first = optimisers.main([*words, *here, "--seeds", "1", "--out", str(tmp_path / "out.json")])

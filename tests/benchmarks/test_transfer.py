@@ -127,6 +127,7 @@ def test_a_method_sees_trials_alone(method):
     assert tried(changed) == first
 
 
+@pytest.mark.slow
 def test_it_writes_what_is_asked_for_and_goes_on(folder, tmp_path, capsys):
     out, details = tmp_path / "out.json", tmp_path / "details.json"
     words = [

@@ -147,6 +147,7 @@ study.optimize(train, trials=30)
 
 @pytest.mark.parametrize("kind", ["stop", "promote"])
 @pytest.mark.parametrize("kill", [False, True], ids=["all live", "one is killed"])
+@pytest.mark.slow
 def test_many_drivers_share_the_rungs(kind, kill, tmp_path):
     url = f"sqlite:///{tmp_path}/s.db"
     command = [sys.executable, "-c", DRIVER, url, str(tmp_path / "c"), kind, "0.02" if kill else "0.002"]

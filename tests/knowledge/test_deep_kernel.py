@@ -69,6 +69,7 @@ def tasks_along_the_first(count=12, rows=40, columns=4):
 
 
 @pytest.mark.parametrize("by", ["likelihood", "maml"])
+@pytest.mark.slow
 def test_it_learns_which_coordinate_counts(by):
     from seasoned.knowledge.transfer.deep_kernel_training import train_deep_kernel
 

@@ -101,12 +101,14 @@ def quantiles_of(row):
 
 
 @pytest.mark.parametrize("about", [True, False])
+@pytest.mark.slow
 def test_a_new_task_is_ranked_better_than_by_the_mean_rank(metric, world, about):
     usual = mean_rank(world, ROWS)
     assert usual < 0.5
     assert agreement(metric, world, ROWS, about=about, trials=not about) > max(0.7, usual + 0.2)
 
 
+@pytest.mark.slow
 def test_configurations_that_nobody_has_tried_are_ranked_too(metric, world):
     new = np.arange(KNOWN, KNOWN + NEW)
     asked = Configurations(world.points[new])
@@ -114,6 +116,7 @@ def test_configurations_that_nobody_has_tried_are_ranked_too(metric, world):
     assert agreement(metric, world, new, about=True, trials=True, known=False) > max(0.6, mean_rank(world, new) + 0.15)
 
 
+@pytest.mark.slow
 def test_seconds_and_failures_are_foreseen(metric, world):
     apart, risks, fails = [], [], []
     for task in range(PAST, len(world.scores)):
@@ -127,6 +130,7 @@ def test_seconds_and_failures_are_foreseen(metric, world):
     assert risk[failed].mean() > risk[~failed].mean() + 0.2
 
 
+@pytest.mark.slow
 def test_the_spread_is_calibrated_on_tasks_not_learned_from(metric, world):
     inside = []
     for task in range(PAST, len(world.scores)):
@@ -136,6 +140,7 @@ def test_the_spread_is_calibrated_on_tasks_not_learned_from(metric, world):
     assert 0.3 < np.mean(inside) < 0.75
 
 
+@pytest.mark.slow
 def test_the_order_of_trials_does_not_matter(metric, world):
     asked = Configurations(world.points[:KNOWN], ROWS)
     trials = tried(world, PAST, 7)
@@ -159,12 +164,14 @@ def test_seconds_that_no_lesson_had_say_nothing(world):
     np.testing.assert_array_equal(untimed.predict(asked, trials).order, silent.order)
 
 
+@pytest.mark.slow
 def test_the_scale_of_the_scores_does_not_matter(metric, world):
     asked, trials = Configurations(world.points[:KNOWN], ROWS), tried(world, PAST)
     moved = trials._replace(scores=1000.0 + 37.0 * trials.scores)
     np.testing.assert_allclose(metric.predict(asked, trials).mean, metric.predict(asked, moved).mean, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_failed_trial_is_heard(metric, world):
     asked, trials = Configurations(world.points[:KNOWN], ROWS), tried(world, PAST)
     failed = trials._replace(scores=np.where(np.arange(5) == 2, np.nan, trials.scores))
@@ -173,6 +180,7 @@ def test_a_failed_trial_is_heard(metric, world):
     assert np.isfinite(metric.predict(asked, trials._replace(scores=np.full(5, np.nan))).mean).all()
 
 
+@pytest.mark.slow
 def test_it_comes_back_from_its_file_bit_by_bit(metric, world, tmp_path):
     write_deep_metric(metric, tmp_path / "metric.npz")
     again = read_deep_metric(tmp_path / "metric.npz")
@@ -184,6 +192,7 @@ def test_it_comes_back_from_its_file_bit_by_bit(metric, world, tmp_path):
     assert (tmp_path / "metric.npz").stat().st_size < 1_000_000
 
 
+@pytest.mark.slow
 def test_numpy_and_jax_say_the_same(metric, world):
     import jax
 
@@ -374,6 +383,7 @@ def test_configurations_of_a_space_as_numbers():
     assert points_of(space, []).shape == (0, 10)
 
 
+@pytest.mark.slow
 def test_a_trained_function_predicts_without_jax(tmp_path):
     write_deep_metric(raw(), tmp_path / "metric.npz")
     code = f"""

@@ -100,6 +100,7 @@ def test_a_text_that_is_no_encoder_is_refused(text):
         SetEncoder.of_text(text())
 
 
+@pytest.mark.slow
 def test_two_parts_of_a_table_are_near_each_other():
     from seasoned.knowledge.meta_features.dataset_encoder_training import train_set_encoder
 

@@ -72,6 +72,7 @@ def same(one, other):
 
 
 @given(st.lists(studies(), max_size=5))
+@pytest.mark.slow
 def test_objects_files_and_stores_hold_the_same(tmp_path_factory, found):
     folder = tmp_path_factory.mktemp("experience")
     experience = Experience.of_studies(found)

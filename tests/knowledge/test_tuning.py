@@ -38,6 +38,7 @@ def tuned():
     return tune_meta_learner(POOR, groups(0), space=RATES, trials=8, seed=0)
 
 
+@pytest.mark.slow
 def test_the_tuned_learner_is_better_on_new_tasks(tuned):
     """Not a coincidence of these tasks: a rate of 0.0001 adapts to nothing, and the loss falls to less than half."""
     default = POOR.fit(groups(0), progress=False)
@@ -94,6 +95,7 @@ def test_an_own_builder_and_given_validation_tasks():
     assert found.learner.inner_lr == found.study.best.config["rate"]
 
 
+@pytest.mark.slow
 def test_accuracy_is_maximised():
     from sklearn.datasets import load_digits
 

@@ -58,6 +58,7 @@ def test_truth_values_are_labels_in_a_table_of_groups_too():
     assert jnp.issubdtype(family.sample(jax.random.key(0)).support.y.dtype, jnp.integer)
 
 
+@pytest.mark.slow
 def test_a_loss_of_ones_own_gets_labels_where_it_learned_from_labels(tmp_path):
     loss = optax.softmax_cross_entropy_with_integer_labels
     learner = MAML(network=MLP((4,), 2), loss=loss, training=SHORT).fit(pairs([0, 1, 0, 1]), progress=False)
@@ -138,6 +139,7 @@ def test_joint_training_takes_as_many_rounds_as_are_asked_for(rounds):
     assert np.isfinite(found.losses).all()
 
 
+@pytest.mark.slow
 def test_labels_that_a_learner_has_no_output_for_are_refused():
     few, more = pairs([0, 1, 2]), pairs([0, 1, 4])
     sentence = "labels up to 4, and the learner predicts 3 classes"
@@ -177,6 +179,7 @@ def test_missing_targets_are_refused_when_a_learner_adapts(tune):
         learner.adapt(X, y, tune=tune)
 
 
+@pytest.mark.slow
 def test_truth_values_mean_what_they_meant_in_training():
     learner = MAML(network=MLP((4,), 2), training=SHORT).fit(pairs([False, True, False, True]), progress=False)
     X = RNG.normal(size=(3, 3))
@@ -224,6 +227,7 @@ def test_episodes_are_looked_at(given, says):
         Episodes.of(X, y, **settings)
 
 
+@pytest.mark.slow
 def test_a_learner_of_problems_says_that_it_takes_no_rows():
     short = Training(steps=4, tasks=2, every=2, validation_tasks=2)
     learner = LearnedOptimizer(LSTMRule(2, 1), horizon=4, truncation=2, training=short).fit(Quadratics(2))
@@ -263,6 +267,7 @@ class Parted(Lines):
         return Lines(), Lines()
 
 
+@pytest.mark.slow
 def test_families_of_classes_that_jax_does_not_know():
     short = Training(steps=4, tasks=2, every=2, validation_tasks=2)
     learner = LearnedOptimizer(LSTMRule(2, 1), horizon=4, truncation=2, training=short).fit(Bowls(), progress=False)
@@ -334,6 +339,7 @@ def test_training_that_diverged_gives_no_weights():
         JointTraining(MLP((4,)), "squared_error", rounds=10).fit(1e25 * X, X[:, 0], np.zeros(60, int))
 
 
+@pytest.mark.slow
 def test_prototypes_take_as_many_classes_as_they_have_places_for():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(60, 2)), np.arange(60) % 6
@@ -349,6 +355,7 @@ def test_prototypes_take_as_many_classes_as_they_have_places_for():
 @pytest.mark.parametrize(
     "column", [["dry", "wet"], [pd.NA, 2], np.array(["2020-01-01", "2020-01-02"], "datetime64[s]")]
 )
+@pytest.mark.slow
 def test_what_is_no_number_is_refused_in_a_sentence(column):
     cells = column if isinstance(column, np.ndarray) else np.array(column, dtype=object)
     strange = np.stack([cells] * 2, axis=1)

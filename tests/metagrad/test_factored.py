@@ -48,6 +48,7 @@ def case(network, width, rows, loss="squared_error", **settings):
         case(MLP((), outputs=2), 3, (5, 5)),
     ],
 )
+@pytest.mark.slow
 def test_it_is_the_meta_gradient_of_adapted_weights(double, learner, width, rows, weighted):
     rng = np.random.default_rng(0)
     tasks = Task(*(some_rows(rng, count, learner, width, weighted=weighted) for count in rows))

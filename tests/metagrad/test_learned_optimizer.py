@@ -50,6 +50,7 @@ def test_the_lstm_is_that_of_the_paper():
 
 
 @pytest.mark.parametrize("rule", [LSTMRule(4, 2), MLPRule(8)], ids=str)
+@pytest.mark.slow
 def test_coordinates_are_alike_and_alone(rule):
     """The same rule for every coordinate and any tree; permuting coordinates permutes updates."""
     theta = rule.init(jax.random.key(0))
@@ -63,6 +64,7 @@ def test_coordinates_are_alike_and_alone(rule):
     np.testing.assert_allclose(ravel_pytree(three)[0], one, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_learning_to_optimise_is_a_bilevel_problem():
     """Backpropagation through one whole run is the hypergradient of a problem whose outer variables are the rule's."""
     with jax.enable_x64(True):
@@ -93,6 +95,7 @@ def test_learning_to_optimise_is_a_bilevel_problem():
         np.testing.assert_allclose(ravel_pytree(gradient)[0], ravel_pytree(found.gradient)[0], rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_evolution_strategies_estimate_the_gradient():
     """On a quadratic of theta, antithetic pairs are unbiased: the mean of many is near the gradient.
 
@@ -131,6 +134,7 @@ def test_it_learns_to_optimise(trained):
     assert curves[1][20].mean() < 0.4 * curves[1][0].mean()
 
 
+@pytest.mark.slow
 def test_evolution_strategies_learn_too():
     training = Training(steps=150, tasks=32, lr=1e-2, every=150, validation_tasks=32)
     learner = LearnedOptimizer(MLPRule(8), horizon=20, truncation=5, estimator="pes", training=training)

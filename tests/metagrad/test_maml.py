@@ -60,6 +60,7 @@ def differences(loss, theta, step=1e-5):
     [MAML(0.1), MAML(0.05, 6), MetaSGD(0.1, 2), MAMLPlusPlus(0.05, 3), ANIL(0.1, 2)],
     ids=lambda learner: type(learner).__name__ + str(learner.inner_steps),
 )
+@pytest.mark.slow
 def test_second_order_gradients_are_those_of_finite_differences(double, learner):
     program, theta, tasks = ready(learner)
     loss, gradient = jax.jit(program.meta_gradient)(theta, tasks, 0.1)
@@ -112,6 +113,7 @@ def bilevel(program, task):
 
 
 @pytest.mark.parametrize("steps", [2, 6])
+@pytest.mark.slow
 def test_maml_is_a_bilevel_problem(steps):
     """In single precision, over ten meta-steps: the same meta-parameters to 1e-6."""
     program, theta, _ = ready(MAML(0.05, steps))
@@ -169,6 +171,7 @@ def test_reptile_moves_towards_the_adapted_weights(double):
     np.testing.assert_allclose(ravel_pytree(gradient)[0], ravel_pytree(expected)[0], rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_reptile_takes_sets_with_and_without_weights():
     """Sets of different sizes are padded, sets of one size are not: the padding counts for nothing."""
     rng = np.random.default_rng(0)
@@ -247,6 +250,7 @@ def test_multi_step_weights_go_over_to_the_last_step(double):
     assert float(program.task_loss(theta, task, 0.5)) == pytest.approx(losses[-1])
 
 
+@pytest.mark.slow
 def test_prototypes_are_class_means(double):
     rng = np.random.default_rng(0)
     pairs = [((rng.normal(size=(6, 2)), [0, 1, 2] * 2), (rng.normal(size=(6, 2)), [0, 1, 2] * 2)) for _ in range(6)]
@@ -264,6 +268,7 @@ def test_prototypes_are_class_means(double):
     assert set(model.predict(new)) <= {0, 1}, "a class without support rows was predicted"
 
 
+@pytest.mark.slow
 def test_labels_are_coded_and_given_back():
     rng = np.random.default_rng(0)
     pairs = [((rng.normal(size=(4, 2)), [0, 1] * 2), (rng.normal(size=(4, 2)), [0, 1] * 2)) for _ in range(6)]
@@ -300,6 +305,7 @@ def test_divergence_is_an_error():
         MAML(inner_lr=1e30, network=SMOOTH, training=Training(steps=4, every=2, tasks=2)).fit(SINES, progress=False)
 
 
+@pytest.mark.slow
 def test_there_is_nothing_to_tune_where_adapting_is_taking_means():
     rng = np.random.default_rng(0)
     centres = np.array([[4.0, 0.0], [0.0, 4.0], [-4.0, -4.0]])

@@ -46,6 +46,7 @@ def classes():
 
 
 @pytest.mark.parametrize("learner", [MAML, RidgeHead])
+@pytest.mark.slow
 def test_counts_are_targets_of_a_squared_error_without_a_network_too(learner):
     fitted = learner(loss="squared_error", training=SHORT).fit(pairs([3, 7000, 5, 1]), progress=False)
     assert fitted.fitted.outputs == 1
@@ -64,6 +65,7 @@ def test_whole_floats_keep_the_meaning_of_labels(classes):
     assert floats.classes.tolist() == [0.0, 1.0, 2.0]
 
 
+@pytest.mark.slow
 def test_labels_of_an_episode_are_all_its_classes(tmp_path):
     """A learner of 5-way episodes, and three classes that happen to be the numbers 0 to 2."""
     X = RNG.normal(size=(60, 3)).astype(np.float32)
@@ -103,6 +105,7 @@ def test_missing_cells_are_no_rows_to_predict(classes):
         model.predict_proba([[0.0, np.inf, 1.0]])
 
 
+@pytest.mark.slow
 def test_no_rows_have_no_predictions(classes):
     assert classes.adapt(RNG.normal(size=(3, 3)), [0, 1, 2]).predict_proba(np.zeros((0, 3))).shape == (0, 3)
     images = [((X, np.array([0, 1])), (X, np.array([0, 1]))) for X in RNG.normal(size=(4, 2, 4, 4))]
@@ -152,6 +155,7 @@ class Own(MAML):
     """A learner of one's own."""
 
 
+@pytest.mark.slow
 def test_a_learner_of_ones_own_is_loaded_by_its_class(tmp_path):
     fitted = Own(training=dataclasses.replace(SHORT, steps=np.int64(4))).fit(Sinusoids(), progress=False)
     fitted.save(tmp_path / "m.npz")
@@ -194,6 +198,7 @@ def test_a_counter_in_the_state_has_no_slope(backend):
     np.testing.assert_allclose(found, exact, rtol=0.3)
 
 
+@pytest.mark.slow
 def test_decay_leaves_the_network_that_is_not_trained_as_it_is():
     training = dataclasses.replace(SHORT, optimizer=AdamW(0.5), lr=0.1)
     learner = LearnedOptimizer(network=MLP((4,), 1), rule=MLPRule(), horizon=4, truncation=2, training=training)

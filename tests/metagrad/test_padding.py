@@ -21,6 +21,7 @@ RNG = np.random.default_rng(0)
 
 
 @pytest.mark.parametrize("learner", [MAML(inner_lr=0.1, inner_steps=2, network=MLP((4,))), RidgeHead()])
+@pytest.mark.slow
 def test_sets_of_five_to_eight_rows_share_a_program_and_are_adapted_to_as_they_are(learner, monkeypatch):
     learner = dataclasses.replace(learner, training=SHORT).fit(lines(), progress=False)
     X, y = RNG.normal(size=(8, 2)), RNG.normal(size=8)

@@ -125,6 +125,7 @@ def test_log_losses_count_as_they_are_and_squared_errors_against_the_tasks_own(f
         assert at_trained_setting == pytest.approx(np.mean(plain), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_the_prior_is_learned():
     """Only intercepts differ between the groups: their variance must come out above that of the slopes."""
     X, y, codes = grouped(labels=False)
@@ -136,6 +137,7 @@ def test_the_prior_is_learned():
     assert abs(float(learner.theta["params"]["head"][1, 0]) - 1) < 0.2, "the slope that all share is in the mean"
 
 
+@pytest.mark.slow
 def test_number_of_shots_varies():
     X, y, codes = grouped(labels=False)
     family = GroupedRows.of(X, y, codes, shots=6, queries=5, least=2)
@@ -168,6 +170,7 @@ def test_the_networks_in_numpy_and_jax():
     assert Rows(X, X).weight is None
 
 
+@pytest.mark.slow
 def test_training_compiles_once():
     program = RidgeHead(network=WideDeep((3,)), training=Training(steps=4, every=2, tasks=2, validation_tasks=2))
     before = stack._advance._cache_size(), stack._validated._cache_size()

@@ -59,6 +59,7 @@ class Doubled(MLP):
         return 2.0 * MLP.apply(self, params, inputs)
 
 
+@pytest.mark.slow
 def test_a_subclass_is_trained_with_what_it_defines():
     tasks = lines()
     for own, plain in (
@@ -118,6 +119,7 @@ def test_labels_in_columns_are_refused_with_the_way_out(learner):
 
 
 @pytest.mark.parametrize("kind", [MAML, RidgeHead, PrototypicalNetworks])
+@pytest.mark.slow
 def test_truth_values_of_a_function_are_classes(kind):
     def sample(key):
         X = jax.random.normal(key, (8, 2))
@@ -152,6 +154,7 @@ class Likely(MAML):
         return jnp.mean(log + (rows.y - mean) ** 2 / jnp.exp(log))
 
 
+@pytest.mark.slow
 def test_a_loss_of_ones_own_says_what_outputs_mean():
     fitted = Likely(network=MLP((4,), outputs=2), training=QUICK).fit(lines(), progress=False)
     assert np.isfinite(fitted.fitted.history[-1].loss)
@@ -169,11 +172,13 @@ def test_a_loss_of_ones_own_says_what_outputs_mean():
     assert Pair(network=pair, training=QUICK).fit(lines(), progress=False).fitted.outputs == 1
 
 
+@pytest.mark.slow
 def test_problems_are_no_tasks_of_rows():
     learner = LearnedOptimizer(network=MLP((4,)), training=QUICK).fit(Sinusoids(), progress=False)
     assert learner.evaluate(Quadratics(3), steps=[2], count=2)[2].shape == (2,)
 
 
+@pytest.mark.slow
 def test_very_many_classes_that_a_learner_is_told_of():
     X = RNG.normal(size=(8, 2))
     codes = np.arange(8) * 1_700
@@ -181,6 +186,7 @@ def test_very_many_classes_that_a_learner_is_told_of():
     assert MAML(loss="cross_entropy", training=QUICK).fit(tasks, progress=False).fitted.outputs == 11_901
 
 
+@pytest.mark.slow
 def test_steps_that_are_no_numbers_at_the_end_leave_the_best_whoever_resumes():
     def sample(key):
         X = jax.random.normal(key, (4, 1))
@@ -196,6 +202,7 @@ def test_steps_that_are_no_numbers_at_the_end_leave_the_best_whoever_resumes():
     assert np.isnan(again.fitted.history[-1].loss)
 
 
+@pytest.mark.slow
 def test_a_linear_head_without_hidden_layers_is_saved(tmp_path):
     fitted = RidgeHead(network=WideDeep(hidden=()), training=QUICK).fit(lines(), progress=False)
     X = RNG.normal(size=(5, 2))
@@ -204,6 +211,7 @@ def test_a_linear_head_without_hidden_layers_is_saved(tmp_path):
     np.testing.assert_array_equal(AdaptedModel.load(tmp_path / "linear.npz").predict(X), model.predict(X))
 
 
+@pytest.mark.slow
 def test_a_resumed_learner_refuses_classes_that_it_has_no_output_for():
     few, many = lines(kind=int), lines(kind=int)
     many = [((X, 2 * y), (Xq, 2 * yq)) for (X, y), (Xq, yq) in many]
@@ -315,6 +323,7 @@ def test_a_model_is_loaded_with_the_network_that_it_has(tmp_path):
 # ------------------------------------------------------------------------------------------------ what is given
 
 
+@pytest.mark.slow
 def test_groups_of_rows_that_are_not_there_are_refused():
     X, y = RNG.normal(size=(30, 2)).astype(np.float32), RNG.normal(size=30).astype(np.float32)
     learner = MAML(network=SMALL, training=QUICK).fit(GroupedRows.of(X, y, np.arange(30) % 3), progress=False)

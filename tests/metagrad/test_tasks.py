@@ -43,6 +43,7 @@ def test_wrong_tasks_are_named(wrong):
         wrong()
 
 
+@pytest.mark.slow
 def test_without_a_guard_no_task_is_kept_from_training():
     rng = np.random.default_rng(1)
     pairs = [tuple((rng.normal(size=(4, 1)), rng.normal(size=4)) for _ in range(2)) for _ in range(8)]
@@ -51,6 +52,7 @@ def test_without_a_guard_no_task_is_kept_from_training():
     jax.tree.map(np.testing.assert_array_equal, left.theta, right.theta)
 
 
+@pytest.mark.slow
 def test_every_task_of_a_list_is_evaluated_once_and_in_order():
     rng = np.random.default_rng(2)
     sizes = [(3, 4), (5, 2), (2, 6)] * 35  # more than are judged side by side, and not a multiple of that
@@ -66,6 +68,7 @@ def test_every_task_of_a_list_is_evaluated_once_and_in_order():
     assert len(learner.evaluate(pairs, steps=[2], count=5)[2]) == 5
 
 
+@pytest.mark.slow
 def test_of_a_family_600_tasks_are_drawn():
     training = Training(steps=2, tasks=2, every=2, validation_tasks=2)
     learner = MAML(network=MLP((3,)), training=training).fit(Sinusoids(), progress=False)

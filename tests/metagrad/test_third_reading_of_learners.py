@@ -115,6 +115,7 @@ class Scaled:
         return Task(*[Rows(rows.X, self.scale * rows.y) for rows in Sinusoids().sample(key)])
 
 
+@pytest.mark.slow
 def test_what_was_best_is_judged_by_the_tasks_of_today():
     first = MAML(network=SMALL, training=QUICK).fit(Scaled(1e-3), progress=False)
     longer = dataclasses.replace(first, training=dataclasses.replace(QUICK, steps=400, every=50, validation_tasks=20))
@@ -138,6 +139,7 @@ def test_what_a_state_does_not_fit_cannot_go_on_from_it(changes):
         dataclasses.replace(learner, **changes).fit(Sinusoids(), resume=True, progress=False)
 
 
+@pytest.mark.slow
 def test_runs_that_go_on_stay_as_many():
     family = Quadratics(3)
     learner = LearnedOptimizer(MLPRule(), horizon=4, truncation=2, training=QUICK).fit(family, progress=False)
@@ -201,6 +203,7 @@ def test_a_network_that_knows_no_zeros_is_trained_on_sets_of_several_sizes():
     assert all(np.isfinite(entry.loss) for entry in learner.fitted.history)
 
 
+@pytest.mark.slow
 def test_batch_normalisation_sees_no_held_out_row_while_adaptation_is_tuned():
     images = RNG.normal(size=(12, 8, 8, 1)).astype(np.float32)
     y = np.arange(12) % 3
@@ -233,6 +236,7 @@ def test_batch_normalisation_sees_no_held_out_row_while_adaptation_is_tuned():
 # ------------------------------------------------------------------------------------------------ what is refused
 
 
+@pytest.mark.slow
 def test_groups_that_diverge_or_have_other_targets_are_refused():
     X, y = RNG.normal(size=(30, 2)).astype(np.float32), RNG.normal(size=30).astype(np.float32)
     learner = MAML(network=SMALL, training=QUICK).fit(GroupedRows.of(X, y, np.arange(30) % 3), progress=False)

@@ -45,6 +45,7 @@ def test_the_increase_of_the_loss_is_twice_the_variance_that_a_column_explains()
     assert (found["low"] <= found["importance"]).all()
 
 
+@pytest.mark.slow
 def test_the_interval_holds_the_truth_as_often_as_it_says():
     """At 95 % over 200 tables fewer than 174 hits have probability 1e-5; all parts are independent, normal nearly."""
     hits = 0
@@ -54,6 +55,7 @@ def test_the_interval_holds_the_truth_as_often_as_it_says():
     assert hits >= 174
 
 
+@pytest.mark.slow
 def test_the_interval_holds_the_truth_of_a_column_that_says_nearly_all():
     """Parts that were made alike in y would differ by less than other rows do: intervals would be too narrow."""
     hits = 0
@@ -63,6 +65,7 @@ def test_the_interval_holds_the_truth_of_a_column_that_says_nearly_all():
     assert hits >= 174
 
 
+@pytest.mark.slow
 def test_a_column_that_does_not_help_is_seldom_called_helpful():
     """A model that reads noise: p below .05 in at most 5 % of 200 tables; more than 26 has probability 1e-5."""
 
@@ -84,6 +87,7 @@ def test_few_rows_are_drawn_again_each_time():
     assert found.loc["a", "low"] > 0
 
 
+@pytest.mark.slow
 def test_of_few_rows_the_interval_counts_the_rows_as_well():
     """All rows were shuffled each time, and the spread of shuffles alone is no error: a third was called helpful."""
 

@@ -35,6 +35,7 @@ def is_free(file):
         return True
 
 
+@pytest.mark.slow
 def test_an_interrupt_at_any_point_is_heard_and_leaves_the_store_free(tmp_path):
     file = tmp_path / "s.db"
     storage = SqlStorage(f"sqlite:///{file}")

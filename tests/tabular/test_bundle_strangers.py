@@ -202,6 +202,7 @@ def test_text_as_older_versions_kept_it_is_refused_in_one_sentence(bundle, tmp_p
         load(tmp_path / "older.seasoned")
 
 
+@pytest.mark.slow
 def test_models_whose_bytes_were_changed_cannot_crash_the_process(model, bundle, tmp_path):
     """Who mends the hashes may change predictions, which only a key prevents, but not crash anything."""
     families = [member.name for member in model[0].fitted_.members]

@@ -133,6 +133,7 @@ def test_a_gain_of_a_thousandth_is_none_and_a_loss_that_is_not_known_tells_nothi
     assert found.reached(trials=120, seconds=40.0)
 
 
+@pytest.mark.slow
 def test_a_fit_ends_before_its_time_where_nothing_more_is_gained(monkeypatch):
     for name, value in {"_TRIALS": 5, "_LEAST": 1.0, "_GAIN": 0.5}.items():
         monkeypatch.setattr(plateau, name, value)

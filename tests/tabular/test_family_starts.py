@@ -95,6 +95,7 @@ def reached(expected, seed, trials=10):
     return best
 
 
+@pytest.mark.slow
 def test_a_search_that_expects_what_past_tasks_found_is_ahead():
     starts = FamilyStarts(past(), SPACE)
     plain, warm = (np.array([reached(expected, seed) for seed in range(8)]) for expected in (None, starts))

@@ -132,6 +132,7 @@ def test_a_scikit_learn_estimator():
             call()
 
 
+@pytest.mark.slow
 def test_another_learner(table, tmp_path):
     frame, y, store, known = table
     training = Training(steps=100, tasks=8, lr=5e-3, every=50, validation_tasks=20)
@@ -146,6 +147,7 @@ def test_another_learner(table, tmp_path):
     np.testing.assert_array_equal(*(each.predict(frame.iloc[rows[8:]]) for each in pair))
 
 
+@pytest.mark.slow
 def test_a_target_of_outliers_and_a_constant_one():
     frame, y, _ = stores(tasks=8, rows=8)
     y = y.copy()
@@ -156,6 +158,7 @@ def test_a_target_of_outliers_and_a_constant_one():
     np.testing.assert_allclose(flat.predict(frame), 5.0, atol=0.05)
 
 
+@pytest.mark.slow
 def test_the_time_limit_ends_the_training(monkeypatch):
     train, trained = fit.meta_train, []
 
@@ -237,6 +240,7 @@ def test_unlabelled_rows_of_a_new_task_do_not_matter(table, regressor):
     assert one.predict(frame.iloc[:0]).shape == (0,)
 
 
+@pytest.mark.slow
 def test_rows_of_several_tasks_are_adapted_to_one_at_a_time(table, regressor):
     frame, y, store, _ = table
     two = np.isin(store, [KNOWN, KNOWN + 1])
@@ -355,6 +359,7 @@ def test_a_task_that_lies_far_from_all_others_is_reached(table, regressor):
     assert np.abs(error).mean() < 15, "and one row that lies far from the others is"
 
 
+@pytest.mark.slow
 def test_a_learner_of_ones_own_class_is_not_saved_for_it_could_not_be_loaded(table, tmp_path):
     class Own(MAML):
         pass

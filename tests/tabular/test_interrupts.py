@@ -84,6 +84,7 @@ def await_trials(cache, child, count):
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_sigterm_ends_a_fit_with_a_model_and_keeps_its_trials(cache, tmp_path):
     child = start(cache, tmp_path, 1000)
     await_trials(cache, child, 3)

@@ -15,16 +15,14 @@ from seasoned import AutoClassifier, AutoRegressor, SearchSettings, load
 from seasoned.errors import InvalidInput
 from seasoned.tabular.bundle.consistency_check import check_fitted
 from seasoned.tabular.ensemble import stacking
-from seasoned.tabular.ensemble.fitted_model import Member
+from seasoned.tabular.ensemble.fitted_model import Member, places_below, standing
 from seasoned.tabular.ensemble.stacking import add_layer, seconds_of_layer
 from seasoned.tabular.trial.results import TrialRecord
 from seasoned.tabular.trial.stacked_features import (
     BELOW,
     columns_of,
-    places_below,
     split_below,
     stacked,
-    standing,
     width_of,
 )
 
@@ -134,6 +132,7 @@ def test_intervals_know_that_validated_rows_were_too_easy_for_it(regressor):
     assert ((lower <= y) & (y <= upper)).mean() > 0.89
 
 
+@pytest.mark.slow
 def test_probabilities_gain_as_well(classifier):
     assert uppers(classifier)
     X, _ = classes(50, 1)
@@ -266,6 +265,7 @@ def test_it_stays_out_where_it_does_not_help(monkeypatch):
     assert any(learned_from_others(model.leaderboard())), "it was tried, and may be looked at"
 
 
+@pytest.mark.slow
 def test_what_helps_only_the_rows_it_was_chosen_by_is_refused(monkeypatch):
     stay_in_process(monkeypatch)
     monkeypatch.setattr(stacking, "_asked", lambda *_: [0.1, -0.2])
@@ -380,6 +380,7 @@ def test_other_numbers_of_layers_are_refused(layers):
         SearchSettings(layers=layers)
 
 
+@pytest.mark.slow
 def test_what_is_held_out_of_everything_is_held_out(monkeypatch):
     """No model that says something of a held-out fold, or of the rows that a second layer learns from, has seen it."""
     stay_in_process(monkeypatch)
@@ -419,6 +420,7 @@ def test_what_is_held_out_of_everything_is_held_out(monkeypatch):
     assert not any(seen)
 
 
+@pytest.mark.slow
 def test_a_refit_of_a_loaded_model_says_that_its_splitter_is_gone(monkeypatch, tmp_path, caplog):
     stay_in_process(monkeypatch)
     search = SearchSettings(models=["linear", "extra_trees"], layers=2)

@@ -15,6 +15,7 @@ from seasoned.tabular.preprocessing.high_cardinality import counted
 from seasoned.tabular.schema.schema import Schema
 
 
+@pytest.mark.slow
 def test_stored_rows_hold_the_beginning_of_a_long_text(here):
     """A cell of 100 MB made a file that `load` would refuse, and that was not saved for that."""
     rng = np.random.default_rng(0)

@@ -141,7 +141,10 @@ def test_lightgbm_sets_few_of_them_apart_and_xgboost_takes_ranks():
     assert other.build(other.space("binary").default, job).categorical == (1,)
 
 
-@pytest.mark.parametrize("family", ["linear", "lightgbm", "histogram", "extra_trees", "xgboost", "catboost"])
+@pytest.mark.parametrize(
+    "family",
+    ["linear", pytest.param("lightgbm", marks=pytest.mark.slow), "histogram", "extra_trees", "xgboost", "catboost"],
+)
 def test_each_family_learns_them_and_is_read_again(here, family):
     needs(family)
     X, y = table(rows_each=24)

@@ -250,6 +250,7 @@ def test_a_choice_sets_its_parameter_and_what_it_brings():
     assert (built.kernel, built.gamma, built.C, built.random_state) == ("rbf", 0.5, 2.0, 7)
 
 
+@pytest.mark.slow
 def test_the_example_runs(tmp_path):
     example = Path(__file__).parents[2] / "examples" / "custom_model.py"
     assert len(example.read_text().splitlines()) < 80

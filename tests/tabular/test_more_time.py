@@ -25,6 +25,7 @@ def tried(model):
 
 
 @pytest.mark.parametrize("first", [2, 4])  # before the families have all begun, and after
+@pytest.mark.slow
 def test_more_trials_are_as_if_they_had_been_asked_for_at_once(first):
     X, y = messy("binary", rows=120)
     short = estimator("binary", MODELS, trials=first).fit(X, y)

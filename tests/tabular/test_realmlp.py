@@ -112,6 +112,7 @@ def test_few_rows_and_no_columns():
         assert np.isfinite(estimator.predict(X)).all()
 
 
+@pytest.mark.slow
 def test_a_model_predicts_without_jax(tmp_path, monkeypatch):
     """The whole file, in a process that has none; what is fitted again asks for it in a sentence."""
     stay_in_process(monkeypatch)

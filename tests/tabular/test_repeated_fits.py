@@ -85,6 +85,7 @@ def test_on_more_rows_all_fits_see_all_of_them_and_differ_by_their_seeds(again):
     assert len({fit.booster.model_to_string() for fit in fits}) == 5
 
 
+@pytest.mark.slow
 def test_fits_are_added_as_far_as_the_file_stays_small(again, monkeypatch, tmp_path):
     X, y = table(1_200)
     model = estimator("regression", ["lightgbm"]).fit(X, y)

@@ -70,6 +70,7 @@ def test_hurried_boosters_start_with_a_higher_rate_that_their_space_holds():
             assert new.keys() == dict(model.space(task).default).keys()
 
 
+@pytest.mark.slow
 def test_the_fit_validates_by_what_it_can_afford(tmp_path, monkeypatch):
     monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
     asked = []

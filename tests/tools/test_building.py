@@ -142,6 +142,7 @@ def test_a_torn_line_is_passed_over_and_the_next_is_whole(tmp_path):
     assert [line["task"] for line in lines.trials()] == ["a", "c"]
 
 
+@pytest.mark.slow
 def test_a_build_goes_on_where_it_stopped_and_ships(tmp_path):
     names = ["generated:linear-0", "generated:tree-7"]
     rules = Rules(rows=120, seconds=20)

@@ -24,7 +24,10 @@ def test_a_prune_reason_survives_the_log(reason):
         ("stopped at step 9", PruneReason.FIDELITY),
         ("not promoted beyond step 3", PruneReason.FIDELITY),
         ("its first 2 of 5 folds reached roc_auc 0.6, too far from the 0.9 of the best trial", PruneReason.FOLDS),
-        ("its predictions take too long, 9 ms a row; predict_limit leaves 1 to the models", PruneReason.PREDICTION_TIME),
+        (
+            "its predictions take too long, 9 ms a row; predict_limit leaves 1 to the models",
+            PruneReason.PREDICTION_TIME,
+        ),
         ("a sentence of the objective", PruneReason.OBJECTIVE),
         (None, PruneReason.OBJECTIVE),
     ],

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Session"]
 
-_OWN_FRAMES = (f"{os.sep}execution{os.sep}worker.py", "<frozen runpy>")
+_OWN_FRAMES = (f"{os.sep}workers{os.sep}worker.py", "<frozen runpy>")
 _PATIENCE = 5.0  # seconds that the guard may take to clear up
 
 
