@@ -1,4 +1,4 @@
-"""AutoML that learns from experience. Public names load on first use; `import seasoned` itself costs nothing."""
+"""AutoML that learns from experience. Public names are imported on first use, so `import seasoned` is fast."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m seasoned`: the command line, where the script `seasoned` is not on the path."""
+"""Entry point of `python -m seasoned`: the command line, for systems where the script `seasoned` is not on the path."""
 
 from __future__ import annotations
 

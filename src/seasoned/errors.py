@@ -1,7 +1,7 @@
-"""Errors, named for what the caller does next.
+"""Exceptions of the package, named after the next step of the caller.
 
-Every message is one sentence that names the value, the rule it broke, and the next step. Errors about input also
-subclass `ValueError` or `TypeError`, so that code which knows nothing of this package still catches them.
+Each message is one sentence with the value, the broken rule and the next step. Errors about input also subclass
+`ValueError` or `TypeError`, so code that handles only built-in exceptions still catches them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,10 @@ class InvalidConfig(InvalidInput):
 
 
 class StudyConflict(SeasonedError, ValueError):
-    """The study already says otherwise (another direction, a trial told twice): choose another name or number."""
+    """The call contradicts the stored study: choose another name or trial number.
+
+    Examples are another direction, and a second result of the same trial.
+    """
 
 
 class StorageError(SeasonedError, RuntimeError):
@@ -47,7 +50,7 @@ class StorageError(SeasonedError, RuntimeError):
 
 
 class AllTrialsFailed(SeasonedError, RuntimeError):
-    """No trial succeeded, or none does any more: the message lists the causes; fix the objective, then resume."""
+    """No trial succeeded, or every new trial fails: the message lists the causes; fix the objective, then resume."""
 
 
 class PruneReason(StrEnum):
@@ -83,11 +86,11 @@ class MissingExtra(SeasonedError, ImportError):
 
     @classmethod
     def of(cls, package: str, need: str) -> MissingExtra:
-        """The error for a package; its sentence ends in a command that works, whatever this package came from.
+        """Create the error for a missing package; its message ends with the `pip install` command.
 
         Args:
-            package: The name that is imported.
-            need: What needs it, as the sentence begins.
+            package: Import name of the package.
+            need: Feature that needs the package; the message begins with this text.
 
         Example:
             >>> print(MissingExtra.of("psycopg", "a store on PostgreSQL"))

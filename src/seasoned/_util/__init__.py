@@ -1,1 +1,1 @@
-"""Helpers that know nothing of the project: lazy imports, locks, progress bars, threads of BLAS, atomic files."""
+"""Helpers without knowledge of the project: lazy imports, locks, progress bars, BLAS threads, atomic files."""

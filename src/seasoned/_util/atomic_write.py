@@ -1,4 +1,4 @@
-"""Files written atomically, and checks of a path before any work."""
+"""Atomic writes of files, and checks of output paths before the work starts."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 __all__ = ["check_name", "check_place", "write_page"]
 
-_SHORT: Final = 80  # characters of a name in a sentence
+_SHORT: Final = 80  # longest path in a message, in characters; longer paths are shortened in the middle
 
 
 def check_name(path: Path) -> None:
-    """Refuse a name that the system refuses, such as one of more than 255 bytes.
+    """Refuse a path that the operating system rejects, for example a name of more than 255 bytes.
 
     Raises:
-        InvalidInput: If it does.
+        InvalidInput: The operating system rejects the path.
     """
     try:
         path.exists()
     except PermissionError:
-        return  # the name is fine; whoever writes learns the rest
+        return  # the name is valid; the later write reports missing permissions
     except OSError as error:
         raise InvalidInput(
             f"no file can be called {_short(str(path))!r} ({error.strerror}); choose a shorter or another name."
@@ -37,10 +37,10 @@ def _short(text: str) -> str:
 
 
 def check_place(path: Path) -> None:
-    """Refuse, before any work, a path that cannot be written.
+    """Refuse, before the work starts, an output path that cannot be written.
 
     Raises:
-        InvalidInput: If the folder does not exist or may not be written, or the path is a folder.
+        InvalidInput: The folder does not exist or is not writable, or the path is a folder.
     """
     if not path.parent.is_dir() or path.is_dir():
         raise InvalidInput(f"{str(path)!r} cannot be written; give the path of a file in a folder that exists.")
@@ -49,11 +49,13 @@ def check_place(path: Path) -> None:
 
 
 def write_page(page: str, path: Path) -> Path:
-    """Write a page, replacing an earlier one only when it is complete; what UTF-8 cannot encode is escaped.
+    """Write a page to a file atomically; characters without a UTF-8 encoding are escaped.
+
+    The text goes to a temporary file first. The temporary file replaces an existing file only after a complete write.
 
     Raises:
-        InvalidInput: If the file may not be written.
-        StorageError: If it could not be written, as where the disk is full.
+        InvalidInput: The process has no permission to write the file.
+        StorageError: The write failed, for example on a full disk.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -66,6 +68,6 @@ def write_page(page: str, path: Path) -> Path:
             f"{str(path)!r} could not be written ({error.strerror or error}); make room, and try again."
         ) from error
     finally:
-        with contextlib.suppress(OSError):  # also that a name is too long
+        with contextlib.suppress(OSError):  # includes the error of a name that is too long
             partial.unlink(missing_ok=True)
     return path

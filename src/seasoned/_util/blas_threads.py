@@ -1,9 +1,9 @@
-"""One thread for numerical libraries where more would only wait for each other; afterwards the old limit is restored.
+"""Thread limits of numerical libraries: BLAS and OpenMP get few threads inside a block, the old limit after it.
 
-The matrices here are small: with two threads a fit of 200 points took 5 to 100 times as long as with one.
+The matrices of this package are small, so additional threads would mostly wait for each other.
 
-OpenMP's number of threads belongs to the calling thread, as do MKL's and, where it computes with OpenMP, OpenBLAS's.
-That of any other BLAS, such as the OpenBLAS of numpy's wheels, belongs to the process.
+The number of OpenMP threads belongs to the calling thread. The same holds for MKL, and for OpenBLAS built on OpenMP.
+The number of threads of any other BLAS, such as the OpenBLAS in numpy's wheels, belongs to the process.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["one_thread", "openmp_threads"]
 
 
 class _Libraries(NamedTuple):
-    """The thread pools of this process, by whose their number of threads is."""
+    """Thread pools of this process, grouped by the owner of the thread count: the calling thread or the process."""
 
     openmp: Any
     blas_of_thread: Any
@@ -31,7 +31,7 @@ class _Libraries(NamedTuple):
 
 @lru_cache(maxsize=1)
 def _loaded(modules: int) -> _Libraries:  # noqa: ARG001 - the cache's key: a later import may have loaded another library
-    """The thread pools of this process. Finding them costs milliseconds, as long as a whole prediction of one row."""
+    """Return the thread pools of this process. The result is cached because the search takes milliseconds."""
     import scipy.linalg  # noqa: F401 - so that its library is among those found
     from threadpoolctl import ThreadpoolController
 
@@ -47,17 +47,18 @@ def _loaded(modules: int) -> _Libraries:  # noqa: ARG001 - the cache's key: a la
 
 
 def _is_of_thread(library: Any) -> bool:
-    """Whether what threadpoolctl sets of a BLAS is the calling thread's number: MKL's, and OpenBLAS's on OpenMP."""
-    if library.internal_api == "openblas":  # before version 3.8 it is the process's on OpenMP as well
+    """Return True for a BLAS whose thread count belongs to the calling thread: MKL, and OpenBLAS built on OpenMP."""
+    if library.internal_api == "openblas":  # threadpoolctl before 3.8 sets the count of the process on OpenMP as well
         return library.threading_layer == "openmp" and hasattr(library, "clear_controlling_thread")
     return "MKL_Set_Num_Threads_Local" in library.check_symbols
 
 
 @contextmanager
 def _in_control() -> Iterator[None]:
-    """Let the calling thread set OpenBLAS's threads.
+    """Allow the calling thread to set the thread count of OpenBLAS.
 
-    Since version 3.8 threadpoolctl lets one thread set them, and ignores all others as long as that one is alive.
+    Since version 3.8 threadpoolctl accepts the first thread that sets the count, and ignores all others while that
+    thread lives.
     """
     import threadpoolctl
 
@@ -70,13 +71,14 @@ def _in_control() -> Iterator[None]:
     try:
         yield
     finally:
-        give_up()  # so that others can, too
+        give_up()  # allows other threads to set the count
 
 
 class _Shared:
-    """The limit of a BLAS whose threads are the process's: the first of several threads sets it, the last restores it.
+    """Limit of a BLAS with one thread count per process: the first thread sets the limit, the last thread restores it.
 
-    If each restored what it had found, one that came while another was inside would leave BLAS at one thread for ever.
+    Separate restores would be wrong: a thread that enters while another is inside would store the limit 1 as the
+    original.
     """
 
     def __init__(self) -> None:
@@ -110,13 +112,16 @@ class _Shared:
 
 
 _BLAS: Final = _Shared()
-if hasattr(os, "register_at_fork"):  # where there are forks
+if hasattr(os, "register_at_fork"):  # systems with fork()
     os.register_at_fork(after_in_child=_BLAS.begin_anew)
 
 
 @contextmanager
 def openmp_threads(count: int) -> Iterator[None]:
-    """OpenMP with `count` threads inside, or fewer if fewer are set; the number holds for the calling thread alone."""
+    """Run a block with at most `count` OpenMP threads; the limit holds for the calling thread only.
+
+    An existing lower limit stays.
+    """
     openmp = _loaded(len(sys.modules)).openmp
     present = [pool["num_threads"] for pool in openmp.info()] if count > 1 else []
     with openmp.limit(limits=min([count, *present])):
@@ -125,7 +130,7 @@ def openmp_threads(count: int) -> Iterator[None]:
 
 @contextmanager
 def one_thread(kind: Literal["blas", "openmp"] = "blas") -> Iterator[None]:
-    """BLAS, or OpenMP in this thread, with one thread inside."""
+    """Run a block with one BLAS thread, or with one OpenMP thread of the calling thread."""
     if kind == "openmp":
         with openmp_threads(1):
             yield

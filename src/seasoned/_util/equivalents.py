@@ -1,4 +1,4 @@
-"""Arguments of other libraries, and ours: a call with one of theirs is answered by its name here."""
+"""Argument names of other libraries: a call that uses such a name fails with a message that gives our name."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ARGUMENTS: Final[Mapping[str, Sequence[str]]] = {
     ),
     "AutoClassifier.fit": ("X", "y", "sample_weight", "groups", "resume", "progress", "callbacks", "stop"),
 }
-"""Our arguments by the call that takes them, first those of studies, then those of tables."""
+"""Arguments of our public calls, by call: first the calls of studies, then the calls of tables."""
 
 _EXAMPLES: Final[Mapping[str, str]] = {
     "trials=100": "n_trials max_evals n_calls num_samples max_trials num_trials n_iter max_iter maxiter iterations "
@@ -72,7 +72,7 @@ _EXAMPLES: Final[Mapping[str, str]] = {
     "search=SearchSettings(ensemble=10)": "ensemble_size ensemble",
     "search=SearchSettings(predict_limit=1.0)": "infer_limit pred_time_limit predict_limit",
 }
-"""An argument as it is written here, and the names of other libraries for it."""
+"""Our arguments, each as an example of its use, with the names of other libraries for the same argument."""
 
 _REMARKS: Final[Mapping[str, str]] = {
     "catch": "every exception of the objective is a failed trial, and the search goes on",
@@ -86,7 +86,7 @@ _REMARKS: Final[Mapping[str, str]] = {
     "cat_features categorical_features numeric_features": "kinds of columns are read from the table; a pandas column "
     "of dtype category, or of numbers, says its kind",
 }
-"""Names of other libraries for which no argument stands, and the reason."""
+"""Argument names of other libraries without an equivalent here, with the explanation for the user."""
 
 
 _SUGGEST: Final = re.compile(r"AttributeError: '\w+' object has no attribute 'suggest_(\w+)'")
@@ -106,11 +106,11 @@ FAMILIES: Final[Mapping[str, str]] = {
     "tree": "dt decision_tree",
     "splines": "gam ebm",
 }
-"""A family of models as it is called here, and its names elsewhere, in lower case."""
+"""Our names of model families, with the names of other libraries in lower case."""
 
 
 def family_of(name: str) -> str | None:
-    """Our name of a family that other libraries call so; None if none is known.
+    """Return our name of a model family that another library names differently; None for an unknown name.
 
     Example:
         >>> family_of("LGBM"), family_of("magic")
@@ -120,7 +120,7 @@ def family_of(name: str) -> str | None:
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """The near name as a question that follows a message, or nothing.
+    """Return the most similar known name as a question for the end of a message; empty without a similar name.
 
     Example:
         >>> did_you_mean("churn", ["Id", "Churn"]), did_you_mean("x", ["Id"])
@@ -132,12 +132,12 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
 
 
 def unknown_argument(callee: str, name: str, known: Collection[str]) -> TypeError:
-    """The error of a call with an argument that it does not take: one sentence with the name that it has here.
+    """Create the TypeError of a call with an unknown argument; the message gives our name of the argument.
 
     Args:
         callee: The call, as the user writes it, such as "Study.optimize".
         name: The argument's name.
-        known: Names of the arguments that it takes.
+        known: Names of the arguments of the call.
 
     Example:
         >>> print(unknown_argument("Study.optimize", "n_trials", ["f", "trials"]))
@@ -161,7 +161,7 @@ def unknown_argument(callee: str, name: str, known: Collection[str]) -> TypeErro
 
 
 def _calls_beside(callee: str) -> list[str]:
-    """The calls of `ARGUMENTS` that belong to the same job as this one."""
+    """Return the calls of `ARGUMENTS` that belong to the same task (studies or tables) as `callee`."""
     job = {"minimize": "Study", "maximize": "Study", "Study": "Study"}.get(callee.partition(".")[0], callee[:4])
     return [call for call in ARGUMENTS if call.startswith(job)]
 
@@ -171,16 +171,16 @@ def _argument(example: str) -> str:
 
 
 def _named(call: str, callee: str) -> str:
-    """A call of tables under the name of the class that the user has."""
+    """Return the name of a call on tables with the class that the user has."""
     return call.replace("AutoClassifier", callee.partition(".")[0])
 
 
 def rewritten_suggest(reason: str, traceback: str | None) -> str | None:
-    """The sentence for an objective in Optuna's way, which asks a trial for its parameters; None for any other error.
+    """Return the message for an objective written for Optuna, which calls `trial.suggest_*`; None for any other error.
 
     Args:
-        reason: The error in a line.
-        traceback: Its traceback, from which the parameter's name is read.
+        reason: The error in one line.
+        traceback: Traceback of the error; the name of the parameter is read from it.
 
     Example:
         >>> text = 'x = trial.suggest_float("lr", 1e-4, 1e-1)'
@@ -201,12 +201,12 @@ def rewritten_suggest(reason: str, traceback: str | None) -> str | None:
 
 
 def refuse_unknown(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a function, method or constructor: a call with an unknown argument raises `unknown_argument`'s sentence.
+    """Decorate a function, method or constructor: an unknown argument raises the error of `unknown_argument`.
 
-    Its signature, types and documentation stay. A method's sentence names the class of the object.
+    Signature, types and documentation of the function stay. The message for a method names the class of the object.
 
     Raises:
-        TypeError: From the decorated function, for an unknown name, or for more arguments by position than it takes.
+        TypeError: The decorated function got an unknown argument, or too many positional arguments.
     """
     parameters = inspect.signature(function).parameters
     known = [name for name in parameters if name != "self"]
@@ -228,7 +228,7 @@ def refuse_unknown(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _callee(function: Callable[..., Any], args: tuple[Any, ...], *, is_method: bool) -> str:
-    """The call as the user writes it."""
+    """Return the call as the user writes it."""
     name = function.__name__
     if not is_method or not args:
         return name

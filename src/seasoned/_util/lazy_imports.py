@@ -1,4 +1,4 @@
-"""Public names that load their module on first use, so that importing a package costs nothing (PEP 562)."""
+"""Lazy imports: a package imports the module of a public name on first use of the name (PEP 562)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["lazy_names"]
 
 
 def lazy_names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """`__getattr__` and `__dir__` for a package whose public names live in the modules given.
+    """Return `__getattr__` and `__dir__` for a package whose public names are defined in other modules.
 
     Args:
         package: The package's `__name__`.

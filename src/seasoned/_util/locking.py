@@ -1,4 +1,4 @@
-"""Methods of which one thread at a time runs one."""
+"""Lock decorator: at most one thread at a time runs the decorated methods of an object."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Found = TypeVar("_Found")
 
 
 def locked(method: Callable[_Given, _Found]) -> Callable[_Given, _Found]:
-    """The method, which holds its object's `lock` while it runs: one that the same thread may take again."""
+    """Return the method wrapped to hold its object's `lock`, a re-entrant lock, while the method runs."""
 
     @functools.wraps(method)
     def run(*given: _Given.args, **named: _Given.kwargs) -> _Found:

@@ -1,4 +1,4 @@
-"""Progress of long work: one line about it, for whoever watches a terminal, a notebook or a log file."""
+"""Progress display of long work: one line on a terminal, in a notebook or in a log file."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Display", "ProgressBar"]
 
-_EVERY: Final = 10.0  # seconds between two lines where there is no terminal
+_EVERY: Final = 10.0  # seconds between two lines without a terminal
 _SECOND: Final = 1.0
 
 
 class Display:
-    """One line about work under way: a bar on a terminal, a text in a notebook, a line every ten seconds elsewhere.
+    """Progress line: a bar on a terminal, a text in a notebook, one line every ten seconds elsewhere.
 
     Args:
         activity: A few words for the work.
-        total: The amount of work, in the unit of `update`; None for seconds of the limit, if there is one.
-        shown: False for nothing at all, True for a line wherever this runs, None for terminals and notebooks only.
-        left: Gives the seconds left; None without a limit.
-        every: Seconds between two lines where there is no terminal.
+        total: Amount of work, in the unit of `update`; None for an unknown amount.
+        shown: False shows nothing, True shows the line everywhere, None shows it on terminals and in notebooks only.
+        left: Function that returns the remaining seconds; None without a limit.
+        every: Seconds between two lines without a terminal.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Display:
         self._text = self._best = ""
         self._bar: Progress | None = None
         self._line: Any = None  # the display of a notebook that has no widgets
-        self._stream: Any = None  # where plain lines go
+        self._stream: Any = None  # output of plain lines
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
         self._began = time.monotonic()
@@ -68,7 +68,7 @@ class Display:
         if not watched:
             self._thread = threading.Thread(target=self._repeat, name="progress", daemon=True)
             self._thread.start()
-        elif console.is_jupyter and importlib.util.find_spec("ipywidgets") is None:  # without which rich shows nothing
+        elif console.is_jupyter and importlib.util.find_spec("ipywidgets") is None:  # rich needs it in a notebook
             show = importlib.import_module("IPython.display").display
             self._line = show({"text/plain": self._sentence()}, raw=True, display_id=True)
         else:
@@ -96,7 +96,7 @@ class Display:
             self._line.update({"text/plain": self._sentence()}, raw=True)
 
     def begin(self, activity: str, total: float | None = None) -> None:
-        """Name another activity, which the same line goes on with; its total, where it has one of its own."""
+        """Start another activity on the same line, with a new total if one is passed."""
         self._activity = activity
         self._total = self._total if total is None else total
         if self._bar is not None:
@@ -104,7 +104,7 @@ class Display:
         self.update()
 
     def say(self, lines: Iterable[str]) -> None:
-        """Lines that stay, above the one of the progress; none where nothing is shown."""
+        """Print lines that stay visible above the progress line; nothing is printed while the display is hidden."""
         for line in lines:
             if self._bar is not None and not self._bar.console.is_jupyter:
                 self._bar.console.print(line, markup=False, highlight=False, emoji=False)
@@ -117,7 +117,7 @@ class Display:
         return time.monotonic() - self._began
 
     def _sentence(self) -> str:
-        """The state as one plain line."""
+        """Return the state as one plain line."""
         limit = None if self._left is None else self.elapsed + self._left()
         clock = f"{self.elapsed:.0f} s" if limit is None else f"{self.elapsed:.0f} of {limit:.0f} s"
         return f"{clock}: {', '.join(filter(None, (self._activity, self._text, self._best)))}"
@@ -132,18 +132,18 @@ class Display:
             return
         try:
             print(line, file=stream, flush=True)
-        except (OSError, ValueError):  # the reader is gone: the work goes on
+        except (OSError, ValueError):  # the output was closed; the work continues without it
             self._stream = None
 
 
 class ProgressBar:
-    """The progress of a running study: trials done, the best value, the time left.
+    """Progress display of a running study: finished trials, best value, remaining time.
 
     Args:
-        trials: Finished trials to reach, if limited.
-        time_limit: Seconds to run, if limited.
-        shown: As for `Display`.
-        left: Gives the seconds left; by default those of the time limit.
+        trials: Target number of finished trials; None without a limit.
+        time_limit: Time limit in seconds; None without a limit.
+        shown: Same as for `Display`.
+        left: Function that returns the remaining seconds; by default computed from the time limit.
         activity: A few words for the work.
     """
 
@@ -171,7 +171,7 @@ class ProgressBar:
         return self
 
     def update(self, finished: int, failed: int, best: float | str | None) -> None:
-        """Show the study's present state; the best as a value, or as text of its own."""
+        """Show the current state of the study; `best` is a value, or a text that is shown as it is."""
         done = f"{finished} trials" if self._trials is None else f"{finished}/{self._trials} trials"
         done += f", {failed} failed" if failed else ""
         shown = "" if best in {None, ""} else f"best {best}" if isinstance(best, str) else f"best {best:.6g}"
@@ -182,25 +182,25 @@ class ProgressBar:
 
 
 def _is_terminal(stream: Any) -> bool:
-    """Whether it is one; false for a closed stream, and for a substitute that has no `isatty`."""
+    """Return True for a terminal; False for a closed stream, and for a substitute without `isatty`."""
     try:
         return bool(stream.isatty())
     except (AttributeError, ValueError):
         return False
 
 
-def _make(console: Any, left: Callable[[], float] | None) -> Progress:  # a rich console; rich is imported when needed
+def _make(console: Any, left: Callable[[], float] | None) -> Progress:  # `console`: of rich, imported on first use
     from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.text import Text
 
     class Left(ProgressColumn):
-        """The time left of a limit, which does not depend on how fast trials are."""
+        """Column with the remaining time of the limit, independent of the speed of trials."""
 
         def render(self, task: object) -> Text:  # noqa: ARG002 - the column's signature
             minutes, seconds = divmod(max(0, round(left() if left else 0)), 60)
             return Text(f"{minutes}:{seconds:02d}", style="progress.remaining")
 
-    own = console.is_jupyter or _is_terminal(sys.stdout)  # else prints are left alone
+    own = console.is_jupyter or _is_terminal(sys.stdout)  # a redirected stdout is not captured
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

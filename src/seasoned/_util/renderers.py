@@ -1,7 +1,7 @@
-"""Renderers: functions of a higher room that methods of a lower one offer, such as `Study.plot`.
+"""Registry of renderers: functions of a higher package layer that methods of a lower layer call, such as `Study.plot`.
 
-`seasoned` registers them when it is imported, as the names of their modules, so that a lower room imports nothing from
-above and nothing is loaded before it is used.
+`seasoned` registers the functions by module name at import. Lower layers thus import nothing from higher layers, and a
+module is imported only when one of its functions is used.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ _MODULES: Final[dict[str, str]] = {}
 
 
 def register_renderers(modules: Mapping[str, str]) -> None:
-    """Offer functions to the rooms below.
+    """Register functions for the lower layers.
 
     Args:
-        modules: Name of a function -> module that defines it.
+        modules: Function name -> module that defines the function.
     """
     _MODULES.update(modules)
 
 
 def renderer(name: str) -> Callable[..., Any]:
-    """Return a registered function; its module is imported at the first call.
+    """Return a registered function and import its module.
 
     Raises:
         KeyError: If no function of that name is registered.

@@ -1,7 +1,7 @@
-"""The command line: `seasoned fit`, `predict`, `report`, `explain`, `refit`, `score`, `show`, `adapt`, ... (`--help`).
+"""Command line: `seasoned fit`, `predict`, `report`, `explain`, `refit`, `score`, `show`, `adapt`, ... (`--help`).
 
-A `fit` that is stopped once still saves the best model so far. Heavy packages load inside the commands, so that
-`--help` is quick.
+The first Ctrl-C or SIGTERM ends the search of `fit`, which still saves the best model so far. Heavy packages are
+imported inside the commands, to keep `--help` fast.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ app = typer.Typer(
 _experience = typer.Typer(help="What earlier fits taught.", no_args_is_help=True)
 _studies = typer.Typer(help="What lies in a store of studies.", no_args_is_help=True)
 
-for _group, _commands in (  # as `--help` lists them
+for _group, _commands in (  # in the order of `--help`
     (
         app,
         {
@@ -88,7 +88,7 @@ def _options(
 
 def main() -> None:
     """Run the command line; the entry point of `seasoned`."""
-    for stream in (sys.stdout, sys.stderr):  # redirected on Windows, they may lack a column's letters
+    for stream in (sys.stdout, sys.stderr):  # on Windows, a redirected stream may lack letters of names
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     sys.exit(app())

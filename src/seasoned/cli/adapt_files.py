@@ -1,4 +1,4 @@
-"""A table in which some rows have a target and the others need one: adapt to the former, predict the latter."""
+"""Few-shot prediction of a table: each task is adapted to its labelled rows, and its unlabelled rows are predicted."""
 
 from __future__ import annotations
 
@@ -21,25 +21,26 @@ if TYPE_CHECKING:
 
 __all__ = ["predict_unlabelled"]
 
-_ROWS: Final = 200_000  # rows of adapted tasks that are predicted together
+_ROWS: Final = 200_000  # approximate number of rows in one batch of adapted tasks
 
 
 def predict_unlabelled(
     model: FewShotClassifier | FewShotRegressor, frame: pd.DataFrame, target: str, *, tune: bool = True
 ) -> pd.DataFrame:
-    """One row per row without a target: its number in the table, its task, and the prediction as in `prediction_table`.
+    """Predict the rows without a target: a table of row numbers, task columns, and the columns of `prediction_table`.
 
-    Each task is adapted to its own rows with a target; a known task without such rows is predicted as `fit` left it. A
-    table without the columns that name tasks is one new task.
+    Each task is adapted to its own labelled rows. A known task without labelled rows is predicted with its parameters
+    from `fit`. A table without the task columns is one new task.
 
     Args:
         model: A fitted few-shot estimator.
         frame: The table.
-        target: Name of the column with the targets, empty where they are wanted.
+        target: Name of the target column; its empty cells mark the rows to predict.
         tune: See `FewShotRegressor.adapt`.
 
     Raises:
-        InvalidInput: If there is no target column, no row lacks a target, or a new task has no row with one.
+        InvalidInput: If the target column is missing, or no row lacks a target. If a row lacks its task, a new task has
+            no labelled row, or a task column has the name of a prediction column.
     """
     import pandas as pd
 
@@ -73,7 +74,7 @@ def predict_unlabelled(
 
 
 class _Asked(NamedTuple):
-    """A task, its rows to be predicted, and those with a target."""
+    """A task, the numbers of its rows to predict, and the numbers of its labelled rows."""
 
     word: str
     wanted: NDArray[np.int64]
@@ -85,7 +86,7 @@ class _Asked(NamedTuple):
 
 
 def _rows_by(words: NDArray[Any]) -> dict[str, NDArray[np.int64]]:
-    """The rows of each task, in their order."""
+    """Row numbers of each task, ascending."""
     names, codes = np.unique(words, return_inverse=True)
     order = np.argsort(codes, kind="stable")
     parts = np.split(order, np.cumsum(np.bincount(codes, minlength=len(names)))[:-1])
@@ -93,7 +94,7 @@ def _rows_by(words: NDArray[Any]) -> dict[str, NDArray[np.int64]]:
 
 
 def _adapted(model: Any, X: pd.DataFrame, y: pd.Series[Any], tasks: Sequence[_Asked], *, tune: bool) -> Any:
-    """The predictions of each task adapted to its rows; the model that all tasks share predicts for many at once."""
+    """Predictions of tasks adapted to their labelled rows, in batches of about `_ROWS` rows."""
     ends = np.cumsum([len(task.given) + len(task.wanted) for task in tasks])
     parts = np.split(np.arange(len(tasks)), np.searchsorted(ends, np.arange(_ROWS, ends[-1], _ROWS))) if tasks else []
     found: list[pd.DataFrame] = []
@@ -103,7 +104,7 @@ def _adapted(model: Any, X: pd.DataFrame, y: pd.Series[Any], tasks: Sequence[_As
 
 
 def _adapted_together(model: Any, X: pd.DataFrame, y: pd.Series[Any], tasks: Sequence[_Asked], *, tune: bool) -> Any:
-    """The same for tasks whose rows fit into memory together in all forms."""
+    """Predictions of one batch of tasks; the global model predicts the rows of the batch in one call."""
     rows = np.concatenate([part for task in tasks for part in (task.given, task.wanted)])
     expected, inputs = model.fitted_.expected(X.iloc[rows])
     found, start = [], 0
@@ -119,6 +120,6 @@ def _adapted_together(model: Any, X: pd.DataFrame, y: pd.Series[Any], tasks: Seq
 
 
 def _placed(found: pd.DataFrame, rows: NDArray[np.int64]) -> pd.DataFrame:
-    """Predictions with the numbers of their rows before them."""
+    """Insert the row numbers as the first column."""
     found.insert(0, "row", rows)
     return found

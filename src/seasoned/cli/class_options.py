@@ -1,4 +1,4 @@
-"""What is told of classes on the command line: a weight for each, and what each kind of error costs."""
+"""Options for classes: `--class-weight`, `--costs` and `--positive`."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ Positive = Annotated[str | None, typer.Option(help="The class of two that metric
 
 
 def weights_in(words: str | None) -> Any:
-    """The argument `sample_weight` that the option stands for.
+    """Parse `--class-weight` into the argument `sample_weight` of `fit`.
 
     Raises:
-        InvalidInput: If a part has another form, or a label is named twice.
+        InvalidInput: If a part is not LABEL=WEIGHT, or a label is repeated.
 
     Example:
         >>> weights_in("balanced"), weights_in("yes=5,no=1")
@@ -45,10 +45,10 @@ def weights_in(words: str | None) -> Any:
 
 
 def metric_of(name: str | None, positive: str | None, costs: str | None) -> Any:
-    """The argument `metric` that the three options stand for.
+    """Build the argument `metric` from `--metric`, `--positive` and `--costs`.
 
     Raises:
-        InvalidInput: If they do not go together, or a part of the costs has another form or is there twice.
+        InvalidInput: If the options contradict each other, or a part of the costs is malformed or repeated.
 
     Example:
         >>> metric_of(None, "bad", None).positive, metric_of("f1", None, None)
@@ -71,13 +71,13 @@ def _costs_in(words: str) -> dict[tuple[str, str], float]:
 
 
 def _named_number(part: str, option: str, form: str) -> tuple[str, float]:
-    """What stands before the last = of a part, and the number after it."""
+    """Split a part at its last `=` into a name and a number."""
     name, equals, number = part.rpartition("=")
     try:
         if equals:
             return name.strip(), float(number)
     except ValueError:
-        pass  # said below
+        pass  # the error below is raised
     raise InvalidInput(_wrong(part, option, form))
 
 

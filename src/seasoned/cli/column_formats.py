@@ -1,4 +1,4 @@
-"""How the columns of a saved model were written, so that other rows of them are read alike."""
+"""Column formats of a saved model: later files are read in the formats of the file of the fit."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ __all__ = ["NOTHING", "Remembered", "knows_words", "remember", "remembered"]
 
 
 class Remembered(NamedTuple):
-    """What is known of a file before it is read.
+    """Text format of the file that a model was fitted to.
 
     Attributes:
-        words: Columns that are text to the model: if it saw "007" and "X", "007" is not 7 in any other rows.
-        styles: Columns of numbers that were written with a thousands separator, and how: "1,234" is not 1.234.
-        commas: Whether the comma was the decimal sign, so that "1.200" may be 1200.
-        encoding: The encoding that was given for the file of the fit.
+        words: Columns that the model reads as text. After a fit on "007" and "X", "007" is text in later files, too.
+        styles: Columns of numbers that were not plain -> their style, such as "1,234.5". In it, "1,234" is not 1.234.
+        commas: True if the comma was the decimal sign; then "1.200" may be 1200.
+        encoding: Encoding that the user set for the file of the fit; None without one.
     """
 
     words: tuple[str, ...] = ()
@@ -39,12 +39,12 @@ NOTHING: Final = Remembered()
 
 
 def remembered(fitted: Any) -> Remembered:
-    """What a model knows of its columns.
+    """Read the column formats of a fitted estimator.
 
-    Categories whose levels are numbers in their plain form are not kept as text: "1.0" is then the level "1". Nor
-    is the column that names the tasks of a few-shot model, if all known names are plain numbers.
+    A category whose levels are all plain numbers does not count as text: "1.0" is then the level "1". The same holds
+    for the task column of a few-shot model whose task names are all plain numbers. Several task columns never count.
     """
-    plan = getattr(fitted.fitted_, "fitted", fitted.fitted_).plan  # few-shot: that of the model of all tasks
+    plan = getattr(fitted.fitted_, "fitted", fitted.fitted_).plan  # few-shot: the plan of the global model
     levelled = (encoder for encoder in plan.encoders if isinstance(encoder, CategoryColumn | ManyLevelsColumn))
     named = {encoder.name: encoder.words for encoder in levelled}
     worded = [name for name, words in named.items() if not all(map(_is_plain_number, words))]
@@ -58,18 +58,18 @@ def remembered(fitted: Any) -> Remembered:
         if column.kind == "numeric" and column.format is not None and column.format.startswith((POINT, COMMA))
     }
     given = fitted.encoding_
-    encoding = given if isinstance(given, str) and is_encoding(given) else None  # a stranger's file may hold any
+    encoding = given if isinstance(given, str) and is_encoding(given) else None  # an untrusted file may hold any text
     return Remembered((*worded, *texts, *tasks), styles, fitted.decimal_ == ",", encoding)
 
 
 def knows_words(fitted: Any) -> bool:
-    """Whether a model's classes are text: "2" is then read as text, too, if there was a "3+"."""
+    """Return True if the model's classes are text. Beside a class "3+", the label "2" is read as text, too."""
     labels = getattr(fitted, "classes_", None)
     return labels is not None and labels.dtype.kind == "U"
 
 
 def remember(model: Any, frame: pd.DataFrame) -> Any:
-    """The model, which from now on knows how the file of its table was written."""
+    """Store the decimal sign and the encoding of the table's file in the model, and return the model."""
     model.decimal_, model.encoding_ = frame.attrs.get(DECIMAL), frame.attrs.get(ENCODING)
     return model
 

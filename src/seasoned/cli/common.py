@@ -1,7 +1,7 @@
-"""What all commands share: how errors are reported, and names for what they take.
+"""Shared parts of all commands: error messages, exit codes and options.
 
 Exit codes: 0 done, 2 bad input, 1 any other failure, 130 stopped by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP (a closed
-terminal). An error is one line on stderr; `seasoned --debug ...` shows where it came from.
+terminal). An error is one line on stderr; `seasoned --debug ...` prints the traceback.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["FILES", "STOPPED", "STREAM", "Raw", "check_folder", "check_model", "of_one_table", "reported"]
 
 STREAM = Path("-")
-STOPPED = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}  # exit codes as shells have them: 128 and the signal's number
+STOPPED = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}  # exit codes as in shells: 128 + signal number
 Raw = Annotated[
     bool,
     typer.Option("--raw", help="Write texts such as =1+1 as they are; else an apostrophe keeps them from running."),
@@ -32,14 +32,14 @@ FILES = "CSV, TSV (also .gz, .bz2, .xz, .zst, .zip) or Parquet file"
 
 
 def reported(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with errors as one line on stderr and an exit code."""
+    """Decorate a command: an error becomes one line on stderr and an exit code."""
 
     @functools.wraps(command)
     def run(context: typer.Context, *args: Any, **kwargs: Any) -> None:
         try:
             command(context, *args, **kwargs)
         except (Exception, KeyboardInterrupt) as error:
-            if context.obj or isinstance(error, typer.Exit | BrokenPipeError):  # the reader is gone, as with `| head`
+            if context.obj or isinstance(error, typer.Exit | BrokenPipeError):  # the pipe is closed, as by `| head`
                 raise
             typer.echo(f"error: {_sentence(error, context.info_name)}", err=True)
             raise typer.Exit(_code(error)) from None
@@ -63,30 +63,31 @@ def _sentence(error: BaseException, command: str | None) -> str:
 
 
 def check_folder(file: Path, *others: Path | None) -> None:
-    """Refuses, before any work, an output file that cannot be written, or that is another file of the command.
+    """Refuse, before any work, an output file that cannot be written, or that is another file of the command.
 
     Args:
         file: The file to write.
-        others: What is read, or written as well.
+        others: Input files and other output files of the command.
 
     Raises:
-        InvalidInput: If it is a folder, its folder is not there or may not be written, or it is one of the others.
+        InvalidInput: If the file is a folder or one of the others, or its folder is missing or not writable.
     """
     check_name(file)
     if file.is_dir():
         raise InvalidInput(f"{str(file)!r} is a folder; give the path of a file to write.")
     if not file.parent.is_dir():
         raise InvalidInput(f"there is no folder {str(file.parent)!r} to write {file.name!r} in; make it first.")
-    if not os.access(file.parent, os.W_OK | os.X_OK):  # files are replaced, so it is the folder that counts
+    if not os.access(file.parent, os.W_OK | os.X_OK):  # a replaced file needs a writable folder
         raise InvalidInput(f"the folder {str(file.parent)!r} may not be written; choose another one.")
     if file.resolve() in {other.resolve() for other in others if other is not None and other != STREAM}:
         raise InvalidInput(f"the output {str(file)!r} is also another file of this command; choose another name.")
 
 
 def check_model(file: Path, *others: Path | None) -> None:
-    """`check_folder` for a file that a model is saved to, which cannot be the standard output.
+    """`check_folder` for a model file, which cannot be the standard output.
 
-    That one can be made beside it, as `save` does, is tried: permissions do not tell of quotas or names too long.
+    A probe file is created in the same folder, as `save` does: permissions do not show quotas or names that are too
+    long.
     """
     if file == STREAM:
         raise InvalidInput("a model cannot be written to the standard output; give the path of a file.")
@@ -102,10 +103,10 @@ def check_model(file: Path, *others: Path | None) -> None:
 
 
 def of_one_table(file: Path) -> Any:
-    """The estimator in a file that `seasoned fit` saved.
+    """Load an estimator that `seasoned fit` saved.
 
     Raises:
-        InvalidInput: If `seasoned adapt` saved it.
+        InvalidInput: If `seasoned adapt` saved the file.
     """
     model = tabular.load(file)
     if not isinstance(model, tabular.AutoClassifier | tabular.AutoRegressor):

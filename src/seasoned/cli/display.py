@@ -1,4 +1,4 @@
-"""What commands show of a model and its results."""
+"""Terminal output of commands: leaderboards, scores, explanations and predictions."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ __all__ = [
     "write_predictions",
 ]
 
-_SHOWN = 10  # rows of the leaderboard
+_SHOWN = 10  # largest number of leaderboard rows to print
 
 
 def show_leaderboard(model: Any) -> None:
-    """What was tried, the best first, and what the fit has to say."""
+    """Print the best complete trials, the summary of the fit, and the first failed trial."""
     from rich.table import Table
 
     board = model.leaderboard()
@@ -66,20 +66,20 @@ def show_leaderboard(model: Any) -> None:
 
 
 def show_score(model: Any, said: Declared, test: pd.DataFrame) -> None:
-    """The model's metric on rows kept aside, if any were."""
+    """Print the metric on the held-out rows, if there are any."""
     if len(test):
         tell_score(model, said, test, score_of(model, said, test), which="held-out ")
 
 
 def tell_score(model: Any, said: Declared, test: pd.DataFrame, score: float | None, which: str) -> None:
-    """A score in words, or why there is none.
+    """Print a score, or the reason why it is undefined.
 
     Args:
         model: The estimator.
-        said: Which columns have a role.
-        test: The rows.
-        score: What `score_of` gave.
-        which: What these rows are called.
+        said: Column roles.
+        test: The scored rows.
+        score: Result of `score_of`.
+        which: Adjective of the rows in the message, with a space after it; "" for none.
     """
     metric, rows = model.fitted_.metric, f"{len(test)} {which}rows"
     if not said.counts(test):
@@ -94,7 +94,7 @@ def tell_score(model: Any, said: Declared, test: pd.DataFrame, score: float | No
 
 
 def score_of(model: Any, said: Declared, test: pd.DataFrame) -> float | None:
-    """The model's metric on rows, in its usual sign; None where it is undefined there."""
+    """Metric on the rows, in its usual sign; None if it is undefined or all rows have the weight 0."""
     if not said.counts(test):
         return None
     X = said.features(test, [str(name) for name in model.feature_names_in_])
@@ -105,14 +105,14 @@ def score_of(model: Any, said: Declared, test: pd.DataFrame) -> float | None:
             score = model.fitted_.metric.score(-model.score(X, test[said.target], said.weights_of(test)))
         except InvalidInput:
             raise
-        except ValueError:  # scikit-learn's error for rows that lack a class, or a number out of range
-            model.predict(X)  # what fails here is no matter of the metric
+        except ValueError:  # scikit-learn raises it if the rows lack a class or a number is out of range
+            model.predict(X)  # raises the errors of the prediction itself
             return None
     return None if np.isnan(score) else float(score)
 
 
 def show_importance(found: pd.DataFrame) -> None:
-    """What shuffling each column costs, the most important first."""
+    """Print the permutation importance of the columns."""
     from rich.table import Table
 
     shown = Table("column", "importance", "95%", "p", title="what shuffling a column adds to the loss")
@@ -126,11 +126,11 @@ def show_importance(found: pd.DataFrame) -> None:
 
 
 def show_contributions(found: pd.DataFrame, rows: int, model: Any) -> None:
-    """The mean size of each column's Shapley values, the largest first.
+    """Print the mean absolute Shapley value of each column, the largest first.
 
     Args:
-        found: The values.
-        rows: How many rows there are; there may have been time for fewer.
+        found: The Shapley values.
+        rows: Number of rows of the table; the time limit may have allowed fewer.
         model: The estimator.
     """
     from rich.table import Table
@@ -150,7 +150,7 @@ def show_contributions(found: pd.DataFrame, rows: int, model: Any) -> None:
 
 
 def with_index(found: pd.DataFrame) -> pd.DataFrame:
-    """With rows and classes as columns, if the index has both; under names that are free."""
+    """Move an index of rows and classes into columns; a taken name gets an underscore. A plain index stays."""
     if found.index.nlevels == 1:
         return found
     names = [str(name) for name in found.index.names]
@@ -160,7 +160,7 @@ def with_index(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def show_scores(scores: dict[str, float], rows: int) -> None:
-    """The demonstration's scores, the best first."""
+    """Print the scores of the demonstration, the best first."""
     from rich.table import Table
 
     shown = Table("", "log loss", title=f"{rows} rows of held-out storms (lower is better)")
@@ -170,13 +170,13 @@ def show_scores(scores: dict[str, float], rows: int) -> None:
 
 
 def watch(model: Any, rows: int, passes: int, display: Display) -> None:
-    """Have a loaded model's predictions shown as they are made.
+    """Show the progress of a loaded model's predictions.
 
     Args:
-        model: The estimator; one that was adapted to a task has a line, and no count of rows.
-        rows: Rows to predict.
-        passes: How often each row is predicted.
-        display: Where they are shown.
+        model: The estimator. Few-shot models have a line without a row count.
+        rows: Number of rows to predict.
+        passes: Number of predictions per row.
+        display: Progress line.
     """
     display.begin(f"predicting {rows:,} rows", total=float(rows))
     if not isinstance(model.fitted_, Fitted):
@@ -192,10 +192,10 @@ def watch(model: Any, rows: int, passes: int, display: Display) -> None:
 
 
 def write_predictions(predictions: pd.DataFrame, out: Path, *, raw: bool = False) -> None:
-    """To a file, or as CSV to the standard output; `raw` as in `write_table`."""
+    """Write predictions to a file, or as CSV to the standard output; `raw` as in `write_table`."""
     if out == STREAM:
         predictions = predictions if raw else without_formulas(predictions)
-        typer.echo(predictions.to_csv(index=False, lineterminator="\n").encode(), nl=False)  # UTF-8 wherever it is
+        typer.echo(predictions.to_csv(index=False, lineterminator="\n").encode(), nl=False)  # UTF-8 everywhere
         return
     write_table(predictions, out, raw=raw)
     typer.echo(f"{len(predictions)} predictions written to {out}")

@@ -1,4 +1,4 @@
-"""`seasoned experience`: what earlier fits taught."""
+"""`seasoned experience`: commands for the stored experience of earlier fits."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _Store = Annotated[str | None, typer.Option(help="A store's URL or file; the use
 
 
 def _kept(store: str | None) -> tuple[Any, str]:
-    """The module that manages stores, loaded on demand, and the store's URL."""
+    """Maintenance module of experience stores, imported on demand, and the URL of the store."""
     keeping = importlib.import_module("seasoned.knowledge.experience.maintenance")
     return keeping, keeping.store_at(store)
 
@@ -84,8 +84,12 @@ def import_experience(
 
 
 def _with_optuna(keeping: Any, found: Any, database: str) -> Any:
-    """Our studies and Optuna's in a database; ours alone, and a message, where Optuna is not installed."""
-    try:  # integrations need extras, so the one that is asked for is loaded by name
+    """Add the Optuna studies of a database. Without Optuna, a message reports that they are left out.
+
+    Raises:
+        MissingExtra: If Optuna is not installed and the database holds no other studies.
+    """
+    try:  # integrations need extras, so they are imported on demand
         module = importlib.import_module("seasoned.integrations.optuna_import")
     except MissingExtra as error:
         if not len(found):

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["fit"]
 
-_LEAST = 5.0  # seconds to measure which columns matter, where the search has used up the time limit
+_LEAST = 5.0  # least seconds for column importances in the report, even after the end of the time limit
 _Task = Annotated[Literal["auto", "classification", "regression"], typer.Option(help="What the target asks for.")]
 _MetricName = Annotated[str | None, typer.Option(help="What to optimise: roc_auc, log_loss, f1, rmse, mae, r2 ...")]
 _Models = Annotated[
@@ -142,7 +142,7 @@ def fit(
 
 
 def _learn(model: Any, said: Declared, train: pd.DataFrame, coded: list[str], *, resume: bool) -> None:
-    """Fit the estimator; its first lines, failed trials and progress are shown wherever the command runs."""
+    """Fit the estimator. Progress is shown even without a terminal."""
     features = as_categories(said.features(train), coded)
     model.fit(features, train[said.target], **said.roles(train), resume=resume, progress=True)
 
@@ -150,7 +150,7 @@ def _learn(model: Any, said: Declared, train: pd.DataFrame, coded: list[str], *,
 def _save(model: Any, out: Path) -> None:
     try:
         model.save(out)
-    except (StorageError, InvalidInput) as error:  # an hour's work, of which the trials are still there
+    except (StorageError, InvalidInput) as error:  # the finished trials are still in the run folder
         hint = "The same command with --resume goes on from the finished trials, with --ensemble 1 to a smaller model."
         raise type(error)(f"{error} {hint}") from error
 
@@ -164,7 +164,7 @@ def _show(model: Any, said: Declared, test: pd.DataFrame, time_limit: float, sav
 
 
 def _like(frame: pd.DataFrame) -> Remembered:
-    """How other files of the table are read: with decimal commas if it has them, even if they show none."""
+    """Text format for other files of the table: decimal commas if it has them, even if the others show none."""
     return Remembered(commas=frame.attrs.get(DECIMAL) == ",", encoding=frame.attrs.get(ENCODING))
 
 
@@ -177,7 +177,7 @@ def _tell_if_stopped(model: Any) -> None:
 def _split(
     said: Declared, frame: pd.DataFrame, holdout: float, random_state: int | None, *, classes: bool
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Rows to learn from, and the held-out rows that the model can be judged on; rows left out are reported."""
+    """Split into training rows and held-out rows that can be scored; a message counts the other held-out rows."""
     said.check(frame)
     if said.class_weight is not None and not classes:
         raise InvalidInput(f"--class-weight is for classes, and {said.target!r} is a number; leave it out.")
@@ -195,14 +195,15 @@ def _write_report(
     rows: tuple[pd.DataFrame, pd.DataFrame],
     allowed: tuple[float | None, float],
 ) -> None:
-    """Write a report on the held-out rows; if there are none that count, on those of the fit.
+    """Write a report on the held-out rows; if none of them counts, on the training rows.
 
     Args:
         model: The fitted estimator.
         path: The file; None for no report.
-        said: Which columns have a role.
-        rows: Those of the fit, and those held out.
-        allowed: Seconds to measure which columns matter, None for what is left of the limit; and the limit's end.
+        said: Column roles.
+        rows: Training rows and held-out rows.
+        allowed: Seconds for column importances (None for the rest of the time limit), and the end of the time limit on
+            `time.monotonic`'s clock.
     """
     if path is None:
         return

@@ -1,4 +1,4 @@
-"""`seasoned predict`, `report`, `explain` and `refit`: what to do with a saved model."""
+"""`seasoned predict`, `report`, `explain` and `refit`: commands for a saved model."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def explain(
         check_folder(out, model, table)
         check_kind(out)
     fitted = of_one_table(model)
-    if target is None or method == "shap":  # Shapley values are of all rows, with a target or without; it is no feature
+    if target is None or method == "shap":  # Shapley values need no target: rows without one count, too
         frame, _ = rows_to_predict(table, reading, [] if target is None else [target], remembered(fitted))
         X = frame if target is None else frame.drop(columns=target)
         found = fitted.explain(X, method="shap", repeats=repeats, seconds=seconds)
@@ -199,5 +199,5 @@ def refit(
 
 
 def _columns(model: Any) -> list[str]:
-    """The columns that it learned from; those of an array have no names."""
+    """Names of the features of the fit; generated ones if it was an array."""
     return [str(name) for name in model.feature_names_in_]

@@ -1,4 +1,4 @@
-"""Predictions as a table, and tables as files."""
+"""Tables of predictions, and output of tables to files."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ _FORMULA: Final = (
     "@",
     "\t",
     "\r",
-)  # first characters that a spreadsheet may take for a formula's (OWASP)
-_NUMBER: Final = re.compile(r"[+-]?[\d.,]*\d[.,]?(?:[eE][+-]?\d+)?\s?%?")  # a spreadsheet reads it as what it is
+)  # first characters of texts that a spreadsheet may run as a formula (OWASP)
+_NUMBER: Final = re.compile(r"[+-]?[\d.,]*\d[.,]?(?:[eE][+-]?\d+)?\s?%?")  # number in a text, which is no formula
 
 
 def prediction_table(model: Any, X: Any, interval: float | None = None) -> pd.DataFrame:
-    """One row per row of X: `prediction`, and for classification one column `probability_<label>` per class.
+    """Predictions of the rows of X: `prediction`, and for classification one column `probability_<label>` per class.
 
-    With an interval also `lower` and `upper` for numbers, and `set` for classes: the labels that a row may have, as in
-    "no | yes".
+    With an interval also `lower` and `upper` for numbers, and `set` for classes: the labels of the prediction set, such
+    as "no | yes".
 
     Args:
-        model: A fitted estimator, or a model that it adapted to a task.
+        model: A fitted estimator, or a model adapted to a task.
         X: The table.
-        interval: Share of rows whose truth is to lie inside; None for no such columns.
+        interval: Coverage: share of rows whose true value is to lie inside the interval; None for no interval.
 
     Raises:
         InvalidInput: If the model cannot predict intervals.
@@ -58,7 +58,7 @@ def prediction_table(model: Any, X: Any, interval: float | None = None) -> pd.Da
     if not hasattr(model, "predict_proba") or not len(model.classes_):
         return pd.DataFrame({"prediction": model.predict(X), **extra})
     probabilities, fitted = model.predict_proba(X), getattr(model, "fitted_", None)
-    codes = fitted.finish.codes(probabilities) if isinstance(fitted, Fitted) else None  # others have no thresholds
+    codes = fitted.finish.codes(probabilities) if isinstance(fitted, Fitted) else None  # only it has thresholds
     found = named_predictions(probabilities, model.classes_, codes)
     return found.assign(**extra)
 
@@ -66,12 +66,12 @@ def prediction_table(model: Any, X: Any, interval: float | None = None) -> pd.Da
 def named_predictions(
     found: NDArray[np.float64], classes: NDArray[Any], codes: NDArray[np.intp] | None = None
 ) -> pd.DataFrame:
-    """`prediction`, and for classification one column `probability_<label>` per class.
+    """Table of `prediction`, and for classification one column `probability_<label>` per class.
 
     Args:
         found: Numbers, shape (n,), or probabilities, shape (n, classes).
-        classes: The labels; none for numbers.
-        codes: Which label each row gets; the most probable if left out.
+        classes: The labels, shape (classes,); empty for numbers.
+        codes: Predicted class codes, shape (n,); the most probable classes if omitted.
     """
     import pandas as pd
 
@@ -83,7 +83,7 @@ def named_predictions(
 
 
 def beside(kept: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
-    """Columns kept from the input table, followed by the predictions for its rows.
+    """Columns of the input table, followed by the predictions for its rows.
 
     Raises:
         InvalidInput: If both have a column of the same name.
@@ -108,10 +108,10 @@ def _inside(model: Any, X: Any, coverage: float) -> dict[str, Any]:
 
 
 def check_kind(path: Path) -> None:
-    """Refuse a file name that stands for no known kind of table, before there is anything to write.
+    """Refuse, before any work, a file name without the suffix of a known table format.
 
     Raises:
-        InvalidInput: If `write_table` would refuse it.
+        InvalidInput: If `write_table` would refuse the name.
     """
     inner, packed = kind_of(path), path.suffix.lower() in COMPRESSED
     if inner not in SEPARATORS and (packed or inner != ".parquet"):
@@ -121,9 +121,9 @@ def check_kind(path: Path) -> None:
 
 
 def without_formulas(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table with an apostrophe before each text and name that a spreadsheet would run as a formula.
+    """Put an apostrophe before each text and column name that a spreadsheet would run as a formula.
 
-    Such a text begins with = + - @, a tab or a carriage return. Numbers are left as they are, also those in text.
+    Such a text begins with = + - @, a tab or a carriage return. Numbers stay as they are, also numbers in text.
 
     Example:
         >>> import pandas as pd
@@ -150,18 +150,18 @@ def _safe(cell: Any) -> Any:
 
 
 def write_table(frame: pd.DataFrame, path: Path, *, raw: bool = False) -> None:
-    """Write a table as what its name says: .parquet, .csv or .tsv, the last two also compressed (.gz, .zst ...).
+    """Write a table in the format of its suffix: .parquet, .csv or .tsv, the last two also compressed (.gz, .zst ...).
 
-    An earlier file is replaced when the new one is complete.
+    An existing file is replaced when the new one is complete.
 
     Args:
         frame: The table.
         path: The file.
-        raw: Text files hold texts as they are; by default those of `without_formulas`.
+        raw: True to write texts as they are; by default, text files hold the texts of `without_formulas`.
 
     Raises:
-        InvalidInput: If the name ends in something else, or the file may not be written.
-        StorageError: If it could not be written, as where the disk is full.
+        InvalidInput: If the suffix is unknown, or the file may not be written.
+        StorageError: If writing fails, for example on a full disk.
     """
     check_kind(path)
     check_name(path)
@@ -173,7 +173,7 @@ def write_table(frame: pd.DataFrame, path: Path, *, raw: bool = False) -> None:
             _write(frame, target)
             return
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as folder:
-            partial = Path(folder) / target.name  # archives hold the name of what they are written to
+            partial = Path(folder) / target.name  # archives store the name of the file
             _write(frame, partial)
             partial.replace(target)
     except PermissionError as error:
@@ -186,7 +186,7 @@ def _write(frame: pd.DataFrame, path: Path) -> None:
     inner = kind_of(path)
     if inner == ".parquet":
         frame.to_parquet(path, index=False)
-    elif path.suffix.lower() == ".zst":  # pandas would ask for one more package
+    elif path.suffix.lower() == ".zst":  # pandas needs one more package
         import pyarrow as pa
 
         with pa.output_stream(str(path), compression="zstd") as stream:

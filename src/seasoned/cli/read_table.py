@@ -1,4 +1,4 @@
-"""What commands read, and the options that several share."""
+"""Input tables of commands, and options that several commands share."""
 
 from __future__ import annotations
 
@@ -61,21 +61,21 @@ Decimal = Annotated[str | None, typer.Option(help="Decimal sign in a text file, 
 Encoding = Annotated[str | None, typer.Option(help="Of a text file, such as cp1252; UTF-8 or UTF-16 by default.")]
 
 _STDIN: Final = "the standard input"
-_TABS: Final = ("tab", "\\t")  # as it can be typed
+_TABS: Final = ("tab", "\\t")  # spellings of the tab on a command line
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How text files are read, where their names and first bytes do not tell.
+    """Format of text files, as set by the user. None stands for detection by file name and first bytes.
 
     Attributes:
-        separator: The character between columns; None for that of the name (comma, or tab in .tsv) or, if it gives
-            only one column, for the semicolon, bar or tab that gives several.
-        decimal: The decimal sign; None for the point or, between semicolons, for what is found there.
-        encoding: The encoding; None for UTF-8, and for UTF-16 where the file begins with its byte order mark.
+        separator: The column separator. By default the one of the file name: comma, or tab for .tsv. If that gives a
+            single column, the semicolon, bar or tab that gives several.
+        decimal: The decimal sign. By default the point; between semicolons, the sign of the cells.
+        encoding: The encoding. By default UTF-8, or UTF-16 if the file begins with its byte order mark.
 
     Raises:
-        InvalidInput: If one of them is invalid.
+        InvalidInput: If a setting is invalid.
     """
 
     separator: str | None = None
@@ -96,17 +96,17 @@ class Reading:
     def table(
         self, source: Path | bytes, text: Iterable[str] = (), like: Remembered = NOTHING, **more: Any
     ) -> pd.DataFrame:
-        """The table in a file, or in what came through the standard input.
+        """Read the table of a file, or of the bytes of the standard input.
 
         Args:
             source: The file, or the bytes.
-            text: Columns to keep as text, as it is written; those that are not there are ignored.
-            like: How the file of a model was written. If all cells of a column can be read in its style, they stay text
-                for the model to read, because by themselves they might be other numbers.
+            text: Columns that stay text, as written; absent ones are ignored.
+            like: Text format of a model's file. A column whose cells all fit its style there stays text, because
+                without the style its cells may be other numbers.
             more: Further arguments of `pandas.read_csv` for a text file.
 
         Raises:
-            InvalidInput: If it cannot be read.
+            InvalidInput: If the table cannot be read.
         """
         if isinstance(source, Path) and kind_of(source) not in SEPARATORS:
             return read_table(source)
@@ -146,7 +146,7 @@ def names_in(words: str | None) -> list[str]:
 
 
 def _check_column(frame: pd.DataFrame, table: Path, column: str) -> None:
-    """Refuses a name that the table does not have, and lists those that it has."""
+    """Refuse the name of a missing column; the message lists the table's names."""
     if column in frame.columns:
         return
     name, names = _STDIN if table == STREAM else table.name, ", ".join(map(str, frame.columns))
@@ -160,9 +160,9 @@ def _check_column(frame: pd.DataFrame, table: Path, column: str) -> None:
 
 
 def as_categories(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
-    """The table with columns declared as categories, so that codes written in digits are no numbers."""
+    """The table with the named columns as categories, so that codes of digits are not read as numbers."""
     found = {name: "category" for name in names if name in frame.columns}
-    return frame.astype(found) if found else frame  # pandas would go through all columns for nothing
+    return frame.astype(found) if found else frame  # saves a pass of pandas over all columns
 
 
 def table_to_fit(
@@ -173,18 +173,18 @@ def table_to_fit(
     reading: Reading = _USUAL,
     text: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """The table's rows that have a target; reports the others, and refuses outputs that could not be written.
+    """Read the rows that have a target. A message counts the others; outputs that cannot be written are refused.
 
     Args:
         table: The file.
         target: The column to predict.
-        model: Where the model will be saved.
-        report: Where the report will be written.
-        reading: How to read the table.
-        text: Columns to keep as text, as it is written.
+        model: Path of the model to save.
+        report: Path of the report to write.
+        reading: Format of the table.
+        text: Columns that stay text, as written.
 
     Raises:
-        InvalidInput: If the table has no such column, the target is to be text, or a file could not be written.
+        InvalidInput: If a column is missing, `text` includes the target, or an output cannot be written.
     """
     frame = reading.table(table, text)
     for column in (target, *text):
@@ -202,7 +202,7 @@ def _with_target(
     frame: pd.DataFrame, table: Path, target: str, reading: Reading, encoding: str | None = None
 ) -> pd.DataFrame:
     kept = frame[target].notna()
-    if kept.all() or not kept.any():  # if none has one, the model says so
+    if kept.all() or not kept.any():  # the fit refuses a target without values
         return frame
     labels = frame[target].dtype.kind not in "biuf"
     words = _missing_words(reading, table, target, encoding, ~kept.to_numpy()) if labels else ""
@@ -213,14 +213,14 @@ def _with_target(
 
 
 def words_in(frame: pd.DataFrame) -> list[str]:
-    """The columns that were read as text, so that "007" is not 7 in another file of the same table either."""
+    """Columns that were read as text, so that "007" is text in other files of the same table, too."""
     import pandas as pd
 
     return [str(name) for name, dtype in frame.dtypes.items() if isinstance(dtype, pd.StringDtype)]
 
 
 def _missing_words(reading: Reading, table: Path, target: str, encoding: str | None, gone: NDArray[np.bool_]) -> str:
-    """The words that count as missing in a text file's target column, empty cells aside, and how often each came."""
+    """Words of a text file's target column that count as missing, each with its number of cells; no empty cells."""
     if kind_of(table) not in SEPARATORS:
         return ""
     like = Remembered(encoding=encoding)
@@ -230,16 +230,16 @@ def _missing_words(reading: Reading, table: Path, target: str, encoding: str | N
 
 
 def known_rows(table: Path, model: Any, said: Declared, reading: Reading = _USUAL) -> pd.DataFrame:
-    """Rows with a target, for a saved model, read as those of its fit were.
+    """Read labelled rows for a saved model, in the format of the file of its fit.
 
     Args:
         table: The file.
         model: The estimator.
-        said: Which columns have a role.
-        reading: How to read it.
+        said: Column roles.
+        reading: Format of the file.
 
     Raises:
-        InvalidInput: If a column is not there, has two roles, or the weights are invalid.
+        InvalidInput: If a column is missing or has two roles, or weights are invalid or by class for a regressor.
     """
     labels = getattr(model, "classes_", None)
     if labels is None and said.class_weight is not None:
@@ -260,13 +260,13 @@ def rows_to_predict(
     keep: Sequence[str] = (),
     like: Remembered = NOTHING,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The table, or what the standard input holds; and of its columns those to keep beside the predictions.
+    """Read the table of a file or the standard input, and its columns to write beside the predictions.
 
     Args:
         table: The file.
-        reading: How to read it.
-        keep: The columns to keep.
-        like: How the model's file was written: "007" is not 7, even if all cells of these rows are digits.
+        reading: Format of the file.
+        keep: Names of the columns to write beside the predictions.
+        like: Text format of the model's file: "007" may be text, even if all cells of these rows are digits.
     """
     source = _streamed() if table == STREAM else table
     rows = reading.table(source, like=like)
@@ -286,9 +286,9 @@ def _streamed() -> bytes:
 
 
 def _as_written(kept: pd.DataFrame, text: pd.DataFrame) -> pd.DataFrame:
-    """Text as it stands in the file, also "NA" and "TRUE", and likewise whole numbers in another form than was read.
+    """Columns as written in the file: text, also "NA" and "TRUE", and whole numbers that were read in another form.
 
-    Such a number is "007", or one in a column with gaps; other numbers stay as they were read.
+    Such whole numbers are "007", or stand in a column with gaps. Other numbers stay as read.
     """
     written = {}
     for name in kept.columns:

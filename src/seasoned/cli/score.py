@@ -1,4 +1,4 @@
-"""`seasoned score` and `seasoned show`: how good a saved model is, and what is in it."""
+"""`seasoned score` and `seasoned show`: scores and contents of a saved model."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def score(
 
 
 def _each(model: Any, said: Declared, frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The models of the ensemble and the ensemble itself, with their scores on the rows."""
+    """Scores of the ensemble members and of the ensemble on the rows."""
     X = said.features(frame, [str(name) for name in model.feature_names_in_])
     board = model.leaderboard(X, frame[said.target], sample_weight=said.weights_of(frame))
     score = f"test_{model.fitted_.metric.name}"
@@ -106,7 +106,7 @@ def show(
     rows = "" if fitted.rows is None else f", fitted on {fitted.rows} rows"
     typer.echo(f"{type(estimator).__name__}{classes}{rows}; metric {fitted.metric.name}{_about(estimator)}")
     for line in [] if estimator.fit_summary_ is None else estimator.fit_summary_.lines():
-        if not line.startswith("left out"):  # all of them follow below
+        if not line.startswith("left out"):  # the columns left out are printed below
             typer.echo(line)
     used = [column.name for column in columns if not column.dropped]
     typer.echo(f"{len(used)} of {len(columns)} columns are used: {', '.join(used)}")
@@ -119,13 +119,13 @@ def show(
 
 
 def _about(estimator: Any) -> str:
-    """Which of two classes the metric is about."""
+    """Positive class of a binary classifier, for the message; "" for other models."""
     fitted = estimator.fitted_
     return f" of {fitted.classes.tolist()[fitted.metric.positive]!r}" if len(fitted.classes) == 2 else ""
 
 
 def _facts(estimator: Any) -> dict[str, Any]:
-    """What `show` tells, as plain data."""
+    """Contents of a saved model as plain data, for `--json`."""
     fitted = estimator.fitted_
     members = [{"model": one.name, "weight": one.weight, "config": one.config} for one in fitted.members]
     return {
@@ -151,6 +151,6 @@ def _number(value: float | None) -> float | None:
 
 
 def _flat(board: Any) -> Any:
-    """Whole configurations as text, because a table has one type per column."""
+    """Leaderboard with configurations as JSON text, because a column of a table has one type."""
     configs = board.attrs["configs"]
     return board.assign(config=[json.dumps(configs[number], default=str) for number in board["number"]])

@@ -1,4 +1,4 @@
-"""`seasoned studies`: what lies in a store of studies, without a line of Python."""
+"""`seasoned studies`: commands that list, show, export and delete the studies of a store."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["delete_study", "export_trials", "list_studies", "show_study"]
 
-_SHOWN = 10  # trials, and lines of causes
+_SHOWN = 10  # largest number of trials to print, and of causes of failed trials
 
 _Store = Annotated[str, typer.Argument(help="A SQLite file, or the URL of a database.")]
 _Name = Annotated[str, typer.Argument(help="The study's name in it.")]
@@ -45,7 +45,7 @@ def list_studies(context: typer.Context, store: _Store) -> None:  # noqa: ARG001
                 counts = _counts(study)
                 kinds = (str(counts[kind]) for kind in ("complete", "running", "failed"))
                 shown.add_row(name, str(counts.total()), *kinds, _best(study))
-        except SeasonedError as error:  # of a newer version, damaged, or deleted meanwhile: the others are well
+        except SeasonedError as error:  # this study is damaged, deleted or of a newer version; others are readable
             shown.add_row(name, "", "", "", "", "cannot be read")
             typer.echo(f"{name}: {error}", err=True)
     show_table(shown)
@@ -82,7 +82,7 @@ def export_trials(
     output.check_kind(file)
     with closing(_study(store, name)) as study:
         trials = study.frame()
-    for column in trials.columns:  # Parquet has one type per column, and a choice may have any
+    for column in trials.columns:  # Parquet columns have one type; categories may differ in type
         kinds = set(trials[column].dropna().map(type)) if trials[column].dtype.kind == "O" else set()
         if len(kinds) > 1 or kinds & {tuple, dict, Config}:
             trials[column] = trials[column].map(str, na_action="ignore")
@@ -104,7 +104,7 @@ def delete_study(
         if not yes and not typer.confirm(f"Delete the study {name!r} with {trials}?"):
             raise typer.Exit(code=1)
     except typer.Abort:
-        if sys.stdin.isatty():  # at a terminal it was Ctrl-C, not the end of the input
+        if sys.stdin.isatty():  # at a terminal, Abort means Ctrl-C, not the end of the input
             raise KeyboardInterrupt from None
         raise InvalidInput(
             f"{name!r} was not deleted, because it was not confirmed; give --yes to skip the question."
@@ -115,7 +115,7 @@ def delete_study(
 
 
 def _told(store: str, name: str) -> str:
-    """How many trials a study has, in words; one that cannot be read can be deleted all the same."""
+    """Number of trials of a study, in words. An unreadable study can be deleted as well."""
     try:
         with closing(_study(store, name)) as study:
             return f"{len(study.trials)} trial(s)"
@@ -149,7 +149,7 @@ def _shown(store: str) -> str:
 
 
 def _file(store: str) -> list[Path]:
-    """The store's own file, which nothing may be written over."""
+    """The store's own file, which no output may overwrite; empty for a database server."""
     engine = importlib.import_module("seasoned.storage.engine")
     file = engine.file_of(engine.url_of(store))
     return [] if file is None else [file]
@@ -160,12 +160,12 @@ def _counts(study: Study) -> Counter[str]:
 
 
 def _complete(study: Study) -> list[Any]:
-    """The complete trials that count: those of a space that the study has left do not."""
+    """Complete trials that are valid in the present space; a study may have changed its space."""
     return [trial for trial in study.trials if trial.values is not None and study.space.contains(trial.config)]
 
 
 def _best(study: Study) -> str:
-    """The best value, or how many trials are on the front of several objectives."""
+    """Best value, or for several objectives the number of trials on the Pareto front."""
     if not _complete(study):
         return "-"
     if len(study.directions) > 1:
@@ -197,7 +197,7 @@ def _show(study: Study) -> None:
 
 
 def _ranked(study: Study) -> list[Any]:
-    """The best trials, or those of the front; those that keep all constraints, if any does."""
+    """Feasible trials from best to worst (all, if none is feasible); for several objectives, the Pareto front."""
     if len(study.directions) > 1:
         return list(study.front)
     sign = 1 if study.directions[0] == "minimize" else -1

@@ -1,8 +1,8 @@
-"""Running a callable elsewhere, under limits that hold.
+"""Execution of callables in other processes, with enforced limits of time and memory.
 
-`base` is the protocol, `local` runs tasks in warm processes of this machine, `cluster` on the machines of a Ray
-cluster, `resources` says what the machine has, `checks` tests the contract. Names load on first use: a worker needs
-none of them.
+`base` is the protocol. `local` runs tasks in warm processes of this machine, `ray` on the machines of a Ray cluster.
+`checks` tests the contract of an executor. Public names are imported on first use, because a worker process does not
+use these names.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What it means to run a callable elsewhere, under limits.
+"""Executor protocol: callables run in another process, under limits.
 
-The protocol knows tasks and outcomes, nothing of trials: `submit` a task, `wait` for outcomes, `cancel` what is not
-needed any more. A task may ask its submitter while it runs, and ends in exactly one `Outcome`, whatever it does:
-return, raise, exit, crash, hang or eat memory.
+The protocol contains tasks and outcomes, and nothing about trials. The caller passes a task to `submit`, receives
+outcomes from `wait`, and stops a task with `cancel`. A task may send questions to its caller while it runs. Each task
+ends in exactly one `Outcome`: after a return, an exception, an exit, a crash, a hang, or too much memory.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ __all__ = ["Ending", "Executor", "Limits", "Outcome", "check_limits", "positive"
 
 
 class Ending(StrEnum):
-    """How a task ended."""
+    """Kind of the end of a task."""
 
-    RETURNED = "returned"  # the callable returned; `Outcome.value` holds what
-    RAISED = "raised"  # an exception left the callable, SystemExit included
+    RETURNED = "returned"  # the callable returned; `Outcome.value` holds the result
+    RAISED = "raised"  # the callable raised an exception, SystemExit included
     TIMED_OUT = "timed_out"  # killed at its wall-time limit
     OUT_OF_MEMORY = "out_of_memory"  # killed at its memory limit, or MemoryError
-    DIED = "died"  # the process ended under it: os._exit, a signal, a crash in C
+    DIED = "died"  # the process ended during the task: os._exit, a signal, a crash in C
     CANCELLED = "cancelled"  # `cancel` was called
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of one task; None means none.
+    """Limits of one task; None means no limit.
 
     Attributes:
-        seconds: Wall time from the start of the task until its process tree is killed.
-        memory: Bytes of memory (PSS where the system tells it, else RSS) of the worker's whole process tree.
+        seconds: Wall time in seconds, from the start of the task until its process tree is killed.
+        memory: Memory of the worker's whole process tree in bytes: PSS, or RSS on systems without PSS.
     """
 
     seconds: float | None = None
@@ -44,14 +44,14 @@ class Limits:
 
 
 def check_limits(limits: Limits) -> None:
-    """Refuses a limit that is not positive."""
+    """Refuse a limit that is not positive."""
     for name, limit in (("seconds", limits.seconds), ("memory", limits.memory)):
         if limit is not None and not limit > 0:
             raise InvalidInput(f"limits.{name}={limit!r} must be positive: use None for no limit")
 
 
 def positive(name: str, value: int) -> int:
-    """The value; refuses what is not a whole number of at least 1."""
+    """Return the value; refuse anything but a whole number of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise InvalidInput(f"{name}={value!r} must be a whole number of at least 1")
     return value
@@ -59,16 +59,16 @@ def positive(name: str, value: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one task.
+    """Result of one task.
 
     Attributes:
-        task: The number that `submit` returned.
-        ending: How it ended.
-        value: What the callable returned, for `Ending.RETURNED`.
-        reason: One sentence for every other ending; it names the limit and the peak where a limit was hit.
-        exception: The exception itself, for `Ending.RAISED`, if it could be pickled.
-        traceback: The worker's traceback as text, where there is one.
-        seconds: Wall time that the task ran, in seconds.
+        task: Task number that `submit` returned.
+        ending: Kind of the end.
+        value: Return value of the callable, for `Ending.RETURNED`.
+        reason: One sentence for every other ending; it contains the limit and the peak after a broken limit.
+        exception: The exception, for `Ending.RAISED`, if it can be pickled.
+        traceback: The worker's traceback as text, if available.
+        seconds: Wall time of the task in seconds.
     """
 
     task: int
@@ -81,11 +81,11 @@ class Outcome:
 
 
 class Executor(Protocol):
-    """Runs tasks somewhere else."""
+    """Protocol of an executor: runs tasks in other processes."""
 
     @property
     def workers(self) -> int:
-        """How many tasks run at the same time."""
+        """Number of tasks that run at the same time."""
         ...
 
     def submit(
@@ -97,26 +97,27 @@ class Executor(Protocol):
     ) -> int:
         """Start `function(*args)` and return the task's number at once.
 
-        The callable travels to a worker once, however often it is submitted (identity decides). Submitting more
-        tasks than there are workers queues the rest; a task's wall time counts from when it starts.
+        Each worker receives a callable once, even if the callable is submitted many times (compared by identity). Tasks
+        beyond the number of workers are queued. The wall time of a task counts from its start, not from its submission.
 
-        With `answer` the task may ask: it gets one more argument, a function that sends a small plain message and
-        returns what `answer(message)` returned. `answer` is called by `wait`, in the thread of its caller; its errors
-        propagate from `wait`. The task waits for as long as that takes, under its limits, and asks from one thread.
+        With `answer` the task gets one more argument: a function that sends a small plain message and returns the
+        result of `answer(message)`. The call of `answer` happens inside `wait`, in the thread of the caller; its errors
+        propagate from `wait`. The task waits for the answer under its limits. A task must send its questions from one
+        thread.
         """
         ...
 
     def wait(self, timeout: float | None = None) -> Sequence[Outcome]:
-        """Block until at least one task has ended, and return all that have; empty after `timeout` seconds."""
+        """Block until at least one task has ended; return all ended tasks, or nothing after `timeout` seconds."""
         ...
 
     def cancel(self, task: int) -> None:
-        """Kill the task's process tree (or forget it, if queued); its outcome is `Ending.CANCELLED`.
+        """Kill the task's process tree, or drop a queued task; the outcome is `Ending.CANCELLED`.
 
-        A result that was already written when the kill came is kept and wins.
+        A result that was written before the kill is the outcome instead.
         """
         ...
 
     def close(self) -> None:
-        """Cancel what runs and free the workers; outcomes not yet waited for are dropped."""
+        """Cancel the running tasks and free the workers; outcomes that `wait` has not returned yet are dropped."""
         ...

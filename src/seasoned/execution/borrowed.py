@@ -1,4 +1,4 @@
-"""An executor borrowed from its owner for a while."""
+"""Borrowed executor: a wrapper for temporary use of another owner's executor."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _NO_LIMITS = Limits()
 
 
 class Lent:
-    """Passes everything on, but `close` ends only what was submitted through this object; an `Executor`.
+    """Wrapper of an executor: `close` ends only the tasks that were submitted through this object; an `Executor`.
 
     Args:
-        executor: The owner's, which stays open; its owner submits nothing to it until this object is closed.
+        executor: The owner's executor, which stays open. The owner submits no task to it until this object is closed.
     """
 
     def __init__(self, executor: Executor) -> None:
@@ -29,7 +29,7 @@ class Lent:
 
     @property
     def workers(self) -> int:
-        """How many tasks run at the same time."""
+        """Number of tasks that run at the same time."""
         return self._executor.workers
 
     def submit(
@@ -45,7 +45,7 @@ class Lent:
         return number
 
     def wait(self, timeout: float | None = None) -> Sequence[Outcome]:
-        """See `Executor`; outcomes of tasks that an interrupted user of the executor left behind are skipped."""
+        """See `Executor`; outcomes of tasks that an earlier, interrupted borrower submitted are skipped."""
         outcomes = [outcome for outcome in self._executor.wait(timeout) if outcome.task in self._open]
         self._open.difference_update(outcome.task for outcome in outcomes)
         return outcomes
@@ -55,7 +55,7 @@ class Lent:
         self._executor.cancel(task)
 
     def close(self) -> None:
-        """Cancel what is open here, and wait until it has ended."""
+        """Cancel the open tasks of this object, and wait for their end."""
         for task in tuple(self._open):
             self._executor.cancel(task)
         while self._open and (ended := self._executor.wait()):

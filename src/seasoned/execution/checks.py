@@ -1,11 +1,11 @@
-"""The contract of an executor, as checks that anyone's executor can be put through.
+"""Contract checks of an executor, for tests of any implementation.
 
     @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
     def test_contract(check):
         check(lambda workers: MyExecutor(workers))
 
-A check raises AssertionError where the executor breaks its promise. Each takes a factory: workers -> a new executor.
-The checks that look at processes and files presume workers on this machine, on a POSIX system.
+A check raises AssertionError for a broken rule of the protocol. Each check takes a factory: workers -> a new executor.
+Checks of processes and files need workers on this machine, on a POSIX system.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ __all__ = ["CHECKS", "Check", "Factory", "collect"]
 Factory = Callable[[int], Executor]
 Check = Callable[[Factory], None]
 
-_PATIENCE = 60.0  # seconds after which a check takes the executor for hung; says nothing about speed
+_PATIENCE = 60.0  # seconds until a check treats the executor as hung; not a speed requirement
 _BRIEF = Limits(seconds=0.3)
 
 
 def collect(executor: Executor, count: int) -> dict[int, Outcome]:
-    """Wait for `count` outcomes, by task.
+    """Wait for `count` outcomes; return them by task number.
 
     Raises:
-        AssertionError: They do not come within a minute, or one comes twice.
+        AssertionError: The outcomes do not arrive within a minute, or one arrives twice.
     """
     found: dict[int, Outcome] = {}
     deadline = time.monotonic() + _PATIENCE
@@ -52,7 +52,7 @@ def collect(executor: Executor, count: int) -> dict[int, Outcome]:
 
 
 def check_returns_values(factory: Factory) -> None:
-    """Values come back whole, under the number of their task, whatever the order."""
+    """Values return unchanged, under the number of their task, in any order of completion."""
     with _open(factory, 2) as executor:
         delays = [0.1, 0.0, 0.05, 0.0, 0.0]
         numbers = [executor.submit(_slowly, index, delay) for index, delay in enumerate(delays)]
@@ -64,7 +64,7 @@ def check_returns_values(factory: Factory) -> None:
 
 
 def check_queues_more_tasks_than_workers(factory: Factory) -> None:
-    """Tasks beyond the workers wait their turn; as many run at a time as there are workers, and no more."""
+    """Tasks beyond the number of workers are queued; exactly as many tasks as workers run at the same time."""
     with _open(factory, 2) as executor, _folder() as folder:
         assert executor.workers == 2
         for _ in range(6):
@@ -79,7 +79,7 @@ def check_queues_more_tasks_than_workers(factory: Factory) -> None:
 
 
 def check_takes_lambdas_and_closures(factory: Factory) -> None:
-    """Callables without an importable name can be sent too, with what they refer to."""
+    """Callables without an importable name can be submitted too, with the objects that they refer to."""
     offset = 10
     with _open(factory, 1) as executor:
         executor.submit(lambda value: value + offset, 5)
@@ -87,7 +87,7 @@ def check_takes_lambdas_and_closures(factory: Factory) -> None:
 
 
 def check_reports_exceptions(factory: Factory) -> None:
-    """An exception ends its task only, and comes back with its traceback."""
+    """An exception ends only its own task; the outcome contains the exception and its traceback."""
     with _open(factory, 1) as executor:
         number = executor.submit(_raise, ValueError("no such depth"))
         outcome = collect(executor, 1)[number]
@@ -99,7 +99,7 @@ def check_reports_exceptions(factory: Factory) -> None:
 
 
 def check_survives_exits(factory: Factory) -> None:
-    """sys.exit is an exception, os._exit and signals are deaths; each is told apart, and the next task runs."""
+    """sys.exit is an exception, os._exit and signals are deaths; the outcomes differ, and the next task runs."""
     with _open(factory, 1) as executor:
         for error, word in ((SystemExit(2), "sys.exit(2)"), (KeyboardInterrupt(), "KeyboardInterrupt")):
             outcome = _run(executor, _raise, error)
@@ -113,7 +113,7 @@ def check_survives_exits(factory: Factory) -> None:
 
 
 def check_time_limit_holds(factory: Factory) -> None:
-    """A task is killed at its limit, in Python, asleep, and in C that never gives the interpreter back."""
+    """A task is killed at its time limit in Python code, asleep, and in C code that holds the interpreter lock."""
     with _open(factory, 1) as executor:
         for hang in (_spin, _hold_interpreter, _ignore_signals):
             outcome = _run(executor, hang, limits=_BRIEF)
@@ -123,7 +123,7 @@ def check_time_limit_holds(factory: Factory) -> None:
 
 
 def check_time_counts_from_the_start_of_a_task(factory: Factory) -> None:
-    """A task that waits in the queue for longer than its limit is not late."""
+    """Time in the queue does not count against the time limit."""
     with _open(factory, 1) as executor:
         for _ in range(3):
             executor.submit(_slowly, 1, 0.4, limits=Limits(seconds=1.0))
@@ -131,7 +131,7 @@ def check_time_counts_from_the_start_of_a_task(factory: Factory) -> None:
 
 
 def check_memory_limit_holds(factory: Factory) -> None:
-    """A task that eats memory is killed, whether by itself or through a child; the reason names use and limit."""
+    """A task above its memory limit is killed, also if a child uses the memory; the reason contains usage and limit."""
     limits = Limits(memory=250_000_000)
     with _open(factory, 1) as executor:
         for eater in (_eat, _fork_eater):
@@ -143,7 +143,7 @@ def check_memory_limit_holds(factory: Factory) -> None:
 
 
 def check_result_at_the_limit_counts_once(factory: Factory) -> None:
-    """A task that ends just when its limit hits has one outcome, the result or the limit, and harms no other task."""
+    """A task that ends at its limit has one outcome, the result or the limit, and disturbs no other task."""
     with _open(factory, 2) as executor:
         limits = Limits(seconds=0.05)
         numbers = [executor.submit(_slowly, index, 0.042 + index % 8 / 1000, limits=limits) for index in range(24)]
@@ -157,7 +157,7 @@ def check_result_at_the_limit_counts_once(factory: Factory) -> None:
 
 
 def check_kills_whole_trees(factory: Factory) -> None:
-    """Children, and orphans that left the session, end with their task: killed, cancelled, or simply done."""
+    """Children, and orphans that left the session, end with their task: after a kill, cancellation or normal end."""
     with _open(factory, 1) as executor, _folder() as folder:
         tasks = {Ending.TIMED_OUT: _family_that_hangs, Ending.RETURNED: _family, Ending.DIED: _family_that_dies}
         for ending, task in tasks.items():
@@ -172,7 +172,7 @@ def check_kills_whole_trees(factory: Factory) -> None:
 
 
 def check_cancel(factory: Factory) -> None:
-    """Running and queued tasks can be cancelled, ended ones and unknown numbers are left alone."""
+    """Running and queued tasks can be cancelled; cancelling ended tasks and unknown numbers has no effect."""
     with _open(factory, 1) as executor, _folder() as folder:
         running = executor.submit(_family_that_hangs, folder)
         queued = executor.submit(_slowly, 1, 0.0)
@@ -191,7 +191,7 @@ def check_cancel(factory: Factory) -> None:
 
 
 def check_unpicklable_results(factory: Factory) -> None:
-    """An unpicklable result ends its task with a reason; an unpicklable exception leaves its text."""
+    """An unpicklable result ends its task with a reason; of an unpicklable exception the text is returned."""
     with _open(factory, 1) as executor:
         outcome = _run(executor, _make_lock)
         assert (outcome.ending, "cannot be sent back" in str(outcome.reason)) == (Ending.RAISED, True), outcome
@@ -204,7 +204,7 @@ def check_unpicklable_results(factory: Factory) -> None:
 
 
 def check_callable_travels_once(factory: Factory) -> None:
-    """A worker unpickles a callable once; what it caches stays warm, and its arrays are read-only maps."""
+    """A worker unpickles a callable once; caches of the callable persist, and its arrays are read-only maps."""
     import numpy as np
 
     task = _Warm(np.arange(300_000.0))
@@ -218,7 +218,7 @@ def check_callable_travels_once(factory: Factory) -> None:
 
 
 def check_answers_what_tasks_ask(factory: Factory) -> None:
-    """Each task gets the answers to its own questions, in the waiting thread, however many ask at the same time."""
+    """Each task gets the answers to its own questions, computed in the waiting thread, also if many tasks ask."""
     heard: list[tuple[str, int]] = []
 
     def answer(message: tuple[str, int]) -> int:
@@ -237,7 +237,7 @@ def check_answers_what_tasks_ask(factory: Factory) -> None:
 
 
 def check_limits_hold_while_a_task_waits_for_an_answer(factory: Factory) -> None:
-    """A task that waits in vain is killed at its limit, one that asks and dies is a death; the next one runs."""
+    """A task is killed at its limit while it waits for an answer; a task that dies after a question is a death."""
     with _open(factory, 1) as executor:
         number = executor.submit(_ask_often, 0, limits=_BRIEF, answer=lambda _: time.sleep(1.0))
         assert collect(executor, 1)[number].ending is Ending.TIMED_OUT
@@ -247,7 +247,7 @@ def check_limits_hold_while_a_task_waits_for_an_answer(factory: Factory) -> None
 
 
 def check_an_answer_that_fails_leaves_wait(factory: Factory) -> None:
-    """What the asker's own function raises is not the task's outcome."""
+    """An exception of the caller's `answer` function propagates from `wait`; it is not an outcome of the task."""
 
     def answer(_: object) -> object:
         raise ArithmeticError("no answer")
@@ -260,7 +260,7 @@ def check_an_answer_that_fails_leaves_wait(factory: Factory) -> None:
 
 
 def check_close_ends_everything(factory: Factory) -> None:
-    """After `close`, which may be called twice, nothing runs; another executor is not affected."""
+    """After `close`, which may be called twice, no task runs; another executor is not affected."""
     with _open(factory, 1) as other, _open(factory, 2) as executor, _folder() as folder:
         for _ in range(4):
             executor.submit(_spin_known, folder)
@@ -361,7 +361,7 @@ def _span(seconds: float) -> tuple[float, float]:
 
 
 def _meet(file: Path) -> None:
-    """Wait for another task that does the same in the same folder."""
+    """Wait for another task that calls this function with the same folder."""
     file.touch()
     while len(list(file.parent.iterdir())) < 2:
         time.sleep(0.005)
@@ -386,7 +386,7 @@ def _spin_known(folder: Path) -> None:
 
 
 def _hold_interpreter() -> None:
-    ctypes.PyDLL(None).sleep(1000)  # PyDLL keeps the interpreter's lock
+    ctypes.PyDLL(None).sleep(1000)  # PyDLL holds the interpreter lock
 
 
 def _ignore_signals() -> None:
@@ -399,7 +399,7 @@ def _eat() -> None:
     meals = []
     while True:
         meals.append(bytearray(5_000_000))
-        time.sleep(0.001)  # slow enough that the limit, not the machine, ends it
+        time.sleep(0.001)  # slow enough for the limit to act before the machine runs out of memory
 
 
 def _fork_eater() -> None:
@@ -409,7 +409,7 @@ def _fork_eater() -> None:
 
 
 def _family(folder: Path) -> None:
-    """Leave a child, and an orphan in a session of its own, behind; each writes its process id to the folder."""
+    """Start a child, and an orphan in its own session; each writes its process id to the folder."""
     folder.mkdir(exist_ok=True)
     if os.fork() == 0:
         _stay(folder)
@@ -445,7 +445,7 @@ def _make_lock() -> Any:
 
 
 class _StubbornError(Exception):
-    """Cannot be unpickled: its constructor needs more arguments than `args` holds."""
+    """Exception that cannot be unpickled: its constructor needs more arguments than `args` holds."""
 
     def __init__(self, what: str, why: str) -> None:
         super().__init__(f"stubborn {what} {why}")
@@ -456,7 +456,7 @@ def _raise_stubborn() -> None:
 
 
 class _Warm:
-    """A callable that counts its calls, beside a big array."""
+    """Callable that counts its calls and holds a large array."""
 
     def __init__(self, array: Any) -> None:
         self.array = array

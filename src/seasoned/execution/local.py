@@ -1,4 +1,4 @@
-"""Tasks in worker processes of this machine."""
+"""Local executor: tasks run in worker processes of this machine."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["LocalExecutor", "release_workers"]
 class LocalExecutor(Caller):
     """Runs tasks in warm worker processes; an `Executor`.
 
-    A task cannot harm its driver: when it breaks a limit it is killed with all that it started, and its worker is
-    replaced. Callables and arguments travel by cloudpickle; their arrays are memory-mapped, read-only and shared by all
-    workers. One thread at a time may use an executor.
+    A task cannot harm its driver. A task that breaks a limit is killed with its whole process tree, and its worker is
+    replaced. Callables and arguments are pickled with cloudpickle. Their arrays are memory-mapped, read-only and shared
+    by all workers. At most one thread at a time may use an executor.
 
     Args:
-        workers: Tasks at the same time; by default one per core that this process may use.
-        threads: Threads of numerical libraries in each worker; by default the cores divided among the workers.
+        workers: Number of tasks at the same time; by default one per core that this process may use.
+        threads: Threads of numerical libraries in each worker; by default the cores divided by the workers.
 
     Raises:
         InvalidInput: A number is not positive.

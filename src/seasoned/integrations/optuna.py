@@ -1,4 +1,4 @@
-"""Our samplers in Optuna, and our studies in Optuna's storages. Needs the extra `optuna`.
+"""Exchange with Optuna: a sampler for Optuna studies, and export and import of studies. Needs the extra `optuna`.
 
 study = optuna.create_study(sampler=SeasonedSampler(Bayes()))
 export(our_study, "sqlite:///optuna.db")    # then: optuna-dashboard sqlite:///optuna.db
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["SeasonedSampler", "export", "study_of"]
 
 NOTE: Final = "seasoned:suggestion"
-"""The system attribute under which a trial keeps what was suggested to it, for other processes and for resuming."""
+"""System attribute of an Optuna trial with its suggestion, for other processes and for resuming."""
 
 _OURS: Final = {
     optuna.trial.TrialState.COMPLETE: TrialState.COMPLETE,
@@ -47,32 +47,33 @@ _OURS: Final = {
 
 @dataclass(slots=True)
 class _Fold:
-    """A study's finished trials, folded into a sampler's state."""
+    """State of a sampler after the finished trials of a study."""
 
     study: str
     view: View
     first: int  # number of the first trial that was suggested in this space
     state: Any
     told: set[int]
-    constraints: list[str] = field(default_factory=list)  # names of those that trials set, by place
+    constraints: list[str] = field(default_factory=list)  # names of the constraints, in the order of their places
 
 
 class SeasonedSampler(optuna.samplers.BaseSampler):  # type: ignore[misc,unused-ignore]  # Any where optuna is missing
-    """A sampler for Optuna that asks one of ours.
+    """Optuna sampler that draws from a sampler of `seasoned.samplers`.
 
     The space is inferred from the complete trials and grows with them, conditional parameters included
-    (`optuna_space`); what it does not foresee, the first trial's parameters above all, is drawn uniformly. The state
-    is a fold of the study's trials: whatever Optuna's storage holds (trials of other processes, enqueued and added
-    ones) counts, and resuming needs nothing else. With a seed, one job and no pruning of another process, the
-    same study gives the same trials. Running trials are pending points for the sampler. Several objectives work with
-    samplers that support them.
+    (`optuna_space`). Parameters outside the inferred space are drawn uniformly, above all those of the first trial. The
+    state is computed from all trials in Optuna's storage, also those of other processes and enqueued or added ones.
+    Resuming needs no other data. With a seed, one job and no pruning by another process, the same study gives the same
+    trials. Running trials are pending points. Several objectives need a sampler that supports them.
 
     Args:
-        sampler: One of ours; `Bayes()` if left out. Its warm start must be empty: use `study.enqueue_trial`.
-        seed: Source of all randomness; with a trial's number it determines that trial's draws. Drawn if left out.
-        budget: How many trials are planned, for samplers that pace themselves.
-        constraints_func: Called with each finished trial, gives numbers that must be at most 0, as in Optuna's own
-            samplers. Constraints set with `trial.set_constraint` count as well.
+        sampler: A sampler of `seasoned.samplers`; `Bayes()` if omitted. Its warm start must be empty: use
+            `study.enqueue_trial`.
+        seed: Seed of all random draws. Together with the number of a trial it determines the draws of the trial.
+            Random if omitted.
+        budget: Planned number of trials, for samplers with a schedule.
+        constraints_func: Function of a finished trial that returns numbers, feasible up to 0, as in Optuna's own
+            samplers. Constraints of `trial.set_constraint` count as well.
 
     Raises:
         InvalidInput: If the sampler has a warm start, or is a `Grid` with resolutions by name.
@@ -117,21 +118,21 @@ class SeasonedSampler(optuna.samplers.BaseSampler):  # type: ignore[misc,unused-
         self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the lock, and without the fold, which is rebuilt from the study."""
+        """State without the lock, and without the sampler's state, which is rebuilt from the study."""
         return {**self.__dict__, "_lock": None, "_fold": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._lock = threading.Lock()
 
-    # ----------------------------------------------------------------------------------- what Optuna calls
+    # ----------------------------------------------------------------------------------- methods that Optuna calls
 
     def infer_relative_search_space(
         self,
         study: optuna.Study,
         trial: FrozenTrial,
     ) -> dict[str, BaseDistribution]:
-        """All parameters seen so far."""
+        """Distributions of all parameters so far."""
         with self._lock:
             fold = self._synced(study, trial)
             return {} if fold is None else dict(fold.view.distributions)
@@ -139,7 +140,7 @@ class SeasonedSampler(optuna.samplers.BaseSampler):  # type: ignore[misc,unused-
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """The sampler's suggestion: its active parameters."""
+        """Active parameters of the sampler's suggestion."""
         with self._lock:
             fold = self._synced(study, trial)
             if fold is None or not search_space:
@@ -147,7 +148,7 @@ class SeasonedSampler(optuna.samplers.BaseSampler):  # type: ignore[misc,unused-
             state = self._sampler.tell(fold.state, _pending(study, trial, fold.view))
             end = self._sampler.capacity(state)
             if end is not None and trial.number >= fold.first + end:
-                with contextlib.suppress(RuntimeError):  # there is no loop to stop: asked by hand, draws go on
+                with contextlib.suppress(RuntimeError):  # ask and tell has no loop to stop; uniform draws continue
                     study.stop()
                 return {}
             (suggestion,), after = self._sampler.ask(state, [trial.number])
@@ -165,7 +166,7 @@ class SeasonedSampler(optuna.samplers.BaseSampler):  # type: ignore[misc,unused-
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """A uniform draw that depends on the seed, the trial's number and the parameter's name alone."""
+        """Uniform draw that depends on the seed, the trial number and the parameter name alone."""
         import numpy as np
 
         rng = np.random.default_rng((self._seed, trial.number, zlib.crc32(param_name.encode())))
@@ -178,7 +179,7 @@ class SeasonedSampler(optuna.samplers.BaseSampler):  # type: ignore[misc,unused-
         state: optuna.trial.TrialState,
         values: Sequence[float] | None,  # noqa: ARG002 - Optuna's protocol
     ) -> None:
-        """Store the constraints where Optuna's own samplers and plots look for them."""
+        """Store the constraints where Optuna's own samplers and plots read them."""
         if self._constraints_func is None or state not in {
             optuna.trial.TrialState.COMPLETE,
             optuna.trial.TrialState.PRUNED,
@@ -189,10 +190,10 @@ class SeasonedSampler(optuna.samplers.BaseSampler):  # type: ignore[misc,unused-
             raise InvalidInput(f"constraints_func gave {constraints} for trial {trial.number}; give numbers, not NaN.")
         _store(study, trial, "constraints", constraints)
 
-    # ----------------------------------------------------------------------------------- the fold
+    # ----------------------------------------------------------------------------------- state of the sampler
 
     def _synced(self, study: optuna.Study, own: FrozenTrial) -> _Fold | None:
-        """The fold with all finished trials, rebuilt if it does not foresee one; None while there is no space."""
+        """State after all finished trials, rebuilt if a trial is outside its space; None while no space is known."""
         study = _whole(study)
         finished = [t for t in study.get_trials(deepcopy=False) if t.state in _OURS]
         fold = self._fold
@@ -224,25 +225,25 @@ class SeasonedSampler(optuna.samplers.BaseSampler):  # type: ignore[misc,unused-
 
 
 def _whole(study: optuna.Study) -> optuna.Study:
-    """The study itself, where Optuna shows samplers one bracket of it (`HyperbandPruner`)."""
+    """The whole study, where Optuna passes samplers a view of one bracket (`HyperbandPruner`)."""
     found: optuna.Study = getattr(study, "_study", study)
     return found
 
 
 def _store(study: optuna.Study, trial: FrozenTrial, key: str, value: Any) -> None:
-    """Optuna has no public way for a sampler to note something with a trial; its own samplers do the same."""
+    """Store a system attribute of a trial. Optuna has no public method for it; its own samplers do the same."""
     study._storage.set_trial_system_attr(trial._trial_id, key, value)  # noqa: SLF001
 
 
 def _foreseen(view: View, trial: FrozenTrial) -> bool:
-    """A failed or pruned trial may have stopped before it asked for all; only complete ones tell of the space."""
+    """Return True if the trial is in the space. Only complete trials are tested: others may lack later requests."""
     return trial.state is not optuna.trial.TrialState.COMPLETE or view.foresees(trial.params, trial.distributions)
 
 
 def _events(trial: FrozenTrial, fold: _Fold, signs: Sequence[int]) -> list[Event]:
-    """A finished trial as the two events of its life; none where it is unknown what it would have tried.
+    """Two events of a finished trial: its suggestion and its end. No events if its configuration is unknown.
 
-    One that ended before it had asked for all parameters has the others as they were suggested, not the defaults.
+    If a trial ended before all requests, the other parameters have their suggested values, not the defaults.
     """
     view = fold.view
     suggested, tag = _note(trial, view)
@@ -253,7 +254,7 @@ def _events(trial: FrozenTrial, fold: _Fold, signs: Sequence[int]) -> list[Event
         params = params if suggested is None else {**view.params(suggested), **params}
     config = view.config(params)
     kept = suggested is not None and view.config({**view.params(suggested), **trial.params}) == suggested
-    if suggested is not None and kept:  # it took all that it asked for as suggested; the rest counts as suggested, too
+    if suggested is not None and kept:  # all requested values are the suggested ones; so the whole suggestion counts
         config = suggested
     state, values, error = _OURS[trial.state], None, None
     if state is TrialState.COMPLETE:
@@ -277,22 +278,22 @@ def _events(trial: FrozenTrial, fold: _Fold, signs: Sequence[int]) -> list[Event
 
 
 def _pending(study: optuna.Study, own: FrozenTrial, view: View) -> list[Event]:
-    """The trials that run elsewhere, with what was suggested to them or what they asked for so far."""
+    """Events of the other running trials, with their suggestions or the parameters requested so far."""
     events: list[Event] = []
     for trial in _whole(study).get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
         suggested, tag = _note(trial, view)
         taken = {name: value for name, value in trial.params.items() if name in view.distributions}
         known = suggested is not None or (taken and len(taken) == len(trial.params))
-        if trial.number != own.number and known:  # what was enqueued or is fixed takes the place of what was suggested
+        if trial.number != own.number and known:  # enqueued or fixed values replace suggested ones
             config = view.config({**({} if suggested is None else view.params(suggested)), **taken})
             events.append(Asked(trial.number, config, tag if config == suggested else None, "optuna"))
     return events
 
 
 def _note(trial: FrozenTrial, view: View) -> tuple[Config | None, Mapping[str, Any] | None]:
-    """What was suggested to a trial, as a configuration of the present space, and the sampler's tag.
+    """Suggestion of a trial, as a configuration of the present space, and the sampler's tag.
 
-    A tag may hold coordinates, so one that was given in another space is no longer understood.
+    A tag may contain coordinates, so a tag from another space is dropped.
     """
     text = trial.system_attrs.get(NOTE)
     if text is None:
@@ -304,18 +305,18 @@ def _note(trial: FrozenTrial, view: View) -> tuple[Config | None, Mapping[str, A
 
 
 def _mark(trial: FrozenTrial) -> int | None:
-    """The space in which a trial was suggested."""
+    """Mark of the space in which a trial was suggested; None without a suggestion."""
     text = trial.system_attrs.get(NOTE)
     return None if text is None else int(json.loads(text)["space"])
 
 
 def _constraints(trial: FrozenTrial, names: list[str]) -> tuple[float, ...]:
-    """Those set on the trial (Optuna 5) or by a constraints_func (all versions), each in a place of its own.
+    """Constraint values from the trial (Optuna 5) or a constraints_func (all versions), each at a fixed place.
 
     Args:
-        trial: One that is complete.
-        names: Of the constraints seen so far, in the order of their places; new ones are appended. One that the trial
-            did not set is NaN.
+        trial: A complete trial.
+        names: Names of the constraints so far, in the order of their places; new ones are appended. A constraint that
+            the trial did not set is NaN.
     """
     named = getattr(trial, "constraints", None)
     if named is not None:

@@ -1,4 +1,4 @@
-"""A study of ours as one of Optuna's, so that its dashboard and plots show it."""
+"""Export of a `Study` to Optuna, for its dashboard and plots."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ _PLAIN: Final = (str, int, float, bool, type(None))
 def export(
     study: Study, storage: str | optuna.storages.BaseStorage, name: str | None = None, *, replace: bool = False
 ) -> optuna.Study:
-    """Write a study of ours into a storage of Optuna's.
+    """Write a study into an Optuna storage.
 
-    Parameters keep their dotted names and steps; a `Choice` is a categorical of its options. Values, states, reported
-    steps, constraints and durations are kept, and a failed trial's reason as the user attribute `error`. Our log keeps
-    how long a trial took, not when: the trials stand one after the other, the last one ending now. Trials that are not
-    valid in the study's present space are left out.
+    Parameters keep their dotted names and steps; a `Choice` becomes a categorical of its options. Values, states,
+    reported steps, constraints and durations are exported. The reason of a failed trial becomes the user attribute
+    `error`. The log of a study stores durations and no start times: exported trials follow one another, and the last
+    one ends now. Trials that are not valid in the study's present space are left out.
 
     Args:
-        study: What to export; it stays as it is.
+        study: The study to export; it stays unchanged.
         storage: Optuna's database URL or storage.
-        name: The study's name there; ours if left out.
-        replace: Whether a study that has this name there is deleted first, as for a study that has gone on since.
+        name: Name of the Optuna study; the name of `study` if omitted.
+        replace: True to delete an Optuna study of this name first, for a repeated export.
 
     Returns:
-        Optuna's study.
+        The Optuna study.
 
     Raises:
-        StudyConflict: If the storage has a study of that name already.
-        InvalidInput: If two categories would be equal in Optuna (1 and 1.0).
+        StudyConflict: If the storage has a study of that name already, and `replace` is False.
+        InvalidInput: If two categories are equal in Optuna (1 and 1.0).
 
     Example:
         >>> import optuna
@@ -78,7 +78,7 @@ def export(
     _without_fine_steps(frozen, distributions)
     try:
         if replace:
-            with contextlib.suppress(KeyError):  # there is none
+            with contextlib.suppress(KeyError):  # no study has this name
                 optuna.delete_study(study_name=name, storage=storage)
         made = optuna.create_study(study_name=name, storage=storage, directions=directions)
     except optuna.exceptions.DuplicatedStudyError as error:
@@ -88,7 +88,7 @@ def export(
     try:
         made.add_trials(frozen)
     except Exception:
-        optuna.delete_study(study_name=name, storage=storage)  # half a study would only be in the way
+        optuna.delete_study(study_name=name, storage=storage)  # an incomplete study would block the name
         raise
     return made
 
@@ -96,7 +96,7 @@ def export(
 def _without_fine_steps(
     frozen: Sequence[optuna.trial.FrozenTrial], distributions: Mapping[str, BaseDistribution]
 ) -> None:
-    """Drop the steps of numbers whose steps are too fine for Optuna to find the values on them."""
+    """Drop the step of a float parameter if it is too fine: Optuna then rejects its values for rounding errors."""
     for name, given in distributions.items():
         if not isinstance(given, optuna.distributions.FloatDistribution) or given.step is None:
             continue
@@ -116,7 +116,7 @@ def _frozen(
     flat = {name: _value(value) for name, value in study.space.flat(trial.config).items()}
     return optuna.trial.FrozenTrial(
         number=trial.number,
-        trial_id=-1,  # the storage gives one
+        trial_id=-1,  # the storage assigns the id
         state=_THEIRS[trial.state],
         value=None,
         values=None if trial.values is None else list(trial.values),
@@ -146,5 +146,5 @@ def _distribution(dimension: Dimension) -> BaseDistribution:
 
 
 def _value(value: Any) -> Any:
-    """A value that Optuna can store: tuples as JSON text."""
+    """Value that Optuna can store: tuples become JSON text."""
     return value if isinstance(value, _PLAIN) else json.dumps(value)

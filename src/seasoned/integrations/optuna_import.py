@@ -1,4 +1,4 @@
-"""Studies in a storage of Optuna's: as experience, or as a study of ours that goes on. Needs the extra `optuna`."""
+"""Import of Optuna studies as experience, or as the beginning of a `Study`. Needs the extra `optuna`."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ __all__ = ["bounded", "read_studies", "seconds_of", "study_of"]
 
 _log = logging.getLogger("seasoned.integrations")
 
-_FAR: Final = 1e100  # how far beyond its bound an infinite constraint counts
+_FAR: Final = 1e100  # finite value that replaces an infinite constraint
 
 
 def read_studies(storage: str | optuna.storages.BaseStorage) -> Experience:
-    """All studies with one objective and a finished trial, one task each; their kind is their name.
+    """Read all single-objective studies with a finished trial as experience. Each is a task, with its name as kind.
 
-    Parameters are taken as they are, flat; complete trials contribute their value, failed ones that they failed. Values
-    that are maximised there are negated here.
+    Parameters are read flat. Complete trials contribute their value, failed trials the fact that they failed.
+    Maximised values are negated.
 
     Args:
         storage: Optuna's database URL or storage.
 
     Raises:
-        InvalidInput: If it cannot be read.
+        InvalidInput: If the storage cannot be read.
 
     Example:
         >>> storage = optuna.storages.InMemoryStorage()
@@ -70,40 +70,40 @@ def read_studies(storage: str | optuna.storages.BaseStorage) -> Experience:
 
 
 def _trial(trial: FrozenTrial, sign: float) -> PastTrial | None:
-    """A finished trial; None for one that runs, waits or was pruned."""
+    """Finished trial; None if the trial is running, waiting or pruned."""
     states = optuna.trial.TrialState
     if trial.state not in {states.COMPLETE, states.FAIL}:
         return None
     config: dict[str, Any] = dict(trial.params)
     known = trial.state == states.COMPLETE and trial.value is not None and math.isfinite(trial.value)
-    known = known and all(bound <= 0.0 for bound in _constraints(trial))  # as for our own studies
+    known = known and all(bound <= 0.0 for bound in _constraints(trial))  # infeasible counts as failed, as in `Study`
     return PastTrial(config, sign * float(trial.value) if known else None, seconds_of(trial), not known)  # type: ignore[arg-type]
 
 
 def _constraints(trial: FrozenTrial) -> Iterable[float]:
-    """Those set on the trial (Optuna 5) or by a constraints_func (all versions), which have to be at most 0."""
+    """Constraint values, feasible up to 0, from the trial (Optuna 5) or a constraints_func (all versions)."""
     named = getattr(trial, "constraints", None)
     found: Iterable[float] | None = trial.system_attrs.get("constraints") if named is None else named.values()
     return found or ()
 
 
 def study_of(theirs: str | optuna.storages.BaseStorage, study: str, space: Space, **options: Any) -> Study:
-    """A study of Optuna's as a new one of ours that goes on from its trials.
+    """Continue an Optuna study as a new `Study`.
 
-    Its complete, failed and pruned trials that are valid in the space become trials, with their seconds, constraints
-    and user attributes (as notes); a warning says how many are not valid. If ours is stored, the same call opens it
-    again, and none is told twice. Names are matched to those of the space: by dotted name, or by their last part where
-    that is unique.
+    Complete, failed and pruned trials that are valid in the space are imported, with their seconds, constraints and
+    user attributes (as notes). A warning counts the invalid trials. If the new study is stored, the same call opens it
+    again and imports only new trials. Parameters are matched by dotted name, or by its last part where that is unique.
 
     Args:
         theirs: Optuna's database URL or storage.
-        study: The study's name there.
-        space: Where to search from now on.
-        **options: `Study`'s arguments, such as the sampler, or where to store it; its name is theirs if left out.
+        study: Name of the Optuna study.
+        space: Space of the further search.
+        **options: Arguments of `Study`, such as the sampler or the storage. The default of `name` is the name of the
+            Optuna study.
 
     Raises:
-        InvalidInput: If it cannot be read, or has no such study.
-        StudyConflict: If our study is stored already and does not begin with these trials.
+        InvalidInput: If the storage cannot be read, or lacks the study.
+        StudyConflict: If the new study is stored already and begins with another trial.
 
     Example:
         >>> from seasoned.space import Float, Space
@@ -133,15 +133,15 @@ def study_of(theirs: str | optuna.storages.BaseStorage, study: str, space: Space
 
 
 def _place(name: str) -> tuple[bool, int, str]:
-    """What orders the names of constraints: numbered ones, as of a `constraints_func`, by their number."""
+    """Sort key of constraint names. Numbered names, as of a `constraints_func`, come first, by number."""
     return (not name.isdecimal(), int(name) if name.isdecimal() else 0, name)
 
 
 def _untold(ours: Study, told: Sequence[tuple[Config, FrozenTrial]]) -> list[tuple[Config, FrozenTrial]]:
-    """The trials that no earlier run of the script has told: one may have ended since between others that were.
+    """Trials that no earlier call imported. A new trial may stand between imported ones, as it may have ended later.
 
     Raises:
-        StudyConflict: If the study begins with a trial that is none of these.
+        StudyConflict: If the first trial of the study is none of the trials.
     """
     trials = ours.trials
     ends = [(config, _values(trial)) for config, trial in told]
@@ -158,20 +158,20 @@ def _untold(ours: Study, told: Sequence[tuple[Config, FrozenTrial]]) -> list[tup
 
 
 def _values(trial: FrozenTrial) -> tuple[float, ...] | None:
-    """The values with which `Study.tell` keeps a trial; None if it is not complete."""
+    """Values of a trial as `Study.tell` stores them; None if the trial is not complete."""
     if trial.state is not optuna.trial.TrialState.COMPLETE or any(map(math.isnan, _constraints(trial))):
         return None
     return tuple(map(float, trial.values)) if all(map(math.isfinite, trial.values)) else None
 
 
 def seconds_of(trial: FrozenTrial) -> float | None:
-    """How long a trial took; None where its clock was put back meanwhile: Optuna keeps local times."""
+    """Seconds of a trial; None if unknown or negative. Optuna stores local times, and a clock may be set back."""
     took = math.nan if trial.duration is None else trial.duration.total_seconds()
     return took if took >= 0.0 else None
 
 
 def _end_of(trial: FrozenTrial, names: Sequence[str]) -> dict[str, Any]:
-    """How a trial ended, as `Study.tell` takes it; each named constraint has a place, and 0 where it was not set."""
+    """Result of a trial as arguments of `Study.tell`. Each named constraint has a fixed place, with 0 if not set."""
     told = {name: value for name, value in trial.user_attrs.items() if name != "error"}
     found: dict[str, Any] = {"seconds": seconds_of(trial), "notes": _storable(told)}
     if trial.state == optuna.trial.TrialState.COMPLETE:
@@ -184,12 +184,12 @@ def _end_of(trial: FrozenTrial, names: Sequence[str]) -> dict[str, Any]:
 
 
 def bounded(constraint: float) -> float:
-    """The number, an infinite one made huge but finite: it is known to keep or break its bound, as NaN is not."""
+    """Constraint value with infinities replaced by -1e100 and 1e100. NaN stays, because its feasibility is unknown."""
     return constraint if math.isnan(constraint) else min(max(constraint, -_FAR), _FAR)
 
 
 def _storable(told: dict[str, Any]) -> dict[str, Any]:
-    """The attributes that a log can hold; Optuna's in memory may be anything."""
+    """User attributes that a log can store; Optuna's in-memory storage holds any object."""
     kept: dict[str, Any] = {}
     for name, value in told.items():
         try:
@@ -200,12 +200,12 @@ def _storable(told: dict[str, Any]) -> dict[str, Any]:
 
 
 def _opened(storage: str | optuna.storages.BaseStorage) -> tuple[Any, list[Any]]:
-    """Optuna's storage, and what it says of its studies.
+    """Optuna's storage, and the summaries of its studies.
 
     Raises:
-        InvalidInput: If it cannot be read.
+        InvalidInput: If the storage cannot be read.
     """
-    if isinstance(storage, str) and not contents_of(storage).optuna:  # Optuna would write its tables into it
+    if isinstance(storage, str) and not contents_of(storage).optuna:  # Optuna would write tables into it
         raise InvalidInput(
             f"{hidden(storage)!r} is no storage of Optuna's; `seasoned experience import` and "
             "`seasoned.knowledge.read_storage` read our own."

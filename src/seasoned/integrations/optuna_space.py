@@ -1,10 +1,10 @@
-"""From define-by-run to a space: what Optuna's trials asked for, as a tree that samplers can search.
+"""Search space of an Optuna study, inferred from its define-by-run trials as a tree that samplers can search.
 
-Optuna never declares a space; each trial asks for its parameters while it runs. The trials so far tell which there are
-and when. A parameter hangs under a categorical one if that one's value decides, in all trials, whether the parameter
-was asked for. One that comes and goes for another reason (`for i in range(layers)`) stands at the root, and holds its
-default in the trials that did not ask for it. The more trials, the better the tree; what a wrong one does not
-foresee is drawn independently, until it is built anew.
+Optuna declares no space: each trial requests its parameters while it runs. The trials so far show the parameters and
+their conditions. A parameter is a child of a categorical parameter if, in all trials, the categorical value decides
+about the request. A parameter that varies for another reason (`for i in range(layers)`) is at the root. It has its
+default in the trials that did not request it. More trials give a better tree. Parameters that a tree lacks are drawn
+independently until the tree is rebuilt.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
 
 __all__ = ["View", "merged", "parameter_of", "view_of"]
 
-_WIDE: Final = 2**40  # wider integers are searched as floats, and rounded
-_MOST_POINTS: Final = 2**50  # grids of more points, too
-_NARROWEST: Final = 1e-9  # difference of logarithms below which a log scale makes no difference
+_WIDE: Final = 2**40  # range of integers from which on they are searched as floats and rounded
+_MOST_POINTS: Final = 2**50  # largest grid that is searched by index; larger grids are searched as floats
+_NARROWEST: Final = 1e-9  # largest difference of the bounds' logarithms at which a log scale is dropped
 _Number: TypeAlias = "optuna.distributions.FloatDistribution | optuna.distributions.IntDistribution"
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the trials so far say about the search space.
+    """Search space of the trials so far.
 
     Attributes:
-        distributions: Optuna's distribution of each parameter, over all trials, in the order of first use.
-        parents: Parameter -> the categorical it hangs under and the indices of the choices under which it is asked
-            for; None at the root.
-        loose: Parameters at the root that not every trial asks for.
-        space: The tree. A parameter's name in there is `p` and its place in the order of first use; a categorical's
-            values are the indices of its choices.
-        mark: A number by which another process recognises the same space.
+        distributions: Optuna's distribution of each parameter, merged over all trials, in the order of first use.
+        parents: Parameter -> its categorical parent, and the choice indices under which it is requested; None at the
+            root.
+        loose: Parameters at the root that not every trial requests.
+        space: The tree. Its parameter names are `p` and the index in the order of first use; the values of a
+            categorical are the indices of its choices.
+        mark: Checksum by which another process recognises the same space.
     """
 
     distributions: Mapping[str, BaseDistribution]
@@ -52,7 +52,7 @@ class View:
     mark: int
 
     def config(self, params: Mapping[str, Any]) -> Config:
-        """A trial's parameters as a configuration; what it did not get to ask for holds its default."""
+        """Configuration of a trial's parameters; a parameter without request has its default."""
         return Config(self._inside(None, params))
 
     def _inside(self, under: tuple[str, int] | None, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class View:
         return any(parent is not None and parent[0] == name for parent in self.parents.values())
 
     def params(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """A configuration's active parameters as Optuna has them."""
+        """Active parameters of a configuration, in Optuna's form."""
         names = list(self.distributions)
         found: dict[str, Any] = {}
         for label, value in config.items():
@@ -84,7 +84,7 @@ class View:
         return found
 
     def foresees(self, params: Mapping[str, Any], distributions: Mapping[str, BaseDistribution]) -> bool:
-        """Whether the trial asked for what the tree says, within the ranges it knows."""
+        """Return True if the trial requested the parameters of the tree, within its ranges."""
         asked = {name for name, given in distributions.items() if name in self.distributions or not given.single()}
         if not asked <= set(self.distributions):
             return False
@@ -105,14 +105,14 @@ class View:
 
 
 def _hangs(parent: tuple[str, frozenset[int]] | None, under: tuple[str, int] | None) -> bool:
-    """Whether a parameter stands at this place of the tree."""
+    """Return True if a parameter is at this place of the tree."""
     if parent is None or under is None:
         return parent is None and under is None
     return parent[0] == under[0] and under[1] in parent[1]
 
 
 def view_of(trials: Sequence[tuple[Mapping[str, Any], Mapping[str, BaseDistribution]]]) -> View:
-    """The space that some trials (parameters and distributions, in the order of use) searched together."""
+    """Search space of some trials, each a pair of parameters and distributions in the order of use."""
     union: dict[str, BaseDistribution] = {}
     for _, distributions in trials:
         for name, distribution in distributions.items():
@@ -130,7 +130,7 @@ def view_of(trials: Sequence[tuple[Mapping[str, Any], Mapping[str, BaseDistribut
 def _parent(
     name: str, union: Mapping[str, BaseDistribution], rows: Sequence[Mapping[str, Any]]
 ) -> tuple[str, frozenset[int]] | None:
-    """The nearest earlier categorical whose value decides whether the parameter is asked for."""
+    """Nearest earlier categorical whose value decides about the request, and its choice indices; None at the root."""
     if all(name in row for row in rows):
         return None
     before = list(union)[: list(union).index(name)]
@@ -169,7 +169,7 @@ def _tree(
 
 
 def merged(first: BaseDistribution, second: BaseDistribution) -> BaseDistribution:
-    """The distribution that covers both; in Optuna a range may change from trial to trial, kind and choices not."""
+    """Distribution that covers both. In Optuna a range may change between trials; kind and choices may not."""
     if first == second or isinstance(first, optuna.distributions.CategoricalDistribution):
         return first
     assert isinstance(first, optuna.distributions.FloatDistribution | optuna.distributions.IntDistribution)
@@ -187,7 +187,7 @@ def _on_grid(distance: float, step: float | None) -> bool:
 
 
 def parameter_of(distribution: BaseDistribution) -> Float | Int | Categorical:
-    """Our parameter for it: a grid becomes the indices of its points, a category its index."""
+    """Parameter of a `Space` for the distribution: a grid becomes the index of its points, a category its index."""
     if isinstance(distribution, optuna.distributions.CategoricalDistribution):
         return Categorical(tuple(range(len(distribution.choices))))
     assert isinstance(distribution, optuna.distributions.FloatDistribution | optuna.distributions.IntDistribution)
@@ -214,7 +214,7 @@ def _points(distribution: _Number) -> int:
 
 
 def inner(distribution: BaseDistribution, value: Any) -> Any:
-    """Optuna's value as one of `parameter_of`, clipped to its range."""
+    """Optuna's value as a value of `parameter_of`, clipped to its range."""
     if isinstance(distribution, optuna.distributions.CategoricalDistribution):
         return int(distribution.to_internal_repr(value))
     assert isinstance(distribution, optuna.distributions.FloatDistribution | optuna.distributions.IntDistribution)
@@ -226,7 +226,7 @@ def inner(distribution: BaseDistribution, value: Any) -> Any:
 
 
 def outer(distribution: BaseDistribution, value: Any) -> Any:
-    """The inverse of `inner`."""
+    """Inverse of `inner`."""
     if isinstance(distribution, optuna.distributions.CategoricalDistribution):
         return distribution.choices[int(value)]
     assert isinstance(distribution, optuna.distributions.FloatDistribution | optuna.distributions.IntDistribution)
@@ -243,5 +243,5 @@ def outer(distribution: BaseDistribution, value: Any) -> Any:
 
 
 def default_of(distribution: BaseDistribution) -> Any:
-    """The default of `parameter_of`."""
+    """Default of `parameter_of`."""
     return parameter_of(distribution).default

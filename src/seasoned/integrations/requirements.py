@@ -1,4 +1,4 @@
-"""The libraries that integrations stand on, or the error that says how to get them."""
+"""Libraries of the integrations. A missing library raises `MissingExtra`, which says how to install it."""
 
 from __future__ import annotations
 

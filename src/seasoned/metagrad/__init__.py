@@ -1,6 +1,6 @@
-"""Meta-learning by gradient, and hyperparameter optimisation by hypergradient (JAX and optax: the extra `grad`).
+"""Gradient-based meta-learning, and hyperparameter optimisation by hypergradients (JAX and optax: the extra `grad`).
 
-Nothing heavy is loaded here; a public name loads its module when it is first used.
+Public names are imported on first use, so importing this package is fast.
 """
 
 from __future__ import annotations

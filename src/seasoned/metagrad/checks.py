@@ -1,11 +1,11 @@
-"""What every meta-learner must satisfy: a public contract kit, for ours and for plug-ins.
+"""Contract checks of meta-learners, for the learners of this package and for plug-ins.
 
     @pytest.mark.parametrize("check", LEARNER_CHECKS)
     def test_contract(check, tmp_path):
         check(Case(MyLearner(training=...), tasks), tmp_path)
 
-Each check takes an unfitted learner with tasks it can learn, and a folder to write in; it raises AssertionError with a
-sentence when a law is broken. No test framework is needed. Give few steps: the kit trains several times.
+Each check takes an unfitted learner with suitable tasks, and a folder for files. A broken rule raises AssertionError
+with one sentence. The checks need no test framework. Use few training steps, because the checks train several times.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ __all__ = ["LEARNER_CHECKS", "Case"]
 
 
 class Case(NamedTuple):
-    """What a check works on.
+    """Subject of a check.
 
     Attributes:
-        learner: Not fitted, hashable, with `training.every` below `training.steps`.
+        learner: Unfitted and hashable, with `training.every` below `training.steps`.
         tasks: Tasks to learn, a family or pairs.
     """
 
@@ -50,11 +50,11 @@ def _fit(learner: MetaLearner, family: Any) -> MetaLearner:
 
 
 def _trained(case: Case) -> MetaLearner:
-    """The fitted learner; trained once for all checks where the tasks are hashable."""
+    """Return the fitted learner; it is trained once for all checks if the tasks are hashable."""
     family = as_family(case.tasks)
     try:
         return _fit(case.learner, family)
-    except TypeError:  # arrays do not hash
+    except TypeError:  # arrays are not hashable
         return case.learner.fit(family, progress=False)
 
 
@@ -69,7 +69,7 @@ def _same(left: Any, right: Any) -> bool:
 
 
 def check_meta_training_helps(case: Case, folder: Path) -> None:
-    """On fresh tasks the fitted learner, adapted as trained, does better than after its first step of training."""
+    """On new tasks the adapted learner has a smaller loss after meta-training than after its first meta-step."""
     del folder
     fitted = _trained(case)
     begun = case.learner.fit(case.tasks, stop_at=1, progress=False)
@@ -80,7 +80,7 @@ def check_meta_training_helps(case: Case, folder: Path) -> None:
 
 
 def check_adapting_helps(case: Case, folder: Path) -> None:
-    """Adapted models are better on query rows than the model before adaptation, on average over tasks."""
+    """Adaptation lowers the loss on query rows, on average over tasks."""
     del folder
     fitted = _trained(case)
     steps = fitted.trained_steps
@@ -89,7 +89,10 @@ def check_adapting_helps(case: Case, folder: Path) -> None:
 
 
 def check_fit_changes_nothing_given(case: Case, folder: Path) -> None:
-    """`fit` returns a fitted copy; the learner it is called on stays as it was and says so when it is used."""
+    """`fit` returns a fitted copy and leaves its own learner unfitted.
+
+    Adapting an unfitted learner raises InvalidInput.
+    """
     del folder
     _trained(case)
     assert case.learner.fitted is None, "fit changed the learner it was called on."
@@ -114,7 +117,7 @@ def check_training_is_repeatable(case: Case, folder: Path) -> None:
 
 
 def check_resuming_is_going_on(case: Case, folder: Path) -> None:
-    """Stopped between two validations, saved, loaded and resumed, training ends as if it had never stopped."""
+    """Training that was stopped between two validations, saved, loaded and resumed ends like uninterrupted training."""
     whole = _trained(case)
     stop = case.learner.training.every + 1
     part = case.learner.fit(case.tasks, stop_at=stop, progress=False)
@@ -154,7 +157,7 @@ def check_prediction_in_numpy(case: Case, folder: Path) -> None:
 
 
 def check_progress_is_shown(case: Case, folder: Path) -> None:
-    """Every validation is reported with its step and loss, and kept in the record."""
+    """Every validation is reported with its step and loss, and stored in the training record."""
     del folder
     seen: list[Entry] = []
     fitted = case.learner.fit(case.tasks, progress=lambda entry, _steps: seen.append(entry))
@@ -165,7 +168,7 @@ def check_progress_is_shown(case: Case, folder: Path) -> None:
 
 
 def check_guard_keeps_the_best(case: Case, folder: Path) -> None:
-    """The meta-parameters in use are those of the least validation loss in the record."""
+    """The meta-parameters in use have the smallest validation loss of the training record."""
     del folder
     fitted = _trained(case).fitted
     assert fitted is not None
@@ -174,7 +177,7 @@ def check_guard_keeps_the_best(case: Case, folder: Path) -> None:
 
 
 def check_tuned_adaptation(case: Case, folder: Path) -> None:
-    """`adapt(tune=True)` gives a finite model and says what it chose; settings that are given are kept."""
+    """`adapt(tune=True)` returns a finite model with its tuned settings; settings from the caller are not tuned."""
     del folder
     fitted, task = _trained(case), _task(case)
     model = fitted.adapt(task.support.X, task.support.y, tune=True)
@@ -199,7 +202,7 @@ def check_wrong_inputs_are_named(case: Case, folder: Path) -> None:
 
 
 def check_nothing_global(case: Case, folder: Path) -> None:
-    """Neither numpy's random state nor JAX's precision is used or changed."""
+    """The learner neither uses nor changes numpy's random state and JAX's precision."""
     del folder
     before = np.random.get_state(legacy=False)  # noqa: NPY002 - to see that nobody touches it
     precision = jax.numpy.result_type(float)
@@ -224,4 +227,4 @@ LEARNER_CHECKS: Final[Sequence[Callable[[Case, Path], None]]] = (
     check_wrong_inputs_are_named,
     check_nothing_global,
 )
-"""All checks; parametrise a test over them."""
+"""All checks; use them as the parameters of a test."""

@@ -1,4 +1,4 @@
-"""Fitted learners from files. Only the classes listed here are ever built, whatever a file says."""
+"""Loading of fitted learners from files. Only the classes listed here are ever created, whatever a file contains."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ LEARNERS: Final[dict[str, type[MetaLearner]]] = {
     for kind in (MAML, ANIL, MetaSGD, MAMLPlusPlus, Reptile, IMAML, PrototypicalNetworks, LearnedOptimizer, RidgeHead)
 }
 PARTS: Final[dict[str, Any]] = {kind.__name__: kind for kind in (LSTMRule, MLPRule)}
-"""Settings objects that may be a field of a learner."""
+"""Classes of settings objects that a learner's field may contain."""
 
 
 def load_learner(
     path: str | os.PathLike[str], *, network: Any = None, loss: Any = None, kinds: Sequence[type] = ()
 ) -> MetaLearner:
-    """The fitted learner that `MetaLearner.save` wrote, ready to adapt or to go on training.
+    """Return the fitted learner of a file of `MetaLearner.save`, for adaptation or further training.
 
     Args:
         path: The file.
-        network: The network again, if it was a `Function`: a file holds no code.
+        network: The network again, if it was a `Function`, because files contain no code.
         loss: The loss again, if it was a function.
-        kinds: Classes of your own that the file names: a learner, an update rule.
+        kinds: The user's classes in the file: a learner, an update rule.
 
     Raises:
-        InvalidInput: If the file's format or class is unknown, its arrays are damaged, or a function is missing.
+        InvalidInput: The file's format or class is unknown, its arrays are damaged, or a function is missing.
     """
     about, arrays = read(path)
     own = {given.__name__: given for given in kinds}
@@ -74,7 +74,7 @@ def load_learner(
     count = sum(name.startswith("memory/") for name in arrays)
     state = state._replace(memory=tuple(jnp.asarray(arrays[f"memory/{place}"]) for place in range(count)))
     history = tuple(Entry(int(step), float(a), float(b)) for step, a, b in arrays["history"])
-    labels = bool(about.get("labels", about["loss"] == "cross_entropy"))  # older files do not say
+    labels = bool(about.get("labels", about["loss"] == "cross_entropy"))  # older files lack the entry
     episodic = bool(about.get("episodic", False))
     fitted = Fitted(shape, int(about["outputs"]), state, history, labels, episodic)
     found: MetaLearner = dataclasses.replace(program, fitted=fitted)

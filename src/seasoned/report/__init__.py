@@ -1,6 +1,6 @@
-"""The report: one self-contained HTML file about a fitted estimator.
+"""Reports: one self-contained HTML file about a fitted estimator or a study.
 
-Nothing heavy is loaded here; a public name loads its module when it is first used.
+Public names are imported on first use, so importing this package is fast.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The one call that makes a report."""
+"""Entry point of reports on fitted estimators."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ def report(
     """Write one self-contained HTML file about a fitted estimator.
 
     Args:
-        estimator: A fitted AutoClassifier or AutoRegressor, a loaded one included.
-        path: The file to write; an existing one is replaced.
-        X: Rows to judge the model on, preferably rows that it has not seen. With them the report shows the errors, and
-            which columns matter.
+        estimator: A fitted AutoClassifier or AutoRegressor; a loaded one works too.
+        path: The file to write; an existing file is replaced.
+        X: Rows for the evaluation, preferably rows that were not in the training data. With these rows the report shows
+            prediction errors and column importance.
         y: The target of these rows.
-        unseen: Whether the model has not seen these rows; rows of its fit only tell which columns matter.
-        sample_weight: How much each of these rows counts, in all figures and in the metric; the same if None.
-        seconds: Time to measure which columns matter: with less there are fewer shuffles, rows or columns, and the
-            page says so; None for no limit.
-        progress: Whether to show a line meanwhile; None shows it on a terminal and in a notebook.
+        unseen: False for rows of the fit: they are used for column importance only.
+        sample_weight: Weights of these rows, for all figures and the metric; None for equal weights.
+        seconds: Time limit of the importance measurement in seconds. A short limit reduces shuffles, rows or columns,
+            and the page reports the reduction. None for no limit.
+        progress: True shows a progress line, False hides it; None shows it on a terminal and in a notebook.
 
     Returns:
         The path of the file.
 
     Raises:
-        InvalidInput: If only one of X and y is given, they do not fit the model, or its folder cannot be used.
-        StorageError: If the file could not be written, as where the disk is full.
+        InvalidInput: Only one of X and y is passed, they do not match the model, or the folder cannot be used.
+        StorageError: The file could not be written, for example on a full disk.
 
     Example:
         >>> from seasoned.report import report

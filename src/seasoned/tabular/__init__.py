@@ -1,6 +1,6 @@
-"""The main job: a table in, a tuned, saved model out.
+"""Tabular AutoML: a table in, a tuned and saved model out.
 
-Nothing heavy is loaded here; a public name loads its module when it is first used.
+Importing this package loads nothing heavy. A public name loads its module at its first use.
 """
 
 from __future__ import annotations

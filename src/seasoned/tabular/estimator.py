@@ -1,4 +1,4 @@
-"""What AutoClassifier and AutoRegressor share."""
+"""Base class of `AutoClassifier` and `AutoRegressor`."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ logger = logging.getLogger("seasoned.tabular")
 
 
 class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
-    """Fit, report, explain, save; see the two classes for parameters and attributes."""
+    """Base estimator: fit, report, explain, save. See the two subclasses for parameters and attributes."""
 
     _kind: ClassVar[Literal["classification", "regression"]]
     out_of_fold_: NDArray[np.floating] | None
@@ -95,40 +95,41 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         callbacks: Iterable[Callable[[dict[str, Any]], object]] = (),
         stop: Callable[[], bool] | None = None,
     ) -> Self:
-        """Search, then fit the best model on all rows; ends within the time limit.
+        """Search for models and fit the best ones on all rows, within the time limit.
 
-        Ctrl-C, SIGTERM and SIGHUP (a closed terminal) end it within 3 seconds once trials run, with the best model so
-        far; `stopped_by_` tells which it was, and finished trials stay for `resume`. A second one aborts the fit.
+        Ctrl-C, SIGTERM and SIGHUP (a closed terminal) end the fit within 3 seconds once trials run, with the best model
+        so far. `stopped_by_` names the signal, and finished trials stay for `resume`. A second signal aborts the fit.
 
         Args:
             X: The features: pandas or polars frame, pyarrow table, 2-D array, sparse matrix, list of dicts, or dict of
                 lists.
-            y: The target, one value per row; rows where it is missing are left out.
-            sample_weight: How much each row counts: in models, early stopping, metric and ensemble. The scale does not
-                matter; rows of weight 0 are left out. What takes no weights is named in the log. For classes also
-                "balanced", which gives all of them the same total weight, or {label: weight}, where others weigh 1.
-            groups: Which rows belong together, such as those of one customer: one value per row. No group is on both
-                sides of a fold; a scikit-learn splitter given as `validation` gets the groups; a column of times and
-                pairs of rows take precedence over them.
-            resume: Go on with a run of the same data, target and settings that was killed or stopped, or that ended and
-                may now have more time or trials. Its finished trials count, its folds stay, and the time limit starts
+            y: The target, one value per row. Rows without a target are left out.
+            sample_weight: Weight of each row in models, early stopping, metric and ensemble. The scale does not matter;
+                rows of weight 0 are left out. The log names models and metrics that take no weights. For classes also
+                "balanced", which gives all classes the same total weight, or {label: weight}, where other labels have
+                weight 1.
+            groups: Group of each row, such as its customer: one value per row. No group is on both sides of a fold. A
+                scikit-learn splitter as `validation` gets the groups. A time column and pairs of rows take precedence
+                over groups.
+            resume: Continue a run of the same data, target and settings that was killed or stopped, or that ended and
+                can now have more time or trials. Its finished trials count, its folds stay, and the time limit starts
                 anew.
             progress: Whether to show the first lines (`fit_summary_`), failed trials and one line about the search,
-                which comes every ten seconds where there is no terminal; None shows them on terminals and in notebooks.
-            callbacks: Functions that are called with each trial that has ended, as a dict: number, model, state, score
-                (in the metric's usual sign), seconds, elapsed, error, config, and best, the best score so far. One that
-                returns True ends the search, with the best models so far; one that raises is not called again.
-            stop: A function without arguments that is asked several times a second, also where the fit runs in a thread
-                of its own, which hears no signals; once it returns True, the fit ends as by Ctrl-C.
+                every ten seconds without a terminal. None shows them on terminals and in notebooks.
+            callbacks: Functions of an ended trial, as a dict: number, model, state, score (in the metric's usual sign),
+                seconds, elapsed, error, config, and best (the best score so far). A callback that returns True ends the
+                search with the best models so far. A callback that raises is not called again.
+            stop: Function without arguments, called several times a second. Once it returns True, the fit ends as by
+                Ctrl-C. It also works in a thread, where signals do not arrive.
 
         Raises:
-            InvalidInput: If the table, the target or a parameter breaks a rule; the message says which.
-            MissingExtra: If a family is named whose package is not installed.
-            StorageError: If the cache folder is full or cannot be written; SEASONED_CACHE names another.
+            InvalidInput: If the table, the target or a parameter is invalid. The message states the rule.
+            MissingExtra: If the package of a named family is not installed.
+            StorageError: If the cache folder is full or not writable. SEASONED_CACHE sets another folder.
         """
         started, asked = time.monotonic(), Stop(stop)
         audience = Audience.of(progress, callbacks)
-        with asked.listening():  # from the first moment, because what comes before the search can take seconds
+        with asked.listening():  # from the start, because work before the search can take seconds
             self._fit(X, y, (sample_weight, groups), (started, asked), audience, resume=resume)
         self.stopped_by_ = asked.name
         return self
@@ -158,12 +159,12 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         self.out_of_fold_ = None if told is None else placed(told, target.kept)
 
     def restore(self, fitted: Fitted, rows: pd.DataFrame | None = None, *, named: bool = True) -> None:
-        """Take the state of a finished fit, as `load` does.
+        """Set the state of a finished fit, as `load` does.
 
         Args:
-            fitted: What was fitted.
-            rows: Up to 20 rows that a bundle keeps, so that a load under other versions can compare predictions.
-            named: Whether the columns of the fit had names; those of an array get generated ones.
+            fitted: The fitted model.
+            rows: Up to 20 rows of a bundle, for the comparison of predictions under other package versions.
+            named: Whether the columns of the fit had names. Columns of an array get generated names.
         """
         names = [column.name for column in fitted.plan.schema.columns]
         self.fitted_ = fitted
@@ -171,9 +172,9 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         self.rows_ = rows
         self.stopped_by_ = None
         self.out_of_fold_ = None
-        self.unsaved_: tuple[str, ...] = ()  # parameters that a file could not hold
-        self.decimal_: str | None = None  # decimal sign of the text file that it was fitted to, if a comma
-        self.encoding_: str | None = None  # encoding that was given for this file
+        self.unsaved_: tuple[str, ...] = ()  # parameters that the loaded file could not hold
+        self.decimal_: str | None = None  # "," if the training file had decimal commas
+        self.encoding_: str | None = None  # encoding that the user set for that file
         self.named_ = named
         self.n_features_in_ = len(names)
         self.feature_names_in_ = np.array(names, dtype=object)
@@ -181,18 +182,18 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
     def refit(self, X: Any, y: Any, *, sample_weight: Any = None, groups: Any = None) -> Self:
         """Fit the same models on other rows, such as all rows available by now, without a search.
 
-        Settings, rounds and weights of the models stay, as do the thresholds, calibration and validation results that
-        the search found. Columns are read as `fit` read them. `fit` itself ends with a fit on all of its rows. `refit`
-        takes `time_limit` at most; a model that is not ready by then is left out.
+        Settings, rounds and weights of the models stay, and so do thresholds, calibration and validation results of the
+        search. Columns are read as in `fit`. `fit` itself ends with a fit on all of its rows. `refit` takes at most
+        `time_limit`; a model that is not ready by then is left out.
 
         Args:
-            X: The features; all columns of `fit` must be there.
+            X: The features, with all columns of `fit`.
             y: The target, of the same classes.
-            sample_weight: How much each row counts, as for `fit`.
-            groups: As for `fit`, which groups of rows belong together; needed where it was given groups.
+            sample_weight: Weight of each row, as in `fit`.
+            groups: Group of each row, as in `fit`; required if `fit` had groups.
 
         Raises:
-            InvalidInput: If the rows do not fit the model, or `fit` was given groups and this is not.
+            InvalidInput: If the rows do not fit the model, or `fit` had groups and none are passed.
         """
         started = time.monotonic()
         fitted, frame = self._checked(X)
@@ -227,16 +228,16 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         return self
 
     def only(self, model: int | str) -> Self:
-        """One of the models that predict together as an estimator of its own, to be saved, explained or refitted.
+        """Return one ensemble member as an estimator of its own, to save, explain or refit it.
 
-        It predicts what `predict(X, model=...)` gives: without calibration, threshold and intervals, which belong to
-        all models together; costs of errors that the metric was given decide for it, too.
+        It predicts the output of `predict(X, model=...)`: without calibration, threshold and intervals, which belong to
+        the ensemble. Costs of errors of the metric still decide its labels.
 
         Args:
-            model: Its number in `leaderboard()`, or its name there if no other of them has it.
+            model: Its number in `leaderboard()`, or its name there if no other member has it.
 
         Raises:
-            InvalidInput: If no such model is held, or it learns from the predictions of others.
+            InvalidInput: If no such member exists, or the member learns from predictions of others.
         """
         check_is_fitted(self)
         if model is None or (isinstance(model, str) and model == TOGETHER):
@@ -263,25 +264,27 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         seconds: float | None = 60.0,
         sample_weight: Any = None,
     ) -> pd.DataFrame:
-        """How much each column helps: the loss that shuffling adds, or how far it moves predictions (Shapley values).
+        """Column importance: the loss added by shuffling a column, or its effect on predictions (Shapley values).
 
         Args:
-            X: Rows that the model has not seen. On rows of the fit, "permutation" counts what was memorised, too.
-            y: Their target, for "permutation".
-            method: Which of the two.
-            background: Reference rows, for "shap" alone; those of X if None.
-            repeats: Shuffles of each column, each on its own part of the rows (10 if None); with "shap" the background
-                rows that each row is compared with (50 if None).
-            seconds: Stop after this time, with fewer repeats, columns or rows; None for no limit.
-            sample_weight: How much each row counts in the metric, for "permutation", as for `fit`; the same if None.
+            X: Rows that the model has not seen. On rows of the fit, "permutation" also counts memorised information.
+            y: Target of the rows, for "permutation".
+            method: "permutation" or "shap".
+            background: Reference rows, for "shap" only; rows of X by default.
+            repeats: Shuffles of each column, each on its own part of the rows (10 by default). For "shap", background
+                rows that each row is compared with (50 by default).
+            seconds: Time limit, after which fewer repeats, columns or rows are returned; None for no limit.
+            sample_weight: Weight of each row in the metric, for "permutation", as in `fit`; equal by default.
 
         Returns:
             "permutation": a line per column, the most important first: column, importance, low, high (95 %), p,
-            repeats. "shap": a line per row (for more than two classes, per row and class) and a column for each of the
-            table's, which with `attrs["base"]` sum to the prediction (for two classes, of the metric's positive one).
+                repeats. "shap": a line per row (for more than two classes, per row and class) and one column per table
+                column. With `attrs["base"]`, a line sums to the prediction (for two classes, of the metric's positive
+                class).
 
         Raises:
-            InvalidInput: If X and y do not fit, repeats is too small, the method is unknown, or takes no such argument.
+            InvalidInput: If X and y do not fit, repeats is too small, the method is unknown, or does not take an
+                argument.
         """
         warn_of_order(X, y=y, sample_weight=sample_weight)
         X = self._checked(X)[1]
@@ -303,27 +306,27 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         return table
 
     def leaderboard(self, X: Any = None, y: Any = None, *, sample_weight: Any = None) -> pd.DataFrame:
-        """What was tried, the best first, with scores in their usual sign.
+        """Trials, the best first, with scores in their usual sign.
 
         Columns: rank, model, the metric, spread (standard deviation of the metric over the folds), weight, seconds,
-        predict_ms (milliseconds a row), state, number, config (its beginning; the whole is `attrs["configs"][number]`).
-        `attrs["summary"]` says what all models together reach
-        in validation, and what predicting the same for all rows does (`attrs["score"]`, `attrs["baseline"]`);
-        `attrs["finish"]` holds sentences on calibration and decision. Scores are those of each trial alone, without
-        these; for f1 and other metrics of labels in two classes, at the trial's best threshold.
+        predict_ms (milliseconds per row), state, number, config (shortened; `attrs["configs"][number]` is complete).
+        `attrs["summary"]` is a sentence with the validation scores of the ensemble and of a constant prediction, which
+        `attrs["score"]` and `attrs["baseline"]` contain as numbers. `attrs["finish"]` contains sentences on calibration
+        and decision rule. Scores are of single trials, without calibration and decision rule. For f1 and other metrics
+        of labels in two classes, they are at the trial's best threshold.
 
-        Rows that the model has not seen add the column `test_<metric>`, in the same sign, and a first row "ensemble" of
-        all models together, which is what `predict` gives. Each model is judged on what `predict(X, model=number)`
-        gives: fitted on all rows of the fit, without calibration and threshold. Only models that predict together
-        (weight above 0) are held after the fit; for the others the score is missing (NaN).
+        Rows that the model has not seen add a column `test_<metric>`, in the same sign, and a first row "ensemble" for
+        the output of `predict`. Each model is scored on the output of `predict(X, model=number)`: fitted on all rows of
+        the fit, without calibration and threshold. Only ensemble members (weight above 0) are stored after the fit;
+        other models have no test score (NaN).
 
         Args:
-            X: Rows to judge the models on.
-            y: Their target.
-            sample_weight: How much each of these rows counts, as for `fit`; "balanced" refers to these rows.
+            X: Rows to score the models on.
+            y: Target of the rows.
+            sample_weight: Weight of each row, as in `fit`; "balanced" refers to these rows.
 
         Raises:
-            InvalidInput: If only one of X and y is given, or they do not fit the model.
+            InvalidInput: If only one of X and y is passed, or they do not fit the model.
         """
         check_is_fitted(self)
         if X is None and y is None and sample_weight is None:
@@ -338,21 +341,21 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
 
     @property
     def validation_score_(self) -> float | None:
-        """What all models together reach in validation, in the metric's usual sign; None where it is not known.
+        """Validation score of the ensemble, in the metric's usual sign; None if unknown.
 
-        The models and their weights were chosen on these rows, so it is a little too good.
+        The score is slightly optimistic, because models and weights were selected on the same rows.
         """
         check_is_fitted(self)
         return self.fitted_.validation_score
 
     @property
     def baseline_score_(self) -> float | None:
-        """What predicting the same for all rows reaches in validation."""
+        """Validation score of a constant prediction; None if unknown."""
         check_is_fitted(self)
         return self.fitted_.baseline_score
 
     def failures(self) -> pd.DataFrame:
-        """The trials that failed: number, model, seconds, error, configuration."""
+        """Failed trials: number, model, seconds, error, configuration."""
         check_is_fitted(self)
         return failures(self.fitted_)
 
@@ -366,37 +369,37 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         sample_weight: Any = None,
         seconds: float | None = 60.0,
     ) -> Path:
-        """Write one self-contained HTML file about this model: what was tried, what predicts, and how well.
+        """Write one self-contained HTML file about this model: its trials, its ensemble, and its quality.
 
         Args:
-            path: The file to write; an existing one is replaced.
-            X: Rows to judge the model on, ideally ones that it has not seen.
-            y: The target of these rows.
-            unseen: Whether the model has not seen these rows; those of its fit only tell which columns matter.
-            sample_weight: How much each of these rows counts, as for `fit`; "balanced" refers to these rows.
-            seconds: Time to measure which columns matter, which is the longest part; None for no limit.
+            path: The file to write. An existing file is replaced.
+            X: Rows to score the model on, ideally rows that it has not seen.
+            y: Target of the rows.
+            unseen: Whether the model has not seen these rows. Rows of the fit only show the importance of columns.
+            sample_weight: Weight of each row, as in `fit`; "balanced" refers to these rows.
+            seconds: Time limit of the column importance, the longest part; None for no limit.
 
         Raises:
-            InvalidInput: If only one of X and y is given, or they do not fit the model.
+            InvalidInput: If only one of X and y is passed, or they do not fit the model.
         """
         warn_of_order(X, y=y, sample_weight=sample_weight)
         X = X if X is None else self._checked(X)[1]
         return Path(renderer("report")(self, path, X, y, unseen=unseen, sample_weight=sample_weight, seconds=seconds))
 
     def save(self, path: str | Path, *, key: bytes | str | None = None) -> None:
-        """Write everything that prediction needs into one file without pickle; `seasoned.load` reads it.
+        """Write everything that prediction needs into one file without pickle. `seasoned.load` reads it.
 
-        A metric that is a function, a splitter and own models to search are not in it; the log says which of them have
-        to be set again after `load`, to score or to fit. Fitted models of the user's own are in it where their class is
-        scikit-learn's and its files are safe; `fit` warns of others before it begins.
+        The file does not contain a metric function, a splitter, or own models for the search. The log names those that
+        must be set again after `load`, for scores or for a fit. Fitted models of the user's own are stored if their
+        class is scikit-learn's and their files are safe. `fit` warns at its start about other models.
 
         Args:
-            path: The file; an existing one is replaced in one step.
-            key: A secret that signs the file, so that `load` with the same key refuses one that was tampered with. It
-                does not encrypt: the file holds, unencrypted, column names, levels, texts that occur more than once, up
-                to 20 rows, targets and predictions of up to 2,000 rows for the report, and where `neighbours` is among
-                the members up to 20,000 rows for each fit of it. Leave that family out
-                (`SearchSettings(models=["-neighbours"])`) for a file that is passed on to others.
+            path: The file. An existing file is replaced in one step.
+            key: Secret that signs the file, so that `load` with the same key refuses a changed file. It does not
+                encrypt. The file contains column names, levels, and texts that occur more than once. It also contains
+                up to 20 rows, and targets and predictions of up to 2,000 rows for the report. With `neighbours` as a
+                member, it contains up to 20,000 rows for each fit of `neighbours`. Leave that family out
+                (`SearchSettings(models=["-neighbours"])`) for a file that is passed on.
 
         Raises:
             InvalidInput: If the key is empty or neither bytes nor text, or a model of the user's own cannot be saved.
@@ -406,11 +409,11 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         warn_of_unsaved(self)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The metric on these rows; errors (log_loss, rmse ...) are negated, so that more is better.
+        """Metric on these rows. Errors (log_loss, rmse ...) are negated, so that more is better.
 
-        Rows may have weights, as for `fit`; those of weight 0 are left out, and "balanced" refers to these rows.
+        Weights are as in `fit`: rows of weight 0 are left out, and "balanced" refers to these rows.
 
-        After `load`, a metric that is a function has to be given again: `set_params(metric=...)`.
+        After `load`, a metric that is a function must be set again: `set_params(metric=...)`.
         """
         frame, codes, weights = self._judged(X, y, sample_weight)
         return -judging(self).loss(codes, self.fitted_.predict(frame), weights)
@@ -418,7 +421,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
     def _judged(
         self, X: Any, y: Any, sample_weight: Any
     ) -> tuple[pd.DataFrame, NDArray[Any], NDArray[np.float64] | None]:
-        """Rows to judge predictions on, without those of weight 0: the frame, class codes or numbers, and weights."""
+        """Rows for scores, without rows of weight 0: the frame, class codes or numbers, and weights."""
         warn_of_order(X, y=y, sample_weight=sample_weight)
         _, frame = self._checked(X)
         weights = None
@@ -438,12 +441,12 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         return frame, codes, weights
 
     def _predict(self, X: Any, model: int | str | None = None) -> NDArray[np.float64]:
-        """Probabilities or numbers; columns without names are matched by position, so there must be just as many."""
+        """Probabilities or numbers. Columns without names are matched by position, so their number must be the same."""
         fitted, frame = self._checked(X)
         return chosen(fitted, model).predict(frame)
 
     def _checked(self, X: Any) -> tuple[Fitted, pd.DataFrame]:
-        """What was fitted, and X as a frame that has as many columns as it needs."""
+        """Fitted model, and X as a frame with as many columns as the model needs."""
         check_is_fitted(self)
         fitted: Fitted = self.fitted_
         frame = to_frame(X)
@@ -464,13 +467,13 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         return fitted, frame
 
     def _by_place(self, frame: pd.DataFrame) -> bool:
-        """Whether a table has as many columns as the array of the fit, and none of the names that these were given."""
+        """True if a table has as many columns as the array of the fit, and none of the generated names."""
         return frame.shape[1] == self.n_features_in_ and not {*map(str, frame.columns)} & {*self.feature_names_in_}
 
     def _learned(
         self, frame: pd.DataFrame, y: Any, sample_weight: Any, groups: Any, classes: NDArray[Any] | None = None
     ) -> tuple[pd.DataFrame, Target, Roles]:
-        """The rows that have a target and count, that target, and their roles; `classes`: those of an earlier fit."""
+        """Rows with a target and a positive weight, their target and roles. `classes` are from an earlier fit."""
         told = told_by_class(sample_weight)
         roles = read_roles(None if told else sample_weight, groups, len(frame))
         target = read_target(y, self._kind, roles.counted, classes=classes)
@@ -478,7 +481,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         roles = roles.of(target.kept)
         if told:
             roles = replace(roles, weights=by_class(sample_weight, target.values, target.classes))
-        kept = frame if target.kept.all() else frame[target.kept]  # a long table is not copied for nothing
+        kept = frame if target.kept.all() else frame[target.kept]  # avoids the copy of a long table
         return kept.reset_index(drop=True), target, roles
 
     def _codes(self, y: Any) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""Loading a saved model."""
+"""Load saved models."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ _FEW_SHOT = {kind.__name__: kind for kind in (FewShotClassifier, FewShotRegresso
 def load(
     path: str | Path, *, key: bytes | str | None = None
 ) -> AutoClassifier | AutoRegressor | FewShotClassifier | FewShotRegressor:
-    """The estimator that `save` wrote: same predictions, bit for bit, and nothing in the file can run code.
+    """Load the estimator that `save` wrote. Predictions are the same, bit for bit, and no code in the file can run.
 
-    Where a package that decides predictions has another minor version than at `save`, up to 20 stored rows are
-    predicted again, and the model is loaded only if the predictions agree. An address of experience in a file is left
-    out: only `set_params(experience=...)` decides where a later `fit` reads and writes.
+    If a package that decides predictions has another minor version than at `save`, up to 20 stored rows are predicted
+    again. The model is loaded only if these predictions agree. An address of an experience store in the file is
+    ignored: only `set_params(experience=...)` decides where a later `fit` reads and writes.
 
     Args:
         path: The file.
-        key: The key it was saved with; None if it was saved without.
+        key: The key of `save`; None without a key.
 
     Raises:
         InvalidInput: If the file is missing, no bundle, truncated, changed, of a newer format, signed with another key,
-            or predicts something else under the versions installed here.
-        MissingExtra: If a model in it needs a package that is not installed.
+            or has other predictions under the installed package versions.
+        MissingExtra: If a model needs a package that is not installed.
 
     Example:
         >>> load("churn.seasoned").predict(new_customers)  # doctest: +SKIP
@@ -67,7 +67,7 @@ def load(
         ) from None
     except SeasonedError:
         raise
-    except Exception as error:  # whatever a stranger wrote in place of a parameter
+    except Exception as error:  # malformed parameters can raise any error
         raise InvalidInput(f"the bundle's parameters are damaged ({error!r}); get another copy.") from error
     estimator.restore(fitted, rows, named=about["named"])
     estimator.unsaved_, estimator.decimal_ = tuple(about["unsaved"]), about["decimal"]
@@ -76,7 +76,7 @@ def load(
 
 
 def _parameters(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """The estimator's parameters from plain data."""
+    """Parameters of the estimator, from plain data."""
     search = stored.get("search")
     return {
         **stored,

@@ -1,1 +1,1 @@
-"""The machine: its resources and the tree of processes."""
+"""Machine access: resources and the tree of processes."""

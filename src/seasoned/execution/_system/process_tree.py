@@ -1,8 +1,8 @@
-"""Process trees: who descends from a worker, what the tree uses, and how all of it ends.
+"""Process trees: descendants of a worker, memory of the tree, and the kill of a whole tree.
 
-Linux is read through `/proc` with the standard library only, because the guard and the workers, which must start fast,
-import this module; other systems go through psutil. A worker's environment carries a tag that all descendants inherit,
-so that even one that forked twice and left the session is found.
+Linux is read through `/proc` with the standard library only, because the watchdog and the workers must start fast and
+import this module. Other systems are read with psutil. The environment of a worker contains a tag that all descendants
+inherit. The tag identifies even a process that forked twice and left the session.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ __all__ = [
     "tree_memory",
 ]
 
-TAG = "SEASONED_WORKER"  # environment variable: "<driver>/<worker>", nested drivers append theirs
+TAG = "SEASONED_WORKER"  # environment variable: "<driver>/<worker>"; nested drivers append their own part
 LINUX = sys.platform == "linux"
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 _SERVICES = (b"resource_tracker", b"forkserver", b"seasoned.execution.workers.watchdog")
-SERVICE_SECONDS = 1.0  # that a helper may take to tidy up
-_ROUNDS = 100  # a fork bomb is frozen within a few rounds; the bound only keeps a bug from spinning for ever
+SERVICE_SECONDS = 1.0  # time in seconds that a helper process may take to clean up
+_ROUNDS = 100  # a fork bomb is stopped within a few rounds; the bound only prevents an endless loop after a bug
 
 
 def _read(path: str) -> bytes:
-    """A file of /proc, empty if the process is gone or not ours."""
+    """Return the content of a file in /proc; empty if the process has ended or belongs to another user."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:
@@ -50,7 +50,7 @@ def _read(path: str) -> bytes:
         while chunk := os.read(descriptor, 1 << 16):
             chunks.append(chunk)
         return b"".join(chunks)
-    except OSError:  # ESRCH: it ended while we read
+    except OSError:  # ESRCH: the process ended during the read
         return b""
     finally:
         os.close(descriptor)
@@ -61,20 +61,20 @@ def _pids() -> list[int]:
 
 
 def process_table() -> dict[int, int]:
-    """Parent of every living process (zombies are left out), by process id."""
+    """Return the parent id of every living process, by process id, without zombies."""
     if not LINUX:
         import psutil
 
         found = [one.info for one in psutil.process_iter(["pid", "ppid", "status", "create_time"])]
         born = {info["pid"]: info["create_time"] or 0.0 for info in found}
-        return {  # Windows keeps naming a parent that is gone, whose id a younger process may have by now
+        return {  # Windows still reports a dead parent, and a younger process may reuse the id
             info["pid"]: info["ppid"] if born.get(info["ppid"], math.inf) <= born[info["pid"]] else 0
             for info in found
             if info["status"] != psutil.STATUS_ZOMBIE
         }
     table = {}
     for pid in _pids():
-        # the command may hold spaces and brackets, so fields are counted from the last bracket
+        # the command may contain spaces and brackets, so fields are counted from the last bracket
         fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
         if len(fields) > 1 and fields[0] not in {b"Z", b"X"}:
             table[pid] = int(fields[1])
@@ -82,7 +82,7 @@ def process_table() -> dict[int, int]:
 
 
 def descendants(pid: int, table: dict[int, int] | None = None) -> set[int]:
-    """All living processes below `pid`, without itself."""
+    """Return all living descendants of `pid`, without `pid`."""
     table = process_table() if table is None else table
     children: dict[int, list[int]] = {}
     for child, parent in table.items():
@@ -98,7 +98,7 @@ def descendants(pid: int, table: dict[int, int] | None = None) -> set[int]:
 
 
 def tagged(tag: str) -> set[int]:
-    """All living processes whose environment carries `tag` or a tag below it (Linux; elsewhere empty)."""
+    """Return all living processes whose environment contains `tag` or a nested tag (Linux only; elsewhere empty)."""
     if not LINUX:
         return set()
     needle = f"{TAG}={tag}".encode()
@@ -111,7 +111,10 @@ def tagged(tag: str) -> set[int]:
 
 
 def resident(pid: int) -> int:
-    """Resident memory (RSS) of one process in bytes; 0 if it is gone. Shared pages count in full: an upper bound."""
+    """Return the resident memory (RSS) of one process in bytes; 0 for a process that has ended.
+
+    Shared pages count in full, so RSS is an upper bound of PSS.
+    """
     if not LINUX:
         import psutil
 
@@ -124,7 +127,7 @@ def resident(pid: int) -> int:
 
 
 def private(pid: int) -> int:
-    """Resident memory of one process without shared and file-backed pages, in bytes; all of it where not on Linux."""
+    """Return the resident memory of one process without shared and file-backed pages, in bytes; elsewhere RSS."""
     if not LINUX:
         return resident(pid)
     fields = _read(f"/proc/{pid}/statm").split()
@@ -132,7 +135,7 @@ def private(pid: int) -> int:
 
 
 def _proportional(pid: int) -> int:
-    """Proportional memory (PSS) of one process in bytes, or its RSS where the system does not tell."""
+    """Return the proportional memory (PSS) of one process in bytes, or its RSS on systems without PSS."""
     for line in _read(f"/proc/{pid}/smaps_rollup").splitlines():
         if line.startswith(b"Pss:"):
             return int(line.split()[1]) * 1024
@@ -140,17 +143,19 @@ def _proportional(pid: int) -> int:
 
 
 def tree_memory(pid: int, table: dict[int, int] | None = None) -> int:
-    """Memory of `pid` and all that descends from it, in bytes.
+    """Return the memory of `pid` and all its descendants in bytes.
 
-    PSS where readable: pages that several processes share, such as a mapped data set, are split among them. Else RSS.
+    PSS if it can be read: pages that several processes share, such as a mapped data set, are divided among the
+    processes. RSS otherwise.
     """
     return sum(_proportional(member) for member in {pid} | descendants(pid, table))
 
 
 def is_service(pid: int) -> bool:
-    """Whether it is a helper of multiprocessing, loky or a nested driver: it tidies up and ends when its users have.
+    """Return True for a helper process of multiprocessing, loky or a nested driver.
 
-    A process that a forkserver has forked has the same command line, but is no helper.
+    Helpers clean up and end by themselves. A process that a forkserver has forked has the same command line, but is not
+    a helper.
     """
     words = _command(pid)
     if b"forkserver" in words:
@@ -160,7 +165,7 @@ def is_service(pid: int) -> bool:
 
 
 def _command(pid: int) -> bytes:
-    """The words of a process's command line, with a zero between them; empty if it is gone."""
+    """Return the words of a process's command line, separated by zero bytes; empty for a process that has ended."""
     if LINUX:
         return _read(f"/proc/{pid}/cmdline")
     import psutil
@@ -184,25 +189,25 @@ def _parent(pid: int) -> int | None:
 
 
 def signal_all(pids: set[int], number: int) -> None:
-    """Send a signal to those that are still there."""
+    """Send a signal to all processes that still exist."""
     for pid in pids:
         try:
             os.kill(pid, number)
-        except OSError:  # gone already (which Windows tells by an error without a class of its own), or never ours
+        except OSError:  # the process has ended (on Windows a plain OSError), or belongs to another user
             continue
 
 
 def kill_tree(pid: int, tag: str) -> set[int]:
-    """Kill `pid`, its descendants and all that carries `tag`; return whom.
+    """Kill `pid`, its descendants and all processes with `tag`; return the killed ids.
 
-    The tree is frozen first, so that nothing forks away between looking and killing. The caller must not have reaped
-    `pid` yet, else the number may belong to somebody else.
+    The tree is stopped first, so that no process can fork between the search and the kill. The caller must not have
+    reaped `pid` yet, because a reaped id may belong to another process.
     """
     return _kill(tag, {pid})
 
 
 def kill_tagged(tag: str) -> set[int]:
-    """Kill all that carries `tag` and their descendants; return whom."""
+    """Kill all processes with `tag` and their descendants; return the killed ids."""
     return _kill(tag, set())
 
 
@@ -222,13 +227,13 @@ def _kill(tag: str, roots: set[int]) -> set[int]:
             signal_all(fresh, signal.SIGSTOP)
         doomed |= fresh
     signal_all(doomed, KILL)
-    # helpers first remove what the dead left in shared memory, else it stays until the machine restarts
+    # helpers get time to free shared memory of the killed processes, which would otherwise stay until a restart
     signal_all(await_death(services, SERVICE_SECONDS), KILL)
     return doomed | services
 
 
 def await_death(pids: set[int], seconds: float) -> set[int]:
-    """Wait until the processes have ended (zombies count as ended), at most `seconds`; return the survivors.
+    """Wait at most `seconds` for the end of the processes; return the survivors. Zombies count as ended.
 
     An orphan whose new parent is this process (process 1 of a container) is reaped here.
     """
@@ -238,6 +243,6 @@ def await_death(pids: set[int], seconds: float) -> set[int]:
         time.sleep(0.002)
         living &= set(process_table())
     for pid in pids - living:
-        with contextlib.suppress(ChildProcessError, AttributeError):  # not our child, or no such call here
+        with contextlib.suppress(ChildProcessError, AttributeError):  # not our child, or a system without waitpid
             os.waitpid(pid, os.WNOHANG)
     return living

@@ -1,4 +1,4 @@
-"""What this process may use: cores and memory, as limited by affinity, cgroups and the process that started it."""
+"""Resources of this process: cores and memory, as limited by affinity, cgroups and the parent process."""
 
 from __future__ import annotations
 
@@ -14,21 +14,25 @@ from seasoned.execution._system.process_tree import tree_memory
 
 __all__ = ["CPUS", "cpu_count", "free_memory", "memory_limit", "parse_memory", "tree_memory"]
 
-CPUS = "SEASONED_CPUS"  # environment variable: the cores that a worker's driver gave it
-_UNLIMITED = 1 << 60  # cgroup v1 says "no limit" with a number near 2**63
+CPUS = "SEASONED_CPUS"  # environment variable: number of cores that the driver assigned to a worker
+_UNLIMITED = 1 << 60  # bytes; cgroup v1 encodes "no limit" as a number near 2**63
 _MEMORY = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([kmgtp]?)(i?)b?\s*", re.IGNORECASE)
 _POWERS = ("", "k", "m", "g", "t", "p")
 
 
 def cpu_count(root: Path = Path("/")) -> int:
-    """Cores that this process may use, at least 1.
+    """Return the number of cores that this process may use, at least 1.
 
-    The smallest of: the machine's cores, the process's affinity, the cgroup's quota (v1 and v2, rounded down: a process
-    that exceeds it is stopped), and its share inside a worker of this package, of joblib (loky), or of a process pool:
-    1 in one of `multiprocessing`, an equal part in one of `concurrent.futures`.
+    The number is the minimum of four counts:
+
+    - the machine's cores,
+    - the process's affinity,
+    - the cgroup's quota (v1 and v2), rounded down, because a process above its quota is paused,
+    - the share inside a worker process. Workers of this package and of joblib (loky) have an assigned share. Workers of
+      `multiprocessing` have 1 core, workers of `concurrent.futures` an equal part.
 
     Args:
-        root: Where `/proc` and `/sys` are.
+        root: Folder that contains `/proc` and `/sys`.
     """
     counts = [os.cpu_count() or 1]
     if hasattr(os, "sched_getaffinity"):
@@ -42,21 +46,21 @@ def cpu_count(root: Path = Path("/")) -> int:
 
 
 def memory_limit(root: Path = Path("/")) -> int:
-    """Bytes that this process and its children may use: the machine's memory or the cgroup's limit, if smaller.
+    """Return the bytes that this process and its children may use: the machine's memory, or a smaller cgroup limit.
 
     Args:
-        root: Where `/proc` and `/sys` are.
+        root: Folder that contains `/proc` and `/sys`.
     """
     return min([_physical_memory(), *(limit for limit, _ in _memory_limits(root))])
 
 
 def free_memory(root: Path = Path("/")) -> int:
-    """Bytes that are free on this machine, or of what this process's control group may use, if that is less.
+    """Return the free bytes of this machine, or of this process's control group if fewer are free in the group.
 
-    A group's page cache counts as free: the system reclaims it where it needs it.
+    The page cache of a group counts as free, because the system reclaims it on demand.
 
     Args:
-        root: Where `/proc` and `/sys` are.
+        root: Folder that contains `/proc` and `/sys`.
     """
     import psutil
 
@@ -65,12 +69,12 @@ def free_memory(root: Path = Path("/")) -> int:
 
 
 def parse_memory(size: str | float) -> int:
-    """Bytes of a size such as `"8GB"`, `"512 MiB"` or a plain number of bytes.
+    """Return the number of bytes of a size such as `"8GB"`, `"512 MiB"` or a plain number of bytes.
 
     kB, MB, GB, TB are powers of 1000; KiB, MiB, GiB, TiB powers of 1024.
 
     Raises:
-        InvalidInput: It is no such size, or not positive.
+        InvalidInput: The value is not a size, or is not positive.
     """
     number = math.nan
     if isinstance(size, str):
@@ -86,16 +90,16 @@ def parse_memory(size: str | float) -> int:
 
 
 def _share(cores: int) -> int | None:
-    """Of so many cores those that the process which started this one assigned to it; None if it assigned none."""
+    """Return the number of `cores` that the parent process assigned to this process; None without an assignment."""
     ours = os.environ.get(CPUS, "")
     if ours.isdigit():
         return int(ours)
     process = sys.modules.get("multiprocessing.process")
-    if process is None:  # a worker process of a pool would have imported it
+    if process is None:  # a pool worker always has this module imported
         return None
     current = process.current_process()
     if type(current).__name__ == "LokyProcess":
-        threads = os.environ.get("OMP_NUM_THREADS", "")  # joblib gives each of its workers an equal part
+        threads = os.environ.get("OMP_NUM_THREADS", "")  # joblib sets an equal part of the cores per worker
         return int(threads) if threads.isdigit() else 1
     if getattr(getattr(current, "_target", None), "__module__", None) == "concurrent.futures.process":
         return cores // _siblings(current)
@@ -103,7 +107,7 @@ def _share(cores: int) -> int | None:
 
 
 def _siblings(worker: Any) -> int:
-    """Workers of the `ProcessPoolExecutor` that this process works for, as its queue has a place for each and more."""
+    """Return the number of workers of this process's `ProcessPoolExecutor`, derived from the size of its call queue."""
     from concurrent.futures.process import EXTRA_QUEUED_CALLS
 
     places = getattr(next(iter(getattr(worker, "_args", ())), None), "_maxsize", EXTRA_QUEUED_CALLS + 1)
@@ -119,19 +123,22 @@ def _physical_memory() -> int:
 
 
 def _cpu_quota(root: Path) -> float | None:
-    """CPU quota of the control groups, in cores; None without one."""
+    """Return the CPU quota of the control groups in cores; None without a quota."""
     quotas = []
     for folder in _cgroups(root, "cpu"):
         words = _words(folder / "cpu.max")  # v2: "<quota or max> <period>"
         if not words:
             words = _words(folder / "cpu.cfs_quota_us") + _words(folder / "cpu.cfs_period_us")
-        if len(words) == 2 and words[0].isdigit() and int(words[1]) > 0:  # v1 says "no quota" with -1
+        if len(words) == 2 and words[0].isdigit() and int(words[1]) > 0:  # v1 encodes "no quota" as -1
             quotas.append(int(words[0]) / int(words[1]))
     return min(quotas, default=None)
 
 
 def _cgroups(root: Path, controller: str) -> list[Path]:
-    """Folders of this process's control group and its parents: any of them may hold the tightest limit."""
+    """Return the folders of this process's control group and its parents.
+
+    Any of these folders may contain the tightest limit.
+    """
     folders = []
     for line in _lines(root / "proc/self/cgroup"):
         _, names, path = line.split(":", 2)
@@ -142,13 +149,13 @@ def _cgroups(root: Path, controller: str) -> list[Path]:
         else:
             continue
         relative = Path(path.lstrip("/"))
-        # inside a container the path is often the host's and does not exist here: then only the root does
+        # inside a container the path often belongs to the host and does not exist; then only the root folder exists
         folders += [base / part for part in (relative, *relative.parents) if ".." not in part.parts]
     return folders
 
 
 def _memory_limits(root: Path) -> list[tuple[int, Path]]:
-    """The limits of this process's control groups, in bytes, and the groups' folders."""
+    """Return the limits of this process's control groups in bytes, each with the folder of the group."""
     found = []
     for folder in _cgroups(root, "memory"):
         for name in ("memory.max", "memory.limit_in_bytes"):
@@ -159,7 +166,7 @@ def _memory_limits(root: Path) -> list[tuple[int, Path]]:
 
 
 def _held(folder: Path) -> int:
-    """Bytes that a control group uses and would not give back; 0 where it does not say."""
+    """Return the bytes of a control group that cannot be reclaimed; 0 for a group without usage data."""
     used = [*_words(folder / "memory.current"), *_words(folder / "memory.usage_in_bytes")]
     statistics = dict(line.split(maxsplit=1) for line in _lines(folder / "memory.stat") if " " in line)
     files = 0

@@ -1,4 +1,4 @@
-"""One worker on some machine of a cluster: a crew of one, controlled remotely."""
+"""Ray actor: one worker on a machine of the cluster, a scheduler with a single worker under remote control."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ __all__ = ["Station"]
 
 
 class Station:
-    """Runs one task at a time in a worker process of its machine, under the same guard as everywhere.
+    """Runs one task at a time in a worker process of its machine, under the same watchdog as local workers.
 
-    Its methods may be called from several threads at once: one listens while another cancels.
+    Several threads may call the methods at once: one thread listens while another cancels.
 
     Args:
         threads: Threads of numerical libraries in the worker.
-        path: The driver's `sys.path`, searched last.
+        path: The driver's `sys.path`, appended to the actor's path.
     """
 
     def __init__(self, threads: int, path: Sequence[str]) -> None:
@@ -37,7 +37,7 @@ class Station:
         self._cancelled: set[int] = set()
 
     def run(self, task: Task, function: Parcel, seconds: float) -> News:
-        """Begin a task and listen; its `function` is a key of the callable, which is unpacked once.
+        """Start a task and listen; `task.function` is the key of the callable, which is unpacked once.
 
         Raises:
             StorageError: The temporary folder of this machine is full.
@@ -45,16 +45,16 @@ class Station:
         callable_ = self._recent.get(task.function, lambda: in_file(function, POOL.session))
         arguments = packed(task.arguments, POOL.session)
         self._crew.exchange.add(replace(task, function=callable_, arguments=arguments))
-        if task.number in self._cancelled:  # that call to `cancel` came before this one
+        if task.number in self._cancelled:  # `cancel` was called before `run`
             self._crew.exchange.cancel(task.number)
         return self.listen(seconds)
 
     def listen(self, seconds: float) -> News:
-        """What happened; waits for it, at most `seconds`."""
+        """Return the new endings and questions; wait for them for at most `seconds`."""
         return self._crew.exchange.listen(time.monotonic() + seconds)
 
     def answer(self, number: int, content: bytes) -> None:
-        """Answer what a task asked."""
+        """Answer a question of a task."""
         self._crew.exchange.answer(number, content)
 
     def cancel(self, number: int) -> None:
@@ -63,6 +63,6 @@ class Station:
         self._crew.exchange.cancel(number)
 
     def close(self) -> None:
-        """Kill what runs, and end the worker."""
+        """Kill the running task, and end the worker."""
         self._crew.stop()
         POOL.shutdown()

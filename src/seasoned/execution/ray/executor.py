@@ -1,7 +1,7 @@
-"""Tasks on all machines of a Ray cluster; needs the extra `ray`.
+"""Ray executor: tasks run on all machines of a Ray cluster; needs the extra `ray`.
 
-Ray starts a `Station` wherever it has room and carries tasks and news; what a task may do to its machine, and how it is
-stopped, is the same as in `local.py`, because a station runs its tasks in the same workers under the same guard.
+Ray starts a `Station` actor on each free slot, and transports tasks, endings and questions. A station runs its tasks in
+the same worker processes under the same watchdog as the local executor. Limits and isolation are therefore the same.
 """
 
 from __future__ import annotations
@@ -36,23 +36,26 @@ if TYPE_CHECKING:
 
 __all__ = ["RayExecutor"]
 
-_GLANCE = 0.02  # seconds between two looks at the exchange while stations are listened to
-_LISTENING = 10.0  # seconds that a station waits for news before it says that there are none
-_CALLS = 4  # to a station at the same time: one listens, the others bring it tasks, answers and so on
-_PATIENCE = 30.0  # seconds that stations may take to end what they run
+_GLANCE = 0.02  # seconds between two checks of the exchange while `ray.wait` blocks
+_LISTENING = 10.0  # seconds until a call of `Station.listen` returns without news
+_CALLS = 4  # concurrent calls of a station: one listens, the others deliver tasks, answers and cancellations
+_PATIENCE = 30.0  # seconds that stations may take to end their tasks at shutdown
 
 
 class RayExecutor(Caller):
     """Runs tasks on a Ray cluster; an `Executor`.
 
-    All machines need the same Python and the same packages, this one included. If Ray does not run in this process yet,
-    it is started, or joined at `address`; it keeps running when the executor closes. If a machine is lost, the tasks
-    that it ran end.
+    All machines, this one included, need the same Python and the same packages. If Ray does not run in this process
+    yet, the constructor starts Ray, or joins the cluster at `address`. Ray keeps running after `close`. The loss of a
+    machine ends the tasks that ran on it.
 
     Args:
-        workers: Tasks at the same time; by default as many as the cluster has processors for.
-        threads: Threads of numerical libraries in each worker, and the processors that Ray reserves for it.
-        address: The cluster's, such as `"auto"` or `"ray://head:10001"`; None for what `ray.init()` finds or starts.
+        workers: Number of tasks at the same time; by default the number of processors of the cluster divided by
+            `threads`.
+        threads: Threads of numerical libraries in each worker, and the number of processors that Ray reserves for the
+            worker.
+        address: Address of the cluster, such as `"auto"` or `"ray://head:10001"`; None uses the default of
+            `ray.init()`.
 
     Raises:
         InvalidInput: A number is not positive.
@@ -76,33 +79,33 @@ class RayExecutor(Caller):
 
 
 class _Packing:
-    """Callables in Ray's object store, where each is put once; identity decides."""
+    """Callables in Ray's object store; each callable (compared by identity) is stored once."""
 
     def __init__(self) -> None:
         self._keys = itertools.count()
         self._recent: Recent[tuple[Callable[..., Any], int, Any]] = Recent()
 
     def function(self, function: Callable[..., Any]) -> tuple[int, Any]:
-        """A key of the callable, and where it lies."""
+        """Return a key of the callable and its reference in the object store."""
         return self._recent.get(id(function), lambda: self._stored(function))[1:]
 
     def _stored(self, function: Callable[..., Any]) -> tuple[Callable[..., Any], int, Any]:
         return function, next(self._keys), ray.put(_portable(frozen(function, function)))
 
     def arguments(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Parcel:
-        """The arguments, in the message."""
+        """Return the packed arguments, which are part of the message."""
         return _portable(frozen(arguments, function))
 
 
 def _portable(parcel: Parcel) -> Parcel:
-    """The parcel with buffers as arrays, which Ray hands to all processes of a machine without a copy."""
+    """Return the parcel with buffers as arrays, which Ray shares without a copy among all processes of a machine."""
     data, buffers = parcel
     return bytes(data), [np.frombuffer(buffer, np.uint8) for buffer in buffers]  # type: ignore[misc]  # they are buffers
 
 
 @dataclass(slots=True, eq=False)
 class _Post:
-    """A station: what it was last asked, whether it has answered yet, and what it runs."""
+    """State of a station: its pending call, its readiness, and its task."""
 
     actor: Any
     asked: Any
@@ -112,14 +115,14 @@ class _Post:
 
 
 class _Stations(Loop):
-    """Asks Ray for stations, gives them tasks, and hears what becomes of these."""
+    """Starts stations on Ray, assigns tasks to them, and receives endings and questions."""
 
     def __init__(self, workers: int, threads: int) -> None:
         super().__init__(workers)
         self._threads = threads
         self._station = ray.remote(Station).options(num_cpus=threads, max_concurrency=_CALLS, max_restarts=0)
         self._posts: list[_Post] = []
-        atexit.register(self.stop)  # before Ray, which ends at exit, too
+        atexit.register(self.stop)  # atexit runs in reverse order, so the stations end before Ray
         self._thread.start()
 
     def _go_round(self) -> None:
@@ -128,7 +131,7 @@ class _Stations(Loop):
         self._look()
 
     def _pass_on(self) -> None:
-        """Pass the caller's cancellations and answers on to the stations."""
+        """Forward the caller's cancellations and answers to the stations."""
         running = {post.task.number: post for post in self._posts if post.task is not None}
         for number in self.exchange.take_cancelled():
             if number in running:
@@ -138,7 +141,7 @@ class _Stations(Loop):
                 running[number].actor.answer.remote(number, content)
 
     def _assign(self) -> None:
-        """Give queued tasks to free stations, and ask for stations for the rest."""
+        """Assign queued tasks to free stations, and start stations for the rest."""
         free = [post for post in self._posts if post.ready and post.task is None]
         while free and (task := self.exchange.take()):
             self._begin(free.pop(), task)
@@ -154,7 +157,7 @@ class _Stations(Loop):
         post.asked = post.actor.run.remote(replace(task, function=key), function, _LISTENING)
 
     def _look(self) -> None:
-        """Take in what stations report; wait for that, or for the bell."""
+        """Read the reports of stations; wait for a report or for the bell."""
         asked = {post.asked: post for post in self._posts if post.asked is not None}
         rung = bool(wait([self.exchange.bell], 0.0 if asked else None))
         if rung:
@@ -182,9 +185,12 @@ class _Stations(Loop):
         post.asked = None if post.task is None else post.actor.listen.remote(_LISTENING)
 
     def _lose(self, post: _Post, error: Exception) -> None:
-        """A station is gone, perhaps with its machine: its task ends, or the next queued one if it never began."""
+        """Handle the loss of a station, perhaps with its machine.
+
+        The task of the station ends. If the station never started, the next queued task ends.
+        """
         self._posts.remove(post)
-        ray.kill(post.actor)  # if only a call to it failed, it lives on and would keep its processors
+        ray.kill(post.actor)  # after a failed call alone the actor is still alive and would occupy its processors
         cause = " ".join(str(getattr(error, "cause", None) or error).split())
         if post.task is not None:
             reason = f"the task was lost with the process or machine that was to run it: {cause}"

@@ -1,4 +1,4 @@
-"""The caller's side of an executor with a thread behind it."""
+"""Caller's side of an executor that works in a background thread."""
 
 from __future__ import annotations
 
@@ -27,17 +27,20 @@ _NO_LIMITS = Limits()
 
 
 class Packing(Protocol):
-    """Turns callables and arguments into what is sent to workers."""
+    """Packs callables and arguments into the form that is sent to workers."""
 
     def function(self, function: Callable[..., Any]) -> Any:
-        """The callable, packed; the same result each time. Raises InvalidInput if it cannot be pickled."""
+        """Return the packed callable, the same object each time.
+
+        Raises InvalidInput if the callable cannot be pickled.
+        """
 
     def arguments(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-        """The arguments of one call, packed. Raises InvalidInput if they cannot be pickled."""
+        """Return the packed arguments of one call. Raises InvalidInput if an argument cannot be pickled."""
 
 
 class Caller(ABC):
-    """An `Executor`: hands tasks to its loop, waits for endings, answers what tasks ask.
+    """Base of executors: passes tasks to its loop, waits for endings, and answers questions of tasks.
 
     Args:
         loop: The running loop; it ends with this object.
@@ -47,19 +50,19 @@ class Caller(ABC):
         self._loop = loop
         self._numbers = itertools.count()
         self._packing: Packing | None = None
-        self._answers: dict[int, Callable[[Any], Any]] = {}  # by task, while it is open
-        self._heard: deque[tuple[int, bytes]] = deque()  # questions that are still to be answered
+        self._answers: dict[int, Callable[[Any], Any]] = {}  # `answer` functions of open tasks, by task number
+        self._heard: deque[tuple[int, bytes]] = deque()  # questions to answer: task, message
         self._ended: list[Outcome | tuple[Any, ...]] = []  # endings that `wait` has not returned yet
         self._finalizer = weakref.finalize(self, loop.ask_to_stop)
-        self._finalizer.atexit = False  # at exit what the loop works with shuts it down, in the right order
+        self._finalizer.atexit = False  # at exit the worker pool or Ray stops the loop, in the right order
 
     @abstractmethod
     def _new_packing(self) -> Packing:
-        """Called when the first task is submitted."""
+        """Create the packing; called for the first submitted task."""
 
     @property
     def workers(self) -> int:
-        """How many tasks run at the same time."""
+        """Number of tasks that run at the same time."""
         return self._loop.workers
 
     def submit(
@@ -88,9 +91,9 @@ class Caller(ABC):
         return number
 
     def wait(self, timeout: float | None = None) -> Sequence[Outcome]:
-        """Block until at least one task has ended, and return all that have; answer what tasks ask meanwhile.
+        """Block until at least one task has ended, and return all ended tasks; answer questions of tasks meanwhile.
 
-        Returns at once, empty, when no task is open; empty after `timeout` seconds.
+        Returns an empty sequence at once if no task is open, and after `timeout` seconds without an ending.
 
         Raises:
             RuntimeError: The executor is closed, or belongs to the process that forked this one.
@@ -105,7 +108,7 @@ class Caller(ABC):
                 self._ended += news.endings
                 quiet = not news.questions
             while self._heard:
-                self._answer(*self._heard.popleft())  # whatever that raises, the rest is here at the next call
+                self._answer(*self._heard.popleft())  # an exception leaves the rest for the next call
             if self._ended or quiet:
                 found, self._ended = self._ended, []
                 return [self._outcome(ending) for ending in found]
@@ -120,7 +123,7 @@ class Caller(ABC):
         return outcome
 
     def cancel(self, task: int) -> None:
-        """Kill the task's process tree (or forget it, if queued); nothing happens if it has ended.
+        """Kill the task's process tree, or drop a queued task; no effect on an ended task.
 
         Raises:
             RuntimeError: The executor is closed, or belongs to the process that forked this one.
@@ -129,9 +132,12 @@ class Caller(ABC):
         self._loop.exchange.cancel(task)
 
     def close(self) -> None:
-        """Cancel what runs and leave idle workers to the next executor; outcomes not yet waited for are dropped."""
+        """Cancel the running tasks and return idle workers to the pool.
+
+        Outcomes not yet returned by `wait` are dropped.
+        """
         if self._finalizer.detach() is not None:
-            self._packing = None  # frees what it holds
+            self._packing = None  # frees the packed callables
             self._loop.stop()
 
     def __enter__(self) -> Self:

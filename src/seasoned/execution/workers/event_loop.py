@@ -1,4 +1,4 @@
-"""The thread behind an executor, whatever its workers are: it goes round until it is told to stop."""
+"""Base of the background thread behind an executor, for all kinds of workers."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _LOG = logging.getLogger("seasoned.execution")
 
 
 class Loop(ABC):
-    """Takes tasks from its exchange and returns their endings there.
+    """Event loop of an executor: takes tasks from its exchange and returns their endings to the exchange.
 
-    All talk with workers happens in its thread, so Ctrl-C in the caller's thread never cuts a message in two, and
-    queued tasks begin while the caller computes.
+    All communication with workers happens in the thread of the loop. Ctrl-C in the caller's thread therefore never
+    interrupts a message halfway, and queued tasks start while the caller computes.
 
     Args:
-        workers: Tasks at the same time.
+        workers: Number of tasks at the same time.
     """
 
     def __init__(self, workers: int) -> None:
@@ -30,18 +30,19 @@ class Loop(ABC):
         self.exchange = Exchange()
         self._thread = threading.Thread(target=self._run, name="seasoned-executor", daemon=True)
 
-    # ---- called by the executor's thread
+    # ---- called from the caller's thread
 
     def ask_to_stop(self) -> None:
-        """Have the thread kill what runs, give back the workers and end; does nothing in a fork()ed child.
+        """Request the end of the thread, which kills running tasks and returns the workers.
 
-        It does not wait, so a garbage collection may call it in any thread, whatever locks that thread holds.
+        No effect in a forked child. The call does not wait, so a garbage collection may run it in any thread, with any
+        lock held.
         """
         if os.getpid() == self.pid:
             self.exchange.ask_to_stop()
 
     def stop(self) -> None:
-        """Ask to stop, and wait until it is done."""
+        """Request the end of the thread, and wait for it."""
         if os.getpid() == self.pid:
             self.exchange.ask_to_stop()
             self._thread.join()
@@ -63,8 +64,8 @@ class Loop(ABC):
 
     @abstractmethod
     def _go_round(self) -> None:
-        """Handle what was asked and what happened; wait for it, but not past a ring of the exchange's bell."""
+        """Handle requests and events; wait for them, but return when the exchange's bell rings."""
 
     @abstractmethod
     def _disband(self) -> None:
-        """Kill what runs and give back the workers."""
+        """Kill the running tasks and return the workers."""

@@ -1,4 +1,4 @@
-"""Running tasks in this process, one at a time: no limits, no isolation, no cost."""
+"""Inline executor: tasks run in this process, one at a time, without limits, isolation or overhead."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["InlineExecutor"]
 
 
 class InlineExecutor:
-    """Runs each task when somebody waits for it, so that prints, closures, debuggers and notebooks work.
+    """Runs each task inside `wait`, so that prints, closures, debuggers and notebooks work.
 
-    A KeyboardInterrupt leaves `wait`; every other exception, SystemExit included, is the task's outcome. Limits are not
-    enforced, because a process cannot kill a task that runs inside it.
+    A KeyboardInterrupt propagates from `wait`; every other exception, SystemExit included, is the outcome of the task.
+    Limits are not enforced, because a process cannot kill a task that runs inside it.
 
     Example:
         >>> executor = InlineExecutor()
@@ -33,7 +33,7 @@ class InlineExecutor:
 
     def __init__(self) -> None:
         self._queue: deque[tuple[int, Callable[..., Any], tuple[Any, ...]]] = deque()
-        self._broken: BaseException | None = None  # what `answer` raised: the submitter's error, not the task's outcome
+        self._broken: BaseException | None = None  # exception of `answer`, an error of the caller
         self._cancelled: list[Outcome] = []
         self._next = 0
 
@@ -51,7 +51,7 @@ class InlineExecutor:
         return self._next - 1
 
     def wait(self, timeout: float | None = None) -> Sequence[Outcome]:  # noqa: ARG002 - a task cannot be interrupted
-        """The outcomes of cancelled tasks, if any; else run the oldest task."""
+        """Return the outcomes of cancelled tasks, if any; otherwise run the oldest task and return its outcome."""
         if self._cancelled:
             cancelled, self._cancelled = self._cancelled, []
             return cancelled
@@ -82,20 +82,20 @@ class InlineExecutor:
             raise error
 
     def cancel(self, task: int) -> None:
-        """Forget the task, if it has not run."""
+        """Drop the task, if it has not run yet."""
         kept = deque(item for item in self._queue if item[0] != task)
         if len(kept) < len(self._queue):
             self._cancelled.append(Outcome(task, Ending.CANCELLED, reason="the task was cancelled"))
         self._queue = kept
 
     def close(self) -> None:
-        """Forget all tasks."""
+        """Drop all tasks."""
         self._queue.clear()
         self._cancelled.clear()
 
 
 def describe(error: BaseException) -> str:
-    """An exception in one line."""
+    """Return an exception as one line of text."""
     if isinstance(error, SystemExit):
         return f"the task called sys.exit({error.code!r})"
     try:

@@ -1,4 +1,4 @@
-"""From what became of a worker to the one `Outcome` of its task, with a reason that a user can act on."""
+"""Outcomes of tasks from worker messages and worker deaths, each with a reason for the user."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from seasoned.execution.base import Ending, Limits, Outcome
 __all__ = ["Death", "Verdict", "outcome_of_death", "read_message", "start_failure"]
 
 _KILLS = {-getattr(signal, name) for name in ("SIGKILL", "SIGUSR1") if hasattr(signal, name)}
-Verdict = tuple[int, str, float]  # task, "time" or "memory", seconds or bytes
+Verdict = tuple[int, str, float]  # task number, broken limit ("time" or "memory"), amount in seconds or bytes
 
 
 def read_message(message: tuple[Any, ...]) -> Outcome:
-    """The outcome in a worker's "ended" message; runs in the caller's thread, because unpickling may import modules."""
+    """Return the outcome of a worker's "ended" message.
+
+    The function runs in the caller's thread, because unpickling may import modules.
+    """
     _, task, ending, value, reason, exception, traceback, seconds, _ = message
     if ending == "returned":
         try:
@@ -46,12 +49,12 @@ def _exception(data: bytes | None) -> BaseException | None:
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """What is known of a worker that ended.
+    """Data about the end of a worker process.
 
     Attributes:
-        code: Exit code, or minus the signal.
-        verdict: The guard's, if it killed the worker.
-        words: The stack at the end, where known.
+        code: Exit code, or the negative signal number.
+        verdict: Verdict of the watchdog, if it killed the worker.
+        words: Stack at the end, if known.
     """
 
     code: int | None
@@ -60,9 +63,9 @@ class Death:
 
 
 def outcome_of_death(task: int, limits: Limits, seconds: float, death: Death) -> Outcome:
-    """The outcome of a task whose worker ended under it, by the guard's verdict or by itself."""
+    """Return the outcome of a task whose worker died during the task, killed by the watchdog or not."""
     verdict = death.verdict
-    # on a full disk the guard kills without a verdict
+    # on a full disk the watchdog kills without a verdict
     late = verdict is None and death.code in _KILLS and limits.seconds is not None and seconds >= limits.seconds
     if late or (verdict is not None and verdict[1] == "time"):
         reason = f"the task was killed at its limit of {limits.seconds:g} s of wall time"
@@ -75,7 +78,7 @@ def outcome_of_death(task: int, limits: Limits, seconds: float, death: Death) ->
 
 
 def start_failure(code: int | None) -> str:
-    """Why a worker that never became ready ended."""
+    """Return the reason for the end of a worker that never became ready."""
     return f"no worker process could be started: it {_cause(code)} before it was ready"
 
 

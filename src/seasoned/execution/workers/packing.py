@@ -1,4 +1,4 @@
-"""Packing callables and arguments for workers: small ones in the message, big ones in a file that they map."""
+"""Packing of callables and arguments for workers: small ones travel in the message, large ones in a mapped file."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Packed", "Packer", "Recent", "frozen", "in_file", "packed"]
 
-_INLINE = 1 << 16  # bytes; more goes through a file
-_CALLABLES = 16  # as many as a worker keeps
+_INLINE = 1 << 16  # largest parcel inside a message, in bytes; larger ones go through a file
+_CALLABLES = 16  # number of cached callables; equal to `_CALLABLES` of the worker
 
 
 Made = TypeVar("Made")
 
 
 class Packed:
-    """A packed object: the path of its file, or the parcel itself. The file is deleted with this object."""
+    """Packed object: the path of its file, or the parcel itself. The file is deleted with this object."""
 
     def __init__(self, content: str | Parcel) -> None:
         self.content = content
@@ -36,19 +36,19 @@ class Packed:
 
 
 def _remove(path: str, owner: int) -> None:
-    if os.getpid() == owner:  # a fork()ed child must not take its parent's files
+    if os.getpid() == owner:  # a forked child must not delete its parent's files
         with contextlib.suppress(OSError):
             Path(path).unlink()
 
 
 class Recent(Generic[Made]):
-    """What was made for the last callables, by key; as many as a worker keeps."""
+    """Least-recently-used cache of results per callable; as large as the cache of a worker."""
 
     def __init__(self) -> None:
         self._made: OrderedDict[int, Made] = OrderedDict()
 
     def get(self, key: int, make: Callable[[], Made]) -> Made:
-        """What is kept for `key`, or else is made now; the least recently used goes."""
+        """Return the cached result for `key`, or create it; the least recently used entry is dropped."""
         if key not in self._made:
             self._made[key] = make()
             if len(self._made) > _CALLABLES:
@@ -58,36 +58,36 @@ class Recent(Generic[Made]):
 
 
 class Packer:
-    """Packs each callable once; identity decides, so the callable is kept alive with its parcel."""
+    """Packs each callable once, compared by identity; the callable is kept alive with its parcel."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._recent: Recent[tuple[Callable[..., Any], Packed]] = Recent()
 
     def function(self, function: Callable[..., Any]) -> Packed:
-        """The callable, in a file.
+        """Return the callable, packed in a file.
 
         Raises:
-            InvalidInput: It cannot be pickled.
+            InvalidInput: The callable cannot be pickled.
             StorageError: The temporary folder is full.
         """
         return self._recent.get(id(function), lambda: (function, in_file(frozen(function, function), self._session)))[1]
 
     def arguments(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Packed:
-        """The arguments of one call, in the message or in a file.
+        """Return the packed arguments of one call, in the message or in a file.
 
         Raises:
-            InvalidInput: They cannot be pickled.
+            InvalidInput: An argument cannot be pickled.
             StorageError: The temporary folder is full.
         """
         return packed(frozen(arguments, function), self._session)
 
 
 def frozen(value: Any, function: Callable[..., Any]) -> Parcel:
-    """The value for a task of `function`, pickled.
+    """Return the pickled value for a task of `function`.
 
     Raises:
-        InvalidInput: It cannot be pickled.
+        InvalidInput: The value cannot be pickled.
     """
     try:
         return freeze(value)
@@ -99,14 +99,14 @@ def frozen(value: Any, function: Callable[..., Any]) -> Parcel:
 
 
 def packed(parcel: Parcel, session: Session) -> Packed:
-    """The parcel in the message if it is small, else in a file."""
+    """Return the parcel for the message if it is small, otherwise in a file."""
     if size(parcel) > _INLINE:
         return in_file(parcel, session)
     return Packed((parcel[0], [bytes(buffer) for buffer in parcel[1]]))
 
 
 def in_file(parcel: Parcel, session: Session) -> Packed:
-    """The parcel in a file of the session.
+    """Write the parcel to a file of the session.
 
     Raises:
         StorageError: The temporary folder is full.

@@ -1,8 +1,8 @@
-"""Warm workers, kept between executors. The one thing in this package that belongs to the whole process.
+"""Pool of warm workers, shared by all executors of the process; the only process-wide state of this package.
 
-A worker costs a tenth of a second to start and seconds to import what objectives import, so an executor that closes
-leaves its idle workers here for the next one. They end after a minute, at exit, or by `release_workers`. A process that
-was forked starts with an empty pool: the workers are its parent's.
+A worker needs a tenth of a second to start, and seconds to import the packages of an objective. An executor that closes
+therefore leaves its idle workers in the pool for the next executor. Idle workers end after a minute, at exit, or with
+`release_workers`. A forked process starts with an empty pool, because the workers belong to its parent.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ IDLE_SECONDS = 60.0
 
 
 class Crew(Protocol):
-    """What the pool asks of those who use its workers."""
+    """Protocol of the users of the pool."""
 
     def stop(self) -> None:
-        """Give back all workers."""
+        """Return all workers to the pool."""
         ...
 
 
 class Pool:
-    """Idle workers, newest last, and the session that all workers of this process share."""
+    """Idle workers, newest last, and the session of all workers of this process."""
 
     def __init__(self) -> None:
         self._begin()
@@ -48,29 +48,31 @@ class Pool:
         self._leaving: list[threading.Thread] = []
         self._crews: weakref.WeakSet[Crew] = weakref.WeakSet()
         self._timer: threading.Timer | None = None
-        self._ending = False  # no thread can be started any more
+        self._ending = False  # the process is at exit and cannot start threads
 
     def enter(self, crew: Crew) -> None:
-        """From now on `crew` may take workers."""
+        """Register `crew`, which may take workers from now on."""
         with self._lock:
             self._crews.add(crew)
 
     def leave(self, crew: Crew) -> None:
-        """`crew` has given back all it took."""
+        """Unregister `crew`, which has returned all its workers."""
         with self._lock:
             self._crews.discard(crew)
             self._maybe_end()
 
     @property
     def session(self) -> Session:
-        """The session, begun if there is none."""
+        """The current session; it is created on first use."""
         with self._lock:
             if self._session is None:
                 self._session = Session()
             return self._session
 
     def take(self, kind: Kind) -> Handle:
-        """A worker of that kind: the one that was idle for the shortest time, or a new one. It gets `setup` first.
+        """Return a worker of the kind: the most recently used idle worker, or a new one.
+
+        The worker receives `setup` first.
 
         Raises:
             OSError: The system cannot start another process.
@@ -102,7 +104,7 @@ class Pool:
         self._dismiss(doomed)
 
     def retire(self, handle: Handle) -> None:
-        """End a worker that is not worth keeping; a thread of its own waits for its exit handlers."""
+        """End a worker that cannot be reused; a separate thread waits for its exit handlers."""
         if self._ending:
             self._dismiss([handle])
             return
@@ -112,7 +114,7 @@ class Pool:
             thread.start()
 
     def forget(self, handle: Handle) -> None:
-        """The worker has ended and was reaped."""
+        """Remove a worker that has ended and was reaped."""
         with self._lock:
             self._alive.discard(handle)
             if self._session is not None:
@@ -120,7 +122,7 @@ class Pool:
             self._maybe_end()
 
     def sweep(self) -> None:
-        """End the workers whose idle time is over."""
+        """End the workers whose idle time has passed."""
         with self._lock:
             now = time.monotonic()
             doomed = [handle for handle, until in self._idle if until <= now]
@@ -141,7 +143,7 @@ class Pool:
             thread.join()
 
     def shutdown(self) -> None:
-        """End everything: executors that were not closed, idle workers, the guard."""
+        """End all open executors, all idle workers and the watchdog."""
         self._ending = True
         try:
             for crew in tuple(self._crews):
@@ -155,16 +157,16 @@ class Pool:
             self._ending = False
 
     def disown(self) -> None:
-        """In a fork()ed child: forget the parent's workers without touching them, and begin anew."""
+        """Reset the pool in a forked child, without touching the parent's workers."""
         for handle in tuple(self._alive):
             handle.disown()
         if self._session is not None:
             self._session.disown()
-        self._begin()  # a new lock too: another thread of the parent may have held the old one
+        self._begin()  # includes a new lock, because another thread of the parent may have held the old lock
 
     def _dismiss(self, doomed: Iterable[Handle]) -> None:
         handles = list(doomed)
-        for handle in handles:  # all first, so that they end at the same time
+        for handle in handles:  # first all requests, so that the workers end in parallel
             handle.dismiss()
         for handle in handles:
             handle.finish()
@@ -191,10 +193,10 @@ POOL = Pool()
 
 
 def release_workers() -> None:
-    """End the idle workers that wait for the next executor, now rather than in a minute."""
+    """End the idle workers of the pool now instead of after a minute."""
     POOL.clear()
 
 
-with contextlib.suppress(AttributeError):  # no fork on this system
+with contextlib.suppress(AttributeError):  # systems without fork()
     os.register_at_fork(after_in_child=POOL.disown)
 atexit.register(POOL.shutdown)

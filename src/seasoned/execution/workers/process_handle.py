@@ -1,4 +1,4 @@
-"""The driver's end of one worker: start it, talk to it, end it."""
+"""Handle of one worker process in the driver: start, messages, end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Handle", "Kind", "environment_of", "interpreter"]
 
-_ROOT = str(Path(__file__).resolve().parents[3])  # the folder that holds the package
+_ROOT = str(Path(__file__).resolve().parents[3])  # folder that contains the package
 _THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -35,30 +35,30 @@ _THREADS = (
     "LOKY_MAX_CPU_COUNT",
     "NPROC",  # XLA's
 )
-_BURIAL = 10.0  # seconds that a killed process may take to be gone
+_BURIAL = 10.0  # seconds that a killed process may take to end
 _PATIENCE = 1.0  # seconds that an idle worker may take to end by itself
 
-# What must be equal for a worker to be reused: threads, environment, where its output goes
+# Reuse key of a worker: number of threads, environment, and the files of stdout and stderr (device, inode)
 Kind = tuple[int, frozenset[tuple[str, str]], tuple[tuple[int, int], ...]]
 
 
 def kind_of(threads: int) -> Kind:
-    """The kind of worker that would be started now."""
+    """Return the reuse key of a worker that is started now."""
     outputs = []
     for descriptor in (1, 2):
-        with contextlib.suppress(OSError):  # closed, as in a daemon
+        with contextlib.suppress(OSError):  # a closed descriptor, for example in a daemon
             status = os.fstat(descriptor)
             outputs.append((status.st_dev, status.st_ino))
     return threads, frozenset(os.environ.items()), tuple(outputs)
 
 
 def interpreter(module: str) -> list[str]:
-    """The command that runs a module of this package; -P keeps the working folder out of its imports."""
+    """Return the command that runs a module of this package; -P excludes the working folder from its imports."""
     return [sys.executable, "-P", "-m", module]
 
 
 def environment_of(kind: Kind) -> dict[str, str]:
-    """The driver's environment, with the package importable."""
+    """Return the driver's environment, extended so that the package can be imported."""
     environment = dict(kind[1])
     if _ROOT not in (*site.getsitepackages(), site.getusersitepackages()):
         rest = environment.get("PYTHONPATH")
@@ -67,10 +67,10 @@ def environment_of(kind: Kind) -> dict[str, str]:
 
 
 def threads_of(environment: Mapping[str, str], threads: int) -> dict[str, str]:
-    """The threads of each numerical library in a worker: its share, or fewer where the user has set fewer.
+    """Return the thread limits of each numerical library in a worker: its share, or fewer if the user set fewer.
 
     Args:
-        environment: The driver's; OMP_NUM_THREADS limits all libraries, other names their own.
+        environment: Environment of the driver. OMP_NUM_THREADS limits all libraries, each other name its own library.
         threads: The worker's share of the cores.
     """
 
@@ -83,15 +83,15 @@ def threads_of(environment: Mapping[str, str], threads: int) -> dict[str, str]:
 
 
 class Handle:
-    """A worker process, its channel and its tag.
+    """Worker process with its channel and its tag.
 
     Attributes:
-        number: Unique within the driver; the last part of the tag.
-        kind: What it may be reused for.
-        channel: Where messages go and come from.
-        proven: Whether it was ever ready; if it ends before that, its start has failed.
-        leftover: Messages that it wrote before it ended and nobody had read.
-        sentinel: A descriptor that is ready when the process has ended, or None where the system has none.
+        number: Number of the worker, unique within the driver; the last part of the tag.
+        kind: Reuse key of the worker.
+        channel: Connection to the worker, in both directions.
+        proven: True after the worker was ready once. If the worker ends before that, its start has failed.
+        leftover: Messages that the worker wrote before its end and the driver had not read.
+        sentinel: Descriptor that becomes readable at the end of the process; None on systems without one.
     """
 
     def __init__(self, number: int, tag: str, kind: Kind, words: str) -> None:
@@ -107,11 +107,11 @@ class Handle:
             self.process = _start(theirs, words, environment)
         self.sentinel: int | None = None
         if sys.platform == "linux":
-            with contextlib.suppress(OSError):  # an old kernel or a sandbox: the end of the channel must do instead
+            with contextlib.suppress(OSError):  # an old kernel or a sandbox: the closed channel signals the end instead
                 self.sentinel = os.pidfd_open(self.process.pid)
 
     def setup(self) -> None:
-        """Tell the worker where modules and files are; it answers ("ready",)."""
+        """Send the module path and the working folder to the worker; the worker replies ("ready",)."""
         try:
             folder = os.getcwd()  # noqa: PTH109 - may fail, and then there is no path
         except OSError:
@@ -119,7 +119,7 @@ class Handle:
         self.send("setup", sys.path, folder, dict(self.kind[1]).get("PYTHONPATH"))
 
     def send(self, *message: Any) -> bool:
-        """Send a message; false if the worker is gone."""
+        """Send a message; return False if the worker has ended."""
         try:
             self.channel.send_bytes(pickle.dumps(message, protocol=5))
         except OSError:
@@ -127,14 +127,14 @@ class Handle:
         return True
 
     def receive(self) -> tuple[Any, ...] | None:
-        """The message that waits, or None at the channel's end."""
+        """Return the next message, or None at the end of the channel."""
         try:
             return tuple(pickle.loads(self.channel.recv_bytes()))  # noqa: S301 - from our own worker
         except (EOFError, OSError):
             return None
 
     def drain(self) -> list[tuple[Any, ...]]:
-        """All messages that a worker wrote before it ended and nobody has read."""
+        """Return all unread messages that a worker wrote before its end."""
         messages = []
         with contextlib.suppress(OSError):
             while self.channel.poll(0):
@@ -145,19 +145,19 @@ class Handle:
         return messages
 
     def kill(self) -> None:
-        """Kill the process and all that it started, and reap it."""
+        """Kill the process and its whole tree, and reap it."""
         alive = self.process.poll() is None
         doomed = kill_tree(self.process.pid, self.tag) if alive else kill_tagged(self.tag)
-        with contextlib.suppress(subprocess.TimeoutExpired):  # stuck in the kernel: its end cannot be waited for
+        with contextlib.suppress(subprocess.TimeoutExpired):  # stuck in the kernel: waiting for the end is impossible
             self.process.wait(_BURIAL)
         await_death(doomed, _PATIENCE)
 
     def dismiss(self) -> None:
-        """Ask an idle worker to end by itself: it runs its exit handlers; `finish` must follow."""
+        """Request the end of an idle worker, which then runs its exit handlers; `finish` must follow."""
         self.channel.close()
 
     def finish(self) -> None:
-        """Reap a worker that was dismissed or has ended, kill what is left, and free the descriptors."""
+        """Reap a worker that was dismissed or has ended, kill the rest of its tree, and free the descriptors."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(_PATIENCE)
         self.kill()
@@ -165,16 +165,16 @@ class Handle:
         self.release()
 
     def release(self) -> None:
-        """Close the descriptors; in a fork()ed child, all that may be done to the parent's worker."""
+        """Close the descriptors; in a forked child the only permitted action on the parent's worker."""
         self.channel.close()
         if self.sentinel is not None:
             os.close(self.sentinel)
             self.sentinel = None
 
     def disown(self) -> None:
-        """In a fork()ed child: forget the parent's worker without touching it."""
+        """Drop the parent's worker in a forked child, without touching the worker."""
         self.release()
-        self.process.returncode = 0  # it is not ours to wait for, nor to warn about
+        self.process.returncode = 0  # the process belongs to the parent: no wait and no warning here
 
 
 def _start(channel: Connection, words: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -195,5 +195,5 @@ def _start(channel: Connection, words: str, environment: dict[str, str]) -> subp
         env=environment,
         stdin=subprocess.DEVNULL,
         pass_fds=(channel.fileno(),),
-        start_new_session=True,  # Ctrl-C is the driver's
+        start_new_session=True,  # Ctrl-C interrupts the driver only
     )

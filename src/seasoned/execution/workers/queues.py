@@ -1,8 +1,9 @@
-"""What an executor's caller and the thread behind it hand each other: tasks and answers in, endings and questions out.
+"""Queues between the caller of an executor and its background thread: tasks and answers in, endings and questions out.
 
-Ctrl-C raises in the caller's thread wherever a function begins, a call ends or a loop goes round, and must not leave
-the lock taken. So the lock and the bell are objects written in C, taken and heard in one step, and not a `Condition`:
-that one enters and leaves its lock in Python code, where an interrupt between two steps keeps the lock for ever.
+Ctrl-C raises KeyboardInterrupt in the caller's thread at any function start, call end or loop iteration, and must not
+leave the lock taken. Lock and bell are therefore objects written in C that are acquired in one step. A `Condition` is
+not safe: it acquires and releases its lock in Python code, and an interrupt between two steps leaves the lock taken for
+ever.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Exchange", "News", "Task", "cancelled"]
 
-_SLICE = 0.2  # seconds: Ctrl-C is lost when it comes just before the interpreter blocks, so it does not block for long
+_SLICE = 0.2  # seconds of one blocking wait; short, because a Ctrl-C just before the wait is only handled after it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
-    """One call: its callable and arguments, packed as its loop's workers want them."""
+    """One call: its callable and arguments, packed for the loop's workers."""
 
     number: int
     function: Any
@@ -41,11 +42,11 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What happened since the caller last looked.
+    """Events since the caller's last read.
 
     Attributes:
-        endings: Of tasks: an `Outcome`, or the worker's message, to be read by the caller's thread.
-        questions: Of tasks: which one, and what it asks, pickled.
+        endings: Ends of tasks: an `Outcome`, or the worker's message, which the caller's thread decodes.
+        questions: Questions of tasks: task number and pickled message.
     """
 
     endings: Sequence[Outcome | tuple[Any, ...]]
@@ -56,8 +57,8 @@ class Exchange:
     """Queues in both directions, each with a bell that wakes the other side.
 
     Attributes:
-        bell: Readable when the thread has something to look at.
-        stopping: Whether the thread ends, or has ended.
+        bell: Connection that is readable when the thread has requests to handle.
+        stopping: True if the thread is to end, or has ended.
     """
 
     def __init__(self) -> None:
@@ -66,13 +67,13 @@ class Exchange:
         self._lock = threading.RLock()
         self._rung = False
         self._queue: deque[Task] = deque()
-        self._taken = 0  # tasks that have left the queue and not ended
+        self._taken = 0  # number of tasks that have left the queue and not ended
         self._cancelled: set[int] = set()
         self._answers: deque[tuple[int, bytes]] = deque()
         self._endings: deque[Outcome | tuple[Any, ...]] = deque()
         self._questions: deque[tuple[int, bytes]] = deque()
         self._failure: BaseException | None = None
-        self._heard: SimpleQueue[None] = SimpleQueue()  # holds one item when the caller has something to look at
+        self._heard: SimpleQueue[None] = SimpleQueue()  # holds one item while the caller has events to read
 
     # ---- the caller's side
 
@@ -83,26 +84,28 @@ class Exchange:
             self._wake()
 
     def cancel(self, number: int) -> None:
-        """Have the task dropped if it is queued, else killed; nothing happens if it has ended."""
+        """Drop the task if it is queued, otherwise request its kill; no effect on an ended task."""
         with self._lock:
             self._cancelled.add(number)
             self._wake()
 
     def answer(self, number: int, content: bytes) -> None:
-        """Send an answer to the task that waits for it; nothing happens if it has ended meanwhile."""
+        """Send an answer to the task that waits for it; no effect on an ended task."""
         with self._lock:
             self._answers.append((number, content))
             self._wake()
 
     def ask_to_stop(self) -> None:
-        """Have the thread end; what is queued is dropped."""
+        """Request the end of the thread; queued tasks are dropped."""
         with self._lock:
             self.stopping = True
             self._queue.clear()
             self._wake()
 
     def listen(self, deadline: float) -> News:
-        """What happened; waits for it until `deadline` (`time.monotonic`), or until nothing can happen any more.
+        """Return the new events.
+
+        Wait for them until `deadline` (`time.monotonic`), or until no event can occur any more.
 
         Raises:
             RuntimeError: The thread failed.
@@ -126,23 +129,23 @@ class Exchange:
     def _wake(self) -> None:
         if not self._rung and not self._ring.closed:
             self._ring.send_bytes(b"!")
-            self._rung = True  # last: Ctrl-C in between rings twice, which does no harm
+            self._rung = True  # last: a Ctrl-C before this line causes a second ring, which is harmless
 
     # ---- the thread's side
 
     def silence(self) -> None:
-        """Reset the bell once it was heard; call it before looking."""
+        """Reset the bell after a ring; call it before reading the queues."""
         with self._lock:
             self.bell.recv_bytes()
             self._rung = False
 
     @property
     def queued(self) -> int:
-        """Tasks that nobody has taken."""
+        """Number of queued tasks."""
         return len(self._queue)
 
     def take(self) -> Task | None:
-        """The next task; `end` or `put_back` must follow."""
+        """Return the next task, or None; `end` or `put_back` must follow."""
         with self._lock:
             if not self._queue:
                 return None
@@ -156,7 +159,7 @@ class Exchange:
             self._taken -= 1
 
     def end(self, ending: Outcome | tuple[Any, ...]) -> None:
-        """Report the end of a task that was taken."""
+        """Report the end of a taken task."""
         with self._lock:
             self._endings.append(ending)
             self._taken -= 1
@@ -169,7 +172,7 @@ class Exchange:
             self._tell()
 
     def take_cancelled(self) -> set[int]:
-        """The tasks to kill; those still queued are ended here."""
+        """Return the numbers of the tasks to kill; tasks that are still queued end here."""
         with self._lock:
             numbers, self._cancelled = self._cancelled, set()
             dropped = [task for task in self._queue if task.number in numbers]
@@ -180,18 +183,18 @@ class Exchange:
             return numbers - {task.number for task in dropped}
 
     def take_answers(self) -> Sequence[tuple[int, bytes]]:
-        """The answers to send."""
+        """Return the answers to send."""
         with self._lock:
             answers, self._answers = self._answers, deque()
             return answers
 
     def fail(self, error: BaseException) -> None:
-        """Let the caller know of a bug of ours; otherwise it would wait for ever."""
+        """Report an internal error to the caller, who would otherwise wait for ever."""
         with self._lock:
             self._failure = error
 
     def close(self) -> None:
-        """Say that the thread ends."""
+        """Mark the thread as ended."""
         with self._lock:
             self.stopping = True
             self.bell.close()
@@ -204,5 +207,5 @@ class Exchange:
 
 
 def cancelled(number: int, seconds: float) -> Outcome:
-    """The outcome of a task that was cancelled after so many seconds."""
+    """Return the outcome of a task that was cancelled after so many seconds."""
     return Outcome(number, Ending.CANCELLED, reason="the task was cancelled", seconds=seconds)

@@ -1,4 +1,4 @@
-"""The line on which a task asks its driver and waits for the answer; the worker's end."""
+"""Remote call from a task to its driver, worker's side: the task sends a question and waits for the answer."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["Line"]
 
 
 class Line:
-    """Questions of one task, one at a time.
+    """Questions of one task, at most one at a time.
 
     Args:
-        channel: To the driver, which sends nothing else while a task runs.
+        channel: Connection to the driver, which sends nothing but answers while a task runs.
         task: The task's number.
     """
 
@@ -30,7 +30,7 @@ class Line:
         """Send a small plain message and return the answer.
 
         Raises:
-            RuntimeError: The task has ended, or the driver is gone.
+            RuntimeError: The task has ended, or the driver has ended.
         """
         content = pickle.dumps(message, protocol=5)
         with self._lock:
@@ -46,6 +46,6 @@ class Line:
             return pickle.loads(answer)  # noqa: S301 - from our own driver
 
     def close(self) -> None:
-        """Let no more questions through."""
+        """Refuse further questions."""
         with self._lock:
             self._open = False

@@ -1,6 +1,6 @@
-"""The thread behind a local executor: hires workers, hands out tasks, takes in what becomes of them.
+"""Background thread of a local executor: starts workers, assigns tasks, receives outcomes.
 
-The guard enforces limits, because this thread may be held up by a driver that computes, and the guard is not.
+The watchdog process enforces limits, because computations of the driver can delay this thread.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from seasoned.execution.workers.queues import Task, cancelled
 __all__ = ["Crew"]
 
 _LOG = logging.getLogger("seasoned.execution")
-_START_SECONDS = 120.0  # a worker that does not start in that time never will
-_STARTING = -1  # the number under which the guard watches a start
-_ROUND = 1.0  # seconds between two checks that the guard lives
+_START_SECONDS = 120.0  # maximum start time of a worker, in seconds
+_STARTING = -1  # task number under which the watchdog limits the start of a worker
+_ROUND = 1.0  # seconds between two checks that the watchdog is alive
 
 
 @dataclass(slots=True, eq=False)
 class _Member:
-    """One worker of this crew and what it does."""
+    """One worker of the scheduler, with its task."""
 
     handle: Handle
     ready: bool = False
@@ -41,7 +41,7 @@ class _Member:
 
 
 class Crew(Loop):
-    """Takes tasks from its exchange and returns their endings there; see the module."""
+    """Scheduler of local workers: takes tasks from its exchange and returns their endings to the exchange."""
 
     def __init__(self, workers: int, threads: int) -> None:
         super().__init__(workers)
@@ -58,7 +58,7 @@ class Crew(Loop):
         self._serve()
 
     def _assign(self) -> None:
-        """Give queued tasks to free workers, and hire workers for the rest."""
+        """Assign queued tasks to free workers, and start workers for the rest."""
         free = [member for member in self._members if member.ready and member.task is None]
         while free and (task := self.exchange.take()):
             self._begin(free.pop(), task)
@@ -83,14 +83,14 @@ class Crew(Loop):
             self._watch(member, task.number, task.limits)
         arguments = task.function.content, task.arguments.content, task.limits.memory, task.asks
         if not member.handle.send("run", task.number, *arguments):
-            self._requeue(member)  # it ended while idle, as its sentinel will tell
+            self._requeue(member)  # the worker ended while idle; its sentinel reports the end
 
     def _watch(self, member: _Member, number: int, limits: Limits) -> None:
         POOL.session.watch(member.handle.number, member.handle.process.pid, number, limits)
 
     @staticmethod
     def _unwatch(member: _Member) -> None:
-        """End the watch before the process is reaped, because its id may then be another process's."""
+        """End the watch before the process is reaped, because a reaped id may belong to another process."""
         if member.watched:
             POOL.session.done(member.handle.number)
 
@@ -109,7 +109,7 @@ class Crew(Loop):
                     member.handle.send("answer", content)
 
     def _serve(self) -> None:
-        """Wait for something to happen, and handle it."""
+        """Wait for events and handle them."""
         watched = any(member.watched for member in self._members)
         if watched:
             self._check_guard()
@@ -157,16 +157,16 @@ class Crew(Loop):
             self._finish(member, message)
 
     def _finish(self, member: _Member, message: tuple[Any, ...]) -> None:
-        """The task of `member` ended, and its worker says how."""
+        """Handle the worker's message about the end of its task."""
         if member.watched:
             POOL.session.done(member.handle.number)
         member.task = None
         self.exchange.end(message)
-        if message[-1]:  # worn
+        if message[-1]:  # the worker requests its replacement
             self._retire(member)
 
     def _lose(self, member: _Member, *, by_caller: bool = False) -> None:
-        """The process of `member` ended, or gave up its channel."""
+        """Handle the end of a worker's process or channel."""
         worker = member.handle.number
         self._members.remove(member)
         self._unwatch(member)
@@ -182,7 +182,7 @@ class Crew(Loop):
         elif member.task is None:
             _LOG.debug("worker %s ended while idle", member.handle.tag)
         elif death.verdict is not None and death.verdict[0] != member.task.number and not by_caller:
-            self._requeue(member)  # the verdict is on the task before, whose result came at the same moment
+            self._requeue(member)  # the verdict belongs to the previous task, whose result arrived at the same moment
         else:
             self._settle(member, member.task, death, by_caller)
 
@@ -195,7 +195,7 @@ class Crew(Loop):
         self.exchange.end(outcome)
 
     def _give_up(self, reason: str) -> None:
-        """No worker can be had for the next task: end it, so that its submitter learns why."""
+        """End the next task with the reason, because no worker can be started for it."""
         task = self.exchange.take()
         if task is not None:
             self.exchange.end(Outcome(task.number, Ending.DIED, reason=reason))

@@ -1,4 +1,4 @@
-"""What all workers of this driver process share: a tag, a private folder, and the guard."""
+"""Session: tag, private folder and watchdog process, shared by all workers of this driver process."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 __all__ = ["Session"]
 
 _OWN_FRAMES = (f"{os.sep}workers{os.sep}worker.py", "<frozen runpy>")
-_PATIENCE = 5.0  # seconds that the guard may take to clear up
+_PATIENCE = 5.0  # seconds that the watchdog may take to clean up
 
 
 class Session:
-    """The guard process and what it shares with the driver; ends when no worker and no executor is left.
+    """Watchdog process and the data that it shares with the driver; ends with the last worker and executor.
 
     Attributes:
-        tag: Prefix of each worker's tag; itself below this process's tag, if this process is a worker.
-        folder: Private to this user; the guard removes it, even if this process is killed.
-        generation: Grows when a guard that died was replaced: running tasks must be watched anew.
+        tag: Prefix of each worker's tag; nested in this process's tag, if this process is a worker.
+        folder: Private folder of this user; the watchdog removes it, even after a kill of this process.
+        generation: Number of replaced watchdogs. After a change the running tasks must be watched again.
     """
 
     def __init__(self) -> None:
@@ -56,36 +56,39 @@ class Session:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             bufsize=0,  # a command is one write, so threads need no lock
-            start_new_session=True,  # Ctrl-C is the driver's
+            start_new_session=True,  # Ctrl-C interrupts the driver only
         )
 
     def new_number(self) -> int:
-        """A number for a worker or a file, unique in this session."""
+        """Return a number for a worker or a file, unique in this session."""
         return next(self._numbers)
 
     def new_path(self) -> str:
-        """A path in the folder that nothing has yet."""
+        """Return an unused path in the folder."""
         return str(Path(self.folder) / f"{self.new_number()}.parcel")
 
     def watch(self, worker: int, pid: int, task: int, limits: Limits) -> None:
-        """Have the guard enforce `limits` for the task that starts now; every `watch` needs its `done`."""
+        """Order the watchdog to enforce `limits` for a task that starts now; every `watch` needs a `done`."""
         seconds = "-" if limits.seconds is None else repr(float(limits.seconds))
         memory = "-" if limits.memory is None else str(int(limits.memory))
         self._say(f"watch {worker} {pid} {task} {seconds} {memory}\n")
 
     def done(self, worker: int) -> None:
-        """Tell the guard that the task has ended, and its limits with it."""
+        """Report the end of the task to the watchdog, which drops its limits."""
         self._say(f"done {worker}\n")
 
     def ensure_guard(self) -> None:
-        """Replace a guard that died (nothing but a kill ends it early)."""
+        """Replace a dead watchdog (only a kill ends it early)."""
         if self._guard.poll() is not None:
             self._close_input()
             self._guard = self._start()
             self.generation += 1
 
     def verdict(self, worker: int) -> tuple[int, str, float] | None:
-        """The task, limit (`time` or `memory`) and amount for which the guard killed this worker; None if not."""
+        """Return task, limit (`time` or `memory`) and amount of the watchdog's kill of this worker.
+
+        None without a kill.
+        """
         try:
             task, what, amount = self._file("verdict", worker).read_text().split()
         except (OSError, ValueError):  # no verdict, or a full disk cut it short
@@ -93,11 +96,14 @@ class Session:
         return int(task), what, float(amount)
 
     def words_path(self, worker: int) -> str:
-        """Where the worker writes its last words."""
+        """Return the path of the worker's stack file."""
         return str(self._file("words", worker))
 
     def last_words(self, worker: int) -> str | None:
-        """The worker's stack when it crashed or hit its time limit, without our own frames; None if unknown."""
+        """Return the worker's stack at a crash or at its time limit, without frames of this package.
+
+        None if unknown.
+        """
         try:
             lines = self._file("words", worker).read_text(errors="replace").splitlines()
         except OSError:
@@ -105,7 +111,7 @@ class Session:
         return "\n".join(line for line in lines if not any(own in line for own in _OWN_FRAMES)).strip() or None
 
     def tidy(self, worker: int) -> None:
-        """Remove what a worker that has ended left in the folder."""
+        """Remove the files of an ended worker from the folder."""
         for name in ("verdict", "words"):
             with contextlib.suppress(OSError):
                 self._file(name, worker).unlink()
@@ -114,23 +120,23 @@ class Session:
         return Path(self.folder) / f"{name}-{worker}"
 
     def end(self) -> None:
-        """End the guard, and with it all that is left of the workers and the folder."""
+        """End the watchdog, which kills the remaining workers and removes the folder."""
         self._close_input()
         try:
             self._guard.wait(_PATIENCE)
         except subprocess.TimeoutExpired:
             self._guard.kill()
             self._guard.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)  # the guard's work, unless it was killed
+        shutil.rmtree(self.folder, ignore_errors=True)  # needed only after a kill of the watchdog
 
     def disown(self) -> None:
-        """In a fork()ed child: forget the parent's guard without touching it."""
+        """Drop the parent's watchdog in a forked child, without touching it."""
         self._close_input()
-        self._guard.returncode = 0  # it is not ours to wait for, nor to warn about
+        self._guard.returncode = 0  # the process belongs to the parent: no wait and no warning here
 
     def _say(self, line: str) -> None:
         assert self._guard.stdin is not None
-        with contextlib.suppress(OSError):  # it died: `ensure_guard` comes before the next task
+        with contextlib.suppress(OSError):  # the watchdog died; `ensure_guard` replaces it before the next task
             self._guard.stdin.write(line.encode())
 
     def _close_input(self) -> None:

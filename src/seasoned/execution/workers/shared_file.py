@@ -1,11 +1,11 @@
 """Parcels: objects packed once into a file, memory-mapped read-only by every worker that opens it.
 
-Pickle protocol 5 hands large buffers (numpy, pandas, Arrow) out of band, so they are written as they are and mapped
-without a copy; all workers share one set of pages. Pickles travel between a driver and its own workers only, and are
-never kept.
+Pickle protocol 5 passes large buffers (numpy, pandas, Arrow) out of band. They are written unchanged and mapped without
+a copy; all workers share one set of pages. Pickles travel only between a driver and its own workers, and are never
+stored permanently.
 
-Layout: the number of blocks, then offset and size of each (unsigned 64-bit, little endian), then the blocks, aligned.
-The first block is the pickle, the others are its buffers.
+Layout: the number of blocks, then offset and size of each block (unsigned 64-bit, little endian), then the blocks,
+aligned. The first block is the pickle, the others are its buffers.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import Any
 
 __all__ = ["Parcel", "freeze", "open_parcel", "pack", "size", "thaw", "write_parcel"]
 
-_ALIGN = 64  # bytes: a cache line, and what Arrow and numpy's vector code want
+_ALIGN = 64  # alignment of blocks in bytes: a cache line, as required by vector code of Arrow and numpy
 
 Block = bytes | memoryview
 Parcel = tuple[Block, list[Block]]  # a pickle and its buffers
 
 
 def freeze(value: Any) -> Parcel:
-    """Pickle `value`, with whatever `__main__`, lambda or closure it refers to; its buffers are not copied."""
+    """Pickle `value`, including objects of `__main__`, lambdas and closures; its buffers are not copied."""
     import cloudpickle
 
     buffers: list[pickle.PickleBuffer] = []
@@ -34,20 +34,20 @@ def freeze(value: Any) -> Parcel:
 
 
 def pack(value: Any) -> bytes:
-    """`value` pickled in one piece, arrays included, which stay writable; for what is sent back."""
+    """Pickle `value` in one piece, for results; its arrays stay writable after unpickling."""
     import cloudpickle
 
     return bytes(cloudpickle.dumps(value, protocol=5))
 
 
 def thaw(parcel: Parcel) -> Any:
-    """The value; its arrays are read-only, because they do not own their memory."""
+    """Return the unpickled value; its arrays are read-only, because they do not own their memory."""
     data, buffers = parcel
     return pickle.loads(data, buffers=[memoryview(buffer).toreadonly() for buffer in buffers])  # noqa: S301 - from our own driver or worker
 
 
 def size(parcel: Parcel) -> int:
-    """Bytes of the parcel, without its header."""
+    """Return the bytes of the parcel, without its header."""
     return len(parcel[0]) + sum(memoryview(buffer).nbytes for buffer in parcel[1])
 
 
@@ -55,7 +55,7 @@ def write_parcel(parcel: Parcel, path: str) -> None:
     """Write the parcel to a new file that only this user may read.
 
     Raises:
-        OSError: The file exists, or the disk is full; then nothing is left behind.
+        OSError: The file exists, or the disk is full; no partial file remains.
     """
     blocks = [memoryview(block) for block in (parcel[0], *parcel[1])]
     position = _align(8 + 16 * len(blocks))
@@ -76,7 +76,7 @@ def write_parcel(parcel: Parcel, path: str) -> None:
 
 
 def open_parcel(path: str) -> Any:
-    """Map the file read-only and unpickle what it holds; the map lives as long as the value's buffers do."""
+    """Map the file read-only and unpickle its value; the map lives as long as the value's buffers."""
     with open(path, "rb") as file:  # noqa: PTH123 - pathlib is slow to import in a worker
         view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     (count,) = struct.unpack_from("<Q", view)

@@ -1,13 +1,14 @@
-"""The guard: a small process beside the driver that kills workers when a limit is hit or the driver is gone.
+"""Watchdog: a small process that kills workers at a limit or after the end of the driver.
 
-It is a process of its own because a limit must hold while the driver computes in C, and no worker may outlive a driver
-that was killed. It learns of the driver's end by the end of its standard input, and takes one command a line there:
+It is a separate process for two reasons: a limit must hold while the driver computes in C, and no worker may outlive a
+killed driver. The end of its standard input signals the end of the driver. Each line of standard input is one command:
 
     watch <worker> <pid> <task> <seconds or -> <memory in bytes or ->
     done <worker>
 
-Before it kills for a limit it writes `verdict-<worker>` into the driver's folder, so the driver, who sees the worker
-end, finds there why. Started as `python -m seasoned.execution.workers.watchdog <tag> <folder> <driver's pid>`.
+Before a kill for a limit the watchdog writes the reason to `verdict-<worker>` in the driver's folder, where the driver
+reads it after the end of the worker. Start: `python -m seasoned.execution.workers.watchdog <tag> <folder> <driver's
+pid>`.
 """
 
 from __future__ import annotations
@@ -36,10 +37,10 @@ from seasoned.execution._system.process_tree import (
 
 __all__ = ["main"]
 
-_TICK = 0.05  # seconds between two looks at the memory
-_SHARE = 0.1  # looking costs at most this share of one core, however many processes the machine runs
+_TICK = 0.05  # minimum seconds between two memory checks
+_SHARE = 0.1  # maximum cost of memory checks, as a share of one core, for any number of processes
 _LAST_WORDS = 0.1  # seconds that a worker may take to write its stack
-_PARENT = 1.0  # seconds between two looks at whether the driver still is our parent
+_PARENT = 1.0  # seconds between two checks that the driver is still the parent
 
 
 class Watch:
@@ -56,12 +57,12 @@ class Watch:
         self.memory = None if memory == "-" else int(memory)
 
     def breach(self, table: dict[int, int] | None) -> str | None:
-        """The limit that is broken, as `time <seconds>` or `memory <bytes>`; `table` is None between memory checks."""
+        """Return the broken limit as `time <seconds>` or `memory <bytes>`; `table` is None between memory checks."""
         if self.deadline is not None and time.monotonic() >= self.deadline:
             return f"time {self.seconds}"
         if self.memory is None or table is None:
             return None
-        # RSS is cheap and never below PSS: the page tables are walked only when it is above the limit
+        # RSS is cheap and never below PSS, so the expensive PSS is read only if RSS is above the limit
         if sum(map(resident, {self.pid} | descendants(self.pid, table))) <= self.memory:
             return None
         used = tree_memory(self.pid, table)
@@ -69,7 +70,7 @@ class Watch:
 
 
 class Guard:
-    """The watches by worker, and when to look at them."""
+    """Watches by worker, and the time of the next memory check."""
 
     def __init__(self, tag: str, folder: str, parent: int) -> None:
         self.tag = tag
@@ -77,16 +78,19 @@ class Guard:
         self.parent = parent
         self.commands: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self.watches: dict[str, Watch] = {}
-        self.look = 0.0  # when memory is looked at next
+        self.look = 0.0  # time of the next memory check (`time.monotonic`)
 
     def listen(self) -> None:
-        """Read commands until the driver is gone (a thread: not every system can wait for a pipe with a timeout)."""
+        """Read commands until the driver ends.
+
+        Runs in a thread, because some systems cannot wait for a pipe with a timeout.
+        """
         for line in sys.stdin:
             self.commands.put(line)
         self.commands.put(None)
 
     def run(self) -> None:
-        """Guard until the driver ends."""
+        """Enforce the limits until the driver ends."""
         while True:
             try:
                 command = self.commands.get(timeout=self._patience())
@@ -96,9 +100,9 @@ class Guard:
                 if command is None:
                     return
                 self._obey(command.split())
-                continue  # all commands first: a `done` that is waiting saves a worker
+                continue  # all commands first, because a pending `done` cancels a kill
             if os.name == "posix" and os.getppid() != self.parent:
-                return  # a process forked by the driver still holds our input open
+                return  # the driver ended, but a process that it forked still holds our input open
             self._judge()
 
     def _patience(self) -> float:
@@ -131,26 +135,26 @@ class Guard:
         try:
             with open(os.path.join(self.folder, f"verdict-{watch.worker}"), "w") as file:  # noqa: PTH118, PTH123 - pathlib is slow to import
                 file.write(f"{watch.task} {verdict}")
-        except OSError as error:  # a full disk must not save the task; the driver then reports the signal alone
+        except OSError as error:  # a full disk must not prevent the kill; the driver then reports only the signal
             sys.stderr.write(f"seasoned: the guard cannot write its verdict: {error}\n")
         tag = f"{self.tag}/{watch.worker}"
         if verdict.startswith("time") and hasattr(signal, "SIGUSR1"):
             family = descendants(watch.pid)
             services = {pid for pid in family if is_service(pid)}
-            signal_all({watch.pid}, signal.SIGUSR1)  # it writes its stack and dies, even while C holds the interpreter
+            signal_all({watch.pid}, signal.SIGUSR1)  # the worker writes its stack and dies, even inside C code
             survivors = await_death({watch.pid}, _LAST_WORDS)
-            signal_all(family - services, KILL)  # orphans by now
+            signal_all(family - services, KILL)  # these processes are orphans now
             if not survivors:
-                kill_tagged(tag)  # which gives helpers their second to tidy up
-                signal_all(await_death(services, SERVICE_SECONDS), KILL)  # where tags cannot be read
+                kill_tagged(tag)  # includes the time for helpers to clean up
+                signal_all(await_death(services, SERVICE_SECONDS), KILL)  # for systems without readable tags
                 return
         kill_tree(watch.pid, tag)
 
 
 def main(tag: str, folder: str, parent: int) -> None:
-    """Guard the driver `parent`, then kill what carries `tag` and remove `folder`."""
+    """Watch the driver `parent`; after its end kill all processes with `tag` and remove `folder`."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):  # whatever ends the driver must not end its guard first
+        if hasattr(signal, name):  # a signal for the driver must not end its watchdog first
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     guard = Guard(tag, folder, parent)
     threading.Thread(target=guard.listen, daemon=True).start()

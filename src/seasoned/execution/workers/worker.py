@@ -1,17 +1,17 @@
-"""The worker: a process that runs one task after another for a driver, and never sees the driver's `__main__`.
+"""Worker process: runs one task after another for a driver, and never imports the driver's `__main__`.
 
-Started as `python -m seasoned.execution.workers.worker <descriptor of its channel> <file for its last words>`.
+Start: `python -m seasoned.execution.workers.worker <descriptor of its channel> <file for its stack>`.
 Messages are pickled tuples:
 
     driver to worker                                     worker to driver
-    ("rest",): let go of callables                       nothing
+    ("rest",): drop the callables                        nothing
     ("setup", sys.path, working directory, PYTHONPATH)   ("ready",)
     ("run", task, file of the callable, arguments,       ("ended", task, ending, value, reason, exception, traceback,
             memory limit, whether it may ask)                      seconds, whether the worker should be replaced)
     ("answer", pickled)                                  ("asks", task, pickled): wait for an answer
                                                          ("stale", task): replace me, then run the task elsewhere
 
-The callable stays alive between tasks, so what it caches stays warm. The worker ends when its channel does.
+Callables and their caches stay alive between tasks. The worker ends when its channel is closed.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_CALLABLES = 16  # kept alive; the least recently used goes first
+_CALLABLES = 16  # number of callables kept alive; the least recently used is dropped first
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
-_OOM_SCORE = "800"  # of 1000: when memory runs out, the kernel kills a worker, never the driver
-_GRAIN = 0.05  # seconds by which a file's time may lie behind the clock: the kernel's tick, and what network disks add
+_OOM_SCORE = "800"  # out of 1000: the kernel kills a worker, not the driver, when memory runs out
+_GRAIN = 0.05  # maximum delay of a file's time against the clock, in seconds: kernel tick and network disks
 _BURIAL = 1.0  # seconds that killed processes may take to end
 
 Reply = tuple[Any, ...]
 
 
 class Worker:
-    """The worker's channel, the callables it keeps, and its loop."""
+    """Channel, cached callables and main loop of the worker."""
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
@@ -65,7 +65,7 @@ class Worker:
         self.callables: dict[str, Callable[..., Any]] = {}
 
     def serve(self) -> None:
-        """Answer messages until the driver closes the channel or is gone."""
+        """Process messages until the driver closes the channel or ends."""
         while True:
             try:
                 kind, *content = pickle.loads(self.channel.recv_bytes())  # noqa: S301 - from our own driver
@@ -90,7 +90,7 @@ class Worker:
         return ("ready",)
 
     def _rest(self) -> None:
-        """Let go of everything but the imported modules."""
+        """Drop everything but the imported modules."""
         self.callables.clear()
         _trim()
 
@@ -99,8 +99,8 @@ class Worker:
         if path not in self.callables and self._stale():
             return ("stale", task)
         if self.folder is not None:
-            with contextlib.suppress(OSError):  # deleted meanwhile: only a task that needs it fails
-                os.chdir(self.folder)  # the last task may have left it
+            with contextlib.suppress(OSError):  # the folder was deleted: only a task that needs the folder fails
+                os.chdir(self.folder)  # the previous task may have changed the folder
         self.used = True
         line = Line(self.channel, task)
         try:
@@ -116,7 +116,7 @@ class Worker:
         seconds = time.perf_counter() - begun
         _flush()
         if os.getpid() != self.pid:
-            os._exit(0)  # the task forked and its child came back here too: only the parent answers
+            os._exit(0)  # the task forked and the child returned here as well: only the parent replies
         worn = reply[0] == "out_of_memory" or _leftovers() or _bloated(memory)
         return ("ended", task, *reply, seconds, worn)
 
@@ -128,7 +128,10 @@ class Worker:
         return function
 
     def _stale(self) -> bool:
-        """Whether a module that this worker holds was edited since it started (a fresh worker holds none)."""
+        """Return True if an imported module was edited after the start of this worker.
+
+        An unused worker is never stale.
+        """
         if not self.used:
             return False
         installed = (sys.prefix + os.sep, sys.base_prefix + os.sep)
@@ -139,16 +142,16 @@ class Worker:
             try:
                 if os.stat(file).st_mtime > self.born:  # noqa: PTH116 - pathlib is slow to import
                     return True
-            except OSError:  # inside a zip, or deleted
+            except OSError:  # inside a zip file, or deleted
                 continue
         return False
 
 
 def _portable(result: Any) -> bytes:
-    """The result pickled; a class or function of the driver's `__main__` needs cloudpickle, the rest is faster without.
+    """Pickle the result with pickle, or with cloudpickle (slower) for objects of the driver's `__main__`.
 
     Raises:
-        _UnpicklableError: It cannot be pickled.
+        _UnpicklableError: The result cannot be pickled.
     """
     try:
         return pickle.dumps(result, protocol=5)
@@ -164,7 +167,7 @@ class _UnpicklableError(Exception):
 
 
 def _failure(error: BaseException) -> Reply:
-    """Ending, value, reason, exception and traceback for what left a task."""
+    """Return ending, value, reason, exception and traceback for an exception of a task."""
     if isinstance(error, _UnpicklableError):
         cause = f"the task returned a value that cannot be sent back ({error}): return plain data instead"
         return ("raised", None, cause, None, None)
@@ -186,15 +189,15 @@ def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except (AttributeError, OSError, ValueError):  # the task closed or replaced it: its own affair
+        except (AttributeError, OSError, ValueError):  # the task closed or replaced the stream
             continue
 
 
 def _leftovers() -> bool:
-    """Kill what the task left running, reap it, and tell whether there was any.
+    """Kill and reap the processes that the task left running; return True if any existed.
 
-    The worker adopts the orphans of its tree, so one system call tells whether there is anything to look for. A worker
-    that lost children this way is replaced: what it remembers of them, such as a pool, is broken.
+    The worker adopts the orphans of its tree, so one system call detects remaining children. A worker whose children
+    were killed is replaced, because its references to them, such as a pool, are broken.
     """
     if not _reap():
         return False
@@ -203,28 +206,28 @@ def _leftovers() -> bool:
     while living := {pid for pid in descendants(os.getpid()) if not is_service(pid)}:
         found = True
         signal_all(living, KILL)
-        if time.monotonic() > deadline:  # stuck in the kernel, or another user's
+        if time.monotonic() > deadline:  # stuck in the kernel, or a process of another user
             break
         time.sleep(0.001)
         _reap()
-    _reap()  # those that ended between the last look and the last reaping
+    _reap()  # processes that ended between the last check and the last reaping
     return found
 
 
 def _reap() -> bool:
-    """Reap the children that have ended; tell whether others are left, as far as the system tells."""
+    """Reap the ended children; return True if others remain, or if the system cannot report it."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             continue
     except ChildProcessError:
         return False
-    except (AttributeError, OSError):  # no such call on this system
+    except (AttributeError, OSError):  # systems without waitpid
         return True
     return True
 
 
 def _bloated(memory: int | None) -> bool:
-    """Whether what this task left behind would count too much against the next one's limit of `memory` bytes."""
+    """Return True if the memory left over from this task is too large for the next task's limit of `memory` bytes."""
     if memory is None or private(os.getpid()) <= memory // 4:
         return False
     _trim()
@@ -232,7 +235,7 @@ def _bloated(memory: int | None) -> bool:
 
 
 def _trim() -> None:
-    """Give memory that is free back to the system."""
+    """Return free memory to the system."""
     gc.collect()
     if LINUX:
         import ctypes
@@ -243,7 +246,7 @@ def _trim() -> None:
 
 
 def _prepare(channel: Channel, words: str) -> None:
-    """Prepare this process: adopt orphans, be killed first, say where it died, keep its channel to itself."""
+    """Prepare this process: adopt orphans, prefer it for OOM kills, record its stack at death, protect its channel."""
     _record_last_words(words)
     if sys.platform != "win32":
         os.set_inheritable(channel.fileno(), False)
@@ -251,7 +254,7 @@ def _prepare(channel: Channel, words: str) -> None:
         os.register_at_fork(after_in_child=channel.close)
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
-        reconfigure(line_buffering=True)  # a killed task's prints are not lost
+        reconfigure(line_buffering=True)  # keeps the prints of a killed task
     if not LINUX:
         return
     import ctypes
@@ -260,24 +263,24 @@ def _prepare(channel: Channel, words: str) -> None:
     try:
         with open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123 - pathlib is slow to import
             file.write(_OOM_SCORE)
-    except OSError:  # a sandbox forbids it: the kernel then chooses by size
+    except OSError:  # forbidden in a sandbox: the kernel then chooses by size
         return
 
 
 def _record_last_words(path: str) -> None:
-    """Have the stack written to the file when C code crashes, or when the guard signals before it kills."""
+    """Write the stack to the file when C code crashes, or when the watchdog signals before a kill."""
     try:
         file = open(path, "w")  # noqa: PTH123, SIM115 - pathlib is slow to import; open as long as the process lives
-    except OSError:  # a full disk: where it died stays unknown
+    except OSError:  # a full disk: the place of death stays unknown
         return
     faulthandler.enable(file, all_threads=False)
     if hasattr(faulthandler, "register"):
-        # chained to the default action, so that the task does not go on after its last words
+        # chained to the default action, so that the task does not continue after the stack is written
         faulthandler.register(signal.SIGUSR1, file, all_threads=False, chain=True)
 
 
 def main(descriptor: int, words: str) -> None:
-    """Serve the driver at the other end of `descriptor`; the file `words` gets the stack if the process crashes."""
+    """Serve the driver at the other end of `descriptor`; the file `words` receives the stack after a crash."""
     channel = Channel(descriptor)
     _prepare(channel, words)
     Worker(channel).serve()

@@ -1,1 +1,1 @@
-"""Helpers of learning by gradient: imports of JAX, trees of arrays, files, the compilation cache."""
+"""Helpers of gradient-based learning: imports of JAX, trees of arrays, files, the compilation cache."""

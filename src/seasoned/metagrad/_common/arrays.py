@@ -1,4 +1,4 @@
-"""Inputs of networks as arrays of numbers; needs no JAX."""
+"""Conversion of network inputs to numeric arrays; needs no JAX."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ __all__ = ["as_numbers"]
 
 
 def as_numbers(X: np.ndarray, dtype: np.dtype[Any], name: str) -> np.ndarray:
-    """The array in a type of numbers.
+    """Return the array in a numeric type.
 
     Args:
-        X: Of any type.
-        dtype: The type that is wanted.
-        name: What it is called in errors.
+        X: Array of any type.
+        dtype: Requested type.
+        name: Name of the array in error messages.
 
     Raises:
-        InvalidInput: If it holds text, dates or missing values that are no NaN.
+        InvalidInput: The array contains text, dates, or missing values other than NaN.
 
     Example:
         >>> as_numbers(np.array([[True, 2]], dtype=object), np.dtype("float32"), "X").tolist()
         [[1.0, 2.0]]
     """
     try:
-        if X.dtype.kind not in "USMmcT":  # which become numbers too, of a kind
+        if X.dtype.kind not in "USMmcT":  # numpy could convert these kinds too, but not as the user intends
             return X.astype(dtype, copy=False)
         strange = X.reshape(-1)[:1].tolist()
     except (TypeError, ValueError, OverflowError):

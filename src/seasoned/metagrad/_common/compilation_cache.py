@@ -1,4 +1,4 @@
-"""A folder for compiled programs in the user's cache, so that another process need not compile them again."""
+"""Compilation cache: a user folder for compiled JAX programs, shared by all processes of the user."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any, Final
 __all__ = ["keep_compiled"]
 
 _MOST: Final = 1000
-"""Programs in the folder; the least recently written ones beyond that are removed. One is some 100 kB."""
+"""Maximum number of programs in the folder, about 100 kB each; the oldest files above this number are removed."""
 _SETTING: Final = "jax_compilation_cache_dir"
 
 
 def keep_compiled(config: Any) -> None:
-    """Give JAX a folder for compiled programs, if the user has given it none and the folder can be written to.
+    """Set JAX's compilation cache folder, unless the user has set one or the folder is not writable.
 
-    The folder is `jax` in `SEASONED_CACHE` or in the user's cache. JAX_COMPILATION_CACHE_DIR names another one, and
-    JAX_ENABLE_COMPILATION_CACHE=false keeps none.
+    The folder is `jax` in `SEASONED_CACHE` or in the user's cache folder. JAX_COMPILATION_CACHE_DIR sets another
+    folder, and JAX_ENABLE_COMPILATION_CACHE=false disables the cache.
 
     Args:
         config: `jax.config`.
@@ -32,7 +32,7 @@ def keep_compiled(config: Any) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         kept = sorted(folder.glob("*-cache"), key=lambda path: path.stat().st_mtime)
-    except OSError:  # read-only, or emptied by another process: programs are compiled, as without a cache
+    except OSError:  # read-only, or emptied by another process: JAX then works without a cache
         return
     for path in kept[:-_MOST]:
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""JAX and optax, or one clear error: every module of this package imports them from here."""
+"""Imports of JAX and optax with one clear error if they are missing; all modules of this package import them here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files without pickle: one .npz with named arrays and one JSON text; reading one cannot run code."""
+"""File format without pickle: one .npz with named arrays and one JSON text; reading a file cannot run code."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ VERSION = 2
 
 
 def write(path: str | os.PathLike[str], kind: str, about: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes a file, whole or not at all (a complete new file replaces the old one).
+    """Write a file atomically: a complete new file replaces an existing one.
 
     Args:
-        path: Where to.
-        kind: Name of the class that is stored.
-        about: Settings, in JSON's types.
-        arrays: Numbers by name.
+        path: Path of the file.
+        kind: Class name of the stored object.
+        about: Settings in JSON types.
+        arrays: Arrays by name.
     """
     for name, array in arrays.items():
         if array.dtype.kind not in "fiubU":
@@ -47,12 +47,12 @@ def write(path: str | os.PathLike[str], kind: str, about: Mapping[str, Any], arr
             os.fsync(handle.fileno())
         scratch.replace(target)
     finally:
-        with contextlib.suppress(OSError):  # also that a name is too long
+        with contextlib.suppress(OSError):  # includes the error of a name that is too long
             scratch.unlink(missing_ok=True)
 
 
 def to_json(about: Mapping[str, Any]) -> str:
-    """Settings as JSON text; numpy's numbers are written like Python's."""
+    """Return settings as JSON text; numpy numbers are written as Python numbers."""
 
     def number(value: Any) -> Any:
         if isinstance(value, np.generic):
@@ -63,7 +63,10 @@ def to_json(about: Mapping[str, Any]) -> str:
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """What `write` wrote: the JSON part and the arrays. Raises InvalidInput if the file is something else."""
+    """Return the JSON part and the arrays of a file of `write`.
+
+    Raises InvalidInput for any other file.
+    """
     try:
         with np.load(path, allow_pickle=False) as data:
             about = json.loads(str(data["about"]))
@@ -83,7 +86,10 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.nda
 
 
 def flatten(tree: Any, prefix: str = "") -> dict[str, np.ndarray]:
-    """The leaves of nested dicts and lists by path, such as `layers/#0/w`; in names, / becomes ~1 and ~ becomes ~0."""
+    """Return the leaves of nested dicts and lists by path, such as `layers/#0/w`.
+
+    In names, / becomes ~1 and ~ becomes ~0.
+    """
     if isinstance(tree, dict):
         parts = [(str(name).replace("~", "~0").replace("/", "~1"), part) for name, part in tree.items()]
     elif isinstance(tree, list | tuple):
@@ -97,14 +103,14 @@ def flatten(tree: Any, prefix: str = "") -> dict[str, np.ndarray]:
 
 
 def require_kept(tree: Any, what: str) -> None:
-    """Refuse parameters that a file would give back as something else, or not at all.
+    """Refuse parameters that a file cannot store exactly.
 
     Args:
         tree: Parameters.
-        what: What the error message calls them.
+        what: Name of the parameters in the error message.
 
     Raises:
-        InvalidInput: If some part is empty, a named tuple, of a class of its own or None, or a name is not text.
+        InvalidInput: A part is empty, None, a named tuple or of a user's class, or a name is not text.
     """
     if isinstance(tree, dict) and tree and all(isinstance(name, str) for name in tree):
         for part in tree.values():
@@ -120,7 +126,7 @@ def require_kept(tree: Any, what: str) -> None:
 
 
 def unflatten(flat: Mapping[str, np.ndarray]) -> Any:
-    """The tree that `flatten` took apart (tuples come back as lists)."""
+    """Return the tree of a result of `flatten`; tuples become lists."""
     if set(flat) == {""}:
         return flat[""]
     children: dict[str, dict[str, np.ndarray]] = {}

@@ -1,4 +1,4 @@
-"""Small arithmetic on trees of arrays: parameters, gradients and states are all such trees."""
+"""Arithmetic on trees of arrays: parameters, gradients and optimiser states are such trees."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 Tree = Any
-"""A nest of dictionaries, lists and tuples with arrays at its leaves."""
+"""Nested dictionaries, lists and tuples with arrays as leaves."""
 
 
 def add(left: Tree, right: Tree) -> Tree:
@@ -41,14 +41,14 @@ def subtract(left: Tree, right: Tree) -> Tree:
 
 
 def alike(left: Tree, right: Tree) -> bool:
-    """Whether two trees have the same structure and arrays of the same shapes."""
+    """Return True if two trees have the same structure and arrays of the same shapes."""
     if jax.tree.structure(left) != jax.tree.structure(right):  # type: ignore[operator]  # the stub has none
         return False
     return all(jnp.shape(a) == jnp.shape(b) for a, b in zip(*map(jax.tree.leaves, (left, right)), strict=True))
 
 
 def at_least_single(tree: Tree) -> Any:
-    """The type of the tree's numbers, but of half ones single precision: for sums, losses and rates."""
+    """Return the type of the tree's numbers, at least single precision: for sums, losses and rates."""
     return jnp.promote_types(jnp.result_type(*jax.tree.leaves(tree)), jnp.float32)
 
 
@@ -75,7 +75,7 @@ def lerp(start: Tree, end: Tree, fraction: Any) -> Tree:
 
 
 def inexact(tree: Tree) -> tuple[list[Array], Callable[[Sequence[Array]], Tree]]:
-    """The leaves that are not whole numbers, and a function that rebuilds the tree with others in their place."""
+    """Return the leaves that are not integers, and a function that rebuilds the tree with new values for them."""
     leaves, structure = jax.tree.flatten(tree)
     places = [place for place, leaf in enumerate(leaves) if jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)]
 
@@ -97,7 +97,7 @@ def select(condition: Any, left: Tree, right: Tree) -> Tree:
 
 
 def total(tree: Tree) -> Array:
-    """The sum of all numbers, a scalar; it is finite only if they are."""
+    """Return the sum of all numbers, a scalar; it is finite only if all numbers are finite."""
     return sum((jnp.sum(leaf) for leaf in jax.tree.leaves(tree)), start=jnp.zeros(()))
 
 

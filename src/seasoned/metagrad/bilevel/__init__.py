@@ -1,4 +1,4 @@
-"""Ways to differentiate through an inner problem, all with one signature: backend(problem, outer) -> Hypergradient.
+"""Hypergradient backends: methods to differentiate through an inner problem, backend(problem, outer) -> Hypergradient.
 
 | backend | exact? | memory | cost |
 |---|---|---|---|

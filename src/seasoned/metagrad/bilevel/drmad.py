@@ -1,4 +1,4 @@
-"""DrMAD: reverse mode along a straight line from the first weights to the last, so that no path is stored."""
+"""DrMAD backend: reverse mode along the straight line from the first to the last weights, without a stored path."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Tree = Any
 
 @dataclass(frozen=True)
 class DrMAD:
-    """Reverse mode with the state at step t taken as (1 - t/T) w_0 + (t/T) w_T.
+    """Reverse mode with the state at step t approximated by (1 - t/T) w_0 + (t/T) w_T.
 
-    a_T = dF/dw; then for t = T-1 ... 0: g += a_{t+1} dPhi/dlambda(w~_t), a_t = a_{t+1} dPhi/dw(w~_t). Two states are
-    kept instead of T. It is biased where the real path bends (the last steps of a converging run lie much nearer to
-    w_T than the line says: relative error about 1 / (T lr mu) on a strongly convex problem); it is right in the limit
-    of long runs.
+    a_T = dF/dw; then for t = T-1 ... 0: g += a_{t+1} dPhi/dlambda(w~_t), a_t = a_{t+1} dPhi/dw(w~_t). The memory is two
+    states instead of T. The gradient is biased if the real path is curved. In a converging run the last states are much
+    closer to w_T than the line. On a strongly convex problem the relative error is about 1 / (T lr mu). The bias
+    vanishes for long runs.
 
     Source: Fu et al. 2016 (arXiv:1601.00917), algorithm 2.
 

@@ -1,4 +1,4 @@
-"""Forward mode: derivatives travel with the state, one direction for each outer variable."""
+"""Forward-mode backend: derivatives are propagated with the state, one direction per outer variable."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ Tree = Any
 
 @dataclass(frozen=True)
 class Forward:
-    """Exact forward-mode differentiation: memory does not grow with T, time grows with the number of outer variables.
+    """Exact forward-mode differentiation.
+
+    Memory does not grow with T; time grows with the number of outer variables.
 
     Z_{t+1} = dPhi/dw Z_t + dPhi/dlambda with Z_0 = dw_0/dlambda, all columns at once.
 

@@ -1,4 +1,4 @@
-"""What a hypergradient backend is."""
+"""Interface of hypergradient backends."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Tree = Any
 
 
 class Hypergradient(NamedTuple):
-    """What a backend gives.
+    """Result of a backend.
 
     Attributes:
-        value: F at the inner state reached, a scalar.
+        value: F at the final inner state, a scalar.
         gradient: dF/dlambda, shaped like the outer variables.
-        inner: The inner state reached.
+        inner: Final inner state.
     """
 
     value: Array
@@ -29,7 +29,7 @@ class Hypergradient(NamedTuple):
 
 
 class Problem(Protocol):
-    """What a backend asks of a problem (`BilevelProblem` has it)."""
+    """Interface of a problem for a backend; `BilevelProblem` implements it."""
 
     @property
     def inner_steps(self) -> int:
@@ -41,7 +41,7 @@ class Problem(Protocol):
 
     @property
     def outer_loss(self) -> Callable[[Tree, Tree], Array]:
-        """F(w, lambda)."""
+        """The outer loss F(w, lambda)."""
 
     @property
     def init(self) -> Callable[[Tree], Tree]:
@@ -58,7 +58,7 @@ class Problem(Protocol):
 
 
 class Backend(Protocol):
-    """A way to differentiate F(w_T(lambda), lambda) in lambda; a pure function, so it may be jitted and vmapped."""
+    """Method to differentiate F(w_T(lambda), lambda) in lambda; a pure function, so it can be jitted and vmapped."""
 
     def __call__(self, problem: Problem, outer: Tree) -> Hypergradient:
-        """The outer loss, its gradient and the inner state."""
+        """Return the outer loss, its gradient and the final inner state."""

@@ -1,4 +1,4 @@
-"""The implicit function theorem at the inner optimum: the path that led there is not needed."""
+"""Implicit backend: the implicit function theorem at the inner optimum, which needs no optimisation path."""
 
 from __future__ import annotations
 
@@ -28,20 +28,19 @@ Tree = Any
 class Implicit:
     """dF/dlambda = dF/dlambda - d2f/dlambda dw (H + damping I)^{-1} dF/dw, with H = d2f/dw2 at w*.
 
-    Where df/dw = 0, w* moves with lambda by -H^{-1} d2f/dw dlambda. The inverse is never formed: it acts on one vector,
-    by conjugate gradients (fast, for positive definite H) or by the Neumann series (every term one more step of
-    gradient descent, where all eigenvalues lie between 0 and 2 / `rate`). Where H is indefinite, both stop short: CG at
-    a direction of no or negative curvature, the series where its terms grow; `damping` above the size of the most
-    negative eigenvalue makes it definite.
+    At the optimum df/dw = 0, so w* moves with lambda by -H^{-1} d2f/dw dlambda. The inverse is never formed, only its
+    product with one vector. Conjugate gradients (CG) are fast for positive definite H. Each term of the Neumann series
+    is one more step of gradient descent; the series converges if all eigenvalues lie between 0 and 2 / `rate`. For an
+    indefinite H both methods stop early: CG at a direction of zero or negative curvature, the series at a growing term.
+    A `damping` above the absolute value of the most negative eigenvalue makes the matrix definite.
 
     Args:
         solver: `"cg"` or `"neumann"`.
         steps: Largest number of Hessian-vector products.
-        rate: Scale of the Neumann series; None takes 1 / an estimate of the largest eigenvalue by 20 power iterations.
-        damping: Added to the Hessian's diagonal.
+        rate: Scale of the Neumann series. None uses 1 / an estimate of the largest eigenvalue by 20 power iterations.
+        damping: Constant added to the Hessian's diagonal.
 
-    Source: Lorraine et al. 2020 (arXiv:1911.02590), algorithms 2 and 3; CG: Rajeswaran et al. 2019
-    (arXiv:1909.04630).
+    Source: Lorraine et al. 2020 (arXiv:1911.02590), algorithms 2 and 3; CG: Rajeswaran et al. 2019 (arXiv:1909.04630).
     """
 
     solver: Literal["cg", "neumann"] = "cg"
@@ -76,10 +75,10 @@ class Implicit:
 
 
 def conjugate_gradients(product: Callable[[Tree], Tree], target: Tree, steps: int) -> Tree:
-    """The x with A x = target, for a symmetric positive definite A given by its product; at most `steps` products.
+    """Solve A x = target for a symmetric positive definite A given by its product; at most `steps` products.
 
-    Stops early where the residual is at rounding level, and at a direction d with d'Ad <= 0, which no such A has.
-    Source: Hestenes & Stiefel 1952.
+    The iteration stops at a residual of rounding size, and at a direction d with d'Ad <= 0, which shows that A is not
+    positive definite. Source: Hestenes & Stiefel 1952.
     """
     epsilon = float(np.finfo(jnp.result_type(*jax.tree.leaves(target))).eps)
     floor = (epsilon**2) * dot(target, target)
@@ -88,10 +87,10 @@ def conjugate_gradients(product: Callable[[Tree], Tree], target: Tree, steps: in
         x, residual, direction, size = carry
         image = product(direction)
         curvature = dot(direction, image)
-        going = (size > floor) & ~(curvature <= 0)  # what is no number is to be seen in x
+        going = (size > floor) & ~(curvature <= 0)  # NaN must propagate to x
         alpha = jnp.where(going, size / jnp.where(curvature <= 0, 1, curvature), 0)
         x = axpy(alpha, direction, x)
-        # What has stopped has nothing left to solve, or steepest descent would go on from here, without any bound.
+        # After the stop the residual is set to 0; otherwise the iteration would continue as unbounded steepest descent.
         residual = jax.tree.map(lambda left: jnp.where(going, left, 0), axpy(-alpha, image, residual))
         new = dot(residual, residual)
         direction = axpy(jnp.where(going, new / jnp.where(size > 0, size, 1), 0), direction, residual)
@@ -102,9 +101,10 @@ def conjugate_gradients(product: Callable[[Tree], Tree], target: Tree, steps: in
 
 
 def neumann(product: Callable[[Tree], Tree], target: Tree, steps: int, rate: Any) -> Tree:
-    """The series rate * sum_{k<=steps} (I - rate A)^k target, which tends to A^{-1} target where |I - rate A| < 1.
+    """Return the series rate * sum_{k<=steps} (I - rate A)^k target.
 
-    Elsewhere it has no limit, and ends before the first term that is larger than the one before.
+    The series tends to A^{-1} target if |I - rate A| < 1. Otherwise it ends before the first term that is larger than
+    the previous term.
     """
 
     def body(_: int, carry: tuple[Tree, Tree, Array]) -> tuple[Tree, Tree, Array]:
@@ -118,7 +118,7 @@ def neumann(product: Callable[[Tree], Tree], target: Tree, steps: int, rate: Any
 
 
 def _largest_eigenvalue(product: Callable[[Tree], Tree], like: Tree) -> Array:
-    """An upper estimate of the largest |eigenvalue|: the growth in 20 power iterations, and a tenth on top."""
+    """Return an upper estimate of the largest |eigenvalue|: the growth in 20 power iterations, plus 10 %."""
 
     def unit(vector: Tree) -> tuple[Tree, Array]:
         size = jnp.sqrt(dot(vector, vector))
@@ -127,9 +127,9 @@ def _largest_eigenvalue(product: Callable[[Tree], Tree], like: Tree) -> Array:
     def body(_: int, carry: tuple[Tree, Array]) -> tuple[Tree, Array]:
         return unit(product(carry[0]))
 
-    # Adding ones keeps a symmetry of the problem from making the start orthogonal to the leading eigenvector.
+    # Added ones prevent a start that is orthogonal to the leading eigenvector because of a symmetry of the problem.
     ones = jax.tree.map(jnp.ones_like, like)
     start, size = unit(jax.tree.map(jnp.add, unit(like)[0], ones))
-    start = jax.tree.map(lambda leaf, one: jnp.where(size > 0, leaf, one), start, unit(ones)[0])  # if all cancels
+    start = jax.tree.map(lambda leaf, one: jnp.where(size > 0, leaf, one), start, unit(ones)[0])  # if the sum is 0
     largest = lax.fori_loop(0, 20, body, (start, size))[1]
     return 1.1 * jnp.where(largest > 0, largest, 1)

@@ -1,6 +1,6 @@
-"""The compiled rounds of joint training: some steps of the weights, then one of the hyperparameters.
+"""Compiled rounds of joint training: some steps of the weights, then one step of the hyperparameters.
 
-`joint.py` says what is minimised, and drives them.
+`joint_training.py` defines the losses and calls these functions.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 __all__ = ["Data", "State", "advance", "begin"]
 
 Tree = Any
-_WATCHED = 2048  # held-out rows that judge a round
+_WATCHED = 2048  # maximum number of held-out rows for the loss of a round
 
 
 class Data(NamedTuple):
-    """Padded rows, and the held-out ones that judge a round, with weights."""
+    """Padded rows; indices and normalised weights of the held-out rows for the loss of a round."""
 
     X: Array
     y: Array
@@ -40,7 +40,7 @@ class Data(NamedTuple):
     def of(
         cls, X: np.ndarray, y: np.ndarray, groups: np.ndarray, held: np.ndarray, weight: np.ndarray | None = None
     ) -> Data:
-        """From rows, targets, groups, the numbers of the held-out rows, and how much each row counts."""
+        """Create from rows, targets, groups, indices of the held-out rows, and sample weights."""
         size, width = 1 << max(9, (len(X) - 1).bit_length()), -(-X.shape[1] // 16) * 16
         rows = np.zeros((size, max(16, width)), np.float32)
         rows[: len(X), : X.shape[1]] = X
@@ -58,7 +58,7 @@ class Data(NamedTuple):
 
 
 class State(NamedTuple):
-    """Where a training is, and the weights and hyperparameters of the best round so far."""
+    """State of a training, with the weights and hyperparameters of the best round so far."""
 
     weights: Tree
     outer: Tree
@@ -75,7 +75,7 @@ _OUTER = optax.scale_by_adam()
 
 
 def begin(weights: Tree, outer: Tree) -> State:
-    """The state before the first round."""
+    """Return the state before the first round."""
     optimizers = _INNER.init(weights), _OUTER.init(outer)
     return State(weights, outer, *optimizers, jnp.int32(0), weights, outer, jnp.float32(np.inf))
 
@@ -84,7 +84,10 @@ def begin(weights: Tree, outer: Tree) -> State:
 def advance(
     settings: JointTraining, data: Data, state: State, rates: Array, picks: Array, until: Array
 ) -> tuple[State, Array]:
-    """Some rounds in one loop on the device, and the held-out loss after each; none from round `until` on."""
+    """Run rounds in one loop on the device; return the state and the held-out loss after each round.
+
+    No round runs from round `until` on.
+    """
 
     def run(state: State, rows: Array) -> tuple[State, Array]:
         state = _round(settings, data, state, rates, rows)
@@ -108,7 +111,7 @@ def advance(
 
 
 def _round(settings: JointTraining, data: Data, state: State, rates: Array, rows: Array) -> State:
-    """Some steps of the weights, one of the hyperparameters."""
+    """Run one round: some steps of the weights, one step of the hyperparameters."""
     rate = rates[0] * 0.5 * (1 + jnp.cos(jnp.pi * jnp.clip(state.round / settings.rounds, 0, 1)))
 
     def step(carry: tuple[Tree, Tree], batch: Array) -> tuple[tuple[Tree, Tree], None]:
@@ -128,7 +131,7 @@ def _round(settings: JointTraining, data: Data, state: State, rates: Array, rows
 
 
 def _outer_step(settings: JointTraining, data: Data, state: State, rates: Array, rows: Array) -> tuple[Tree, Tree]:
-    """The hyperparameters after one step down their gradient at the present weights."""
+    """Return the hyperparameters after one step down their gradient at the current weights."""
     problem = BilevelProblem(
         inner_loss=lambda w, outer: _inner(w, outer, settings, data, rows[-2]),
         outer_loss=lambda w, outer: (
@@ -140,7 +143,7 @@ def _outer_step(settings: JointTraining, data: Data, state: State, rates: Array,
     found = problem.hypergradient(state.outer, Implicit("cg", steps=5, damping=1e-2))
     updates, outer_adam = _OUTER.update(found.gradient, state.outer_adam)
     outer = jax.tree.map(lambda h, u: jnp.clip(h - rates[1] * u, -12, 4), state.outer, updates)
-    fine = jnp.isfinite(total(found.gradient))  # one step without a gradient would otherwise end the tuning
+    fine = jnp.isfinite(total(found.gradient))  # a non-finite gradient would otherwise end the tuning
     return select(fine, outer, state.outer), select(fine, outer_adam, state.outer_adam)
 
 

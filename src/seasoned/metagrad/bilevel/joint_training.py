@@ -1,8 +1,8 @@
-"""Weights and hyperparameters trained together: a small network whose penalties and loss weights are learned.
+"""Joint training of weights and hyperparameters: a small network whose penalties and loss weights are learned.
 
-This is hyperparameter optimisation by gradient as one training run: between steps of the weights on training rows, the
-hyperparameters take a step down the loss of held-out rows, through the implicit function theorem at the present
-weights. Arrays are padded to a few sizes, so that tables of about the same size share one compiled program.
+The training is hyperparameter optimisation by gradient in a single run. The weights take steps on training rows. In
+between, the hyperparameters take a step down the loss of held-out rows, with the implicit function theorem at the
+current weights. Arrays are padded to a few sizes, so that tables of similar size share one compiled program.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 __all__ = ["JointTraining", "Learned"]
 
 Tree = Any
-_CHUNK = 10  # rounds in one call of the compiled program; between calls the clock is checked
+_CHUNK = 10  # rounds per call of the compiled program; the time limit is checked between calls
 
 
 class Learned(NamedTuple):
-    """The result of a joint training.
+    """Result of a joint training.
 
     Attributes:
         layers: `w` [inputs, outputs] and `b` [outputs] of each layer, in numpy.
         decays: Penalties exp(d) of the `layers` [layers], and the first layer's factors exp(c) of the `columns` [p].
-        loss_weights: The weight of each group of rows, 1 on average.
+        loss_weights: Weight of each group of rows, 1 on average.
         losses: Held-out loss after every round of the tuning run.
-        rounds: Rounds that led to the least of these losses.
+        rounds: Number of rounds until the smallest of these losses.
     """
 
     layers: list[dict[str, np.ndarray]]
@@ -51,21 +51,21 @@ class Learned(NamedTuple):
 class JointTraining:
     """Joint training of an MLP's weights w and hyperparameters (d, c, a).
 
-    Inner loss of a batch: mean_i v_i loss_i(w) + 1/2 sum_l exp(d_l) |W_l|^2, in the first layer 1/2 sum_j exp(d_1 +
-    c_j) |W_1j|^2, with loss weights v_i = G softmax(a)_g of the row's group g (its class, or a quantile of its target).
-    Outer loss: mean loss of held-out rows, unweighted, + sum_j c_j^2 / (2 n spread^2).
+    Inner loss of a batch: mean_i v_i loss_i(w) + 1/2 sum_l exp(d_l) |W_l|^2. In the first layer the penalty is 1/2
+    sum_j exp(d_1 + c_j) |W_1j|^2. The loss weights are v_i = G softmax(a)_g for the row's group g (its class, or a
+    quantile of its target). Outer loss: mean loss of held-out rows, unweighted, + sum_j c_j^2 / (2 n spread^2).
 
     A fifth of the rows is held out. After every `every` steps of Adam on w the hyperparameters take one step of Adam
-    down dF/dlambda = -d2f/dlambda dw (H + damping)^{-1} dF/dw at the present weights (`Implicit`, a few steps of
-    conjugate gradients). Then the weights are trained once more on all rows with the hyperparameters found, for as many
-    rounds as were best.
+    down dF/dlambda = -d2f/dlambda dw (H + damping)^{-1} dF/dw at the current weights (`Implicit`, a few steps of
+    conjugate gradients). Then the weights are trained again on all rows with the learned hyperparameters, for the best
+    number of rounds.
 
     Args:
-        network: The MLP; its outputs are classes, or 1.
+        network: The MLP; its number of outputs is the number of classes, or 1.
         loss: `"cross_entropy"` or `"squared_error"`.
         rounds: Number of steps of the hyperparameters.
-        every: Steps of the weights before each of these.
-        batch: Rows of a step.
+        every: Number of steps of the weights before each step of the hyperparameters.
+        batch: Number of rows in a step.
 
     Source: Lorraine et al. 2020 (arXiv:1911.02590), algorithm 1.
 
@@ -103,19 +103,19 @@ class JointTraining:
         seconds: float | None = None,
         weight: np.ndarray | None = None,
     ) -> Learned:
-        """Tune on a split of the rows, then train on all of them.
+        """Tune on a split of the rows, then train on all rows.
 
         Args:
             X: [rows, p], scaled.
             y: Class codes [rows], or standardised numbers [rows].
-            groups: Group of each row for the loss weights, from 0; all 0 for none.
+            groups: Group of each row for the loss weights, from 0; all 0 for a single group.
             rate: First learning rate of the weights; it decays to 0 along a cosine.
-            outer_rate: Learning rate of the hyperparameters; 0 trains with `decay` as it is.
+            outer_rate: Learning rate of the hyperparameters; 0 trains with a constant `decay`.
             decay: First penalty of all layers.
-            spread: Standard deviation of the columns' log-penalties around the layer's.
-            seed: Of the split, the first weights and the batches.
-            seconds: Time for everything, compilation included; None for no limit.
-            weight: How much each row counts [rows], above 0: batches draw rows in proportion to it.
+            spread: Standard deviation of the columns' log-penalties around the log-penalty of the layer.
+            seed: Seed of the split, the first weights and the batches.
+            seconds: Time limit for the whole fit in seconds, compilation included; None for no limit.
+            weight: Sample weights [rows], above 0; batches draw rows in proportion to them.
         """
         if len(y) < 5:
             raise InvalidInput(f"there are {len(y)} rows, and a fifth of them is held out: give at least 5.")
@@ -154,15 +154,15 @@ class JointTraining:
             data, begin(first, tuned.best_outer), rates * np.array([1, 0, 1], np.float32), again, deadline, rounds
         )
         ends = all(np.isfinite(np.asarray(leaf)).all() for leaf in jax.tree.leaves(last.weights))
-        whole = len(seen) >= rounds and ends  # else time ran out or it diverged: keep the tuned weights
+        whole = len(seen) >= rounds and ends  # otherwise time ran out or training diverged: the tuned weights are used
         return _learned(last.weights if whole else tuned.best, tuned.best_outer, X.shape[1], losses, rounds)
 
     def _picks(
         self, train: np.ndarray, held: np.ndarray, rng: np.random.Generator, weight: np.ndarray | None
     ) -> np.ndarray:
-        """Row numbers of all batches, [pieces, rounds of a piece, every + 2, batch].
+        """Return the row indices of all batches, [chunks, rounds per chunk, every + 2, batch].
 
-        The last two batches of a round are for the hyperparameters' step: one of training rows, one of held-out rows.
+        The last two batches of a round serve the hyperparameters' step: one of training rows, one of held-out rows.
         """
         pieces = -(-self.rounds // _CHUNK)
         shares = [None if weight is None else weight[rows] / weight[rows].sum() for rows in (train, held)]
@@ -173,18 +173,18 @@ class JointTraining:
     def _run(
         self, data: Data, state: State, rates: np.ndarray, picks: np.ndarray, deadline: float, rounds: int
     ) -> tuple[State, np.ndarray]:
-        """The state after `rounds` rounds or at the deadline, and the held-out loss after every round."""
+        """Return the state after `rounds` rounds or at the deadline, and the held-out loss after every round."""
         losses: list[np.ndarray] = []
         for piece in picks:
             if losses and time.monotonic() > deadline:
                 break
             state, seen = advance(self, data, state, rates, piece, jnp.int32(rounds))
             losses.append(np.asarray(seen))
-        return state, np.concatenate(losses)[:rounds]  # the last piece may be longer
+        return state, np.concatenate(losses)[:rounds]  # the last chunk may contain more rounds
 
 
 def _initial(network: MLP, columns: int, padded: int, rng: np.random.Generator) -> Tree:
-    """He initialisation; the weights of padded columns are 0."""
+    """Return He-initialised weights; the weights of padded columns are 0."""
     sizes = (columns, *network.hidden, network.outputs)
     layers = []
     for inputs, outputs in itertools.pairwise(sizes):

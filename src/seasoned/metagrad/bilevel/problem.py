@@ -1,12 +1,12 @@
-"""One problem inside another: min_lambda F(w_T(lambda), lambda) where w_T comes from T steps down f(w, lambda).
+"""Bilevel problems: min_lambda F(w_T(lambda), lambda), where w_T is the result of T steps down f(w, lambda).
 
-Everything that is learned by gradient in this package is an instance of it:
+All gradient-based learning in this package is an instance:
 
 | instance | outer variables | inner problem | backend |
 |---|---|---|---|
 | hyperparameter optimisation by gradient | hyperparameters | a training run | any |
 | MAML | the initial weights | a few steps on the support set | `Reverse` |
-| iMAML | the centre of a proximal term | regression to it on the support set | `Implicit` |
+| iMAML | the centre of a proximal term | proximal regression on the support set | `Implicit` |
 | learning to optimise | the optimiser's own weights | a training run by that optimiser | `Truncated` |
 
 Source: Franceschi et al. 2018 (arXiv:1806.04910).
@@ -37,7 +37,7 @@ __all__ = ["BilevelProblem", "Descent", "minimize_outer"]
 Tree = Any
 _log = logging.getLogger("seasoned.metagrad")
 _SLACK: Final = 0.01
-"""Share of the loss by which the last loss may exceed the first before a descent counts as diverged."""
+"""Tolerance of the divergence check: share of the loss by which the last loss may exceed the first."""
 _REMEDY: Final = (
     "give a smaller inner_lr or a solve= of your own if the inner loss diverges, else an optimizer with a smaller rate "
     "or with optax.clip_by_global_norm"
@@ -46,21 +46,21 @@ _REMEDY: Final = (
 
 @dataclass(frozen=True)
 class BilevelProblem:
-    """An inner loss that is descended, and an outer loss that judges where the descent ends.
+    """Inner loss, minimised by steps of the inner dynamics, and outer loss of the final inner state.
 
     The inner dynamics are w_{t+1} = step(w_t, lambda, t), by default gradient descent
     w_{t+1} = w_t - inner_lr * df/dw(w_t, lambda), from w_0 = init(lambda).
 
     Args:
-        inner_loss: f(w, lambda), a scalar; w and lambda are trees of arrays. Its Hessian in w is what the implicit
-            backends invert.
-        outer_loss: F(w, lambda), a scalar, usually a loss on data that the inner loss does not see.
+        inner_loss: f(w, lambda), a scalar; w and lambda are trees of arrays. The implicit backends invert its Hessian
+            in w.
+        outer_loss: F(w, lambda), a scalar, usually a loss on data that the inner loss does not use.
         init: w_0 = init(lambda).
         inner_steps: T, at least 1.
-        inner_lr: Rate of the default dynamics.
-        step: Custom dynamics (state, lambda, t) -> state, for example a learned optimiser; the state is then whatever
-            `init` returns and `outer_loss` takes.
-        solve: Custom solver lambda -> w* of the inner problem, for the implicit backends alone.
+        inner_lr: Learning rate of the default dynamics.
+        step: Custom dynamics (state, lambda, t) -> state, for example a learned optimiser. The state then has the type
+            that `init` returns and `outer_loss` takes.
+        solve: Custom solver lambda -> w* of the inner problem, for the implicit backends only.
 
     Example:
         >>> import jax.numpy as jnp
@@ -87,34 +87,34 @@ class BilevelProblem:
             raise InvalidInput(f"inner_steps is {self.inner_steps}, and it must be at least 1: give a whole number.")
 
     def advance(self, inner: Tree, outer: Tree, number: Any) -> Tree:
-        """The inner state after step `number` from the state `inner`."""
+        """Return the inner state after step `number` from the state `inner`."""
         if self.step is not None:
             return self.step(inner, outer, number)
         return axpy(-self.inner_lr, jax.grad(self.inner_loss)(inner, outer), inner)
 
     def run(self, outer: Tree, steps: int | None = None) -> Tree:
-        """The state w_T, by the dynamics."""
+        """Return the state w_T of the inner dynamics."""
         numbers = jnp.arange(self.inner_steps if steps is None else steps)
         return lax.scan(lambda inner, t: (self.advance(inner, outer, t), None), self.init(outer), numbers)[0]
 
     def solution(self, outer: Tree) -> Tree:
-        """The optimum w*, by `solve` if there is one, else by the dynamics."""
+        """Return the optimum w*, by `solve` if it is set, otherwise by the inner dynamics."""
         return self.run(outer) if self.solve is None else self.solve(outer)
 
     def hypergradient(self, outer: Tree, backend: Backend | None = None) -> Hypergradient:
-        """F, dF/dlambda and the inner state at the end, by the backend (default: exact reverse mode)."""
+        """Return F, dF/dlambda and the final inner state, by the backend (default: exact reverse mode)."""
         return (Reverse() if backend is None else backend)(self, outer)
 
 
 class Descent(NamedTuple):
-    """The result of descending in the outer variables.
+    """Result of a descent in the outer variables.
 
     Attributes:
-        outer: The outer variables with the least outer loss.
-        inner: The inner state that belongs to them.
-        losses: The outer loss before the first step and after every step [steps + 1].
-        best_step: The number of steps that led to `outer`, 0 for the first outer variables.
-        diverged: Whether a loss was not finite, or the last one is above the first.
+        outer: Outer variables with the smallest outer loss.
+        inner: Inner state of these outer variables.
+        losses: Outer loss before the first step and after every step [steps + 1].
+        best_step: Number of steps that led to `outer`, 0 for the first outer variables.
+        diverged: True if a loss was not finite, or the last loss exceeds the first.
     """
 
     outer: Tree
@@ -134,12 +134,12 @@ def minimize_outer(
 ) -> Descent:
     """Hyperparameter optimisation by gradient: `steps` steps of an optax optimiser along the hypergradient.
 
-    The whole descent is one compiled program. The best outer variables are returned, not the last ones; a descent that
-    diverged is logged as a warning and marked (`Descent.diverged`). Default optimiser: Adam at 0.1, for hyperparameters
-    on a log scale.
+    The whole descent is one compiled program. The result contains the best outer variables, not the last ones. A
+    diverged descent is logged as a warning and marked (`Descent.diverged`). Default optimiser: Adam at 0.1, for
+    hyperparameters on a log scale.
 
     Raises:
-        InvalidInput: If no outer loss is finite.
+        InvalidInput: No outer loss is finite.
 
     Example:
         >>> import jax.numpy as jnp
@@ -152,7 +152,7 @@ def minimize_outer(
     """
     optimizer = optax.adam(0.1) if optimizer is None else optimizer
     descent: Descent = _descend(problem, backend, optimizer, outer, steps)
-    if not isinstance(descent.diverged, jax.core.Tracer):  # else inside a user's compiled function
+    if not isinstance(descent.diverged, jax.core.Tracer):  # a tracer appears inside a user's compiled function
         _tell(descent)
     return descent
 
@@ -181,7 +181,7 @@ def _descend(problem: BilevelProblem, backend: Any, optimizer: Any, outer: Tree,
 
 
 def _tell(descent: Descent) -> None:
-    """Refuse a descent without any result, and log a warning about one that diverged."""
+    """Refuse a descent without a finite loss; log a warning for a diverged descent."""
     losses, best = np.asarray(descent.losses), int(descent.best_step)
     finite = np.isfinite(losses)
     if not finite.any():

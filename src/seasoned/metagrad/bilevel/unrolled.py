@@ -1,4 +1,4 @@
-"""Reverse mode through the unrolled inner steps: all of them, or only the last ones."""
+"""Reverse-mode backends through the unrolled inner steps: all steps, or only the last ones."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ def _steps(problem: Problem, inner: Tree, outer: Tree, first: int, last: int) ->
 class Reverse:
     """Exact reverse-mode differentiation through all T inner steps.
 
-    With `checkpoint` the path is cut into about sqrt(T) pieces and only the first state of each is kept; the others are
-    computed a second time on the way back: memory for 2 sqrt(T) states instead of T, time for one more run.
+    With `checkpoint` the path is cut into about sqrt(T) pieces, and only the first state of each piece is stored. The
+    other states are recomputed in the backward pass. Memory is 2 sqrt(T) states instead of T, and time grows by one
+    more run.
 
     Source: Maclaurin et al. 2015 (arXiv:1502.03492); checkpoints: Chen et al. 2016 (arXiv:1604.06174).
 
@@ -72,9 +73,9 @@ class Reverse:
 
 @dataclass(frozen=True)
 class Truncated:
-    """Reverse mode through the last `steps` inner steps only; the state before them counts as constant.
+    """Reverse mode through the last `steps` inner steps only; the state before them is treated as constant.
 
-    The error falls geometrically in `steps` where the inner problem is strongly convex.
+    The error decays geometrically in `steps` if the inner problem is strongly convex.
 
     Source: Shaban et al. 2019 (arXiv:1810.10667).
 
@@ -95,7 +96,7 @@ class Truncated:
     def __call__(self, problem: Problem, outer: Tree) -> Hypergradient:
         """See `Backend`."""
         first = max(0, problem.inner_steps - self.steps)
-        if first == 0:  # nothing is cut off, so the start depends on the outer variables too (MAML: it is them)
+        if first == 0:  # without truncation the start depends on the outer variables too (in MAML they are equal)
             return Reverse()(problem, outer)
         start = problem.run(outer, first)
 

@@ -1,1 +1,1 @@
-"""Meta-learners: MAML and its kin, prototypes, ridge heads, and the adapted model."""
+"""Meta-learners: MAML and its variants, prototypical networks, ridge heads, and the adapted model."""

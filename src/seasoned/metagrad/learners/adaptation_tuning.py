@@ -1,4 +1,4 @@
-"""Hyperparameter optimisation at meta-test: steps, rate and stopping of an adaptation, chosen on its support set."""
+"""Hyperparameter tuning at meta-test: steps and rate of an adaptation, by cross-validation on its support set."""
 
 from __future__ import annotations
 
@@ -28,19 +28,20 @@ FOLDS: Final = 5
 def choose(
     learner: MetaLearner, theta: Tree, rows: Rows, steps: int | None = None, rate_scale: float | None = None
 ) -> tuple[int, float]:
-    """Steps and factor on the inner rates with the least cross-validated loss on the support rows.
+    """Return the number of steps and the factor on the inner rates with the smallest cross-validated support loss.
 
-    The rows are cut into (at most) 5 folds. For every fold and every factor in 1/4, 1/2, 1, 2, 4 the learner adapts to
-    the other rows, and the loss of the fold's rows is followed step by step: one compiled program, and early stopping
-    is the best place on the curve. A setting beats the learner's own (its trained steps at factor 1) only if it is
-    better by more than half a standard error over the rows, since a few rows say little.
+    The rows are cut into at most 5 folds. For every fold and every factor in 1/4, 1/2, 1, 2, 4 the learner adapts to
+    the other rows. The loss on the fold's rows is computed after every step, in one compiled program. Early stopping
+    chooses the step with the smallest loss. The best setting replaces the learner's own setting (its trained steps at
+    factor 1) only if the gain exceeds half a standard error over the rows. The reason is that losses of few rows are
+    noisy.
 
     Args:
-        learner: The learner as a program (nothing fitted).
+        learner: The learner as a program (not fitted).
         theta: Its meta-parameters.
         rows: The support set.
-        steps: Fixed number of steps, or None to choose from 0 up to twice the trained ones (or 20, if that is more).
-        rate_scale: Fixed factor, or None to choose.
+        steps: Fixed number of steps. None chooses from 0 up to twice the trained steps, or 20 if that is larger.
+        rate_scale: Fixed factor; None chooses the factor.
     """
     own = (learner.trained_steps if steps is None else steps, 1.0 if rate_scale is None else rate_scale)
     if rows.y.shape[0] < 2 or not learner.gradual:
@@ -49,13 +50,13 @@ def choose(
     scales = tuple(dict.fromkeys(SCALES if rate_scale is None else (rate_scale,)))
     losses = np.asarray(
         held_out_losses(shared(learner), rates_of(learner), theta, padded(learner, rows), jnp.asarray(scales), most),
-        dtype=np.float64,  # in which sums of what is about to diverge do not overflow
+        dtype=np.float64,  # double precision, so that sums of large losses do not overflow
     )[..., : rows.y.shape[0]]  # [scales, steps + 1, rows]
     losses = np.where(np.isfinite(losses), losses, np.inf)
     first = 0 if steps is None else most
     means = losses.mean(axis=2)[:, first:]
     if not np.isfinite(means).any():
-        return own  # `adapt` reports its divergence
+        return own  # `adapt` reports the divergence
     place = np.unravel_index(int(np.argmin(means)), means.shape)
     best = losses[place[0], first + place[1]]
     base = losses[scales.index(own[1]), own[0]]
@@ -70,17 +71,18 @@ def choose(
 def held_out_losses(
     learner: MetaLearner, rates: dict[str, Any], theta: Tree, rows: Rows, scales: Array, most: int
 ) -> Array:
-    """The loss of every row, from adaptations that did not see it: [scales, steps 0 to most, rows]."""
+    """Return the loss of every row under adaptations without that row: [scales, steps 0 to most, rows]."""
     learner = rated(learner, rates)
     size = rows.y.shape[0]
     weight = jnp.ones(size, rows.X.dtype) if rows.weight is None else rows.weight
-    count = jnp.sum(weight > 0)  # the others are padding
+    count = jnp.sum(weight > 0)  # rows of weight 0 are padding
     places = jnp.arange(size)
-    # Rows in order of their targets are dealt out in turn, so that every fold has some of every class or size.
+    # Stratified folds: rows sorted by target are assigned to the folds in turn, so every fold covers all classes or
+    # sizes.
     order = jnp.lexsort((rows.y.reshape(size, -1)[:, 0], weight <= 0))
     fold = jnp.zeros(size, jnp.int32).at[order].set((places % jnp.minimum(FOLDS, count)).astype(jnp.int32))
-    # In the place of a held-out row stands its neighbour in that order, which is of another fold: batch normalisation
-    # takes means over all rows, whatever their weights.
+    # A held-out row is replaced by its neighbour in that order, which belongs to another fold. A weight of 0 is not
+    # enough, because batch normalisation averages over all rows regardless of weights.
     after = order[jnp.where(places == count - 1, count - 2, jnp.minimum(places + 1, size - 1))]
     beside = jnp.zeros(size, jnp.int32).at[order].set(after.astype(jnp.int32))
 

@@ -1,4 +1,4 @@
-"""A model adapted to one task. It predicts in numpy: neither this module nor its files need JAX."""
+"""Adapted model of one task. It predicts in numpy: neither this module nor its files need JAX."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ NETWORKS: Final = {kind.__name__: kind for kind in (MLP, ConvNet, WideDeep)}
 
 @dataclass(frozen=True)
 class AdaptedModel:
-    """What `adapt` gives.
+    """Model adapted to one task, the result of `adapt`.
 
     Attributes:
-        network: The pure function.
+        network: The network, a pure function.
         params: Its adapted parameters, numpy arrays.
         shape: Shape of one input.
         classes: Labels in the order of the outputs; None for regression.
-        single: Whether targets were one number a row.
-        steps: Inner steps taken.
+        single: True if targets are one number per row.
+        steps: Number of inner steps.
         rate_scale: Factor on the learner's own inner rates.
     """
 
@@ -55,16 +55,16 @@ class AdaptedModel:
             raise InvalidInput(f"X has shape {X.shape}, and the model takes [rows, {', '.join(map(str, self.shape))}].")
         kinds = [leaf.dtype for leaf in flatten(self.params).values() if leaf.dtype.kind == "f"]
         rows = as_numbers(X, kinds[0] if kinds else np.dtype(np.float32), "X")
-        if not np.isfinite(rows).all():  # a ReLU turns NaN into a number
+        if not np.isfinite(rows).all():  # a ReLU would turn NaN into 0
             raise InvalidInput("X has missing or infinite values, and networks take numbers: fill them first.")
-        some = rows if len(rows) else np.zeros((1, *self.shape), rows.dtype)  # networks may fail on zero rows
+        some = rows if len(rows) else np.zeros((1, *self.shape), rows.dtype)  # some networks fail on zero rows
         result: np.ndarray = self.network.forward(self.params, some)[: len(rows)]
-        if np.ndim(result) == 1:  # a function of one's own, with a loss of one's own
+        if np.ndim(result) == 1:  # a user's function with a user's loss
             result = result[:, None]
         return result if self.classes is None else result[:, : len(self.classes)]
 
     def predict(self, X: Any) -> np.ndarray:
-        """Targets [rows] (or [rows, outputs]), or the most likely class of each row."""
+        """Return the targets [rows] (or [rows, outputs]), or the most likely class of each row."""
         outputs = self.outputs(X)
         if self.classes is not None:
             labels: np.ndarray = self.classes[outputs.argmax(axis=1)]
@@ -72,15 +72,15 @@ class AdaptedModel:
         return outputs[:, 0] if self.single else outputs
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities [rows, classes], in the order of `classes`."""
+        """Return probabilities [rows, classes], in the order of `classes`."""
         if self.classes is None:
             raise InvalidInput("This model predicts numbers, not classes: use predict.")
         return softmax(self.outputs(X))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes one .npz file, without pickle."""
+        """Write one .npz file, without pickle."""
         network = describe_network(self.network)
-        if "Function" in json.dumps(network):  # a file can hold the parameters of all our own networks
+        if "Function" in json.dumps(network):  # parameters of our own networks can always be stored
             require_kept(self.params, "the model's parameters")
         about = {
             "network": network,
@@ -96,7 +96,7 @@ class AdaptedModel:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], network: Any = None) -> AdaptedModel:
-        """Reads what `save` wrote; a `Function` network must be given again, because a file holds no code."""
+        """Read a file of `save`; a `Function` network must be passed again, because files contain no code."""
         about, arrays = read(path)
         if about["kind"] != "AdaptedModel":
             raise InvalidInput(f"{path} holds a {about['kind']}: use seasoned.metagrad.load_learner.")
@@ -108,7 +108,7 @@ class AdaptedModel:
 
 
 def describe_network(network: Any) -> dict[str, Any]:
-    """A network's settings in JSON's types."""
+    """Return a network's settings in JSON types."""
     if isinstance(network, Prototypes):
         return {"kind": "Prototypes", "body": describe_network(network.body)}
     if isinstance(network, Offset):
@@ -119,7 +119,10 @@ def describe_network(network: Any) -> dict[str, Any]:
 
 
 def network_of(about: dict[str, Any], given: Any = None) -> Any:
-    """The network that `describe_network` described; `given` where the file cannot hold it."""
+    """Return the network of a description by `describe_network`.
+
+    `given` replaces a network that a file cannot store.
+    """
     about = dict(about)
     kind = about.pop("kind", None)
     if kind == "Function":

@@ -1,8 +1,8 @@
-"""The one protocol of all meta-learners: `fit(tasks)` is meta-training, `adapt(support)` is meta-testing.
+"""Protocol of all meta-learners: `fit(tasks)` is meta-training, `adapt(support)` is meta-testing.
 
 A learner is a frozen dataclass of settings. `fit` returns a fitted copy; its only new part is `fitted`, which is data.
-A new learner implements three pure functions: how adaptation starts, one step of it, and the loss of a task (or its
-meta-gradient). `checks.py` holds every learner to the protocol's laws.
+A new learner implements three pure functions: the start of adaptation, one step of adaptation, and the loss of a task
+(or its meta-gradient). `metagrad/checks.py` contains the contract checks of learners.
 """
 
 from __future__ import annotations
@@ -54,25 +54,25 @@ _log = logging.getLogger("seasoned.metagrad")
 
 Tree = Any
 UNROLLED = 4
-"""Up to this many inner steps are unrolled, which compiles to faster code than a loop."""
+"""Largest number of inner steps that are unrolled, which compiles to faster code than a loop."""
 _ROOM = "seasoned.metagrad"
 MOST_CLASSES = 10_000
-"""More classes than this must be stated explicitly: whole-number targets are easily taken for labels."""
+"""Largest number of classes without an explicit statement, because integer targets are easily mistaken for labels."""
 TEST_TASKS = 600
-"""How many tasks of a family are drawn to evaluate a learner, by default."""
+"""Default number of tasks that are drawn from a family to evaluate a learner."""
 
 
 class Fitted(NamedTuple):
-    """The result of meta-training.
+    """Result of meta-training.
 
     Attributes:
         shape: Shape of one input.
-        outputs: Classes, or numbers in a target.
-        state: Meta-parameters, optimiser and guard.
-        history: The training record.
-        labels: Whether targets are labels of classes.
-        episodic: Whether labels name classes within a task only, as those of `Episodes` do, which are drawn in random
-            order; then the labels of a support set are its classes, whatever numbers they are.
+        outputs: Number of classes, or of numbers in a target.
+        state: Meta-parameters, optimiser state and best meta-parameters.
+        history: Training record.
+        labels: True if targets are class labels.
+        episodic: True if labels name classes within a task only, as in `Episodes`, which draws classes in random order.
+            The labels of a support set are then its classes, whatever their numbers.
     """
 
     shape: tuple[int, ...]
@@ -85,18 +85,19 @@ class Fitted(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class MetaLearner(ABC):
-    """A meta-learner; subclasses are final, frozen dataclasses whose fields are their settings.
+    """Base class of meta-learners; subclasses are final, frozen dataclasses whose fields are their settings.
 
     Attributes:
-        network: A pure function of (params, inputs): `MLP`, `ConvNet`, `Function`; None for an MLP of 40 and 40 units.
-        loss: `"squared_error"`, `"cross_entropy"` or a function (outputs, y) -> [rows]; None goes by the targets' type.
-        training: Steps, tasks, outer optimiser, guard, seed.
-        fitted: What `fit` found; None before.
-        rate_fields: Names of the settings that are only factors, so that other values need no new compilation
-            (`rates.py`).
-        gradual: Whether adaptation goes step by step from something that predicts already; else there are no steps to
-            tune, and it cannot correct another model.
-        frozen: Names of the meta-parameters that meta-training leaves as they are.
+        network: Pure function of (params, inputs): `MLP`, `ConvNet`, `Function`; None for an MLP of 40 and 40 units.
+        loss: `"squared_error"`, `"cross_entropy"` or a function (outputs, y) -> [rows]; None chooses by the targets'
+            type.
+        training: Steps, tasks, outer optimiser, validation, seed.
+        fitted: Result of `fit`; None before.
+        rate_fields: Names of the settings that are only factors, so that new values need no new compilation
+            (`training/learned_rates.py`).
+        gradual: True if adaptation proceeds in steps from a state that can predict. False means that no steps can be
+            tuned, and that the learner cannot correct another model.
+        frozen: Names of the meta-parameters that meta-training does not change.
     """
 
     rate_fields: ClassVar[tuple[str, ...]] = ()
@@ -108,36 +109,39 @@ class MetaLearner(ABC):
     training: Training = field(default_factory=Training)
     fitted: Fitted | None = field(default=None, repr=False, compare=False)
 
-    # --- what a learner implements -----------------------------------------------------------------------------------
+    # --- interface of a learner --------------------------------------------------------------------------------------
 
     @property
     @abstractmethod
     def trained_steps(self) -> int:
-        """The number of adaptation steps that meta-training prepares for."""
+        """Number of adaptation steps that meta-training optimises for."""
 
     @abstractmethod
     def start(self, theta: Tree) -> Tree:
-        """The initial state of adaptation: what it carries from step to step."""
+        """Return the initial state of adaptation."""
 
     @abstractmethod
     def advance(self, theta: Tree, carry: Tree, rows: Rows, number: Any, scale: Any) -> Tree:
-        """One step of adaptation to support rows; `number` counts from 0, `scale` is a factor on the rates."""
+        """Return the state after one step of adaptation to support rows.
+
+        `number` is the step number from 0, `scale` a factor on the rates.
+        """
 
     def initial(self, key: Array, shape: tuple[int, ...]) -> Tree:
-        """The first meta-parameters."""
+        """Return the first meta-parameters."""
         return {"params": self.network.init(key, shape)}
 
     def params(self, carry: Tree) -> Tree:
-        """The predictor's parameters in the state of adaptation."""
+        """Return the predictor's parameters in a state of adaptation."""
         return carry
 
     def task_loss(self, theta: Tree, task: Task, progress: Any) -> Array:
-        """What meta-training minimises on one task; `progress` goes from 0 to 1."""
+        """Return the meta-training loss of one task; `progress` goes from 0 to 1."""
         del progress
         return self.row_loss(self.params(self.descend(theta, task.support, self.trained_steps)), task.query)
 
     def meta_gradient(self, theta: Tree, tasks: Task, progress: Any) -> tuple[Array, Tree]:
-        """Mean loss of stacked tasks and its gradient in the meta-parameters."""
+        """Return the mean loss of stacked tasks and its gradient in the meta-parameters."""
 
         def loss(theta: Tree) -> Array:
             return jnp.mean(jax.vmap(lambda task: self.task_loss(theta, task, progress))(tasks))
@@ -146,25 +150,25 @@ class MetaLearner(ABC):
 
     @property
     def predictor(self) -> Any:
-        """The network that adapted parameters belong to."""
+        """Network of the adapted parameters."""
         return self.network
 
     def resolved(self, outputs: int, *, labels: bool) -> Self:
-        """This learner with open settings decided by the tasks, and nothing fitted: the program to compile."""
+        """Return this learner as a program to compile: open settings derived from the tasks, `fitted` set to None."""
         network = MLP(outputs=outputs) if self.network is None else self.network
         loss = ("cross_entropy" if labels else "squared_error") if self.loss is None else self.loss
         if isinstance(loss, str) and loss not in TRAINED:
             raise InvalidInput(f"loss is {loss!r}: choose one of {', '.join(TRAINED)}, or give a function.")
         return dataclasses.replace(self, network=network, loss=loss, fitted=None)
 
-    # --- shared by all -----------------------------------------------------------------------------------------------
+    # --- common to all learners --------------------------------------------------------------------------------------
 
     def row_loss(self, params: Tree, rows: Rows, loss: Any = None) -> Array:
-        """The mean loss of rows under the predictor's parameters, a scalar."""
+        """Return the mean loss of rows under the predictor's parameters, a scalar."""
         return mean_loss(self.loss if loss is None else loss, self.predictor.apply(params, rows.X), rows)
 
     def descend(self, theta: Tree, rows: Rows, steps: int) -> Tree:
-        """The state of adaptation after a fixed number of steps, differentiable."""
+        """Return the state of adaptation after a fixed number of steps, differentiable."""
         carry = self.start(theta)
         if steps <= UNROLLED:
             for number in range(steps):
@@ -173,16 +177,16 @@ class MetaLearner(ABC):
         return lax.scan(lambda c, t: (self.advance(theta, c, rows, t, 1.0), None), carry, jnp.arange(steps))[0]
 
     def describe(self, family: Any) -> tuple[tuple[int, ...], int, bool]:
-        """What tasks look like: shape of an input, number of outputs, whether targets are whole numbers."""
+        """Return the properties of tasks: shape of an input, number of outputs, and whether targets are integers."""
         shape, outputs, whole = describe_tasks(family)
         no_classes = whole and isinstance(self.loss, str) and self.loss != "cross_entropy"
         return shape, width(family) if no_classes else outputs, whole
 
     def curve(self, theta: Tree, family: Any, key: Array, looks: tuple[int, ...], metric: Any) -> Array:
-        """A metric of one task's query rows after each number of adaptation steps in `looks`, ascending [looks]."""
+        """Return a metric of one task's query rows after each number of steps in `looks` (ascending), [looks]."""
         task = family.sample(key)
 
-        def on(carry: Tree, span: Array) -> tuple[Tree, Array]:  # from one look to the next
+        def on(carry: Tree, span: Array) -> tuple[Tree, Array]:  # from one entry of `looks` to the next
             carry = lax.fori_loop(span[0], span[1], lambda t, c: self.advance(theta, c, task.support, t, 1.0), carry)
             return carry, self.row_loss(self.params(carry), task.query, metric)
 
@@ -191,22 +195,22 @@ class MetaLearner(ABC):
         return values
 
     def memory(self, theta: Tree, family: Any) -> Tree:
-        """What `update` carries from one meta-step to the next; nothing for most learners."""
+        """Return the memory of `update` between meta-steps; empty for most learners."""
         del theta, family
         return ()
 
     def draw(self, family: Any, key: Array) -> Tree:
-        """See `training.Program`: the tasks."""
+        """See `training.loop.Program`: draw the tasks."""
         return jax.vmap(family.sample)(jax.random.split(key, self.training.tasks))
 
     def update(self, theta: Tree, memory: Tree, family: Any, drawn: Tree, progress: Array) -> tuple[Array, Tree, Tree]:
-        """See `training.Program`."""
+        """See `training.loop.Program`."""
         del family
         loss, gradient = self.meta_gradient(theta, drawn, progress)
         return loss, gradient, memory
 
     def validate(self, theta: Tree, family: Any, keys: Array) -> Array:
-        """See `training.Program`: the query loss after `trained_steps` steps of adaptation."""
+        """See `training.loop.Program`: the query loss after `trained_steps` steps of adaptation."""
 
         def loss(key: Array) -> Array:
             task = family.sample(key)
@@ -229,18 +233,21 @@ class MetaLearner(ABC):
         """Meta-training: returns a fitted copy of this learner.
 
         Args:
-            tasks: Pairs of a support set (X, y) and a query set (X, y), or a family (`tasks.py`).
-            validation: Tasks for the guard, which keeps the best meta-parameters seen; None sets 15% of the tasks (or
-                classes, or groups) aside, if there is a guard.
-            resume: Go on from this learner's own `fitted` state, bit for bit as if it had never stopped; with other
-                validation tasks, those judge the best meta-parameters so far anew.
+            tasks: Pairs of a support set (X, y) and a query set (X, y), or a family (`tasks/tasks.py`).
+            validation: Validation tasks; the meta-parameters with the smallest validation loss are used. None sets 15%
+                of the tasks (or classes, or groups) aside, unless `training.validation_tasks` is 0.
+            resume: Continue from this learner's `fitted` state, bit for bit like uninterrupted training. New validation
+                tasks replace the loss of the best meta-parameters so far.
             stop_at: Stop after this meta-step, to resume later; None for all of `training.steps`.
-            progress: Whether to show a bar (None: only on a terminal or in a notebook), or a function (entry, steps).
-            on_validation: Called with the learner as it is after every validation, for example to save it.
+            progress: True or False for a progress bar (None: only on a terminal or in a notebook), or a function
+                (entry, steps).
+            on_validation: Function that is called with the current learner after every validation, for example to save
+                it.
 
         Raises:
-            InvalidInput: Tasks of wrong shapes; nothing to resume; the loss was never finite.
-            Interrupted: Ctrl-C, after some steps: its `learner` holds what was trained, and can be resumed.
+            InvalidInput: The tasks have wrong shapes, there is no state to resume, or the loss was never finite.
+            Interrupted: Ctrl-C after some steps. The exception's `learner` contains the trained state and can be
+                resumed.
         """
         family = as_family(tasks)
         parts = self._parts(family, validation)
@@ -288,11 +295,11 @@ class MetaLearner(ABC):
         return learner
 
     def _refuse_strange(self, program: Self, parts: tuple[Any, Any], shape: tuple[int, ...], outputs: int) -> None:
-        """Refuse tasks of other shapes than the first, and labels that look like numbers to be predicted."""
+        """Refuse tasks with other shapes than the first task, and labels that are probably regression targets."""
         labels = program.loss == "cross_entropy"
         if program._judges_by_name:
             for family, name in zip(parts, ("the tasks", "the validation tasks"), strict=True):
-                if not hasattr(family, "judge"):  # problems have no rows
+                if not hasattr(family, "judge"):  # families of problems have no rows
                     refuse_shapes(family, shape, outputs, labels=labels, name=name)
         guessed = self.loss is None and self.network is None
         told = getattr(self, "ways", None) or getattr(parts[0], "ways", None)
@@ -304,7 +311,7 @@ class MetaLearner(ABC):
 
     @property
     def _judges_by_name(self) -> bool:
-        """Whether outputs are compared with targets by a loss of ours, and not by a subclass's own."""
+        """True if a loss of this package compares outputs with targets, and no method of a subclass."""
         own = type(self)
         ours = all(getattr(own, name).__module__.startswith(_ROOM) for name in ("row_loss", "task_loss"))
         return ours and isinstance(self.loss, str) and self.loss in {"cross_entropy", "squared_error"}
@@ -327,7 +334,7 @@ class MetaLearner(ABC):
             return begin(program, theta, program.memory(theta, family))
 
         like = jax.eval_shape(first, jax.random.key(0))
-        memory = jax.tree.leaves(state.memory)  # a file holds its leaves, not its structure
+        memory = jax.tree.leaves(state.memory)  # a file stores the leaves, not the structure
         pairs = ((like.theta, state.theta), (like.optimizer, state.optimizer), (jax.tree.leaves(like.memory), memory))
         if not all(alike(one, other) for one, other in pairs):
             raise InvalidInput(
@@ -344,13 +351,13 @@ class MetaLearner(ABC):
 
     @property
     def theta(self) -> Tree:
-        """The meta-parameters in use: those of the best validation; without a guard, the last."""
+        """Meta-parameters in use: those with the smallest validation loss; without validation, the last ones."""
         state = self._fitted().state
         guarded = self.training.validation_tasks > 0 and int(state.best_step) > 0
         return state.best if guarded else state.theta
 
     def _parts(self, family: Any, validation: Any) -> tuple[Any, Any]:
-        """Tasks to train on, and tasks for the guard; without a guard none are kept from training."""
+        """Return the training tasks and the validation tasks; without validation all tasks are training tasks."""
         if validation is not None:
             return family, as_family(validation)
         return family.split(0.15, self.training.seed) if self.training.validation_tasks else (family, family)
@@ -362,14 +369,15 @@ class MetaLearner(ABC):
     def adapt(
         self, X: Any, y: Any, *, steps: int | None = None, rate_scale: float | None = None, tune: bool = False
     ) -> AdaptedModel:
-        """Meta-testing: a model adapted to a support set.
+        """Meta-testing: returns a model adapted to a support set.
 
         Args:
             X: Support inputs [rows, *shape].
             y: Targets [rows] or [rows, outputs] (predictions have the same shape), or class labels.
-            steps: Adaptation steps; None for as many as meta-training prepared for.
+            steps: Number of adaptation steps; None for the number that meta-training optimised for.
             rate_scale: Factor on the learner's inner rates; None for 1.
-            tune: Choose what is None by cross-validation on the support set (see `tuning.choose`).
+            tune: Choose the arguments that are None by cross-validation on the support set
+                (`adaptation_tuning.choose`).
         """
         fitted = self._fitted()
         rows, classes = support_rows(X, y, fitted, labels=fitted.labels, ways=getattr(self, "ways", None) or 0)
@@ -392,7 +400,7 @@ class MetaLearner(ABC):
         return AdaptedModel(self.predictor, params, fitted.shape, classes, np.ndim(y) == 1, steps, scale)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes one .npz file without pickle: settings, meta-parameters, and all that training needs to go on."""
+        """Write one .npz file without pickle: settings, meta-parameters, and the training state for `resume`."""
         self._fitted()
         save_learner(self, path)
 
@@ -405,21 +413,21 @@ class MetaLearner(ABC):
         metric: Any = None,
         seed: int = 0,
     ) -> Mapping[int, np.ndarray]:
-        """The query loss (or another metric) of every test task after each number of adaptation steps in `steps`.
+        """Return the query loss (or another metric) of every test task after each number of steps in `steps`.
 
         Args:
-            tasks: Test tasks, as for `fit`; those that are drawn are the same for every learner.
-            steps: Numbers of steps to look at.
-            count: Test tasks to draw, from a list with replacement; None takes every task of a list once and in order,
-                and draws 600 of a family.
+            tasks: Test tasks, as for `fit`. Tasks drawn from a family are the same for every learner.
+            steps: Numbers of adaptation steps.
+            count: Number of test tasks to draw, from a list with replacement. None uses every task of a list once and
+                in order, and draws 600 from a family.
             metric: Like `loss`, for example `"accuracy"`; None for the loss.
-            seed: Of the draw.
+            seed: Seed of the draw.
 
         Returns:
             Number of steps -> values, one for each test task.
 
         Raises:
-            InvalidInput: If the tasks have labels that the learner does not predict, or rows of another shape.
+            InvalidInput: The tasks have labels that the learner does not predict, or rows of another shape.
         """
         fitted = self._fitted()
         family = as_family(tasks)
@@ -440,10 +448,10 @@ class MetaLearner(ABC):
 
 
 class Interrupted(KeyboardInterrupt):
-    """A meta-training was interrupted; what it had trained is not lost.
+    """Ctrl-C during a meta-training; the trained state is not lost.
 
     Attributes:
-        learner: As it was after its last validation; `learner.fit(tasks, resume=True)` goes on from there.
+        learner: The learner after its last validation; `learner.fit(tasks, resume=True)` continues from this state.
 
     Example:
         >>> try:  # doctest: +SKIP

@@ -1,4 +1,4 @@
-"""The compiled programs of meta-testing: adapting to one support set, and judging many test tasks."""
+"""Compiled programs of meta-testing: adaptation to one support set, and evaluation on many test tasks."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["adapted", "curves"]
 
 Tree = Any
 TOGETHER = 100
-"""Most test tasks evaluated side by side: the images of all of them at once would not fit into memory."""
+"""Largest number of test tasks evaluated in parallel, to limit memory (tasks may contain images)."""
 
 
 @partial(jax.jit, static_argnames="learner")
 def adapted(learner: MetaLearner, rates: dict[str, Any], theta: Tree, rows: Rows, steps: Array, scale: Array) -> Tree:
-    """The predictor's parameters after `steps` steps at `scale` times the learner's rates."""
+    """Return the predictor's parameters after `steps` steps at `scale` times the learner's rates."""
     learner = rated(learner, rates)
 
     def body(number: Array, carry: Tree) -> Tree:
@@ -45,12 +45,12 @@ def curves(
     metric: Any,
     in_order: bool = False,
 ) -> Array:
-    """`MetaLearner.curve` of the task that each key draws [keys, looks]; or of each task of a list, in order."""
+    """Return `MetaLearner.curve` of the task that each key draws [keys, looks], or of each task of a list in order."""
     learner = rated(learner, rates)
     together = at_once(family, keys[0], TOGETHER)
 
     def given(pair: tuple[Array, Task]) -> Array:
-        alone = TaskList(jax.tree.map(lambda leaf: leaf[None], pair[1]))  # any key draws the only task
+        alone = TaskList(jax.tree.map(lambda leaf: leaf[None], pair[1]))  # any key draws the single task
         return learner.curve(theta, alone, pair[0], looks, metric)
 
     def drawn(key: Array) -> Array:

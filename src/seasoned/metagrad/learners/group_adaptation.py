@@ -1,4 +1,4 @@
-"""Adaptation to many groups of rows at once, in a few compiled programs, whatever the sizes of the groups."""
+"""Adaptation to many groups of rows at once, in a few compiled programs for groups of any size."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ __all__ = ["adapt_groups"]
 
 Tree = Any
 SIZES: Final = (8, 32, 128, 512)
-"""Groups are padded to one of these numbers of rows; of a larger group only the first 512 rows are used."""
+"""Padded numbers of rows of a group; of a larger group only the first 512 rows are used."""
 TOGETHER: Final = 64
 
 
 def adapt_groups(learner: MetaLearner, X: np.ndarray, y: np.ndarray, groups: Sequence[np.ndarray]) -> Tree:
-    """The parameters adapted to every group, stacked: leaves [groups, ...] in numpy.
+    """Return the parameters adapted to every group, stacked: leaves [groups, ...] in numpy.
 
     Args:
         learner: A fitted learner.
         X: Inputs [rows, inputs].
         y: Targets [rows], numbers or labels from 0.
-        groups: Row numbers of every group, or a truth value for each row; at most 512 rows of each are used.
+        groups: Row indices of every group, or a boolean mask over the rows; at most 512 rows per group are used.
 
     Raises:
-        InvalidInput: If there are no groups, one is empty or has row numbers outside X, the network normalises over
-            batches, X and y are not what the learner was trained on, or adaptation diverged on a group.
+        InvalidInput: There are no groups; a group is empty or has indices outside X; the network uses batch
+            normalisation; X and y do not match the learner's training data; or adaptation diverged on a group.
 
     Example:
         >>> import numpy as np
@@ -63,7 +63,7 @@ def adapt_groups(learner: MetaLearner, X: np.ndarray, y: np.ndarray, groups: Seq
         places = order[size[order] == most]
         for first in range(0, len(places), TOGETHER):
             chunk = [kept[place] for place in places[first : first + TOGETHER]]
-            full = chunk + [chunk[0]] * (TOGETHER - len(chunk))  # one shape for all, so one compiled program
+            full = chunk + [chunk[0]] * (TOGETHER - len(chunk))  # one shape for all chunks, so one compiled program
             table = np.stack([np.pad(part, (0, most - len(part)), mode="edge") for part in full])
             weight = np.stack([np.arange(most) < len(part) for part in full]).astype(np.float32)
             params = _adapted(shared(program), rates, learner.theta, data, jnp.asarray(table), jnp.asarray(weight))
@@ -75,7 +75,7 @@ def adapt_groups(learner: MetaLearner, X: np.ndarray, y: np.ndarray, groups: Seq
 
 
 def _refuse_divergence(learner: MetaLearner, stacked: Sequence[np.ndarray]) -> None:
-    """Refuse parameters that are no numbers; the first axis of each leaf is the groups."""
+    """Refuse parameters that are not finite; the first axis of each leaf is the groups."""
     fine = np.all([np.isfinite(leaf.reshape(len(leaf), -1)).all(axis=1) for leaf in stacked], axis=0)
     if not fine.all():
         raise InvalidInput(
@@ -95,7 +95,7 @@ def _check(learner: MetaLearner, groups: Sequence[np.ndarray]) -> None:
 
 
 def _places(group: np.ndarray, rows: int) -> np.ndarray:
-    """Row numbers of a group."""
+    """Return the row indices of a group."""
     if group.dtype.kind == "b" and group.shape == (rows,):
         return np.flatnonzero(group)
     if len(group) and (group.dtype.kind not in "iu" or group.ndim != 1 or not -1 < group.min() <= group.max() < rows):
@@ -104,16 +104,16 @@ def _places(group: np.ndarray, rows: int) -> np.ndarray:
 
 
 def _checked(learner: MetaLearner, X: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The targets as the learner takes them."""
+    """Return the targets in the type that the learner takes."""
     fitted = learner.fitted
     if fitted is None:
         raise InvalidInput(f"This {type(learner).__name__} is not fitted: use the learner that fit(tasks) returns.")
     if X.shape[1:] != fitted.shape or len(X) != len(y):
         raise InvalidInput(f"X has shape {X.shape} and y {y.shape}, and the learner takes rows of {fitted.shape}.")
     require_finite(X, X, "the table")
-    kept = np.dtype(np.float32) if y.dtype.kind != "f" else y.dtype  # as `GroupedRows.of` has them
+    kept = np.dtype(np.float32) if y.dtype.kind != "f" else y.dtype  # the same type as in `GroupedRows.of`
     float_ = jnp.result_type(float) if kept == np.float64 else kept
-    whole = y.dtype.kind in "iub" and not fitted.labels  # numbers to be predicted, even if they are whole
+    whole = y.dtype.kind in "iub" and not fitted.labels  # regression targets, also if they are integers
     y = y.astype(float_) if whole else as_targets(y, float_, "the table")
     if fitted.labels and (y.ndim > 1 or (y != np.floor(y)).any()):
         raise InvalidInput("y has fractions or several columns, and the learner was trained on labels: give one a row.")

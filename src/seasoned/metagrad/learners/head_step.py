@@ -1,4 +1,4 @@
-"""One step of a shrunk linear head, written once for numpy and JAX (`xp` is either), for any leading axes."""
+"""Newton step of a shrunk linear head, for numpy and JAX (`xp` is the array library), with any leading axes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def head_step(
 ) -> Arrays:
     """W - (c Phi' Phi + 1 / variance)^{-1} (Phi' dloss + (W - M) / variance).
 
-    Here c is the largest curvature of the loss: 2 / outputs for the squared error, where one step is the solution, and
-    1/2 for cross-entropy (Böhning's bound), where the loss never goes up.
+    The constant c is the largest curvature of the loss. For the squared error c is 2 / outputs, and one step gives the
+    solution. For cross-entropy c is 1/2 (Böhning's bound), and the loss never increases.
 
     Args:
         xp: numpy or jax.numpy.
@@ -47,7 +47,7 @@ def head_step(
 
 
 def _newton(xp: Any, features: Arrays, variance: Arrays, gradient: Arrays) -> Arrays:
-    """(F' F + diag(1 / variance))^{-1} gradient; of the two equal forms, the one with the smaller matrix.
+    """Return (F' F + diag(1 / variance))^{-1} gradient, by the equivalent form with the smaller matrix.
 
     Args:
         xp: numpy or jax.numpy.

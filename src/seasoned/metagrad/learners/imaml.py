@@ -1,4 +1,4 @@
-"""iMAML: MAML by the implicit function theorem; the path of the inner steps does not matter, only where it ends."""
+"""iMAML: MAML with the implicit function theorem; the meta-gradient depends only on the end of the inner steps."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class IMAML(MetaLearner):
     An instance of `BilevelProblem` with the backend `Implicit`: memory does not grow with the inner steps.
 
     Args:
-        inner_lr: Learning rate of the inner steps; if they diverge on even a few tasks, these spoil the meta-training.
-        inner_steps: Their number; should be enough to come near the inner optimum.
-        strength: lambda, the pull towards theta.
+        inner_lr: Learning rate of the inner steps. Inner steps that diverge on a few tasks spoil the meta-training.
+        inner_steps: Number of inner steps; large enough to come near the inner optimum.
+        strength: lambda, the strength of the proximal term towards theta.
         cg_steps: Conjugate-gradient steps.
-        damping: Added to the diagonal, since a network's Hessian may be indefinite.
+        damping: Constant added to the Hessian's diagonal, because a network's Hessian may be indefinite.
         network, loss, training: See `MetaLearner`.
 
     Source: Rajeswaran et al. 2019 (arXiv:1909.04630), algorithms 1 and 2.
@@ -63,7 +63,7 @@ class IMAML(MetaLearner):
         return theta["params"]
 
     def inner_loss(self, params: Tree, centre: Tree, rows: Rows) -> Array:
-        """The support loss and the pull towards the centre."""
+        """Return the support loss plus the proximal term towards the centre."""
         away = subtract(params, centre)
         return self.row_loss(params, rows) + 0.5 * self.strength * dot(away, away)
 
@@ -73,7 +73,7 @@ class IMAML(MetaLearner):
         return axpy(-scale * self.inner_lr, jax.grad(self.inner_loss)(carry, theta["params"], rows), carry)
 
     def problem(self, task: Task) -> BilevelProblem:
-        """The task as a bilevel problem whose outer variables are the initial weights."""
+        """Return the task as a bilevel problem whose outer variables are the initial weights."""
         return BilevelProblem(
             inner_loss=lambda phi, centre: self.inner_loss(phi, centre, task.support),
             outer_loss=lambda phi, centre: self.row_loss(phi, task.query),  # noqa: ARG005 - the centre acts through phi

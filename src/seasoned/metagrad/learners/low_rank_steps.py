@@ -1,9 +1,9 @@
 """Gradient steps of dense layers on few rows, without forming the adapted weights.
 
-Let h [K, inputs] be a layer's input for K rows, and d [K, outputs] the gradient of their loss in its output: a step of
-rate a makes its weights W - a h'd and its biases b - a 1'd. On other rows g the new layer gives
-g W + b - (g h' + 1) a d. So all tasks of a meta-step go through the common W in one matrix product, and what belongs
-to one task costs rows x K x (inputs + outputs) instead of (rows + K) x inputs x outputs.
+Let h [K, inputs] be a layer's input for K rows, and d [K, outputs] the gradient of their loss in its output. A step of
+rate a changes the weights to W - a h'd and the biases to b - a 1'd. On other rows g the new layer computes
+g W + b - (g h' + 1) a d. So all tasks of a meta-step share one matrix product with W. The part of one task costs
+rows x K x (inputs + outputs) instead of (rows + K) x inputs x outputs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["InnerLoop", "query_losses"]
 
 
 class Step(NamedTuple):
-    """What one gradient step on every task's support set does to one layer.
+    """Effect of one gradient step, on every task's support set, on one layer.
 
     Attributes:
         inputs: h [tasks, K, inputs].
@@ -37,12 +37,12 @@ class Step(NamedTuple):
 
 
 class InnerLoop(NamedTuple):
-    """Gradient steps on a support set.
+    """Settings of the gradient steps on a support set.
 
     Attributes:
         rate: Learning rate of a step.
-        steps: Their number.
-        first_order: Treat their gradients as constants.
+        steps: Number of steps.
+        first_order: Treat the gradients of the steps as constants.
     """
 
     rate: Any
@@ -53,14 +53,14 @@ class InnerLoop(NamedTuple):
 def query_losses(
     layers: Sequence[Mapping[str, Array]], activation: str, loss: RowLoss, tasks: Task, inner: InnerLoop
 ) -> Array:
-    """The query loss of every task after gradient steps on its support set; differentiable in the layers.
+    """Return the query loss of every task after gradient steps on its support set; differentiable in the layers.
 
     Args:
-        layers: `w` [inputs, outputs] and `b` [outputs] of a multi-layer perceptron that all tasks begin with.
-        activation: The one between the layers.
+        layers: `w` [inputs, outputs] and `b` [outputs] of the initial multi-layer perceptron, shared by all tasks.
+        activation: Activation between the layers.
         loss: The loss of a row.
-        tasks: Stacked: leaves [tasks, rows, ...].
-        inner: The steps.
+        tasks: Stacked tasks: leaves [tasks, rows, ...].
+        inner: Settings of the steps.
 
     Returns:
         [tasks].
@@ -82,7 +82,7 @@ def query_losses(
 
 
 def _losses(loss: RowLoss, outputs: Array, rows: Rows) -> Array:
-    """The mean loss of every task's rows [tasks]."""
+    """Return the mean loss of every task's rows [tasks]."""
     return jax.vmap(lambda outputs, rows: mean_loss(loss, outputs, rows))(outputs, rows)
 
 
@@ -93,7 +93,10 @@ def _forward(
     done: Sequence[Sequence[Step]],
     taps: Sequence[Array] | None = None,
 ) -> tuple[Array, list[Array]]:
-    """Outputs [tasks, rows, outputs], and the input of each layer; `taps` are added to its output."""
+    """Return the outputs [tasks, rows, outputs], and the input of each layer.
+
+    `taps` are added to each layer's output.
+    """
     entered: list[Array] = []
     X = X.astype(jnp.result_type(X, layers[0]["w"]))  # products of uint8 inputs would be uint8
     for place, layer in enumerate(layers):
@@ -107,14 +110,14 @@ def _forward(
 
 
 def _shared(g: Array, w: Array) -> Array:
-    """The product g W for every task at once."""
+    """Return the product g W for every task at once."""
     if w.shape[0] == 1:
         return g * w[0]
     return (g.reshape(-1, w.shape[0]) @ w).reshape(*g.shape[:-1], w.shape[1])
 
 
 def _shifted(g: Array, step: Step) -> Array:
-    """What the step subtracts: (g h' + 1) a d, in the order that costs least."""
+    """Return the change of the output by one step: (g h' + 1) a d, in the cheapest order of products."""
     h, d = step
     rows, known, inputs, outputs = g.shape[1], h.shape[1], h.shape[2], d.shape[2]
     if rows * known * (inputs + outputs) < (rows + known) * inputs * outputs:
@@ -129,7 +132,10 @@ def _shifted(g: Array, step: Step) -> Array:
 
 @jax.custom_vjp
 def _by_rows(g: Array, h: Array, d: Array) -> Array:
-    """The same by rows of h; its derivatives compute a matrix and its transpose as two products: faster than a copy."""
+    """Return (g h' + 1) d by rows of h.
+
+    The custom derivative computes a matrix and its transpose as two products, which is faster than a transposed copy.
+    """
     return (_products(g, h) + 1) @ d
 
 
@@ -146,5 +152,5 @@ _by_rows.defvjp(_by_rows_forward, _by_rows_backward)
 
 
 def _products(left: Array, right: Array) -> Array:
-    """The inner products of all pairs of rows, for every task."""
+    """Return the inner products of all pairs of rows, for every task."""
     return jnp.einsum("tai,tbi->tab", left, right)

@@ -1,8 +1,8 @@
-"""MAML: initial weights from which a few gradient steps on a support set lead to a good model; and its variants.
+"""MAML and variants: initial weights that a few gradient steps on a support set turn into a good model.
 
-Step by step: initialise theta; for each task, (a) draw a support and a query set, compute (b) the support loss, (c) its
-gradient, (d) the adapted parameters theta' = theta - alpha * gradient and (e) the query loss at theta'; then update
-theta down the gradient of the mean query loss.
+Algorithm: initialise theta. For each task: (a) draw a support and a query set; (b) compute the support loss and (c) its
+gradient; (d) compute the adapted parameters theta' = theta - alpha * gradient; (e) compute the query loss at theta'.
+Then update theta down the gradient of the mean query loss.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Tree = Any
 
 
 def check_inner(inner_lr: float, inner_steps: int) -> None:
-    """Refuses invalid inner settings."""
+    """Refuse invalid inner settings."""
     if not inner_lr > 0:
         raise InvalidInput(f"inner_lr is {inner_lr}, and it must be above 0: give a rate such as 0.01.")
     if inner_steps < 1:
@@ -38,12 +38,12 @@ def check_inner(inner_lr: float, inner_steps: int) -> None:
 class MAML(MetaLearner):
     """Model-agnostic meta-learning: min over theta of sum_i L_i^query(theta - alpha grad L_i^support(theta)).
 
-    All tasks of a meta-step run side by side (vmap), and many meta-steps run in one compiled loop.
+    All tasks of a meta-step run in parallel (vmap), and many meta-steps run in one compiled loop.
 
     Args:
         inner_lr: alpha.
         inner_steps: Gradient steps on the support set.
-        first_order: Take inner gradients as constants (FOMAML): cheaper, no Hessian-vector products.
+        first_order: Treat inner gradients as constants (FOMAML): cheaper, without Hessian-vector products.
         network, loss, training: See `MetaLearner`.
 
     Source: Finn et al. 2017 (arXiv:1703.03400), algorithms 1 and 2.
@@ -86,14 +86,14 @@ class MAML(MetaLearner):
 
     @property
     def _is_plain(self) -> bool:
-        """Whether no subclass overrides a part of a task's loss."""
+        """True if no subclass overrides a part of a task's loss."""
         own = type(self)
         mine = own.start is MAML.start and own.advance is MAML.advance
         names = ("params", "task_loss", "row_loss", "descend", "predictor")
         return mine and all(getattr(own, name) is getattr(MetaLearner, name) for name in names)
 
     def meta_gradient(self, theta: Tree, tasks: Task, progress: Any) -> tuple[Array, Tree]:
-        """See `MetaLearner`; dense networks are adapted without forming their weights (`factored.py`)."""
+        """See `MetaLearner`; dense networks are adapted without forming their weights (`low_rank_steps.py`)."""
         if type(self.network) is not MLP or self.inner_steps > UNROLLED or not self._is_plain:
             return MetaLearner.meta_gradient(self, theta, tasks, progress)
 
@@ -108,11 +108,11 @@ class MAML(MetaLearner):
 
 @dataclass(frozen=True)
 class ANIL(MetaLearner):
-    """Almost no inner loop: MAML whose inner steps change the last layer only; the body is shared by all tasks.
+    """Almost no inner loop: MAML whose inner steps change only the last layer; all tasks share the body.
 
     Args:
-        inner_lr: Rate of the inner steps.
-        inner_steps: Their number.
+        inner_lr: Learning rate of the inner steps.
+        inner_steps: Number of inner steps.
         network, loss, training: See `MetaLearner`.
 
     Source: Raghu et al. 2020 (arXiv:1909.09157).
@@ -138,7 +138,7 @@ class ANIL(MetaLearner):
     def advance(self, theta: Tree, carry: Tree, rows: Rows, number: Any, scale: Any) -> Tree:
         """See `MetaLearner`: a gradient step on the head's leaves."""
         del theta, number
-        gradient = jax.grad(self.row_loss)(carry, rows)  # the compiler drops what is not used of it
+        gradient = jax.grad(self.row_loss)(carry, rows)  # the compiler removes the unused parts
         head = self.network.head(carry)
         return jax.tree.map(lambda w, g, h: w - scale * self.inner_lr * g if h else w, carry, gradient, head)
 
@@ -147,8 +147,8 @@ class ANIL(MetaLearner):
 class MetaSGD(MetaLearner):
     """MAML with a learned rate for every single weight: theta' = theta - rates * gradient, both learned.
 
-    Rates may become negative. With more steps than it was trained for, it can diverge: the guard of `Training` keeps
-    the meta-parameters of the best validation, and adaptation refuses a result that is not finite.
+    Rates may become negative. Adaptation with more steps than in training can diverge. Training therefore uses the
+    meta-parameters with the smallest validation loss, and adaptation refuses a result that is not finite.
 
     Args:
         inner_lr: First value of all rates.
@@ -191,15 +191,15 @@ class MetaSGD(MetaLearner):
 class MAMLPlusPlus(MetaLearner):
     """MAML++: a loss after every inner step, and a learned rate for every layer and step.
 
-    L = sum_t v_t L^query(theta_t). The weights v start equal and shift, over the first third of training, to the last
+    L = sum_t v_t L^query(theta_t). The weights v start equal. Over the first third of training they shift to the last
     step alone. With `annealed_order`, inner gradients are treated as constants in the first sixth. The cosine schedule
-    of the outer rate is `Training(schedule="cosine")`; batch norm by step is not needed, since ours uses the statistics
-    of the rows at hand. One rate moves a whole layer, so a task that diverges can spoil all of them: train with
-    `Training(clip=10.0)`.
+    of the outer rate is `Training(schedule="cosine")`. Batch normalisation per step is not needed, because `ConvNet`
+    uses the statistics of the current rows. One rate moves a whole layer, so one diverging task can spoil all tasks:
+    train with `Training(clip=10.0)`.
 
     Args:
         inner_lr: First value of all rates.
-        inner_steps: Gradient steps on the support set; later steps repeat the last one's rates.
+        inner_steps: Gradient steps on the support set; later steps repeat the last step's rates.
         annealed_order: Start as first-order MAML.
         network, loss, training: See `MetaLearner`.
 
@@ -231,7 +231,7 @@ class MAMLPlusPlus(MetaLearner):
         return theta["params"]
 
     def advance(self, theta: Tree, carry: Tree, rows: Rows, number: Any, scale: Any, constant: Any = None) -> Tree:
-        """See `MetaLearner`; `constant` (0 or 1) says whether the gradient counts as a constant."""
+        """See `MetaLearner`; `constant` (0 or 1): treat the gradient as a constant."""
         gradient = jax.grad(self.row_loss)(carry, rows)
         if constant is not None:
             gradient = jax.tree.map(lambda g: jnp.where(constant, lax.stop_gradient(g), g), gradient)
@@ -240,7 +240,7 @@ class MAMLPlusPlus(MetaLearner):
 
     def task_loss(self, theta: Tree, task: Task, progress: Any) -> Array:
         """See `MetaLearner`: the multi-step loss."""
-        early = jnp.clip(1 - 3 * jnp.asarray(progress), 0, 1)  # 1 at the start, 0 from a third on
+        early = jnp.clip(1 - 3 * jnp.asarray(progress), 0, 1)  # 1 at the start, 0 after a third of training
         constant = jnp.asarray(progress) < 1 / 6 if self.annealed_order else None
 
         def body(carry: Tree, number: Array) -> tuple[Tree, Array]:

@@ -1,4 +1,4 @@
-"""Support sets filled up to few sizes, so that sets of many sizes share one compiled program."""
+"""Padding of support sets to few sizes, so that sets of many sizes share one compiled program."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _ROOM: Final = "seasoned.metagrad."
 
 
 def padded(learner: MetaLearner, rows: Rows) -> Rows:
-    """The rows and copies of the last one, of weight 0, so that there are 8, 16, 32, ... rows.
+    """Return the rows, padded with copies of the last row of weight 0 to 8, 16, 32, ... rows.
 
-    Rows stay as they are where weight 0 may change a result: for batch normalisation, which takes means over all rows,
-    and for learners and networks of the user's own.
+    Rows stay unpadded if rows of weight 0 may change a result. This holds for batch normalisation, which averages over
+    all rows, and for learners and networks of the user.
 
     Args:
-        learner: What adapts to the rows.
+        learner: Learner that adapts to the rows.
         rows: A support set.
 
     Example:

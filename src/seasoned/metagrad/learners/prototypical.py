@@ -1,4 +1,4 @@
-"""Prototypical networks: the metric baseline. Adapting is taking class means of an embedding."""
+"""Prototypical networks: the metric-based baseline. Adaptation computes class means of an embedding."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PrototypicalNetworks(MetaLearner):
     """p(class k | x) = softmax_k(-|f(x) - c_k|^2), with c_k the mean embedding of the support rows of class k.
 
     Args:
-        ways: Classes of a task; None takes them from the training tasks.
+        ways: Number of classes of a task; None uses the number in the training tasks.
         network, loss, training: See `MetaLearner`; the network's outputs are the embedding (default: 64 numbers).
 
     Source: Snell et al. 2017 (arXiv:1703.05175), equations 1 and 2.
@@ -41,7 +41,7 @@ class PrototypicalNetworks(MetaLearner):
 
     @property
     def trained_steps(self) -> int:
-        """One: computing the prototypes."""
+        """One step: the computation of the prototypes."""
         return 1
 
     def resolved(self, outputs: int, *, labels: bool) -> Self:
@@ -59,27 +59,27 @@ class PrototypicalNetworks(MetaLearner):
 
     def start(self, theta: Tree) -> Tree:
         """See `MetaLearner`: prototypes at the origin, before any support row."""
-        assert self.ways is not None  # resolved
+        assert self.ways is not None  # set by `resolved`
         if self.network.outputs is None:
             raise InvalidInput("The network does not say how long its embedding is: pass outputs= to Function.")
         dtype = jnp.result_type(*jax.tree.leaves(theta))
         return {"body": theta["params"], "prototypes": jnp.zeros((self.ways, self.network.outputs), dtype)}
 
     def advance(self, theta: Tree, carry: Tree, rows: Rows, number: Any, scale: Any) -> Tree:
-        """See `MetaLearner`: the weighted class means; more steps change nothing."""
+        """See `MetaLearner`: the weighted class means; further steps have no effect."""
         del theta, number, scale
-        assert self.ways is not None  # resolved
+        assert self.ways is not None  # set by `resolved`
         embedded = self.network.apply(carry["body"], rows.X)
         member = jax.nn.one_hot(rows.y.astype(jnp.int32), self.ways, dtype=embedded.dtype)  # [rows, ways]
         if rows.weight is not None:
             member = member * rows.weight[:, None]
         count = member.sum(0)[:, None]
         means = (member.T @ embedded) / jnp.maximum(count, 1e-12)
-        # A class without support rows is far away from everything, not at the origin.
+        # The prototype of a class without support rows is far from all embeddings, not at the origin.
         return {"body": carry["body"], "prototypes": jnp.where(count > 0, means, FAR)}
 
     def row_loss(self, params: Tree, rows: Rows, loss: Any = None) -> Array:
-        """See `MetaLearner`; in training, query rows whose class has no support row are left out."""
+        """See `MetaLearner`; training ignores query rows whose class has no support row."""
         if loss is None:
             known = (params["prototypes"][:, 0] != FAR)[rows.y.astype(jnp.int32)].astype(rows.X.dtype)
             rows = rows._replace(weight=known if rows.weight is None else known * rows.weight)

@@ -1,4 +1,4 @@
-"""Reptile: the initial weights move towards the weights that training on each task ends with."""
+"""Reptile: the initial weights move towards the final weights of training on each task."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Reptile(MetaLearner):
     No second derivatives are needed, and training does not distinguish support from query rows.
 
     Args:
-        inner_lr: Rate of the inner steps.
-        inner_steps: Their number, in training and (by default) in adaptation.
+        inner_lr: Learning rate of the inner steps.
+        inner_steps: Number of inner steps, in training and (by default) in adaptation.
         network, loss, training: See `MetaLearner`.
 
-    Source: Nichol et al. 2018 (arXiv:1803.02999), algorithm 1 (batched), the outer step by `Training`'s optimiser.
+    Source: Nichol et al. 2018 (arXiv:1803.02999), algorithm 1 (batched); the outer step uses `Training`'s optimiser.
     """
 
     rate_fields: ClassVar[tuple[str, ...]] = ("inner_lr",)
@@ -59,7 +59,7 @@ class Reptile(MetaLearner):
         return jax.tree.map(lambda w, g: w - scale * self.inner_lr * g, carry, gradient)
 
     def meta_gradient(self, theta: Tree, tasks: Task, progress: Any) -> tuple[Array, Tree]:
-        """See `MetaLearner`: the mean of theta - phi; the loss is that of the query rows at phi."""
+        """See `MetaLearner`: the mean of theta - phi; the loss is the query loss at phi."""
         del progress
 
         def one(task: Task) -> tuple[Array, Tree]:
@@ -71,7 +71,7 @@ class Reptile(MetaLearner):
 
 
 def _together(left: Rows, right: Rows) -> Rows:
-    """All rows of two sets; a set without weights counts every row once."""
+    """Return all rows of two sets; rows of a set without weights have weight 1."""
     X, y = jnp.concatenate([left.X, right.X]), jnp.concatenate([left.y, right.y])
     if left.weight is None and right.weight is None:
         return Rows(X, y)

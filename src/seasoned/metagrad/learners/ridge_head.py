@@ -1,4 +1,4 @@
-"""A shrunk last layer: empirical Bayes with learned features, whose inner problem is solved, not descended."""
+"""Ridge head: empirical Bayes with learned features, where the inner problem is solved instead of descended."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ __all__ = ["RidgeHead"]
 
 Tree = Any
 PACE: Final = 10.0
-"""How many times faster log-precisions are learned than weights, since they have further to go."""
+"""Factor between the learning rates of log-precisions and weights; log-precisions have larger distances to cover."""
 
 
 @dataclass(frozen=True)
 class RidgeHead(MetaLearner):
     """W = argmin sum over support rows of loss(phi(x) W, y) + 1/2 sum_i precision_i |W_i - M_i|^2, for every task.
 
-    The features phi, the common head M and the precision of every feature are learned through the solution: the prior
-    of a hierarchical model whose groups are the tasks. Since rows add up and the prior does not, a task with one row
-    stays near M and a task with many goes where its rows lead. One step is one Newton step with the loss's largest
-    curvature (see `head_step`). `rate_scale` multiplies the prior's variances.
+    The features phi, the common head M and the precision of every feature are learned through the solution. M and the
+    precisions are the prior of a hierarchical model whose groups are the tasks. The loss sums over rows and the prior
+    does not, so a task with one row stays near M, and a task with many rows follows its rows. One step is one Newton
+    step with the loss's largest curvature (see `head_step`). `rate_scale` multiplies the prior's variances.
 
     Args:
         inner_steps: Newton steps; 1 gives the solution for squared error, about 5 come near it for cross-entropy.
@@ -41,7 +41,7 @@ class RidgeHead(MetaLearner):
         network, loss, training: See `MetaLearner`. The network is a `WideDeep`, or an `Offset` of one.
 
     Source: Bertinetto et al. 2019 (arXiv:1805.08136), R2-D2 and LR-D2, with a learned prior for each feature as in
-        Harrison et al. 2018 (arXiv:1807.08912); the bound on the curvature: Böhning 1992.
+    Harrison et al. 2018 (arXiv:1807.08912); the bound on the curvature: Böhning 1992.
 
     Example:
         >>> from seasoned.metagrad import RidgeHead, Sinusoids, Training, WideDeep
@@ -80,7 +80,7 @@ class RidgeHead(MetaLearner):
         return {"params": params, "precision": jnp.full(params["head"].shape[0], -jnp.log(self.variance) / PACE)}
 
     def variances(self, theta: Tree) -> Array:
-        """The prior's variances [features]."""
+        """Return the prior's variances [features]."""
         return jnp.exp(-PACE * theta["precision"])
 
     def start(self, theta: Tree) -> Tree:

@@ -1,4 +1,4 @@
-"""How a fitted learner is written to a file, and how its arrays are restored."""
+"""Files of fitted learners: writing a learner, and restoring its arrays."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["fill", "named_leaves", "save_learner"]
 
 Tree = Any
 OWN = ("network", "loss", "training", "fitted")
-"""Fields of every learner that a file stores apart from its settings."""
+"""Fields of every learner that a file stores separately from its settings."""
 
 
 def save_learner(learner: MetaLearner, path: str | os.PathLike[str]) -> None:
@@ -51,20 +51,20 @@ def save_learner(learner: MetaLearner, path: str | os.PathLike[str]) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """A setting in JSON's types: a number, a text, or a settings object of this package as a dict with its kind."""
+    """Return a setting in JSON types: a number, a text, or a settings object as a dict with its class name."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {"kind": type(value).__name__, **dataclasses.asdict(value)}
     return value
 
 
 def named_leaves(tree: Tree) -> dict[str, np.ndarray]:
-    """The leaves of any JAX tree by their path."""
+    """Return the leaves of any JAX tree by their path."""
     flat, _ = jax.tree_util.tree_flatten_with_path(tree)
     return {f"state{jax.tree_util.keystr(path)}": np.asarray(leaf) for path, leaf in flat}
 
 
 def fill(like: Tree, arrays: Mapping[str, np.ndarray]) -> Tree:
-    """A tree shaped like `like` with the arrays of a file; every name, shape and type must be as expected."""
+    """Return a tree shaped like `like` with the arrays of a file; all names, shapes and types must match."""
     flat, structure = jax.tree_util.tree_flatten_with_path(like)
     leaves = []
     for path, leaf in flat:

@@ -1,4 +1,4 @@
-"""Shapes and kinds of tasks, and checks that other tasks and support sets match them."""
+"""Checks of shapes and types: tasks, test tasks and support sets must match the training tasks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["describe_tasks", "refuse_outputs", "refuse_padding", "refuse_shapes"
 
 
 def describe_tasks(family: Any) -> tuple[tuple[int, ...], int, bool]:
-    """Shape of an input, number of outputs, and whether targets are labels."""
+    """Return the shape of an input, the number of outputs, and True if targets are labels."""
     task = jax.eval_shape(family.sample, jax.random.key(0))
     y = task.support.y
     labels = bool(jnp.issubdtype(y.dtype, jnp.integer) or jnp.issubdtype(y.dtype, jnp.bool_))
@@ -33,13 +33,13 @@ def describe_tasks(family: Any) -> tuple[tuple[int, ...], int, bool]:
 
 
 def _labels(family: Any) -> list[Any]:
-    """The labels of all tasks of a list, of all rows of a table, or of 256 draws from any other family."""
+    """Return the labels of all tasks of a list, of all rows of a table, or of 256 draws from any other family."""
     if (tasks := getattr(family, "tasks", None)) is not None:
         return [tasks.support.y, tasks.query.y]
     if (rows := getattr(family, "y", None)) is not None:
         return [rows]
 
-    def drawn(key: Any) -> list[Any]:  # compiled, so that the inputs, which may be images, are never computed
+    def drawn(key: Any) -> list[Any]:  # compiled, so that unused inputs (perhaps images) are never computed
         task = family.sample(key)
         return [task.support.y, task.query.y]
 
@@ -48,22 +48,22 @@ def _labels(family: Any) -> list[Any]:
 
 
 def width(family: Any) -> int:
-    """How many numbers a target has."""
+    """Return the number of values in a target."""
     return math.prod(jax.eval_shape(family.sample, jax.random.key(0)).support.y.shape[1:])
 
 
 def refuse_shapes(family: Any, shape: tuple[int, ...], outputs: int, *, labels: bool, name: str) -> None:
-    """Refuse tasks whose rows do not have the expected shapes, before hours are spent on training.
+    """Refuse tasks whose rows do not have the expected shapes, before the training starts.
 
     Args:
         family: The tasks.
         shape: Shape of an input.
-        outputs: How many numbers a target has, if it is not a label.
-        labels: Whether targets are labels of classes.
-        name: What error messages call the tasks.
+        outputs: Number of values in a target that is not a label.
+        labels: True if targets are class labels.
+        name: Name of the tasks in error messages.
 
     Raises:
-        InvalidInput: If inputs or targets are of another shape, or labels are floats.
+        InvalidInput: Inputs or targets have another shape, or labels are floats.
     """
     task = jax.eval_shape(family.sample, jax.random.key(0))
     for rows in (task.support, task.query):
@@ -84,7 +84,7 @@ def refuse_padding(network: Any, family: Any) -> None:
     """Refuse padded sets for batch normalisation: rows of weight 0 would change the means over a set.
 
     Raises:
-        InvalidInput: If the network uses it, and sets are padded to one size.
+        InvalidInput: The network uses batch normalisation, and sets are padded to one size.
     """
     if getattr(network, "normalization", None) != "batch":
         return
@@ -99,24 +99,25 @@ def refuse_padding(network: Any, family: Any) -> None:
 def refuse_outputs(
     program: MetaLearner, theta: Any, shape: tuple[int, ...], classes: int, *, labels: bool = True
 ) -> None:
-    """Refuse tasks that do not fit the learner's outputs: the cross-entropy of a label without an output is NaN.
+    """Refuse tasks that do not match the learner's outputs: the cross-entropy of a label without an output is NaN.
 
     Args:
         program: The learner, resolved.
         theta: Its meta-parameters.
         shape: Shape of an input.
-        classes: How many classes the tasks have, or how many numbers a target has.
-        labels: Whether targets are labels.
+        classes: Number of classes of the tasks, or of values in a target.
+        labels: True if targets are labels.
 
     Raises:
-        InvalidInput: If the learner predicts fewer classes, or not as many numbers as a target has.
+        InvalidInput: The learner predicts fewer classes than the tasks have, or another number of values than a target
+            has.
     """
 
     def outputs(theta: Any) -> Any:
         return program.predictor.apply(program.params(program.start(theta)), jnp.zeros((1, *shape)))
 
     found = jax.eval_shape(outputs, theta)
-    if not hasattr(found, "shape"):  # several arrays, which the loss combines
+    if not hasattr(found, "shape"):  # several arrays, combined by the user's loss
         return
     if len(found.shape) < 2:
         raise InvalidInput(
@@ -136,14 +137,14 @@ def refuse_outputs(
 
 
 def support_rows(X: Any, y: Any, fitted: Fitted, *, labels: bool, ways: int = 0) -> tuple[Rows, np.ndarray | None]:
-    """The checked support set as device arrays, with labels as codes; and the labels in order of their codes.
+    """Check a support set; return it as device arrays with labels as codes, and the labels in order of their codes.
 
     Args:
         X: Inputs [rows, ...].
         y: Targets.
-        fitted: What the learner was trained for.
-        labels: Whether targets are classes.
-        ways: Classes that it has places for, where these are more than the training tasks had.
+        fitted: Result of the learner's meta-training.
+        labels: True if targets are classes.
+        ways: Number of classes that the learner supports, if larger than in the training tasks.
     """
     gaps = has_missing(y)
     X, y = np.asarray(X), np.asarray(y)
@@ -170,7 +171,7 @@ def support_rows(X: Any, y: Any, fitted: Fitted, *, labels: bool, ways: int = 0)
 
 
 def _numbers(y: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
-    """Targets that are numbers."""
+    """Return regression targets as numbers."""
     if (text := first_text(y)) is not None:
         raise InvalidInput(f"y has the target {text!r}, and the learner was trained on numbers: give numbers.")
     y = y.astype(dtype)
@@ -179,9 +180,9 @@ def _numbers(y: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
 
 
 def _coded(y: np.ndarray, fitted: Fitted, ways: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Codes of labels, and the labels by code; labels that are codes of the training tasks stay the same codes.
+    """Return the codes of labels, and the labels by code; labels that are codes of the training tasks stay unchanged.
 
-    Labels of episodes have no meaning beyond their task: those of the support set are all its classes.
+    Labels of episodes have no meaning outside their task, so the labels of the support set are all its classes.
     """
     y = plain(y)
     _refuse_gaps(y)

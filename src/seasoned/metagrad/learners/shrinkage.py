@@ -1,7 +1,8 @@
-"""A trained `RidgeHead` in numpy: adapting takes a small linear solve and no JAX; how far to move is tuned.
+"""Adaptation of a trained `RidgeHead` in numpy: a small linear solve without JAX, with tuned steps and prior variances.
 
-Tuning chooses the number of steps and the factor on the prior's variances by cross-validation on the support rows,
-weighed against what did best on validation tasks, so that few rows have little say, and many decide.
+Tuning chooses the number of steps and the factor on the prior's variances. The criterion is the cross-validated loss on
+the support rows plus the mean loss on validation tasks, which counts as a fixed number of rows. Few support rows
+therefore have little influence, and many support rows decide.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ __all__ = ["Episodes", "HeadAdapter", "draw_episodes"]
 SCALES: Final = (0.0625, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 OWN: Final = SCALES.index(1.0)
 FOLDS: Final = 5
-TOGETHER: Final = 20  # episodes at once, to save memory
+TOGETHER: Final = 20  # episodes computed at once, to limit memory
 TRUST: Final = (0.0, 1.0, 3.0, 10.0, 30.0, 100.0, 1e3, 1e6)
-"""How many support rows the validation tasks' losses may count as; with the last they decide alone."""
+"""Candidate weights of the validation tasks' losses, in support rows; with the last one these losses decide alone."""
 
 
 class Episodes(NamedTuple):
-    """Row numbers of drawn support and query sets [episodes, rows], with weights of 0 where a task had no more rows."""
+    """Row indices of drawn support and query sets [episodes, rows], with weight 0 for missing rows of small tasks."""
 
     support: NDArray[np.int64]
     support_weight: NDArray[np.float64]
@@ -37,7 +38,7 @@ class Episodes(NamedTuple):
     query_weight: NDArray[np.float64]
 
     def some(self, which: slice) -> Episodes:
-        """Some of the episodes."""
+        """Return some of the episodes."""
         return Episodes(self.support[which], self.support_weight[which], self.query[which], self.query_weight[which])
 
 
@@ -50,11 +51,11 @@ class HeadAdapter:
         params: Its parameters before adaptation; the head is the prior's mean.
         variance: The prior's variances [features].
         loss: `"squared_error"` or `"cross_entropy"`.
-        steps: Steps that meta-training prepared for.
-        sizes: Numbers of support rows that settings were judged at [sizes]; empty before `judged`.
-        losses: Mean query losses of validation tasks, made comparable by `_comparable` [sizes, scales, steps + 1].
-        trust: How many support rows these losses count as [sizes].
-        floor: What is added to a task's own loss before losses are divided by it.
+        steps: Number of steps that meta-training optimised for.
+        sizes: Numbers of support rows of the evaluated episodes [sizes]; empty before `judged`.
+        losses: Mean query losses of validation tasks, normalised by `_comparable` [sizes, scales, steps + 1].
+        trust: Weight of these losses, in support rows [sizes].
+        floor: Constant added to a task's own loss before the division by it.
     """
 
     network: Any
@@ -69,16 +70,16 @@ class HeadAdapter:
 
     @property
     def most_steps(self) -> int:
-        """The most steps that tuning tries; the trained ones for squared error, where a step is exact."""
+        """Largest number of steps in tuning: twice the trained steps; for squared error (exact) the trained steps."""
         return self.steps if self.loss == "squared_error" else 2 * self.steps
 
     def adapt(self, X: NDArray[Any], y: NDArray[Any], *, tune: bool) -> tuple[Any, int, float]:
-        """The network's parameters for a support set, the steps taken and the factor on the variances.
+        """Return the network's parameters for a support set, the number of steps and the factor on the variances.
 
         Args:
             X: Inputs [rows, inputs].
             y: Numbers, or labels from 0 [rows].
-            tune: Choose steps and factor; else the trained steps and 1.
+            tune: True chooses steps and factor; False uses the trained steps and 1.
         """
         data = self._data(X, y)
         steps, scale = self._choose(data) if tune and len(y) > 1 and len(self.sizes) else (self.steps, OWN)
@@ -87,14 +88,14 @@ class HeadAdapter:
         return {**self.params, "head": head}, steps, SCALES[scale]
 
     def heads_of(self, X: NDArray[Any], y: NDArray[Any], groups: Sequence[NDArray[np.int64]]) -> NDArray[Any]:
-        """The heads of very many tasks, each as `adapt` without tuning gives it, [groups, features, outputs].
+        """Return the heads of many tasks, equal to `adapt` without tuning, [groups, features, outputs].
 
         Tasks of similar size are solved together, padded with rows of weight 0.
 
         Args:
             X: Inputs of all rows [rows, inputs].
-            y: Their targets [rows].
-            groups: Row numbers of each task, at least one.
+            y: Targets of all rows [rows].
+            groups: Row indices of each task, at least one.
         """
         parts, sizes = self._data(X, y)[:3], np.array([len(rows) for rows in groups])
         found = np.empty((len(groups), *np.shape(self.params["head"])), np.asarray(self.params["head"]).dtype)
@@ -110,12 +111,12 @@ class HeadAdapter:
         return found
 
     def judged(self, X: NDArray[Any], y: NDArray[Any], episodes: Sequence[tuple[int, Episodes]]) -> HeadAdapter:
-        """This adapter with the validation tasks' losses of all settings, for each number of support rows.
+        """Return this adapter with the validation tasks' losses of all settings, for each number of support rows.
 
         Args:
             X: Inputs of all rows.
             y: Targets of all rows.
-            episodes: Pairs of a number of support rows and episodes that have as many.
+            episodes: Pairs of a number of support rows and episodes with that number.
         """
         found = [(size, *self._episode_losses(X, y, drawn)) for size, drawn in episodes]
         floor = 0.1 * float(np.mean([query[:, OWN, self.steps].mean() for _, _, query, _ in found])) + 1e-12
@@ -131,7 +132,7 @@ class HeadAdapter:
         )
 
     def _choose(self, data: tuple[NDArray[Any], ...]) -> tuple[int, int]:
-        """The number of steps, and the place of the scale in `SCALES`."""
+        """Return the number of steps, and the index of the scale in `SCALES`."""
         rows = len(data[0])
         cv = self._cross_validated(tuple(part[None] for part in data))[0]
         place = int(np.argmin(np.abs(np.log(self.sizes / rows))))
@@ -140,18 +141,18 @@ class HeadAdapter:
         return int(steps), int(scale)
 
     def _comparable(self, losses: NDArray[np.float64], floor: float) -> NDArray[np.float64]:
-        """Losses [..., scales, steps + 1] on one scale for all tasks.
+        """Return losses [..., scales, steps + 1] on a common scale for all tasks.
 
-        Squared errors are divided by those at the trained setting, so that noisy tasks count no more than others. Log
-        losses are comparable as they are; if divided, tasks of one class, whose loss is near 0, would favour more
-        certain predictions.
+        Squared errors are divided by those at the trained setting, so that noisy tasks do not dominate. Log losses are
+        already comparable. A division would favour overconfident predictions, because tasks of one class have losses
+        near 0.
         """
         if self.loss == "cross_entropy":
             return losses
         return losses / (losses[..., OWN, self.steps] + floor)[..., None, None]
 
     def _data(self, X: NDArray[Any], y: NDArray[Any], weight: NDArray[Any] | None = None) -> tuple[NDArray[Any], ...]:
-        """Features, offsets, targets and weights in double precision."""
+        """Return features, offsets, targets and weights in double precision."""
         features, offsets = self.network.parts(np, self.params, np.asarray(X))
         targets = y[:, None] if self.loss == "squared_error" else y[:, None] == np.arange(offsets.shape[1])
         return (
@@ -162,7 +163,7 @@ class HeadAdapter:
         )
 
     def _heads(self, data: Any, scales: NDArray[np.float64], steps: int) -> list[NDArray[np.float64]]:
-        """Heads after 0 to `steps` steps, each [episodes, scales, features, outputs].
+        """Return the heads after 0 to `steps` steps, each [episodes, scales, features, outputs].
 
         Args:
             data: As for `head_step`, [episodes, rows, ...].
@@ -170,7 +171,7 @@ class HeadAdapter:
             steps: Number of steps.
         """
         centre = np.asarray(self.params["head"], dtype=np.float64)
-        wide = tuple(part[:, None] for part in data)  # an axis for the scales
+        wide = tuple(part[:, None] for part in data)  # new axis for the scales
         head = np.broadcast_to(centre, (len(data[0]), len(scales), *centre.shape))
         found = [head]
         for _ in range(steps):
@@ -179,7 +180,7 @@ class HeadAdapter:
         return found
 
     def _losses(self, data: Any, heads: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-        """The loss of every row under every head [episodes, scales, steps + 1, rows]."""
+        """Return the loss of every row under every head [episodes, scales, steps + 1, rows]."""
         features, offsets, targets, _ = data
         found = []
         for head in heads:
@@ -193,9 +194,12 @@ class HeadAdapter:
         return np.stack(found, axis=2)
 
     def _cross_validated(self, data: Any) -> NDArray[np.float64]:
-        """Mean loss of held-out support rows [episodes, scales, steps + 1]; rows of weight 0 do not count."""
+        """Return the mean loss of held-out support rows [episodes, scales, steps + 1].
+
+        Rows of weight 0 do not count.
+        """
         weight = data[3]
-        order = np.lexsort((data[2][..., 0], weight == 0), axis=-1)  # rows in order of targets are dealt out in turn
+        order = np.lexsort((data[2][..., 0], weight == 0), axis=-1)  # folds stratified by target
         fold = np.empty_like(order)
         np.put_along_axis(fold, order, np.broadcast_to(np.arange(order.shape[1]) % FOLDS, order.shape), axis=1)
         total = np.zeros((len(weight), len(SCALES), self.most_steps + 1))
@@ -209,7 +213,7 @@ class HeadAdapter:
     def _episode_losses(
         self, X: NDArray[Any], y: NDArray[Any], drawn: Episodes
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Cross-validated and query losses of all settings [episodes, scales, steps + 1], and support rows."""
+        """Return cross-validated and query losses of all settings [episodes, scales, steps + 1], and set sizes."""
         parts = self._data(X, y)
         cv, judged = [], []
         for first in range(0, len(drawn.support), TOGETHER):
@@ -226,20 +230,23 @@ class HeadAdapter:
 def _learned(
     cv: NDArray[np.float64], query: NDArray[np.float64], rows: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], float]:
-    """The mean query losses, and the trust in them with which the choice does best on the query rows."""
+    """Return the mean query losses, and their weight with which the choice has the smallest loss on the query rows."""
     prior = query.mean(axis=0)
     chosen = []
     for trust in TRUST:
         total = (rows[:, None, None] * cv + trust * prior).reshape(len(cv), -1)
         chosen.append(np.take_along_axis(query.reshape(len(cv), -1), total.argmin(axis=1)[:, None], 1).mean())
-    best = int(np.argmin(chosen[::-1]))  # of equals the largest, with which the rows at hand decide least
+    best = int(np.argmin(chosen[::-1]))  # among ties the largest weight (least influence of the rows)
     return prior, TRUST[::-1][best]
 
 
 def draw_episodes(
     groups: Sequence[NDArray[np.int64]], size: int, queries: int, count: int, rng: np.random.Generator
 ) -> Episodes:
-    """Support sets of `size` rows and query sets of at most `queries`, each of one random group of two rows or more."""
+    """Draw support sets of `size` rows and query sets of at most `queries`; each pair comes from one random group.
+
+    Groups need at least two rows. A small group gives fewer support rows, and the rest has weight 0.
+    """
     support, query = np.zeros((count, size), np.int64), np.zeros((count, queries), np.int64)
     support_weight, query_weight = np.zeros((count, size)), np.zeros((count, queries))
     for place, chosen in enumerate(rng.integers(len(groups), size=count)):

@@ -1,4 +1,4 @@
-"""The forward passes of our networks, once for numpy and JAX (`xp` is either), so that predicting needs no JAX."""
+"""Forward passes of our networks, for numpy and JAX (`xp` is the array library), so that prediction needs no JAX."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ACTIVATIONS: Final[Mapping[str, Callable[[Any, Arrays], Arrays]]] = {
 
 
 def mlp(xp: Any, layers: Sequence[Mapping[str, Arrays]], X: Arrays, activation: str) -> Arrays:
-    """A chain of dense layers, the activation between them.
+    """Chain of dense layers with an activation between them.
 
     Args:
         xp: numpy or jax.numpy.
@@ -42,15 +42,15 @@ def mlp(xp: Any, layers: Sequence[Mapping[str, Arrays]], X: Arrays, activation: 
 def convnet(xp: Any, params: Mapping[str, Any], images: Arrays, normalization: str) -> Arrays:
     """Blocks of a 3x3 convolution with stride 2, normalisation and ReLU; then one dense layer.
 
-    A convolution is written as nine shifted views side by side and one matrix product: with a kernel for every task
-    (an adapted one), a batched matrix product is fast on a CPU where a grouped convolution is not.
+    A convolution is computed as one matrix product of nine shifted views. Each task has its own (adapted) kernel, and
+    on a CPU a batched matrix product is fast where a grouped convolution is slow.
 
     Args:
         xp: numpy or jax.numpy.
         params: `blocks`, each with `w` [9 channels, filters], `scale` and `b` [filters]; `head` with `w` and `b`.
         images: [rows, height, width] or [rows, height, width, channels].
-        normalization: `"batch"`: by mean and variance over rows and places, of the rows given (so a prediction depends
-            on the rows it is made with, as in the papers); `"instance"`: over the places of each row.
+        normalization: `"batch"`: mean and variance over rows and places of the current batch, so a prediction depends
+            on the other rows, as in the papers. `"instance"`: over the places of each row.
 
     Returns:
         [rows, outputs].
@@ -60,7 +60,7 @@ def convnet(xp: Any, params: Mapping[str, Any], images: Arrays, normalization: s
         x = _patches(xp, x) @ block["w"]  # [rows, height / 2, width / 2, filters]
         axes = (0, 1, 2) if normalization == "batch" else (1, 2)
         x = x - xp.mean(x, axis=axes, keepdims=True)
-        # One factor for each filter, then one pass over the places: second derivatives cost a third of a quotient's.
+        # One factor per filter, then one pass over the places: cheaper second derivatives than a quotient.
         factor = block["scale"] / xp.sqrt(xp.mean(x * x, axis=axes, keepdims=True) + 1e-3)
         x = ACTIVATIONS["relu"](xp, x * factor + block["b"])
     x = x.reshape(x.shape[0], -1)
@@ -68,7 +68,7 @@ def convnet(xp: Any, params: Mapping[str, Any], images: Arrays, normalization: s
 
 
 def _patches(xp: Any, x: Arrays) -> Arrays:
-    """The 3x3 neighbourhoods at every second place: [rows, h, w, c] -> [rows, ceil(h/2), ceil(w/2), 9 c]."""
+    """Return the 3x3 neighbourhoods at every second place: [rows, h, w, c] -> [rows, ceil(h/2), ceil(w/2), 9 c]."""
     height, width = -(-x.shape[1] // 2), -(-x.shape[2] // 2)
     x = xp.pad(x, ((0, 0), (1, 2), (1, 2), (0, 0)))
     views = [x[:, i : i + 2 * height : 2, j : j + 2 * width : 2, :] for i in range(3) for j in range(3)]

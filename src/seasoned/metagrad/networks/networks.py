@@ -1,6 +1,6 @@
 """Networks as frozen settings with pure functions: `init(key, shape) -> params`, `apply(params, X) -> outputs`.
 
-`forward` is the same pass in numpy. Loading this module does not load JAX.
+`forward` is the same function in numpy. Importing this module does not import JAX.
 """
 
 from __future__ import annotations
@@ -23,27 +23,26 @@ Params = Any
 
 
 class Network(Protocol):
-    """A pure function of (params, inputs), and how to initialise it."""
+    """Network: a pure function of (params, inputs) with an initialiser."""
 
     def init(self, key: Any, shape: tuple[int, ...]) -> Params:
-        """First parameters, from a JAX key and the shape of one input."""
+        """Return the first parameters, from a JAX key and the shape of one input."""
 
     def apply(self, params: Params, X: Any) -> Any:
-        """Outputs [rows, outputs] of inputs [rows, *shape], in JAX."""
+        """Return the outputs [rows, outputs] of inputs [rows, *shape], in JAX."""
 
     def forward(self, params: Params, X: np.ndarray) -> np.ndarray:
-        """The same in numpy."""
+        """Same as `apply`, in numpy."""
 
     def head(self, params: Params) -> Params:
-        """A tree like `params` of booleans: which leaves belong to the last layer."""
+        """Return a tree like `params` of booleans: True for the leaves of the last layer."""
 
 
 @dataclass(frozen=True)
 class MLP:
     """Dense layers with an activation between them; weights and biases are initialised uniformly in +-1 / sqrt(inputs).
 
-    Biases are not initialised to 0, so that the kinks of ReLU units are spread over the inputs: on one-dimensional
-    regression that makes all the difference for a learned initialisation.
+    Biases are not initialised to 0, so that the kinks of ReLU units are spread over the inputs.
 
     Args:
         hidden: Units of the hidden layers.
@@ -64,7 +63,7 @@ class MLP:
     activation: str = "relu"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "hidden", tuple(self.hidden))  # a list, for example from JSON, would not hash
+        object.__setattr__(self, "hidden", tuple(self.hidden))  # a list, for example from JSON, is not hashable
         if self.activation not in ACTIVATIONS:
             raise InvalidInput(f"activation is {self.activation!r}: choose one of {', '.join(ACTIVATIONS)}.")
         if min((*self.hidden, self.outputs)) < 1:
@@ -102,14 +101,14 @@ class MLP:
 
 @dataclass(frozen=True)
 class ConvNet:
-    """The small convolutional network of the few-shot literature: blocks of 3x3 convolution (stride 2), norm and ReLU.
+    """Convolutional network of the few-shot literature: small blocks of 3x3 convolution (stride 2), norm and ReLU.
 
     Args:
-        filters: Filters of every block.
-        blocks: How many; each halves height and width.
+        filters: Number of filters of every block.
+        blocks: Number of blocks; each halves height and width.
         outputs: Units of the dense layer at the end.
-        normalization: `"batch"` (of the rows given: the papers' transductive setting) or `"instance"` (a row's outputs
-            depend on that row alone).
+        normalization: `"batch"` (statistics of the current rows: the papers' transductive setting) or `"instance"` (the
+            outputs of a row depend on that row alone).
 
     Source: Vinyals et al. 2016 (arXiv:1606.04080), Finn et al. 2017 (arXiv:1703.03400), section 5.2.
 
@@ -171,13 +170,13 @@ class ConvNet:
 
 @dataclass(frozen=True)
 class Function:
-    """Any pure function of (params, inputs) as a network: a Flax or Equinox module, or your own.
+    """Any pure function of (params, inputs) as a network: a Flax or Equinox module, or a user's function.
 
     Args:
         function: (params, X) -> outputs [rows, outputs].
         initial: key -> params, a tree of float arrays.
-        last_layer: params -> a tree of booleans like it; only `ANIL` needs it.
-        outputs: Numbers in an output; only `PrototypicalNetworks` needs it.
+        last_layer: params -> a tree of booleans of the same structure; only `ANIL` needs it.
+        outputs: Number of values in an output; only `PrototypicalNetworks` needs it.
 
     Example (Flax: `Function(module.apply, lambda key: module.init(key, example))`; Equinox: partition the module into
     arrays and the rest, and let `function` combine them again):
@@ -195,7 +194,7 @@ class Function:
     outputs: int | None = None
 
     def init(self, key: Any, shape: tuple[int, ...]) -> Params:
-        """See `Network`; the shape is not needed."""
+        """See `Network`; the shape is not used."""
         del shape
         return self.initial(key)
 
@@ -204,7 +203,7 @@ class Function:
         return self.function(params, X)
 
     def forward(self, params: Params, X: np.ndarray) -> np.ndarray:
-        """The function's own result as a numpy array; it is called with a JAX array, too."""
+        """Return the function's result as a numpy array; the function receives a JAX array."""
         import jax.numpy as jnp
 
         return np.asarray(self.function(params, jnp.asarray(X)))
@@ -218,7 +217,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Prototypes:
-    """The classifier of prototypical networks: logits are minus the squared distances to class means.
+    """Classifier of prototypical networks: logits are the negative squared distances to class means.
 
     Args:
         body: The embedding network; its outputs are the embedding.
@@ -227,17 +226,17 @@ class Prototypes:
     body: Any
 
     def init(self, key: Any, shape: tuple[int, ...]) -> Params:
-        """The body's parameters; prototypes come from a support set."""
+        """Return the body's parameters; prototypes are computed from a support set."""
         return self.body.init(key, shape)
 
     def apply(self, params: Params, X: Any) -> Any:
-        """Logits [rows, classes] for params `{"body", "prototypes" [classes, size]}`."""
+        """Return logits [rows, classes] for params `{"body", "prototypes" [classes, size]}`."""
         import jax.numpy as jnp
 
         return -distances(jnp, self.body.apply(params["body"], X), params["prototypes"])
 
     def forward(self, params: Params, X: np.ndarray) -> np.ndarray:
-        """The same in numpy."""
+        """Same as `apply`, in numpy."""
         return np.asarray(-distances(np, self.body.forward(params["body"], X), params["prototypes"]))
 
     def head(self, params: Params) -> Params:

@@ -1,4 +1,4 @@
-"""Networks for tables: a linear part beside a deep one, and a network that corrects another model's outputs."""
+"""Networks for tables: a linear part plus a deep part, and a network that corrects another model's outputs."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Params = Any
 
 @dataclass(frozen=True)
 class WideDeep:
-    """A linear head on [1, the inputs, the last hidden layer]: X -> phi(X) W.
+    """Linear head on [1, the inputs, the last hidden layer]: X -> phi(X) W.
 
-    The head begins at zero, so the network begins as the zero function.
+    The head is initialised to zero, so the initial network is the zero function.
 
     Args:
         hidden: Units of the hidden layers of the deep part; () for a linear model.
@@ -60,7 +60,7 @@ class WideDeep:
         return {"layers": deep, "head": jnp.zeros((width, self.outputs))}
 
     def parts(self, xp: Any, params: Params, X: Any) -> tuple[Any, Any]:
-        """What the head is linear in, [rows, 1 + inputs + hidden], and what is added to the outputs (nothing).
+        """Return the features of the linear head, [rows, 1 + inputs + hidden], and the offsets of the outputs (zeros).
 
         Args:
             xp: numpy or jax.numpy.
@@ -89,11 +89,11 @@ class WideDeep:
 
 @dataclass(frozen=True)
 class Offset:
-    """A correction of outputs that are known already: X -> X[:, :count] + body(X[:, count:]).
+    """Correction of another model's outputs: X -> X[:, :count] + body(X[:, count:]).
 
     Args:
         body: The correcting network, with `count` outputs.
-        count: How many of the inputs, the first ones, are another model's outputs (logits, for classes).
+        count: Number of leading inputs that are another model's outputs (logits, for classes).
 
     Example:
         >>> import jax
@@ -114,7 +114,7 @@ class Offset:
         return self.body.init(key, (shape[0] - self.count,))
 
     def parts(self, xp: Any, params: Params, X: Any) -> tuple[Any, Any]:
-        """The body's features, and the known outputs plus what the body adds to its own outputs."""
+        """Return the body's features, and the other model's outputs plus the body's offsets."""
         features, added = self.body.parts(xp, params, X[:, self.count :])
         return features, X[:, : self.count] + added
 

@@ -1,1 +1,1 @@
-"""Learned optimisers, and optimisers that tune their own rates by hypergradients."""
+"""Learned optimisers, and optimisers that tune their own learning rates by hypergradients."""

@@ -1,4 +1,4 @@
-"""A guard around a learned optimiser: when the validation loss worsens, go back and continue with a trusted one."""
+"""Guard of a learned optimiser: a fallback optimiser takes over when the validation loss worsens."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ Tree = Any
 
 
 class GuardState(NamedTuple):
-    """What the guard remembers.
+    """State of the guard.
 
     Attributes:
         risky: State of the guarded optimiser.
         trusted: State of the fallback.
-        best: Parameters with the least value so far.
-        best_value: That value.
-        bad: Values in a row that were worse than allowed.
-        fallen: Whether the fallback has taken over.
-        returning: Whether the parameters are on their way back to the best.
+        best: Parameters with the smallest value so far.
+        best_value: The smallest value so far.
+        bad: Number of consecutive values that were worse than allowed.
+        fallen: True after the fallback has taken over.
+        returning: True while the parameters return to the best ones.
     """
 
     risky: Tree
@@ -45,19 +45,19 @@ def guarded(
     patience: int = 5,
     tolerance: float = 0.1,
 ) -> optax.GradientTransformationExtraArgs:
-    """Follows `risky` until its validation loss is bad `patience` times in a row, then goes back and uses `fallback`.
+    """Use `risky` until its validation loss is bad `patience` times in a row, then use `fallback` from the best point.
 
-    Pass `value=` to `update`: the loss of the present parameters on validation rows (or on training rows, if there are
-    no others), the same rows every time: losses of mini-batches differ among themselves by more than `tolerance`, and
-    the least of them would be taken for the best. Without a value nothing is guarded. A value is bad if it is not
-    finite or exceeds best + tolerance * |best|. The fallback takes over for good, and starts from the best parameters
-    seen. Both optimisers are given the value, and all other arrays that `update` is.
+    Pass `value=` to `update`: the loss of the current parameters on validation rows, or on training rows if there are
+    no validation rows. Use the same rows every time: losses of mini-batches differ by more than `tolerance`, and the
+    smallest of these losses would count as the best. Without a value nothing is guarded. A value is bad if it is not
+    finite or exceeds best + tolerance * |best|. The fallback takes over permanently and starts from the best parameters
+    so far. Both optimisers receive the value and all other arrays that are passed to `update`.
 
     Args:
-        risky: For example a learned optimiser.
-        fallback: What takes over; None for Adam at 0.001.
-        patience: Bad values in a row, at least 1; a value that is not finite is enough by itself.
-        tolerance: How much worse than the best is allowed, as a share of it.
+        risky: Optimiser to guard, for example a learned optimiser.
+        fallback: Optimiser that takes over; None for Adam at 0.001.
+        patience: Number of consecutive bad values, at least 1. A single value that is not finite is enough.
+        tolerance: Allowed excess over the best value, as a share of the best value.
 
     Example:
         >>> import jax.numpy as jnp, optax
@@ -80,7 +80,7 @@ def guarded(
         dtype = at_least_single(params)
         best = jnp.asarray(jnp.inf, dtype)
         no = jnp.bool_(False)
-        own = jax.tree.map(jnp.array, params)  # a copy: the parameters may be donated, or changed in place
+        own = jax.tree.map(jnp.array, params)  # a copy, because the parameters may be donated or changed in place
         return GuardState(risky.init(params), fallback.init(params), own, best, jnp.int32(0), no, no)
 
     def update(gradient: Tree, state: GuardState, params: Tree = None, **extra: Any) -> tuple[Tree, GuardState]:
@@ -89,14 +89,14 @@ def guarded(
         found: tuple[Tree, GuardState] = step(gradient, state, params, extra)
         return found
 
-    @jax.jit  # else each call outside of a compiled function would compile the branches anew
+    @jax.jit  # otherwise each call outside a compiled function would compile the branches again
     def step(gradient: Tree, state: GuardState, params: Tree, extra: dict[str, Any]) -> tuple[Tree, GuardState]:
         falls = jnp.bool_(False)
         if (value := extra.get("value")) is not None:
             state, falls = _judged(state, params, jnp.asarray(value, state.best_value.dtype), patience, tolerance)
 
         home = subtract(state.best, params)
-        # From far away one update ends near the best parameters, not at them: the difference was rounded.
+        # Over a large distance one update ends only near the best parameters, because of rounding.
         falls_short = state.returning & ~_close(params, state.best)
 
         def back(_: None) -> tuple[Tree, Tree, Tree, Array]:  # the fallback's first gradient is at the best parameters
@@ -108,7 +108,7 @@ def guarded(
 
         def follow(_: None) -> tuple[Tree, Tree, Tree, Array]:
             updates, inner = risky.update(gradient, state.risky, params, **extra)
-            breaks = jnp.isfinite(state.best_value) & ~_is_finite(add(params, updates))  # from NaN no update leads back
+            breaks = jnp.isfinite(state.best_value) & ~_is_finite(add(params, updates))  # no update leads back from NaN
             return select(breaks, home, updates), inner, state.trusted, breaks
 
         which = jnp.where(falls | falls_short, 0, jnp.where(state.fallen, 1, 2))
@@ -122,7 +122,7 @@ def guarded(
 
 
 def _check_given(params: Tree, extra: dict[str, Any]) -> None:
-    """Refuse an update without parameters, or with what no compiled program can take."""
+    """Refuse an update without parameters, or with values that a compiled program cannot take."""
     if params is None:
         raise InvalidInput("The guard must know where it is: pass the parameters to update(gradient, state, params).")
     for name, given in extra.items():
@@ -140,7 +140,7 @@ def _close(one: Tree, other: Tree) -> Array:
 
 
 def _judged(state: GuardState, params: Tree, value: Array, patience: int, tolerance: float) -> tuple[GuardState, Array]:
-    """The state after a value, and whether the guard trips now."""
+    """Return the state after a value, and True if the guard triggers now."""
     better = value < state.best_value
     known = jnp.isfinite(state.best_value)
     limit = jnp.where(known, state.best_value + tolerance * jnp.abs(state.best_value), jnp.inf)

@@ -1,4 +1,4 @@
-"""Hypergradient descent: the learning rate of an optimiser goes down its own gradient while it trains."""
+"""Hypergradient descent: the learning rate of an optimiser follows its own gradient during training."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ Tree = Any
 
 
 _GROWTH: Final = 4.0
-"""Growth of the gradient at which a step that the gradient now points against is taken back."""
+"""Growth of the gradient above which a step is undone, if the new gradient points against the step."""
 _SHRUNK: Final = 0.1
-"""Factor on the rate when a step is taken back."""
+"""Factor on the rate after an undone step."""
 
 
 class HypergradientState(NamedTuple):
-    """The state of hypergradient descent.
+    """State of hypergradient descent.
 
     Attributes:
-        inner: The wrapped direction's state.
-        rate: The rate now.
-        direction: The last direction; zeros at first, and after a step that was taken back.
-        update: The last update.
-        largest: The largest entry of the gradients so far that did not point against the step before them.
-        taken_back: Number of steps that were taken back because the rate was far too large.
+        inner: State of the wrapped direction.
+        rate: Current rate.
+        direction: Last direction; zeros at first, and after an undone step.
+        update: Last update.
+        largest: Largest gradient entry so far, over gradients that did not point against the previous step.
+        taken_back: Number of steps that were undone because the rate was far too large.
     """
 
     inner: Tree
@@ -45,28 +45,28 @@ class HypergradientState(NamedTuple):
 def hypergradient_descent(
     direction: optax.GradientTransformation, rate: float, hyper_rate: float = 0.02, *, multiplicative: bool = True
 ) -> optax.GradientTransformation:
-    """Step along a direction at a rate that is learned on the way.
+    """Steps along a direction with a learning rate that is learned during training.
 
-    With u_t the direction and w_{t+1} = w_t - rate_t u_t, the loss has the derivative
-    dL_t/drate = -g_t . u_{t-1}, so one more inner product gives the rate's own descent:
+    With u_t the direction and w_{t+1} = w_t - rate_t u_t, the loss has the derivative dL_t/drate = -g_t . u_{t-1}. One
+    inner product thus gives the descent of the rate:
 
     - multiplicative (default): rate *= exp(hyper_rate * cos(g_t, u_{t-1})), which does not depend on the loss's scale
       and crosses orders of magnitude in either direction;
     - additive, as published: rate += hyper_rate * g_t . u_{t-1}.
 
-    A rate that is far too large makes gradients overflow before the rate has come down. So a step is taken back, and
-    the rate falls to a tenth, where the step led to a gradient that is not finite, or that points against the step and
-    is more than 4 times as large as those before. `state.taken_back` counts such steps.
+    With a rate that is far too large, gradients overflow before the rate has decreased. Therefore a step is undone, and
+    the rate multiplied by 0.1, in two cases: the new gradient is not finite, or it points against the step and is more
+    than 4 times as large as previous gradients. `state.taken_back` counts undone steps.
 
     Args:
         direction: An optax transformation that gives the direction *without* rate and sign, such as
             `optax.scale_by_adam()`.
         rate: The first rate, above 0.
         hyper_rate: Step size of the rate's logarithm (or of the rate itself).
-        multiplicative: Which of the two forms.
+        multiplicative: True for the multiplicative form, False for the additive form.
 
-    Source: Baydin et al. 2018 (arXiv:1703.04782), algorithms 4 and 5; multiplicative form: its section 4 and
-    Rubio 2017.
+    Source: Baydin et al. 2018 (arXiv:1703.04782), algorithms 4 and 5; multiplicative form: its section 4 and Rubio
+    2017.
 
     Example:
         >>> import jax, jax.numpy as jnp, optax
@@ -86,7 +86,7 @@ def hypergradient_descent(
         )
 
     def init(params: Tree) -> HypergradientState:
-        first = jnp.asarray(rate, at_least_single(params))  # half precision would round small changes away
+        first = jnp.asarray(rate, at_least_single(params))  # half precision would round small changes to 0
         none = zeros_like(params)
         return HypergradientState(direction.init(params), first, none, none, jnp.zeros_like(first), jnp.int32(0))
 
@@ -111,12 +111,15 @@ def hypergradient_descent(
 
 
 def _largest(tree: Tree) -> Array:
-    """The largest size of an entry; NaN if one is NaN."""
+    """Return the largest absolute entry; NaN if any entry is NaN."""
     return jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in jax.tree.leaves(tree)]))
 
 
 def _unit(tree: Tree) -> Tree:
-    """The tree scaled to length 1, zeros as they are; divided by its largest entry first, lest squares overflow."""
+    """Return the tree scaled to length 1; zeros stay zeros.
+
+    The tree is divided by its largest entry first, because squares could overflow.
+    """
     largest = _largest(tree)
     scaled = jax.tree.map(lambda leaf: leaf / jnp.where(largest > 0, largest, 1), tree)
     length = jnp.sqrt(dot(scaled, scaled))

@@ -1,4 +1,4 @@
-"""Learning to optimise: the update rule itself is meta-trained on a family of problems."""
+"""Learning to optimise: the update rule is meta-trained on a family of problems."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Tree = Any
 
 
 class Run(NamedTuple):
-    """One optimisation run in progress, kept between meta-steps.
+    """One optimisation run in progress, stored between meta-steps.
 
     Attributes:
-        key: The random key of its problem (raw key data).
-        params: The parameters now.
+        key: Random key of its problem (raw key data).
+        params: Current parameters.
         state: The rule's memory.
-        step: Steps taken.
+        step: Number of steps so far.
     """
 
     key: Array
@@ -41,24 +41,25 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True)
 class LearnedOptimizer(MetaLearner):
-    """An optimiser whose update rule is a small network, trained to lower the loss along whole runs.
+    """Optimiser whose update rule is a small network, trained to lower the loss along whole runs.
 
     Meta-loss: the mean of judge(w_t) over the run w_{t+1} = w_t + rule_theta(gradient_t). A meta-step advances
-    `training.tasks` runs, which are at different steps, by `truncation` steps; a run that reaches `horizon` is replaced
-    by one on a new problem. The gradient of theta comes from
+    `training.tasks` runs, which are at different steps, by `truncation` steps. A run at its `horizon` is replaced by a
+    run on a new problem. The gradient of theta comes from
 
-    - `"bptt"`: backpropagation through the truncated piece (exact within the piece, blind beyond it);
-    - `"pes"`: persistent evolution strategies: antithetic perturbations of theta that are summed over a run,
-      so the estimate has no truncation bias and needs no derivative of the run.
+    - `"bptt"`: backpropagation through the truncated piece (exact within the piece, without the effect of earlier
+      steps);
+    - `"pes"`: persistent evolution strategies: antithetic perturbations of theta that are summed over a run, so the
+      estimate has no truncation bias and needs no derivative of the run.
 
-    `fit` takes a problem family (`problems.py`), or tasks like any learner; with tasks, a run trains `network` from
-    scratch on a support set and is judged on the query set, and `adapt` trains the network for `horizon` steps by the
-    learned rule.
+    `fit` takes a problem family (`problems.py`), or tasks like any learner. With tasks, a run trains `network` from
+    scratch on a support set, and its loss is the loss on the query set. `adapt` trains the network for `horizon` steps
+    with the learned rule.
 
     Args:
         rule: `LSTMRule` or `MLPRule`.
-        horizon: Steps of a run.
-        truncation: Steps of each run in a meta-step; divides the horizon.
+        horizon: Number of steps of a run.
+        truncation: Number of steps of each run in a meta-step; divides the horizon.
         estimator: `"bptt"` or `"pes"`.
         sigma: Standard deviation of the perturbations of `"pes"`.
         network, loss, training: See `MetaLearner`.
@@ -107,7 +108,7 @@ class LearnedOptimizer(MetaLearner):
         return ((), 1, False) if hasattr(family, "judge") else MetaLearner.describe(self, family)
 
     def initial(self, key: Array, shape: tuple[int, ...]) -> Tree:
-        """See `MetaLearner`: the rule's weights, and (for tasks) the network's, which meta-training leaves alone."""
+        """See `MetaLearner`: the rule's weights, and (for tasks) the network's weights, which stay fixed."""
         theta = {"rule": self.rule.init(key)}
         return {**theta, "start": self.network.init(jax.random.fold_in(key, 1), shape)} if shape else theta
 
@@ -136,7 +137,7 @@ class LearnedOptimizer(MetaLearner):
     def transformation(
         self, *, guard: bool = True, fallback: optax.GradientTransformation | None = None
     ) -> optax.GradientTransformation:
-        """The learned optimiser for optax, guarded by default (see `guarded`: pass `value=` to its `update`)."""
+        """Return the learned optimiser for optax, guarded by default (see `guarded`: pass `value=` to its `update`)."""
         theta = self.theta["rule"]
         learned = optax.GradientTransformation(
             lambda params: self.rule.start(theta, params),
@@ -168,7 +169,7 @@ class LearnedOptimizer(MetaLearner):
         return Run(jax.random.key_data(draw), params, self.rule.start(rule, params), jnp.int32(step))
 
     def _advance(self, rule: Tree, problems: Problems, run: Run, steps: int) -> tuple[Run, Array]:
-        """The run after `steps` more steps, and judge(w_t) after each of them [steps]."""
+        """Return the run after `steps` more steps, and judge(w_t) after each of these steps [steps]."""
         data = problems.sample(jax.random.wrap_key_data(run.key))
 
         def body(run: Run, _: None) -> tuple[Run, Array]:
@@ -193,7 +194,7 @@ class LearnedOptimizer(MetaLearner):
         return runs, runs, jax.tree.map(lambda leaf: jnp.zeros((count, *leaf.shape), leaf.dtype), rule)
 
     def draw(self, family: Any, key: Array) -> Tree:
-        """See `MetaLearner`: only a key, because few runs start anew, and which ones is not known in advance."""
+        """See `MetaLearner`: only a key, because few runs restart, and the restarts are not known in advance."""
         del family
         return key
 
@@ -245,7 +246,7 @@ class LearnedOptimizer(MetaLearner):
         return jnp.mean(high + low) / 2, gradient, after
 
     def _renewed(self, rule: Tree, problems: Problems, run: Run, key: Array) -> tuple[Array, Run]:
-        """Whether the run is over (at its horizon, or diverged), and a new run to replace it."""
+        """Return True if the run is over (at its horizon, or diverged), and a new run to replace it."""
         finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(run.params)]))
         return (run.step >= self.horizon) | ~finite, self._begin(rule, problems, key)
 
@@ -260,5 +261,5 @@ class LearnedOptimizer(MetaLearner):
 
 
 def _replaced(condition: Array, new: Tree, old: Tree) -> Tree:
-    """`new` where the condition [runs] holds, leaf by leaf along the first axis."""
+    """Return `new` where the condition [runs] holds, otherwise `old`, leaf by leaf along the first axis."""
     return jax.vmap(select)(condition, new, old)

@@ -1,7 +1,7 @@
-"""Families of optimisation problems, on which optimisers are learned.
+"""Families of optimisation problems, the training tasks of learned optimisers.
 
-A problem family has `sample(key) -> data`, `init(key, data) -> params`, `loss(params, data)` (what the optimiser sees
-the gradient of) and `judge(params, data)` (what meta-training minimises), all pure.
+A problem family has four pure functions: `sample(key) -> data`, `init(key, data) -> params`, `loss(params, data)` and
+`judge(params, data)`. The optimiser receives the gradient of `loss`; meta-training minimises `judge`.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ Tree = Any
 
 
 class Problems(Protocol):
-    """A distribution of optimisation problems."""
+    """Distribution of optimisation problems."""
 
     def sample(self, key: Array) -> Tree:
-        """The data of one problem."""
+        """Return the data of one problem."""
 
     def init(self, key: Array, data: Tree) -> Tree:
-        """Where optimisation begins."""
+        """Return the initial parameters."""
 
     def loss(self, params: Tree, data: Tree) -> Array:
-        """What is minimised, a scalar."""
+        """Return the loss to minimise, a scalar."""
 
     def judge(self, params: Tree, data: Tree) -> Array:
-        """What the optimiser is judged by: the loss itself, or a loss on data that it does not see."""
+        """Return the loss of the meta-training: the same loss, or a loss on data that the optimiser does not use."""
 
 
 @as_tree
@@ -73,19 +73,19 @@ class Quadratics:
         return self.loss(params, data)
 
     def split(self, fraction: float, seed: int) -> tuple[Quadratics, Quadratics]:
-        """The same family twice: every draw is a new problem."""
+        """Return the same family twice, because every draw is a new problem."""
         del fraction, seed
         return self, self
 
 
 @dataclass(frozen=True)
 class TaskProblems:
-    """Training a network from scratch on the support set of a task, judged on its query set.
+    """Training of a network from scratch on the support set of a task, evaluated on its query set.
 
     Args:
         family: Tasks.
-        network: What is trained.
-        loss_name: Its loss.
+        network: Network to train.
+        loss_name: Loss of the network.
         shape: Shape of one input.
     """
 

@@ -1,8 +1,8 @@
-"""Learned update rules: small networks that turn a coordinate's gradient and memory into its next step.
+"""Learned update rules: small networks that map a coordinate's gradient and memory to its next step.
 
 A rule is frozen settings with pure functions, like a network: `init(key) -> theta`, `start(theta, params) -> state`,
-`step(theta, gradient, state) -> (updates, state)`. All coordinates share theta and each has its own memory, so a rule
-trained on small problems runs on networks of any size.
+`step(theta, gradient, state) -> (updates, state)`. All coordinates share theta, and each coordinate has its own memory.
+A rule trained on small problems therefore runs on networks of any size.
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ Tree = Any
 DECAYS: Final = (0.5, 0.9, 0.99)
 """Decays of an MLP rule's running means of gradients."""
 HORIZONS: Final = (3.0, 10.0, 30.0, 100.0)
-"""Numbers of steps at which an MLP rule's clocks saturate."""
+"""Numbers of steps at which the step-count features of an MLP rule saturate."""
 FEATURES: Final = 1 + len(DECAYS) + 1 + len(HORIZONS) + 1
-"""Inputs of an MLP rule: gradient, running means, own scale, clocks, common scale."""
+"""Inputs of an MLP rule: gradient, running means, own scale, step-count features, common scale."""
 
 
 class UpdateRule(Protocol):
-    """A family of optimisers, indexed by theta."""
+    """Family of optimisers, indexed by theta."""
 
     def init(self, key: Array) -> Tree:
-        """First theta."""
+        """Return the first theta."""
 
     def start(self, theta: Tree, params: Tree) -> Tree:
-        """The initial memory for parameters like these."""
+        """Return the initial memory for parameters of this structure."""
 
     def step(self, theta: Tree, gradient: Tree, state: Tree) -> tuple[Tree, Tree]:
-        """What to add to the parameters, and the next memory."""
+        """Return the change of the parameters, and the next memory."""
 
 
 @dataclass(frozen=True)
 class LSTMRule:
-    """A stack of LSTM cells on every coordinate: update = scale * linear(LSTM(preprocessed gradient)).
+    """Stack of LSTM cells on every coordinate: update = scale * linear(LSTM(preprocessed gradient)).
 
-    A gradient g enters as (log|g| / p, sign g) where |g| >= e^-p, else as (-1, e^p g).
+    A gradient g is preprocessed to (log|g| / p, sign g) if |g| >= e^-p, otherwise to (-1, e^p g).
 
     Args:
-        hidden: Units of a cell.
+        hidden: Number of units of a cell.
         layers: Number of stacked cells.
         preprocessing: p.
-        scale: Factor on the output, which keeps first steps small.
+        scale: Factor on the output; a small factor limits the first steps.
 
     Source: Andrychowicz et al. 2016 (arXiv:1606.04474), section 2.1 and appendix A.
 
@@ -80,7 +80,7 @@ class LSTMRule:
         for place, inputs in enumerate([2] + [self.hidden] * (self.layers - 1)):
             rows = inputs + self.hidden
             weights = jax.random.normal(jax.random.fold_in(key, place), (rows, 4 * self.hidden)) * rows**-0.5
-            bias = jnp.zeros(4 * self.hidden).at[: self.hidden].set(1.0)  # forget gates begin open
+            bias = jnp.zeros(4 * self.hidden).at[: self.hidden].set(1.0)  # forget gates are open at the start
             cells.append({"w": weights, "b": bias})
         out = jax.random.normal(jax.random.fold_in(key, self.layers), (self.hidden, 1)) * self.hidden**-0.5
         return {"cells": cells, "out": out}
@@ -116,7 +116,7 @@ def _preprocess(gradient: Array, p: float) -> Array:
 
 @dataclass(frozen=True)
 class MLPRule:
-    """A small MLP on momentum features: update = scale * direction * exp(magnitude), both outputs of the MLP.
+    """Small MLP on momentum features: update = scale * direction * exp(magnitude), both outputs of the MLP.
 
     Features of a coordinate: the gradient and its running means (decays 0.5, 0.9, 0.99), each divided by the root of a
     running mean square; the log of the gradients' common scale; tanh of the step count at four horizons.
@@ -152,7 +152,7 @@ class MLPRule:
             gain = (2 / inputs) ** 0.5 * (0.3 if place == 2 else 1.0)
             weights = jax.random.normal(jax.random.fold_in(key, place), (inputs, outputs)) * gain
             layers.append({"w": weights, "b": jnp.zeros(outputs)})
-        # Before any training the rule is a damped gradient step: direction = -(mean gradient) / root mean square.
+        # Before training the rule is a damped gradient step: direction = -(mean gradient) / root mean square.
         return {"layers": layers, "momentum": jnp.asarray(-1.0)}
 
     def start(self, theta: Tree, params: Tree) -> Tree:

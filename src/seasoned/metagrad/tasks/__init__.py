@@ -1,1 +1,1 @@
-"""Tasks to learn from: pairs of support and query sets, families of them, losses."""
+"""Tasks for meta-learning: pairs of support and query sets, families of tasks, losses."""

@@ -1,4 +1,4 @@
-"""Families of tasks: sinusoids, N-way k-shot episodes of labelled rows, a table cut into tasks by a group."""
+"""Families of tasks: sinusoids, N-way k-shot episodes of labelled rows, and tables with one task per group."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Episodes", "GroupedRows", "Sinusoids"]
 
 
-_MOST_ROWS = 2_000  # of a group or class that are used
+_MOST_ROWS = 2_000  # maximum number of rows per group or class; larger ones are subsampled
 
 
 @as_tree
@@ -64,7 +64,7 @@ class Sinusoids:
         return Task(Rows(X[: self.shots], y[: self.shots]), Rows(X[self.shots :], y[self.shots :]))
 
     def split(self, fraction: float, seed: int) -> tuple[Sinusoids, Sinusoids]:
-        """The same family twice: every draw is a new task."""
+        """Return the same family twice, because every draw is a new task."""
         del fraction, seed
         return self, self
 
@@ -74,12 +74,12 @@ class Sinusoids:
 class Episodes:
     """N-way, k-shot episodes: N random classes in random order, k support and q query rows of each.
 
-    Build it with `Episodes.of(X, y, ...)`.
+    Create it with `Episodes.of(X, y, ...)`.
 
     Attributes:
         X: [rows, *shape].
-        table: Row numbers of each class, [classes, most rows], padded with the class's last row.
-        counts: Rows of each class.
+        table: Row indices of each class, [classes, most rows], padded with the class's last row.
+        counts: Number of rows of each class.
         ways: N.
         shots: k.
         queries: q.
@@ -95,7 +95,7 @@ class Episodes:
     """
 
     episodic: ClassVar[bool] = True
-    """A label names a class within its task only."""
+    """A label names a class only within its task."""
 
     X: Array
     table: Array
@@ -106,7 +106,10 @@ class Episodes:
 
     @classmethod
     def of(cls, X: Any, y: Any, *, ways: int = 5, shots: int = 1, queries: int = 15) -> Episodes:
-        """From rows and classes; each class needs shots + queries rows, and of more than 2,000 some are drawn."""
+        """Create from rows and classes; a class needs at least shots + queries rows.
+
+        Of a class with more than 2,000 rows a random subset is used.
+        """
         if has_missing(y):
             raise InvalidInput("the table has rows without a class: leave them out.")
         X, y = as_inputs(X), np.asarray(y)
@@ -132,7 +135,7 @@ class Episodes:
         pick, *keys = jax.random.split(key, 1 + self.ways)
         classes = jax.random.choice(pick, self.table.shape[0], (self.ways,), replace=False)
 
-        def draw(key: Array, place: Array) -> Array:  # shots + queries different rows of one class
+        def draw(key: Array, place: Array) -> Array:  # shots + queries distinct rows of one class
             return self.table[place][_distinct(key, self.table.shape[1], self.counts[place], self.shots + self.queries)]
 
         rows = jax.vmap(draw)(jnp.stack(keys), classes)  # [ways, shots + queries]
@@ -143,7 +146,10 @@ class Episodes:
         return Task(*parts)
 
     def split(self, fraction: float, seed: int) -> tuple[Episodes, Episodes]:
-        """Some classes for validation, at least `ways`; all classes for both parts if there are too few."""
+        """Return training and validation families with disjoint classes, at least `ways` each.
+
+        If there are too few classes, both families use all classes.
+        """
         size = max(self.ways, round(fraction * self.table.shape[0]))
         if self.table.shape[0] - size < self.ways:
             return self, self
@@ -157,20 +163,21 @@ class Episodes:
 @as_tree
 @dataclass(frozen=True)
 class GroupedRows:
-    """One table cut into tasks by a group (a customer, a sensor): a draw is some rows of one group.
+    """Table with one task per group (a customer, a sensor): a draw is some rows of one group.
 
-    Groups may be short: sets are padded with rows of weight 0, and the query set takes at least one row if there are
-    two. Build it with `GroupedRows.of(X, y, groups, ...)`.
+    Groups may be small. Sets are padded with rows of weight 0. The query set gets at least one row, because every group
+    has at least two. Create it with `GroupedRows.of(X, y, groups, ...)`.
 
     Attributes:
         X: [rows, *shape].
         y: [rows] or [rows, outputs].
-        table: Row numbers of each group, [groups, most rows], padded.
-        counts: Rows of each group.
+        table: Row indices of each group, [groups, most rows], padded.
+        counts: Number of rows of each group.
         shots: Support rows.
         queries: Query rows.
-        least: Fewest support rows: each task draws a number from `least` to `shots`; None for always `shots`.
-        ways: Number of classes, if some of them may have no rows here; None for the classes of these rows.
+        least: Smallest number of support rows: each task draws a number from `least` to `shots`. None always uses
+            `shots`.
+        ways: Number of classes, if some classes may have no rows in this table; None for the classes of its rows.
 
     Example:
         >>> import jax, numpy as np
@@ -201,10 +208,10 @@ class GroupedRows:
         least: int | None = None,
         ways: int | None = None,
     ) -> GroupedRows:
-        """From rows, targets and the group of every row; groups of a single row are left out.
+        """Create from rows, targets and the group of every row; groups with a single row are dropped.
 
-        Of a group of more than 2,000 rows, 2,000 random ones are used: a task is only some rows of one group, and
-        padding every group to the size of the largest one would take too much memory.
+        Of a group with more than 2,000 rows, 2,000 random rows are used: a task contains only some rows of one group,
+        and padding every group to the size of the largest one would need too much memory.
         """
         if has_missing(groups):
             raise InvalidInput("the table has rows without a group: leave them out.")
@@ -236,9 +243,9 @@ class GroupedRows:
         shots: Any = self.shots
         if self.least is not None:
             shots = jax.random.randint(jax.random.fold_in(key, 1), (), self.least, self.shots + 1)
-        support = jnp.minimum(shots, count - 1)  # at least one row is left for the query set
+        support = jnp.minimum(shots, count - 1)  # at least one row remains for the query set
         places = jnp.arange(self.shots + self.queries)
-        # The rows that the support set does not use begin where it ends, so the query set begins there.
+        # The query set starts after the last row of the support set.
         query = rows[jnp.minimum(support + jnp.arange(self.queries), rows.shape[0] - 1)]
         weight = (places[: self.queries] < count - support).astype(self.X.dtype)
         held = (places[: self.shots] < support).astype(self.X.dtype)
@@ -246,7 +253,10 @@ class GroupedRows:
         return Task(Rows(self.X[first], self.y[first], held), Rows(self.X[query], self.y[query], weight))
 
     def split(self, fraction: float, seed: int) -> tuple[GroupedRows, GroupedRows]:
-        """Some groups for validation; all for both, if there are fewer than 5."""
+        """Return training and validation families with disjoint groups.
+
+        All groups for both, if there are fewer than 5.
+        """
         left, right = cut(self.table.shape[0], fraction, seed)
         return self._take(left), self._take(right)
 
@@ -255,13 +265,13 @@ class GroupedRows:
 
 
 def _rows_of(codes: np.ndarray, count: int) -> list[np.ndarray]:
-    """The rows of each code, in their order."""
+    """Return the row indices of each code, in order."""
     order = np.argsort(codes, kind="stable")
     return np.split(order, np.cumsum(np.bincount(codes, minlength=count))[:-1])
 
 
 def _table(places: list[np.ndarray], least: int) -> tuple[np.ndarray, np.ndarray]:
-    """A table with a padded line of row numbers for each group, and their counts; large groups are subsampled."""
+    """Return a padded table with one line of row indices per group, and the counts; large groups are subsampled."""
     most = max(_MOST_ROWS, least)
     rng = np.random.default_rng(0)
     places = [part if len(part) <= most else np.sort(rng.choice(part, most, replace=False)) for part in places]
@@ -271,6 +281,6 @@ def _table(places: list[np.ndarray], least: int) -> tuple[np.ndarray, np.ndarray
 
 
 def _distinct(key: Array, size: int, count: Array, wanted: int) -> Array:
-    """`wanted` different places in random order, those below `count` first and then places of the padding."""
+    """Return `wanted` distinct places in random order: first places below `count`, then places of the padding."""
     draws = jax.random.uniform(key, (size,)) + (jnp.arange(size) >= count)
     return jnp.argsort(draws)[:wanted]

@@ -18,18 +18,18 @@ __all__ = ["LOSSES", "TRAINED", "RowLoss", "accuracy", "cross_entropy", "mean_lo
 
 
 def squared_error(outputs: Array, y: Array) -> Array:
-    """(y - output)^2, the mean over outputs; y is [rows] or [rows, outputs]."""
+    """Return (y - output)^2, the mean over outputs; y is [rows] or [rows, outputs]."""
     return jnp.mean((outputs - y.reshape(outputs.shape)) ** 2, axis=-1)
 
 
 def cross_entropy(outputs: Array, y: Array) -> Array:
-    """-log softmax(outputs)[y] for labels y = 0, 1, ... [rows]."""
+    """Return -log softmax(outputs)[y] for labels y = 0, 1, ... [rows]."""
     logs = jax.nn.log_softmax(outputs)
     return -jnp.take_along_axis(logs, y.reshape(-1, 1).astype(jnp.int32), axis=-1)[:, 0]
 
 
 def accuracy(outputs: Array, y: Array) -> Array:
-    """1 where the largest output is the label's, else 0."""
+    """Return 1 where the largest output belongs to the label, otherwise 0."""
     return (jnp.argmax(outputs, axis=-1) == y.reshape(-1)).astype(outputs.dtype)
 
 
@@ -42,11 +42,11 @@ LOSSES: Final[Mapping[str, Callable[[Array, Array], Array]]] = {
     "accuracy": accuracy,
 }
 TRAINED: Final = ("squared_error", "cross_entropy")
-"""Those that are minimised; the others are metrics."""
+"""Losses that can be minimised; the others are metrics."""
 
 
 def row_losses(loss: RowLoss, outputs: Array, y: Array) -> Array:
-    """The loss of every row [rows]."""
+    """Return the loss of every row [rows]."""
     if isinstance(loss, str):
         if loss not in LOSSES:
             raise InvalidInput(f"loss is {loss!r}: choose one of {', '.join(LOSSES)}, or give a function.")
@@ -55,7 +55,10 @@ def row_losses(loss: RowLoss, outputs: Array, y: Array) -> Array:
 
 
 def _by_row(losses: Array, y: Array) -> Array:
-    """The losses, if each row has one: a scalar would count padding, and a matrix compares rows with other rows."""
+    """Return the losses after a check of their shape: one per row.
+
+    A scalar would include padding, and a matrix would compare rows with other rows.
+    """
     found = getattr(losses, "shape", ())
     if found != y.shape[:1]:
         raise InvalidInput(
@@ -66,7 +69,7 @@ def _by_row(losses: Array, y: Array) -> Array:
 
 
 def mean_loss(loss: RowLoss, outputs: Array, rows: Rows) -> Array:
-    """The (weighted) mean of a loss over rows, a scalar."""
+    """Return the (weighted) mean of a loss over rows, a scalar."""
     losses = row_losses(loss, outputs, rows.y)
     if rows.weight is None:
         return jnp.mean(losses)

@@ -1,8 +1,8 @@
-"""Tasks: pairs of a support set and a query set; and families, from which tasks are drawn inside compiled programs.
+"""Tasks: pairs of a support set and a query set; and families, distributions of tasks for compiled programs.
 
-A family is anything with `sample(key) -> Task`, a pure JAX function. `as_family` makes one of a list of pairs;
-`families.py` holds those made of a formula or of labelled rows. All are trees of arrays themselves, so they enter a
-compiled program as arguments and tasks are drawn on the device, inside the training loop.
+A family is any object with `sample(key) -> Task`, a pure JAX function. `as_family` creates one from a list of pairs;
+`families.py` contains families of formulas and of labelled rows. Families are trees of arrays. They are arguments of a
+compiled program, and tasks are drawn on the device, inside the training loop.
 """
 
 from __future__ import annotations
@@ -57,27 +57,30 @@ class Rows(NamedTuple):
 
 
 class Task(NamedTuple):
-    """What is adapted to (support), and what judges the adapted model (query)."""
+    """Support set for adaptation, and query set for the evaluation of the adapted model."""
 
     support: Rows
     query: Rows
 
 
 class TaskFamily(Protocol):
-    """A distribution of tasks."""
+    """Distribution of tasks."""
 
     def sample(self, key: Array) -> Task:
-        """One task, a pure function of the key; all tasks have the same shapes."""
+        """Return one task, a pure function of the key; all tasks have the same shapes."""
 
     def split(self, fraction: float, seed: int) -> tuple[TaskFamily, TaskFamily]:
-        """A part to train on and one to validate on, without common tasks; the same twice if every draw is new."""
+        """Return a training and a validation family without common tasks.
+
+        The same family twice if every draw is new.
+        """
 
 
 Class = TypeVar("Class")
 
 
 def as_tree(cls: type[Class]) -> type[Class]:
-    """Registers a dataclass as a JAX tree: fields with metadata `static` are settings, the others arrays."""
+    """Register a dataclass as a JAX tree: fields with metadata `static` are settings, the others arrays."""
     fields = dataclasses.fields(cls)  # type: ignore[arg-type]
     settings = [field.name for field in fields if field.metadata.get("static")]
     arrays = [field.name for field in fields if not field.metadata.get("static")]
@@ -85,15 +88,15 @@ def as_tree(cls: type[Class]) -> type[Class]:
     return cls
 
 
-_SIDE_BY_SIDE: Final = 1 << 25  # bytes
+_SIDE_BY_SIDE: Final = 1 << 25  # maximum bytes of drawn tasks in memory
 SETTING: Final = {"static": True}
-"""Metadata of a field that is a setting, not an array."""
+"""Metadata of a field that is a setting and not an array."""
 
 
 @as_tree
 @dataclass(frozen=True)
 class TaskFunction:
-    """A family given by a function.
+    """Family of tasks defined by a function.
 
     Args:
         function: key -> Task, pure.
@@ -107,7 +110,7 @@ class TaskFunction:
         return task
 
     def split(self, fraction: float, seed: int) -> tuple[TaskFunction, TaskFunction]:
-        """The same family twice: every draw is a new task."""
+        """Return the same family twice, because every draw is a new task."""
         del fraction, seed
         return self, self
 
@@ -115,11 +118,11 @@ class TaskFunction:
 @as_tree
 @dataclass(frozen=True)
 class GivenFamily:
-    """A family of a class that JAX does not know as a tree: compiled programs take it as a setting, not as an argument.
+    """Wrapper of a family whose class is not a JAX tree: for compiled programs it is a static setting, not an argument.
 
     Args:
-        given: An object with `sample`, and perhaps `split`; hashable. It must not change after its first use, for
-            programs are compiled with what it held then: make a new one instead.
+        given: A hashable object with `sample`, and perhaps `split`. It must not change after its first use, because
+            programs are compiled with its state at that time: create a new object instead.
     """
 
     given: Any = dataclasses.field(metadata=SETTING)
@@ -129,7 +132,7 @@ class GivenFamily:
         return self.given.sample(key)
 
     def split(self, fraction: float, seed: int) -> tuple[Any, Any]:
-        """Its own two parts; the same family twice where it has no `split`, as if every draw were a new task."""
+        """Return the two families of its own `split`; without a `split`, the same family twice."""
         if not hasattr(self.given, "split"):
             return self, self
         left, right = self.given.split(fraction, seed)
@@ -139,7 +142,7 @@ class GivenFamily:
 @as_tree
 @dataclass(frozen=True)
 class GivenProblems(GivenFamily):
-    """The same for a family of optimisation problems (`problems.Problems`)."""
+    """Wrapper of a family of optimisation problems (`problems.Problems`) whose class is not a JAX tree."""
 
     def init(self, key: Array, data: Any) -> Any:
         """See `Problems`."""
@@ -157,7 +160,7 @@ class GivenProblems(GivenFamily):
 @as_tree
 @dataclass(frozen=True)
 class TaskList:
-    """Given tasks, stacked; a draw is one of them.
+    """Family of a fixed list of tasks, stacked; a draw is one of the tasks.
 
     Attributes:
         tasks: A Task whose leaves have the tasks along their first axis.
@@ -175,7 +178,10 @@ class TaskList:
         return task
 
     def split(self, fraction: float, seed: int) -> tuple[TaskList, TaskList]:
-        """A random part of the tasks for validation; all of them for both, if there are fewer than 5."""
+        """Return a random split of the tasks into training and validation.
+
+        All tasks for both, if there are fewer than 5.
+        """
         left, right = cut(len(self), fraction, seed)
         return self._take(left), self._take(right)
 
@@ -184,7 +190,7 @@ class TaskList:
 
 
 def cut(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Places of a random part to train on and of one to validate on; all for both, if there are fewer than 5."""
+    """Return random indices for training and for validation; all indices for both, if there are fewer than 5."""
     order = np.random.default_rng(seed).permutation(count)
     if count < 5:
         return order, order
@@ -193,10 +199,10 @@ def cut(count: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]
 
 
 def as_family(tasks: Any) -> Any:
-    """A family as it is, or one made of a sequence of pairs ((X, y), (X_query, y_query)).
+    """Return a family unchanged, or create one from a sequence of pairs ((X, y), (X_query, y_query)).
 
-    A set may have weights of its rows as a third part, as in `Rows`. Sets of different sizes are padded with rows of
-    weight 0.
+    A set may have sample weights as a third part, as in `Rows`. Sets of different sizes are padded with rows
+    of weight 0.
     """
     if hasattr(tasks, "sample"):
         return _known(tasks)
@@ -219,12 +225,12 @@ def as_family(tasks: Any) -> Any:
 
 
 def _known(family: Any) -> Any:
-    """A family as compiled programs take it: as it is where JAX knows its class as a tree and it can be split."""
+    """Return a family for compiled programs: unchanged if its class is a JAX tree with `split`, otherwise wrapped."""
     if hasattr(family, "split") and not jax.tree_util.all_leaves([family]):
         return family
     try:
         hash(family)
-    except TypeError as error:  # a frozen dataclass hashes its fields, of which an array has no hash
+    except TypeError as error:  # a frozen dataclass hashes its fields, and arrays are not hashable
         raise InvalidInput(
             f"a {type(family).__name__} is no tree to JAX and has no hash ({error}): leave its __eq__ out, which for a "
             "dataclass is @dataclass(frozen=True, eq=False)."
@@ -238,7 +244,7 @@ def _rows(given: Any, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | N
         raise InvalidInput(
             f"{name} has X of shape {X.shape} and y of shape {y.shape}: give X [rows, ...] and y [rows]."
         )
-    float_ = np.dtype(np.float32 if X.dtype == np.float32 else jnp.result_type(float))  # float64 only where enabled
+    float_ = np.dtype(np.float32 if X.dtype == np.float32 else jnp.result_type(float))  # float64 only if enabled
     X = as_numbers(X, float_, name)
     require_finite(X, y, name)
     weight = None if len(given) < 3 or given[2] is None else np.asarray(given[2], X.dtype)
@@ -248,9 +254,10 @@ def _rows(given: Any, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | N
 
 
 def at_once(family: Any, key: Array, most: int) -> int:
-    """How many drawn tasks to hold side by side, so that their rows take no more than 32 MB.
+    """Return the number of drawn tasks to process in parallel, so that their rows take at most 32 MB.
 
-    What a network makes of the rows is many times as large. Families of problems have no rows: `most`.
+    The limit is small because the activations of a network need many times the memory of the rows. Families of problems
+    have no rows, and the result is `most`.
     """
     if not hasattr(family, "sample"):
         return most
@@ -260,9 +267,10 @@ def at_once(family: Any, key: Array, most: int) -> int:
 
 
 def as_inputs(X: Any) -> np.ndarray:
-    """Inputs as an array; double precision becomes the device's float type, in which the largest are infinite.
+    """Return inputs as an array.
 
-    So do objects (a frame with a bool beside numbers) and 64-bit integers, which a device may wrap.
+    Double precision becomes the device's float type, where the largest values are infinite. Object arrays (a frame with
+    a bool and numbers) and 64-bit integers, which a device may wrap, become this type too.
     """
     X = np.asarray(X)
     wide = X.dtype == np.float64 or X.dtype.kind == "O" or (X.dtype.kind in "iu" and X.dtype.itemsize == 8)
@@ -271,10 +279,10 @@ def as_inputs(X: Any) -> np.ndarray:
 
 
 def require_rows(name: str, **parts: Any) -> None:
-    """Refuse a table whose parts are not of one length.
+    """Refuse a table whose parts differ in length.
 
     Raises:
-        InvalidInput: If they are of several lengths, or there is no row.
+        InvalidInput: The lengths differ, or there is no row.
     """
     sizes = {what: len(part) for what, part in parts.items()}
     if len(set(sizes.values())) > 1 or not min(sizes.values()):
@@ -283,10 +291,10 @@ def require_rows(name: str, **parts: Any) -> None:
 
 
 def require_counts(at_least: int = 1, /, **settings: int | None) -> None:
-    """Refuse counts of rows or classes that are not whole numbers of at least `at_least`; None is allowed.
+    """Refuse counts that are not whole numbers of at least `at_least`; None is allowed.
 
     Raises:
-        InvalidInput: If there is such a count.
+        InvalidInput: A count is invalid.
     """
     for name, value in settings.items():
         if value is not None and (not isinstance(value, int | np.integer) or value < at_least):
@@ -297,7 +305,7 @@ def require_finite(X: np.ndarray, y: np.ndarray, name: str) -> None:
     """Refuse missing and infinite numbers.
 
     Raises:
-        InvalidInput: If there are any.
+        InvalidInput: A number is missing or infinite.
     """
     for part, what in ((X, "inputs"), (y, "targets")):
         if part.dtype.kind == "f" and not np.isfinite(part).all():
@@ -305,10 +313,10 @@ def require_finite(X: np.ndarray, y: np.ndarray, name: str) -> None:
 
 
 def as_targets(y: np.ndarray, dtype: Any, name: str) -> np.ndarray:
-    """Labels 0, 1, ... and truth values as whole numbers, other targets as floats of a type.
+    """Return labels 0, 1, ... and booleans as integers, other targets as floats of a type.
 
     Raises:
-        InvalidInput: If a label is below 0, or a target is text.
+        InvalidInput: A label is negative, or a target is text.
     """
     if (text := first_text(y)) is not None:
         raise InvalidInput(
@@ -328,7 +336,10 @@ def as_targets(y: np.ndarray, dtype: Any, name: str) -> np.ndarray:
 
 
 def has_missing(values: Any) -> bool:
-    """Whether None, NaN or pandas' NA is among them; lists stay lists, as numpy turns NaN beside texts into text."""
+    """Return True if the values contain None, NaN or pandas' NA.
+
+    Lists are converted to object arrays, because numpy would turn a NaN in a list of texts into text.
+    """
     listed = isinstance(values, list | tuple)
     found = np.asarray(values, dtype=object) if listed else np.asarray(values)
     if found.dtype.kind == "f":
@@ -337,12 +348,12 @@ def has_missing(values: Any) -> bool:
 
 
 def _is_missing(value: Any) -> bool:
-    unknown = type(value).__name__ in {"NAType", "NaTType"}  # pandas', which this package does not import
+    unknown = type(value).__name__ in {"NAType", "NaTType"}  # types of pandas, which this package does not import
     return value is None or unknown or (isinstance(value, float | np.floating) and math.isnan(value))
 
 
 def plain(values: np.ndarray) -> np.ndarray:
-    """Objects (as pandas gives nullable numbers and texts) as an array of their type; of several types unchanged."""
+    """Return an object array (nullable numbers and texts of pandas) in its common type; mixed types stay unchanged."""
     if values.dtype.kind != "O":
         return values
     given = values.reshape(-1).tolist()
@@ -352,7 +363,7 @@ def plain(values: np.ndarray) -> np.ndarray:
 
 
 def first_text(y: np.ndarray) -> str | bytes | None:
-    """The first of some targets that is text, even if it spells a number; None if none is."""
+    """Return the first target that is text, even if the text is a number; None without text."""
     values = y.reshape(-1).tolist() if y.dtype.kind in "OSTU" else []
     return next((value for value in values if isinstance(value, str | bytes)), None)
 
@@ -364,7 +375,7 @@ def _stack(sets: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray | None]]) -> 
     def pad(part: np.ndarray, last: Any) -> np.ndarray:
         return np.concatenate([part, np.repeat(last, most - len(part), axis=0)])
 
-    def repeated(part: np.ndarray) -> np.ndarray:  # a network may know no zeros, and 0 times NaN is NaN
+    def repeated(part: np.ndarray) -> np.ndarray:  # zeros may be invalid inputs, and 0 * NaN is NaN
         return pad(part, part[-1:])
 
     X, y = (jnp.asarray(np.stack([repeated(np.asarray(given[place])) for given in sets])) for place in (0, 1))

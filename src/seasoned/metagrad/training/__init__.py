@@ -1,1 +1,1 @@
-"""The training loop, its progress and learned rates."""
+"""Training loop of meta-learners, its progress display, and rates as data of compiled programs."""

@@ -1,8 +1,8 @@
-"""The parts of a program that are data: its seed and rates. Programs that differ only in these share compiled code.
+"""Rates and seed as data of a compiled program: programs that differ only in these values share compiled code.
 
-Compiling a small meta-learner takes seconds, training it a fraction of one, and a search over its rates would compile
-anew for every trial. So a compiled function takes the program without its rates (`shared`) as a static argument and
-the rates (`rates_of`) as traced ones, and puts them together again (`rated`).
+Compilation takes longer than the training of a small learner, and a search over its rates would compile again for every
+trial. A compiled function therefore takes the program without its rates (`shared`) as a static argument and the rates
+(`rates_of`) as traced arguments. `rated` combines both again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ AnyProgram = TypeVar("AnyProgram", bound=_Program)
 
 
 def rates_of(program: _Program) -> dict[str, Any]:
-    """The outer rate as `lr`, its weight decay, and the fields that the program names in `rate_fields`, if it does.
+    """Return the outer rate as `lr`, its weight decay, and the fields that the program lists in `rate_fields`.
 
     Example:
         >>> from seasoned.metagrad import MAML
@@ -45,7 +45,7 @@ def rates_of(program: _Program) -> dict[str, Any]:
 
 
 def shared(program: AnyProgram) -> AnyProgram:
-    """The program that all seeds and rates share: randomness comes in as keys, and rates as arguments.
+    """Return the program without seed and rates: randomness is passed as keys, and rates as arguments.
 
     Example:
         >>> from seasoned.metagrad import MAML
@@ -61,7 +61,7 @@ def shared(program: AnyProgram) -> AnyProgram:
 
 
 def rated(program: AnyProgram, rates: Mapping[str, Any]) -> AnyProgram:
-    """The program with these rates, which may be traced values and so bypass the checks of the constructor."""
+    """Return the program with these rates, which may be traced values and bypass the checks of the constructor."""
     whole, training = copy.copy(program), copy.copy(program.training)
     object.__setattr__(training, "lr", rates["lr"])
     if _DECAY in rates:

@@ -1,7 +1,7 @@
-"""The one training loop of this package: many meta-steps in one compiled loop, validations between, the best one kept.
+"""Training loop of meta-learning: many meta-steps in one compiled loop, with validations and the best state in between.
 
-A learner gives two pure functions, `update` and `validate`; everything else (drawing tasks, averaging, the outer
-optimiser, the guard, resuming) is here, once.
+A learner provides the pure functions `draw`, `update` and `validate`. Task sampling, averaging, the outer optimiser,
+the selection of the best meta-parameters and resuming are implemented here once for all learners.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Tree = Any
 _MANY_DROPPED = 0.1
 _log = logging.getLogger("seasoned.metagrad")
 MOST_STEPS, MOST_BYTES = 50, 2**20
-"""Tasks are drawn for at most so many meta-steps at a time, and so many bytes."""
+"""Largest number of meta-steps, and of bytes, for which tasks are drawn at a time."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class AdamW:
     """Adam with decoupled weight decay of the meta-parameters, as the outer optimiser.
 
     Args:
-        decay: Each meta-step also multiplies the meta-parameters by 1 - lr * decay.
+        decay: Weight decay: each meta-step also multiplies the meta-parameters by 1 - lr * decay.
 
     Source: Loshchilov and Hutter 2019 (arXiv:1711.05101).
 
@@ -57,18 +57,19 @@ class AdamW:
 
 @dataclass(frozen=True)
 class Training:
-    """How a meta-learner is trained.
+    """Settings of a meta-training.
 
     Args:
-        steps: Meta-steps in all.
-        tasks: Tasks of a meta-step.
+        steps: Total number of meta-steps.
+        tasks: Number of tasks in a meta-step.
         lr: Learning rate of the outer optimiser.
         optimizer: `"adam"`, `"sgd"` or `AdamW(decay)`.
         schedule: `"constant"`, or `"cosine"` down to a hundredth of `lr` at the last step.
         clip: Largest global norm of the outer gradient; None for no limit.
-        every: Meta-steps between validations; one call of the compiled training loop runs as many.
-        validation_tasks: Tasks of a validation; 0 trains without the guard.
-        seed: Seed of everything random.
+        every: Number of meta-steps between validations, which is also the length of one call of the compiled loop.
+        validation_tasks: Number of tasks of a validation; 0 trains without validation and uses the last
+            meta-parameters.
+        seed: Seed of all random numbers.
     """
 
     steps: int = 5000
@@ -91,7 +92,7 @@ class Training:
         if self.clip is not None and not self.clip > 0:
             raise InvalidInput(f"clip is {self.clip}, and it must be above 0: give a norm such as 10.0, or None.")
         optimizer: Any = self.optimizer
-        if isinstance(optimizer, dict):  # as a file has it
+        if isinstance(optimizer, dict):  # the form in a file
             object.__setattr__(self, "optimizer", AdamW(**optimizer))
         known = isinstance(self.optimizer, AdamW) or self.optimizer in ("adam", "sgd")
         if not known or self.schedule not in ("constant", "cosine"):
@@ -111,16 +112,16 @@ class Training:
 
 
 class TrainState(NamedTuple):
-    """Everything that training remembers; saved as a whole, so that training can resume.
+    """Complete state of a training; it is saved as a whole, so that training can resume.
 
     Attributes:
-        theta: The meta-parameters now.
-        optimizer: The outer optimiser's state, for the meta-parameters as one vector: one operation updates all.
-        memory: What the learner carries from step to step (unfinished inner runs), or nothing.
-        step: Meta-steps done.
-        best: The meta-parameters with the least validation loss.
-        best_loss: That loss.
-        best_step: The meta-step after which it was measured.
+        theta: Current meta-parameters.
+        optimizer: State of the outer optimiser, for the meta-parameters as one vector: one operation updates all.
+        memory: State of the learner between steps (unfinished inner runs), or empty.
+        step: Number of meta-steps so far.
+        best: Meta-parameters with the smallest validation loss.
+        best_loss: The smallest validation loss.
+        best_step: Meta-step of that validation.
     """
 
     theta: Tree
@@ -133,9 +134,9 @@ class TrainState(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One line of the training record: mean training loss since the last entry, and the validation loss after `step`.
+    """Entry of the training record: mean training loss since the last entry, and the validation loss after `step`.
 
-    A meta-step whose loss or gradient was not finite changed nothing and is left out of the mean.
+    A meta-step with a loss or gradient that is not finite has no effect and is excluded from the mean.
     """
 
     step: int
@@ -144,28 +145,29 @@ class Entry(NamedTuple):
 
 
 class Program(Protocol):
-    """What is trained: a hashable dataclass. Programs that differ only in seed and rates share one compiled loop."""
+    """Trainable program: a hashable dataclass. Programs that differ only in seed and rates share one compiled loop."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
     frozen: ClassVar[tuple[str, ...]]
 
     @property
     def training(self) -> Training:
-        """The settings."""
+        """Settings of the training."""
 
     def draw(self, family: Any, key: Array) -> Tree:
-        """What is random in one meta-step; it is drawn for many meta-steps at a time."""
+        """Return the random data of one meta-step; the loop draws them for many meta-steps at a time."""
 
     def update(self, theta: Tree, memory: Tree, family: Any, drawn: Tree, progress: Array) -> tuple[Array, Tree, Tree]:
-        """Loss, gradient and next memory of one meta-step; `progress` goes from 0 to 1 over the training."""
+        """Return loss, gradient and next memory of one meta-step; `progress` goes from 0 to 1 over the training."""
 
     def validate(self, theta: Tree, family: Any, keys: Array) -> Array:
-        """The loss on one fixed task for each key, a scalar."""
+        """Return the mean loss on one fixed task per key, a scalar."""
 
 
 def begin(program: Program, theta: Tree, memory: Tree) -> TrainState:
-    """The state before the first step."""
-    # A weakly typed leaf (of a Python number) is strongly typed after the first step: all would be compiled twice.
+    """Return the state before the first step."""
+    # A weakly typed leaf (of a Python number) is strongly typed after the first step, which would compile the loop
+    # twice.
     theta = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.result_type(leaf)), theta)
     dtype = pytrees.at_least_single(theta)
     state = program.training.transformation().init(ravel_pytree(theta)[0])
@@ -175,13 +177,13 @@ def begin(program: Program, theta: Tree, memory: Tree) -> TrainState:
 def train(
     program: Program, families: tuple[Any, Any], state: TrainState, until: int
 ) -> Iterator[tuple[TrainState, Entry]]:
-    """Continues from a state to step `until`; yields the state and its entry after every validation.
+    """Continue from a state to step `until`; yield the state and its entry after every validation.
 
     Args:
-        program: What is trained.
-        families: Tasks to train on, tasks to validate on.
-        state: Where to begin.
-        until: The last step.
+        program: Program to train.
+        families: Training tasks, validation tasks.
+        state: Initial state.
+        until: Last step.
     """
     settings = program.training
     root, fixed = jax.random.key(settings.seed), jax.random.key(settings.seed + 0x5EA50)
@@ -195,13 +197,13 @@ def train(
             _log.warning(told, count - int(counted), count)
         if int(state.step) % settings.every == 0 or int(state.step) == settings.steps:
             state, validation = _validated(program, rates, families[1], state, fixed)
-        else:  # stopped between two validations: resuming must give the same as never having stopped
+        else:  # stopped between two validations: resumed training must equal uninterrupted training
             validation = jnp.asarray(np.nan)
         yield state, Entry(int(state.step), float(loss), float(validation))
 
 
 def rejudged(program: Program, family: Any, state: TrainState) -> TrainState:
-    """The state with the best meta-parameters' loss on these validation tasks, which may be others than before."""
+    """Return the state with the loss of the best meta-parameters recomputed on these validation tasks."""
     done = int(state.step) >= program.training.steps
     if done or program.training.validation_tasks < 1 or not int(state.best_step):
         return state
@@ -216,7 +218,10 @@ def rejudged(program: Program, family: Any, state: TrainState) -> TrainState:
 def _advance(
     program: Program, rates: dict[str, Any], family: Any, state: TrainState, root: Array, count: Array
 ) -> tuple[TrainState, Array, Array]:
-    """`count` meta-steps in one loop on the device; the mean of their finite losses, and how many these are."""
+    """Run `count` meta-steps in one loop on the device.
+
+    Return the state, the mean of the finite losses, and their number.
+    """
     program = rated(program, rates)
     vector, tree = ravel_pytree(state.theta)
     step = partial(_step, program, family, tree)
@@ -224,7 +229,10 @@ def _advance(
     first, last = state.step, state.step + count
 
     def block(place: Array, carry: _Carry) -> _Carry:
-        """The requested ones of `size` steps from `place * size` on; what a step draws depends on its number only."""
+        """Run the requested steps among the `size` steps from `place * size` on.
+
+        The draws of a step depend only on its number.
+        """
         numbers = place * size + jnp.arange(size)
         drawn = jax.vmap(lambda number: program.draw(family, jax.random.fold_in(root, number)))(numbers)
         span = jnp.maximum(first, numbers[0]), jnp.minimum(last, numbers[0] + size)
@@ -235,17 +243,17 @@ def _advance(
     carry = _Carry(vector, state.optimizer, state.memory, zero, jnp.int32(0))
     end = lax.fori_loop(first // size, (last + size - 1) // size, block, carry)
     state = state._replace(theta=tree(end.vector), optimizer=end.optimizer, memory=end.memory, step=last)
-    return state, end.total / end.counted, end.counted  # 0 / 0, if none was finite
+    return state, end.total / end.counted, end.counted  # 0 / 0 if no loss was finite
 
 
 class _Carry(NamedTuple):
-    """What a meta-step hands to the next, and no more than that, because a loop copies what it carries.
+    """Loop state between meta-steps, as small as possible, because a loop copies its state.
 
     Attributes:
-        vector: The meta-parameters.
+        vector: The meta-parameters as one vector.
         optimizer, memory: See `TrainState`.
-        total: The sum of the finite losses.
-        counted: Their number.
+        total: Sum of the finite losses.
+        counted: Number of the finite losses.
     """
 
     vector: Array
@@ -258,16 +266,16 @@ class _Carry(NamedTuple):
 def _step(
     program: Program, family: Any, tree: Callable[[Array], Tree], drawn: Tree, number: Array, carry: _Carry
 ) -> _Carry:
-    """One meta-step; `tree` turns the vector into meta-parameters."""
+    """Run one meta-step; `tree` converts the vector to meta-parameters."""
     settings = program.training
     progress = number / settings.steps
     loss, gradient, memory = program.update(tree(carry.vector), carry.memory, family, drawn, progress)
     slope = ravel_pytree(gradient)[0]
-    # One diverging task would otherwise ruin the training, or Adam's second moments: such a step changes nothing.
+    # A step that is not finite has no effect; otherwise one diverging task would ruin the weights or Adam's moments.
     fine = jnp.isfinite(loss) & jnp.isfinite(jnp.vdot(slope, slope))
     optimizer = settings.transformation()
     updates, inner = optimizer.update(jnp.where(fine, slope, 0), carry.optimizer, carry.vector)
-    if program.frozen:  # weight decay would shrink these all the same
+    if program.frozen:  # weight decay would shrink frozen parameters too
         parts = {
             name: jax.tree.map(jnp.zeros_like if name in program.frozen else jnp.ones_like, part)
             for name, part in tree(carry.vector).items()
@@ -280,7 +288,10 @@ def _step(
 
 
 def _drawn_at_once(program: Program, family: Any, root: Array) -> int:
-    """How many meta-steps to draw tasks for at once: one by one, drawing small tasks takes longer than using them."""
+    """Return the number of meta-steps to draw tasks for at once.
+
+    Drawing step by step would be slower than the training.
+    """
     shapes = jax.eval_shape(program.draw, family, root)
     size: int = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))
     return max(1, min(MOST_STEPS, MOST_BYTES // max(size, 1)))
@@ -294,7 +305,7 @@ def _at(stacked: Tree, place: Array) -> Tree:
 def _validated(
     program: Program, rates: dict[str, Any], family: Any, state: TrainState, key: Array
 ) -> tuple[TrainState, Array]:
-    """The guard: the present meta-parameters replace the best only if they are better on the validation tasks."""
+    """Validate: the current meta-parameters replace the best ones only if their validation loss is smaller."""
     program = rated(program, rates)
     settings = program.training
     if settings.validation_tasks < 1:
@@ -302,7 +313,7 @@ def _validated(
         return state._replace(best=state.theta, best_step=state.step), nothing
     keys = jax.random.split(key, settings.validation_tasks)
     loss = program.validate(state.theta, family, keys).astype(state.best_loss.dtype)
-    better = loss < state.best_loss  # False for NaN: a diverged step is never kept
+    better = loss < state.best_loss  # False for NaN: a diverged state never becomes the best
     return (
         state._replace(
             best=pytrees.select(better, state.theta, state.best),

@@ -1,4 +1,4 @@
-"""How the progress of a meta-training is shown."""
+"""Progress display of a meta-training."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Progress:
     """Shows a training on the terminal or in a notebook, or calls a function with every entry.
 
     Args:
-        steps: Meta-steps in all.
+        steps: Total number of meta-steps.
         shown: True, False, None (on a terminal or in a notebook only), or a function of (entry, steps).
     """
 
@@ -53,7 +53,7 @@ class Progress:
 
 
 class _Line:
-    """A line of text that is updated in place: a notebook's progress bar where there are no widgets."""
+    """Line of text that is updated in place: the progress display in notebooks without widgets."""
 
     task_ids = (0,)
 
@@ -70,7 +70,7 @@ class _Line:
         self._shown.update({"text/plain": text}, raw=True)
 
     def stop(self) -> None:
-        """The line stays."""
+        """Leave the line visible."""
 
 
 def _bar(steps: int, *, forced: bool) -> Any:
@@ -81,7 +81,7 @@ def _bar(steps: int, *, forced: bool) -> Any:
     console = Console(stderr=True)
     if not (forced or console.is_terminal or console.is_jupyter):
         return None
-    if console.is_jupyter and importlib.util.find_spec("ipywidgets") is None:  # without it rich shows nothing
+    if console.is_jupyter and importlib.util.find_spec("ipywidgets") is None:  # rich needs it in notebooks
         return _Line(steps)
     columns = (
         TextColumn("meta-training"),

@@ -1,1 +1,1 @@
-"""Parts that all reports share: markup, wording, rows with labels, scores."""
+"""Common parts of all reports: markup, wording, labelled rows, scores."""

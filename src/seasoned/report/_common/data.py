@@ -1,4 +1,4 @@
-"""What a report is made of: plain data, each part optional where it may be missing."""
+"""Data of a report: plain values, optional where a report may lack them."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ __all__ = ["ColumnRow", "Importance", "MemberRow", "Predictions", "ReportData", 
 
 @dataclass(frozen=True, slots=True)
 class TrialRow:
-    """One configuration that was tried.
+    """One trial of the search.
 
     Attributes:
-        number: Its place in the search, from 0 on.
+        number: Number of the trial in the search, from 0.
         model: Name of the model family.
         state: complete, pruned, failed, or "cut off" by the end of the search.
         score: The metric in its usual sign; None unless complete.
-        seconds: How long it took; None if unknown.
-        error: Why it failed or was stopped.
-        config: Its settings, by name.
-        elapsed: Seconds from the start of the fit to its end; None if unknown.
+        seconds: Duration in seconds; None if unknown.
+        error: Reason of the failure or the stop.
+        config: Hyperparameters, by name.
+        elapsed: Seconds from the start of the fit to the end of the trial; None if unknown.
     """
 
     number: int
@@ -43,15 +43,15 @@ class TrialRow:
 
 @dataclass(frozen=True, slots=True)
 class MemberRow:
-    """One of the models that predict together.
+    """One ensemble member.
 
     Attributes:
         model: Name of the model family.
-        weight: Its share of the prediction; all weights sum to 1.
-        score: The metric that it reached alone in validation; None if unknown.
-        number: The trial that it comes from; None if unknown.
-        config: Its settings, by name.
-        whole: Whether it was fitted on all rows; else it is the models of folds.
+        weight: Ensemble weight; all weights sum to 1.
+        score: Validation score of the member alone; None if unknown.
+        number: Number of the member's trial; None if unknown.
+        config: Hyperparameters, by name.
+        whole: True for a model fitted on all rows, False for the fold models of the trial.
     """
 
     model: str
@@ -64,13 +64,13 @@ class MemberRow:
 
 @dataclass(frozen=True, slots=True)
 class ColumnRow:
-    """One column of the table, as the schema saw it.
+    """One column of the table, as described by the schema.
 
     Attributes:
-        name: The column's name.
+        name: Name of the column.
         kind: numeric, boolean, category, text, date, id or constant.
-        became: What models get instead of it, or why it is left out.
-        dropped: Whether no model sees it.
+        became: Description of the model inputs made from the column, or the reason of its exclusion.
+        dropped: True for a column that no model uses.
     """
 
     name: str
@@ -81,18 +81,18 @@ class ColumnRow:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predictions:
-    """The truth beside what was predicted.
+    """True values and predictions of some rows.
 
     Attributes:
         truth: Class codes or numbers, shape (n,).
         predicted: Probabilities, shape (n, classes), or numbers, shape (n,).
-        unseen: True for out-of-fold predictions, which were made by models that had not seen the row; False for rows
-            that were passed to the report, of which it is unknown.
+        unseen: True for out-of-fold predictions, by models that were not trained on the row. False for rows that were
+            passed to the report, whose use in training is unknown.
         score: The metric on these rows, in its usual sign; None if unknown.
-        weights: How much each row counts, shape (n,), 1 on average; None if all count the same.
-        codes: The predicted classes, shape (n,); None if they are the most probable ones.
-        tuned: Whether the rule that decides on classes was tuned on these rows. The score is then the cross-fitted one,
-            over all rows used for tuning, each decided by a rule tuned on others.
+        weights: Sample weights, shape (n,), 1 on average; None for equal weights.
+        codes: Predicted classes, shape (n,); None for the most probable classes.
+        tuned: True if the decision rule for classes was tuned on these rows. The score is then cross-fitted: each row
+            is decided by a rule tuned on other rows.
     """
 
     truth: NDArray[Any]
@@ -106,19 +106,19 @@ class Predictions:
 
 @dataclass(frozen=True, slots=True)
 class Importance:
-    """How much worse the metric gets when a column is shuffled.
+    """Permutation importance: increase of the loss when a column is shuffled.
 
     Attributes:
-        names: The columns that were measured.
-        mean: Increase of the loss, the mean over repeats; a value a column.
-        spread: Standard deviation over repeats; a value a column, 0 with one repeat.
-        rows: Number of rows that it was measured on.
+        names: Names of the measured columns.
+        mean: Increase of the loss per column, mean over repeats.
+        spread: Standard deviation over repeats per column; 0 for one repeat.
+        rows: Number of rows of the measurement.
         repeats: Number of shuffles of each column.
-        left_out: Number of columns for which no time was left.
-        unseen: Whether the model had not seen these rows.
-        weighted: Whether the metric weighed them.
-        limit: Seconds that it could take; None for as many as it needs.
-        wanted: Shuffles, rows and columns that it had measured without a limit.
+        left_out: Number of columns that were not measured for lack of time.
+        unseen: True if the model was not trained on these rows.
+        weighted: True if the metric used sample weights.
+        limit: Time limit in seconds; None for no limit.
+        wanted: Numbers of shuffles, rows and columns of a measurement without a limit.
     """
 
     names: tuple[str, ...]
@@ -134,41 +134,41 @@ class Importance:
 
     @property
     def shortened(self) -> bool:
-        """Whether the limit left out shuffles, rows or columns."""
+        """True if the limit reduced the number of shuffles, rows or columns."""
         return self.wanted is not None and (self.repeats, self.rows, len(self.names)) != self.wanted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReportData:
-    """All that a report tells; what is None or empty is left out, or said to be missing.
+    """All data of a report; parts that are None or empty are omitted, or reported as missing.
 
     Attributes:
         task: binary, multiclass or regression.
-        metric: The metric's name.
-        greater_is_better: Whether the metric grows with quality.
-        trials: What was tried, in the order of the search.
-        columns: The columns of the table, in its order.
-        members: The models that predict.
-        classes: The labels as text, in the order of the probabilities' columns; empty for regression.
-        positive: Which of two classes the metric is about, and with it curves and reliability.
-        score: What the final model reached in validation; by default what its only member reached.
+        metric: Name of the metric.
+        greater_is_better: True if a larger value of the metric is better.
+        trials: Trials in the order of the search.
+        columns: Columns of the table, in its order.
+        members: Ensemble members.
+        classes: Labels as text, in the order of the probabilities' columns; empty for regression.
+        positive: Code of the positive class of two, used by the metric, the curves and the reliability diagram.
+        score: Validation score of the final model; by default the score of its only member.
         rows: Number of rows of the fit.
-        fit_seconds: Wall clock of the fit.
-        refit_seconds: That of the last refit on other rows; None if there was none.
-        target: Name of the column that is predicted.
-        predictions: The truth beside what was predicted.
-        importance: Which columns matter.
-        code: Python that repeats the fit.
-        weighted: Whether rows of the fit counted differently, as far as it is known.
-        weighs: Whether the metric counts rows by weights.
-        lost: Whether the metric is a function that the file of the model did not hold.
-        recut: Whether labels are now chosen in another way than in validation, and the metric judges labels.
-        judged: Number of rows that were given to judge the model by; 0 without any.
-        finish: Sentences on what follows the members' average, such as calibration.
-        notes: Sentences about repeating it that a reader should know.
+        fit_seconds: Wall time of the fit in seconds.
+        refit_seconds: Wall time of the last refit on other rows in seconds; None without a refit.
+        target: Name of the target column.
+        predictions: True values and predictions.
+        importance: Importance of the columns.
+        code: Python code that repeats the fit.
+        weighted: True if the fit used sample weights, as far as known.
+        weighs: True if the metric uses sample weights.
+        lost: True if the metric is a function that the file of the model did not contain.
+        recut: True if labels are now chosen by another rule than in validation, and the metric depends on labels.
+        judged: Number of rows passed for the evaluation of the model; 0 without any.
+        finish: Sentences about the steps after the members' average, such as calibration.
+        notes: Sentences about limits of the repetition.
         versions: Package -> version.
-        created: When the report was made, as text.
-        experience: Past tasks that the search used, as plain data; None if it used none.
+        created: Time of the report, as text.
+        experience: Past tasks that the search used, as plain data; None without experience.
     """
 
     task: Task
@@ -213,18 +213,18 @@ class ReportData:
 
     @property
     def unfinished(self) -> tuple[TrialRow, ...]:
-        """Trials that were stopped before they had a score, because they were poor or the time was up."""
+        """Trials that were stopped before they had a score, because of poor results or the end of the time."""
         return tuple(trial for trial in self.trials if trial.score is None and trial.state != "failed")
 
     @property
     def given(self) -> Predictions | None:
-        """Predictions for rows handed to the report, if there are any with a score."""
+        """Predictions for rows passed to the report, if they have a score."""
         known = self.predictions
         return known if known is not None and not known.unseen and known.score is not None else None
 
     @property
     def final_score(self) -> float | None:
-        """What the final model reached in validation; None if unknown."""
+        """Validation score of the final model; None if unknown."""
         if self.score is not None or self.recut or len(self.members) != 1:
             return self.score
         return self.members[0].score

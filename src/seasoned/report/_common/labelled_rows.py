@@ -1,4 +1,4 @@
-"""The rows whose answer is known, and their weights."""
+"""Rows with a known target, and their sample weights."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ __all__ = ["Known", "known_rows"]
 
 
 class Known(NamedTuple):
-    """Rows to judge a model on.
+    """Rows for the evaluation of a model.
 
     Attributes:
-        frame: Their features, numbered from 0.
+        frame: Features, with an index from 0.
         truth: Codes of classes, or numbers, shape (n,).
-        weights: Shape (n,); None where all count the same.
+        weights: Sample weights, shape (n,); None for equal weights.
     """
 
     frame: pd.DataFrame
@@ -35,16 +35,16 @@ class Known(NamedTuple):
 
 
 def known_rows(fitted: Fitted, frame: pd.DataFrame, target: pd.Series[Any], sample_weight: Any) -> Known:
-    """The rows that have a target and a weight above 0.
+    """Return the rows that have a target and a weight above 0.
 
     Args:
-        fitted: The model, whose classes are used.
-        frame: Its features, n rows.
-        target: The answers, n.
-        sample_weight: As for `fit`: "balanced" and weights by class are computed on the rows that have a target.
+        fitted: The model, whose classes encode the target.
+        frame: Features, n rows.
+        target: Target values, n.
+        sample_weight: As for `fit`; "balanced" and weights by class are computed on the rows that have a target.
 
     Raises:
-        InvalidInput: If their numbers differ, no row has a target or counts, a label is not one of the model's, or
+        InvalidInput: The lengths differ; no row has a target, or none counts; a label is unknown to the model; or
             weights are negative or missing.
     """
     if len(frame) != len(target):

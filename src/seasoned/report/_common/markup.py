@@ -1,4 +1,4 @@
-"""HTML that is escaped by construction: text is escaped unless a function of this file made it."""
+"""HTML with automatic escaping: text is escaped unless a function of this module created it."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ __all__ = ["Markup", "data_table", "joined", "raw", "script_json", "tag"]
 
 
 class Markup(str):
-    """Text that is HTML already."""
+    """Text that is already HTML."""
 
     __slots__ = ()
 
 
 def raw(trusted: str) -> Markup:
-    """HTML of our own making, taken as it is; never pass what comes from data."""
+    """Mark our own HTML as escaped; never pass text from data."""
     return Markup(trusted)
 
 
 def tag(name: str, *children: str | None, **attributes: str | None) -> Markup:
-    """An element. Children that are no Markup are escaped; None is left out.
+    """Create an element. Children other than Markup are escaped; None is skipped.
 
     Args:
         name: The element's name.
@@ -44,16 +44,16 @@ def tag(name: str, *children: str | None, **attributes: str | None) -> Markup:
 
 
 def joined(children: Iterable[str | None]) -> Markup:
-    """Pieces one after the other; what is no Markup is escaped."""
+    """Concatenate pieces of HTML; pieces other than Markup are escaped."""
     return Markup("".join(c if isinstance(c, Markup) else escape(c) for c in children if c is not None))
 
 
 def data_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[int] = ()) -> Markup:
-    """A table in a box of its own that scrolls sideways, so that the page never does.
+    """Create a table in its own box, which scrolls sideways instead of the page.
 
     Args:
         head: Names of the columns.
-        rows: Cells, text or Markup; those of the first column head their rows.
+        rows: Cells, text or Markup.
         numbers: Indices of columns that are aligned as numbers.
     """
     kinds = ["number" if index in numbers else None for index in range(len(head))]
@@ -64,6 +64,6 @@ def data_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: S
 
 
 def script_json(value: Any) -> Markup:
-    """JSON that can stand inside a script element: no `<`, `>` or `&` can end the element or open a comment."""
+    """JSON for a script element: without `<`, `>` and `&`, so that data cannot end the element or open a comment."""
     text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))

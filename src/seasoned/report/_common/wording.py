@@ -1,4 +1,4 @@
-"""Numbers, names and sentences for people."""
+"""Texts for readers of a report: numbers, names and sentences."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _TASKS = MappingProxyType(
 
 
 def family_name(model: str) -> str:
-    """A model family as a person would write it; unknown ones as they are."""
+    """Return the display name of a model family; unknown names stay unchanged."""
     return _FAMILIES.get(model, model)
 
 
@@ -50,7 +50,7 @@ def task_name(data: ReportData) -> str:
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """A number to `digits` significant digits, a dash if there is none.
+    """Format a number with `digits` significant digits; None and NaN become a dash.
 
     Example:
         >>> number(0.87123456), number(999.97), number(1234567.0), number(None)
@@ -64,7 +64,7 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds as people say them.
+    """Format seconds for readers.
 
     Example:
         >>> duration(0.314), duration(58.2), duration(200), duration(7500)
@@ -83,7 +83,7 @@ def duration(seconds: float | None) -> str:
 
 
 def plural(count: int, noun: str, nouns: str | None = None) -> str:
-    """A count with its noun.
+    """Format a count with its noun.
 
     Example:
         >>> plural(1, "column"), plural(1200, "row"), plural(2, "family", "families")
@@ -93,7 +93,7 @@ def plural(count: int, noun: str, nouns: str | None = None) -> str:
 
 
 def short(text: str, most: int = 28) -> str:
-    """Text cut in the middle, so that names that differ at their end stay apart.
+    """Shorten text in the middle, so that names with different ends stay distinct.
 
     Example:
         >>> short("a_very_long_column_name_of_1987", 15)
@@ -106,9 +106,10 @@ def short(text: str, most: int = 28) -> str:
 
 
 def settings(config: Mapping[str, Any], *, equals: str = " = ", digits: int = 4) -> str:
-    """A configuration on one line; nested settings joined by dots, a choice without settings of its own by its name.
+    """Format a configuration on one line.
 
-    Of other configurations within it only the number is given.
+    Nested settings are joined by dots. A choice without own settings is shown by its name. Of nested configurations
+    only the number is shown.
 
     Example:
         >>> settings({"depth": 3, "rate": 0.123456, "boost": {"dart": {"drop": 0.5}}, "features": {"none": {}}})
@@ -140,7 +141,7 @@ def _value(value: Any, digits: int) -> str:
 
 
 def summary(data: ReportData) -> str:
-    """The whole report in a sentence or two.
+    """Summarise the report in one to three sentences.
 
     Example:
         "LightGBM reached roc_auc 0.871 in cross-validation; 34 configurations were tried in 58 s, and 2 failed."
@@ -169,7 +170,7 @@ def _winner(data: ReportData) -> str:
 
 
 def _listed(names: list[str]) -> str:
-    """Names of families, each once; of many the first three, which are the heaviest."""
+    """Format names of families without duplicates; of many names only the first three (largest weights) are shown."""
     different = list(dict.fromkeys(names))
     more = len(different) - 3
     shown = different if more <= 1 else [*different[:3], plural(more, "other family", "other families")]

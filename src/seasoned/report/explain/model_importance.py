@@ -1,4 +1,4 @@
-"""Which columns a model depends on, measured within a limit of time."""
+"""Permutation importance of a fitted model's columns, within a time limit."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["SECONDS", "affordable_rows", "by_relevance", "model_importance"]
 
 SECONDS: Final = 60.0
-"""The time to measure importance where nothing else is asked for."""
-_MOST_ROWS: Final = 2_000  # more rows change the order of columns rarely, and cost time always
-_FEWEST_ROWS: Final = 200  # however short the time is
+"""Default time limit of the importance measurement, in seconds."""
+_MOST_ROWS: Final = 2_000  # maximum number of rows; more rows rarely change the ranking of columns
+_FEWEST_ROWS: Final = 200  # minimum number of rows, for any time limit
 _REPEATS: Final = 5
-_CAUTION: Final = 0.8  # of the rows that there seems to be time for
+_CAUTION: Final = 0.8  # safety factor on the number of affordable rows
 
 
 def model_importance(
@@ -41,23 +41,23 @@ def model_importance(
     seconds: float | None = SECONDS,
     progress: bool | None = False,
 ) -> Importance | None:
-    """Permutation importance on at most 2,000 rows; None where the metric is undefined on them.
+    """Measure permutation importance on about 2,000 rows at most; None if the metric is undefined on them.
 
-    Where time is too short to shuffle each column once, fewer rows are used, and the columns most related to the target
-    come first. With enough time the result is the same each time.
+    If the time is too short to shuffle each column once, fewer rows are used, and the columns most related to the
+    target come first. With enough time the result is deterministic.
 
     Args:
         estimator: A fitted AutoClassifier or AutoRegressor.
         frame: The rows.
-        truth: Their class codes or numbers, shape (n,).
-        weights: How much each row counts, shape (n,); None if all count the same.
-        seconds: Time for all of it; None for no limit.
-        progress: Whether to show a line meanwhile; None shows it on a terminal and in a notebook.
+        truth: Class codes or numbers, shape (n,).
+        weights: Sample weights, shape (n,); None for equal weights.
+        seconds: Time limit of the whole measurement in seconds; None for no limit.
+        progress: True shows a progress line, False hides it; None shows it on a terminal and in a notebook.
     """
     fitted, rng = judging(estimator), np.random.default_rng(0)
     began = time.monotonic()
     rows, mass = some_rows(truth, _MOST_ROWS, rng, classes=len(fitted.classes))
-    chosen = fitted.plan.schema.apply(frame.iloc[rows].reset_index(drop=True), [])  # read once, without a warning
+    chosen = fitted.plan.schema.apply(frame.iloc[rows].reset_index(drop=True), [])  # applied once, without a warning
     answers = truth[rows]
     given = None if weights is None else weights[rows]
     counts = given if mass is None else mass if given is None else given * mass
@@ -70,7 +70,7 @@ def model_importance(
         some = None if counts is None else counts[:size]
         return score_on(fitted, answers[:size], fitted.predict(chosen[:size]), some) is not None
 
-    with one_thread(), openmp_threads(1):  # few rows, thousands of trees: threads would wait for each other at each
+    with one_thread(), openmp_threads(1):  # with few rows, more threads would only wait for each other at each tree
         started = time.monotonic()
         if not defined(len(chosen)):
             return None
@@ -100,13 +100,13 @@ def model_importance(
 
 
 def affordable_rows(rows: int, columns: int, seconds: float, left: float | None) -> int:
-    """Rows for which there is time to shuffle each column once: all of them, or fewer, 200 at least.
+    """Return the number of rows for which the time suffices to shuffle each column once, at least 200.
 
     Args:
-        rows: Rows at hand.
-        columns: Columns to shuffle.
-        seconds: Time that one prediction of all rows takes.
-        left: Seconds left; None for no limit.
+        rows: Number of available rows.
+        columns: Number of columns to shuffle.
+        seconds: Duration of one prediction of all rows, in seconds.
+        left: Remaining seconds; None for no limit.
 
     Example:
         >>> affordable_rows(2_000, 20, 0.5, 60.0), affordable_rows(2_000, 20, 0.5, 4.0)
@@ -119,12 +119,12 @@ def affordable_rows(rows: int, columns: int, seconds: float, left: float | None)
 
 
 def by_relevance(fitted: Fitted, rows: pd.DataFrame, truth: NDArray[Any]) -> list[str]:
-    """The columns that a model uses, those first that tell most about the target by themselves.
+    """Return the columns that a model uses, ordered by their individual relevance for the target.
 
     Args:
         fitted: The model.
         rows: Canonical rows, in random order.
-        truth: Their class codes or numbers, shape (n,).
+        truth: Class codes or numbers, shape (n,).
     """
     names = [column.name for column in fitted.plan.schema.used]
     aims = truth.astype(np.float64)[:, None]
@@ -136,7 +136,7 @@ def by_relevance(fitted: Fitted, rows: pd.DataFrame, truth: NDArray[Any]) -> lis
 
 
 def _numbers(column: pd.Series[Any]) -> NDArray[np.float64]:
-    """A canonical column as numbers: words by their frequency, which is enough to order columns."""
+    """Return a canonical column as numbers; words become their frequency, which suffices to rank columns."""
     if column.dtype.kind in "fiub":
         return np.asarray(column, dtype=np.float64)
     if column.dtype.kind == "M":

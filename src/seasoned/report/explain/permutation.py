@@ -1,4 +1,4 @@
-"""What a model's predictions depend on, as a table with uncertainty."""
+"""Permutation importance with confidence intervals, as a table."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["explain"]
 
 _MOST_ROWS: Final = 5_000
-_LEAST_ROWS: Final = 40  # of a part; below, each repeat draws from all rows instead
+_LEAST_ROWS: Final = 40  # smallest number of rows of a part; with fewer rows each repeat is a bootstrap sample
 _LEVEL: Final = 0.95
 
 
@@ -38,33 +38,35 @@ def explain(
     random_state: int = 0,
     sample_weight: Any = None,
 ) -> pd.DataFrame:
-    """Permutation importance of each column, with a confidence interval that counts both shuffles and rows.
+    """Permutation importance of each column, with a confidence interval for the variation of shuffles and rows.
 
-    The rows are dealt into as many parts as there are repeats, and in each part every column is shuffled once. With d_r
-    the increase of the loss in part r and s the standard deviation of d, importance is the mean of d, and its interval
-    mean +- t s / sqrt(repeats) with Student's t at repeats - 1 degrees of freedom, as the parts are independent rows; p
-    is that of the one-sided test that the column does not help. With fewer than 40 rows a part, or fewer rows of a
-    class than parts, each repeat has as many rows of each class as there are, drawn with replacement (the bootstrap):
-    s is then the standard error itself, a little too wide, because it includes the shuffle of a single repeat.
+    The rows are divided into as many parts as there are repeats. In each part every column is shuffled once. Let d_r be
+    the increase of the loss in part r, and s the standard deviation of d. Importance is the mean of d. The parts are
+    independent, so its interval is mean +- t s / sqrt(repeats), with Student's t at repeats - 1 degrees of freedom. p
+    belongs to the one-sided test of the hypothesis that the column does not help.
 
-    Source: Breiman 2001, Random forests, section 10; columns that say the same share their importance. Efron and
-    Tibshirani 1993, An introduction to the bootstrap, chapter 6.
+    Small samples use the bootstrap: fewer than 40 rows per part, or fewer rows of a class than parts. Each repeat then
+    draws as many rows of each class as available, with replacement. s is then the standard error itself, slightly too
+    large because it includes the variation of a single shuffle.
+
+    Source: Breiman 2001, Random forests, section 10. Efron and Tibshirani 1993, An introduction to the bootstrap,
+    chapter 6. Columns with the same information share their importance.
 
     Args:
         estimator: A fitted AutoClassifier or AutoRegressor.
-        X: Rows that the model has not seen; at most 5,000 of them are used, and a quarter more where classes are rare.
-        y: Their target.
-        repeats: Shuffles of each column; at least 2.
-        seconds: Stop after this time, with fewer repeats or fewer columns; None for no limit.
-        random_state: Of parts and shuffles.
-        sample_weight: How much each row counts in the metric; all the same if None.
+        X: Rows that were not in the training data; at most 5,000 are used, and up to a quarter more with rare classes.
+        y: Target of the rows.
+        repeats: Number of shuffles of each column; at least 2.
+        seconds: Time limit in seconds. A short limit reduces repeats or columns; None for no limit.
+        random_state: Seed of parts and shuffles.
+        sample_weight: Weights of the rows in the metric; None for equal weights.
 
     Returns:
         The most important column first: column, importance (increase of the metric's loss), low, high (95 %), p,
-        repeats. Columns that the model does not use have 0.
+            repeats. Columns that the model does not use have 0.
 
     Raises:
-        InvalidInput: If X and y do not fit, or repeats is below 2.
+        InvalidInput: X and y do not match, or repeats is below 2.
     """
     import pandas as pd
 
@@ -75,14 +77,14 @@ def explain(
     rng = np.random.default_rng(random_state)
     order, mass = some_rows(truth, _MOST_ROWS, rng, classes=len(fitted.classes))
     share = None
-    if mass is not None:  # rare classes have more rows than is their due
+    if mass is not None:  # rare classes are over-represented in the sample
         share = np.ones(len(truth))
         share[order] = mass
         weights = share if weights is None else weights * share
     parts, disjoint = _parts(truth, order, repeats, rng, classes=len(fitted.classes))
     used = [column.name for column in fitted.plan.schema.used]
     drawn = np.unique(np.concatenate(parts))
-    read = fitted.plan.schema.apply(frame.iloc[drawn].reset_index(drop=True))  # once, rather than at each shuffle
+    read = fitted.plan.schema.apply(frame.iloc[drawn].reset_index(drop=True))  # once instead of at each shuffle
     places = [np.searchsorted(drawn, part) for part in parts]
     dealt = [
         Part(
@@ -102,7 +104,7 @@ def explain(
 
 
 class Part(NamedTuple):
-    """Rows on which each column is shuffled once: table, truth, weights of the loss, and what each row stands for."""
+    """Rows of one repeat: table, truth, loss weights, and sampling weights of rare classes."""
 
     rows: pd.DataFrame
     truth: NDArray[Any]
@@ -111,7 +113,7 @@ class Part(NamedTuple):
 
 
 def _rows(fitted: Fitted, X: Any, y: Any, sample_weight: Any) -> Known:
-    """The known rows; one row alone, or rows of a single class, are refused."""
+    """Return the labelled rows; refuse a single row, and rows of a single class."""
     known = known_rows(fitted, to_frame(X), to_series(y), sample_weight)
     if len(known.truth) < 2:
         raise InvalidInput("only one row has a target and counts; pass at least 2 whose answer is known.")
@@ -123,11 +125,11 @@ def _rows(fitted: Fitted, X: Any, y: Any, sample_weight: Any) -> Known:
 def _parts(
     truth: NDArray[Any], order: NDArray[np.intp], repeats: int, rng: np.random.Generator, *, classes: int
 ) -> tuple[list[NDArray[np.int64]], bool]:
-    """Rows of each repeat, with each class in proportion, and whether the parts are disjoint.
+    """Return the rows of each repeat, stratified by class, and True if the parts are disjoint.
 
-    If rows are few, they are drawn with replacement (the bootstrap), which tells what other rows would say. `order` is
-    the rows to use, at random; where they are numbers they stay in that order, for parts that were made alike would
-    differ by less than other rows do.
+    Few rows are drawn with replacement (the bootstrap), to estimate the variation between samples. `order` contains the
+    indices of the rows to use, at random. For regression the random order is preserved. Stratified parts would vary
+    less than independent samples, and the interval would be too narrow.
     """
     counts = np.unique(truth[order], return_counts=True)[1] if classes else np.array([len(order)])
     if len(order) < repeats * _LEAST_ROWS or counts.min() < repeats:
@@ -146,14 +148,14 @@ def _gains(
     rng: np.random.Generator,
     seconds: float | None,
 ) -> dict[str, list[float]]:
-    """The increase of the loss for each column, one value per part."""
+    """Return the increase of the loss for each column, one value per part."""
     found: dict[str, list[float]] = {}
     end = None if seconds is None else time.monotonic() + seconds
-    # few rows, thousands of trees: threads would wait for each other at each
+    # with few rows, more threads would only wait for each other at each tree
     with said_once(), one_thread(), openmp_threads(1):
         for place, (rows, truth, weights, share) in enumerate(parts):
             left = None if end is None else max(end - time.monotonic(), 0.0)
-            if left == 0.0 and place:  # even without a shuffle a part costs a prediction
+            if left == 0.0 and place:  # a part costs a prediction even without a shuffle
                 break
             loss = partial(fitted.loss, weights=weights)
             one = permutation_importance(estimator, rows, truth, loss, 1, rng, columns=used, seconds=left, mass=share)
@@ -163,7 +165,10 @@ def _gains(
 
 
 def _line(name: str, gains: NDArray[np.float64], *, disjoint: bool) -> tuple[str, float, float, float, float, int]:
-    """Name, mean, interval, p and number of repeats; of parts that share rows, the spread is the mean's error."""
+    """Return name, mean, interval, p and number of repeats.
+
+    For overlapping parts (the bootstrap) the standard deviation is already the standard error of the mean.
+    """
     from scipy.stats import t
 
     count = len(gains)

@@ -1,7 +1,7 @@
-"""Permutation importance: how much a model's predictions depend on each column of the raw table.
+"""Permutation importance: dependence of a model's predictions on each column of the raw table.
 
-Breiman (2001), Random forests, section 10; Fisher, Rudin and Dominici (2019), All models are wrong, but many are
-useful, JMLR 20(177): the loss after shuffling a column, minus the loss before.
+The importance is the loss after shuffling a column, minus the loss before. Sources: Breiman (2001), Random forests,
+section 10; Fisher, Rudin and Dominici (2019), All models are wrong, but many are useful, JMLR 20(177).
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ if TYPE_CHECKING:
 
 __all__ = ["permutation_importance", "said_once", "some_rows"]
 
-_SHARE: Final = 0.25  # share of the rows drawn that may be added for rare classes
+_SHARE: Final = 0.25  # maximum number of extra rows of rare classes, as a share of the drawn rows
 
 
 def some_rows(
     truth: NDArray[Any], most: int, rng: np.random.Generator, *, classes: int
 ) -> tuple[NDArray[np.intp], NDArray[np.float64] | None]:
-    """Indices of about `most` rows, drawn without replacement, and of a class that the draw misses a few; their mass.
+    """Draw about `most` rows without replacement, plus some rows of classes that the draw missed.
 
     Args:
         truth: The target, shape (n,); codes of classes.
-        most: How many rows.
-        rng: Source of the draw.
-        classes: Number of classes, 0 for numbers; where they are very many, rare ones get no extra rows.
+        most: Number of rows.
+        rng: Random generator.
+        classes: Number of classes, 0 for regression; with very many classes rare ones get no extra rows.
 
     Returns:
-        Shape (m,), in random order, m at most 1.25 times what is asked for; and how much each row counts where a class
-        got more rows than is its due, else None.
+        Indices, shape (m,), in random order, with m at most 1.25 times `most`; and the sampling weight of each row if
+            extra rows were added, otherwise None.
     """
     drawn = rng.permutation(len(truth))[:most]
     if not classes or len(drawn) == len(truth) or classes * LEAST > _SHARE * most:
@@ -69,26 +69,26 @@ def permutation_importance(
     mass: NDArray[np.float64] | None = None,
     after: Callable[[], object] = lambda: None,
 ) -> Importance:
-    """The increase of the loss when a column is shuffled, for any model.
+    """Increase of the loss when a column is shuffled, for any model.
 
-    Columns that say the same share their importance: while one is shuffled, the model reads the other. Measured on
-    rows that the model has not seen, it tells what helps to predict; on others, what was memorised.
+    Columns with the same information share their importance: while one column is shuffled, the model uses the other. On
+    unseen rows the result measures usefulness for predictions. On training rows it measures memorisation.
 
     Args:
-        estimator: Has `predict_proba` or else `predict`; it gets frames like X.
+        estimator: Model with `predict_proba` or `predict`; it receives frames like X.
         X: The raw table, one row per value of y.
-        y: The truth as `metric` takes it, shape (n,).
-        metric: From y and what the estimator predicts to a loss (lower is better).
-        repeats: Shuffles of each column; at least 1.
-        rng: Source of the shuffles.
-        columns: Which columns to measure; all if None.
-        seconds: Stop after this time, with fewer repeats or fewer columns; the result then depends on time.
-        mass: How often each row's value is to be drawn, shape (n,), where some rows stand for more others than some;
-            if left out, values change places, and each comes once.
-        after: Called after each shuffle.
+        y: The truth in the form for `metric`, shape (n,).
+        metric: Function of y and the predictions that returns a loss (lower is better).
+        repeats: Number of shuffles of each column; at least 1.
+        rng: Random generator of the shuffles.
+        columns: Columns to measure; None for all.
+        seconds: Time limit in seconds. A short limit reduces repeats or columns, and the result then depends on time.
+        mass: Sampling weights, shape (n,): each shuffled value is drawn with a probability proportional to its weight.
+            None permutes the values, so that each value occurs once.
+        after: Function that is called after each shuffle.
 
     Raises:
-        InvalidInput: If there are no rows, no repeats, or another number of values in y.
+        InvalidInput: There are no rows, no repeats, or another number of values in y.
 
     Example:
         >>> import pandas as pd
@@ -111,7 +111,7 @@ def permutation_importance(
     found: dict[str, list[float]] = {}
     with said_once():
         before = metric(y, predict(X))
-        for _ in range(repeats):  # round by round, so that a time limit costs repeats before it costs columns
+        for _ in range(repeats):  # outer loop, so that a time limit reduces repeats before columns
             for name in names:
                 if stop is not None and time.monotonic() > stop:
                     return _summary(found, len(names), len(X))
@@ -122,9 +122,9 @@ def permutation_importance(
 
 @contextlib.contextmanager
 def said_once() -> Iterator[None]:
-    """Each kind of warning about a table's cells at most once: every shuffle has the same cells, and is read anew.
+    """Log each kind of warning about a table's cells at most once, because every shuffle reads the same cells again.
 
-    Warnings of other threads, which predict or fit meanwhile, are not touched.
+    Warnings of other threads are not filtered.
     """
     logger, seen, mine = logging.getLogger("seasoned.tabular"), set[str](), threading.get_ident()
 
@@ -145,7 +145,7 @@ def said_once() -> Iterator[None]:
 def _shuffled(
     X: pd.DataFrame, name: str, rng: np.random.Generator, mass: NDArray[np.float64] | None = None
 ) -> pd.DataFrame:
-    """The table with one column in another order, or drawn anew by mass; its dtype stays."""
+    """Return the table with one column permuted, or drawn with weights `mass`; its dtype stays."""
     order = rng.permutation(len(X)) if mass is None else rng.choice(len(X), len(X), p=mass / mass.sum())
     changed = X.copy(deep=False)
     changed[name] = X[name].iloc[order].set_axis(X.index)

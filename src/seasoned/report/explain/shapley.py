@@ -1,18 +1,19 @@
-"""Shapley values of predictions: how each column moves a row's prediction away from the usual one.
+"""Shapley values of predictions: contribution of each column to the difference from the mean prediction.
 
-For a prediction f, a row x and a row z of the background, v(S) is f of the row that has x's values in the columns S and
-z's in the others. A column's value is what it adds, v(S + j) - v(S), averaged over all orders in which columns can join
-S, and over the background. The values of a row sum to f(x) - mean f(z).
+Let f be the prediction, x a row to explain and z a row of the background. v(S) is f of the row with x's values in the
+columns S and z's values in the other columns. The value of a column is its contribution v(S + j) - v(S), averaged over
+all orders in which columns can join S, and over the background. The values of a row sum to f(x) - mean f(z).
 
-It is f itself that is explained, ensemble, calibration, categories and missing values included, so that it does not
-matter which families predict. Values for trees alone (TreeSHAP) would be in log odds and for level codes, and those of
-different families could not be added up.
+f is the final prediction, including ensemble, calibration, categories and missing values, so the method works for all
+model families. Values for trees alone (TreeSHAP) would be in log odds and for category codes, and values of different
+families could not be added.
+
+Each order is also used backwards (antithetic sampling). Columns with the same information share their value. A row that
+mixes such columns from x and z may be unrealistic, and the prediction for it arbitrary.
 
 Sources: Lundberg and Lee (2017), A unified approach to interpreting model predictions; Strumbelj and Kononenko (2014),
-Explaining prediction models and individual predictions with feature contributions, algorithm 1; each order is also
-taken backwards (Mitchell, Cooper, Frank and Holmes 2022, Sampling permutations for Shapley value estimation, section
-4.1). Columns that carry the same information share their value: for a row with one from x and the other from z the
-model may predict anything.
+Explaining prediction models and individual predictions with feature contributions, algorithm 1; Mitchell, Cooper, Frank
+and Holmes (2022), Sampling permutations for Shapley value estimation, section 4.1.
 """
 
 from __future__ import annotations
@@ -36,16 +37,16 @@ if TYPE_CHECKING:
 __all__ = ["Contributions", "contributions", "shap"]
 
 _BACKGROUND: Final = 50
-_BATCH: Final = 20_000  # rows predicted at a time
-_CELLS: Final = 20_000_000  # of these rows; with more than 1,000 columns there are fewer rows at a time
+_BATCH: Final = 20_000  # maximum number of rows in one prediction
+_CELLS: Final = 20_000_000  # maximum number of cells in one prediction; reduces the rows for more than 1,000 columns
 
 
 class Contributions(NamedTuple):
-    """What columns contribute.
+    """Contributions of columns to predictions.
 
     Attributes:
-        values: Shape (rows, columns), or (rows, columns, outputs); only the rows that there was time for.
-        base: The mean prediction for the background, shape () or (outputs,).
+        values: Shape (rows, columns), or (rows, columns, outputs); only the rows that were computed within the time.
+        base: Mean prediction for the background, shape () or (outputs,).
     """
 
     values: NDArray[np.float64]
@@ -66,19 +67,19 @@ def shap(
     Args:
         estimator: A fitted AutoClassifier or AutoRegressor.
         X: The rows to explain.
-        background: Rows that represent what is usual; those of X if None.
-        repeats: How many of these each row is compared with, drawn at random; 50, or all if there are fewer, if None.
-        seconds: Stop after this time, with the rows explained so far, at least one; None for no limit.
-        random_state: Of the background and the orders.
+        background: Reference rows; None for the rows of X.
+        repeats: Number of reference rows for the comparison, drawn at random; None for 50, or all if there are fewer.
+        seconds: Time limit in seconds; the result contains the rows explained so far, at least one. None for no limit.
+        random_state: Seed of the background and the orders.
 
     Returns:
-        Values in units of the prediction: numbers, or probabilities of the metric's positive class; for more than two
-        classes, those of each, with an index of row and class. Columns that the model does not use have 0.
-        `attrs["base"]` is the mean prediction for the background, by class where there are several: it and a line's
-        values sum to the prediction.
+        Values in units of the prediction. Regression: numbers. Two classes: probabilities of the metric's positive
+            class. More classes: probabilities of each class, with an index of row and class. Columns that the model
+            does not use have 0. `attrs["base"]` is the mean prediction for the background, by class for more than two
+            classes. The base and a line's values sum to the prediction.
 
     Raises:
-        InvalidInput: If there are no rows, or nothing to compare them with.
+        InvalidInput: There are no rows, or no reference rows.
     """
     import pandas as pd
 
@@ -111,7 +112,7 @@ def shap(
 
 
 def _predict(estimator: Any, single: int | None) -> Predict:
-    """Numbers, the probability of one class, or of all."""
+    """Return a function that predicts numbers, the probability of one class, or of all classes."""
 
     def predict(frame: pd.DataFrame) -> NDArray[np.float64]:
         method = getattr(estimator, "predict_proba", None) or estimator.predict
@@ -132,12 +133,12 @@ def contributions(
     """Contributions of each row against each background row, along one random order of the columns and its reverse.
 
     Args:
-        predict: From rows to numbers, shape (n,) or (n, outputs).
+        predict: Function from rows to numbers, shape (n,) or (n, outputs).
         frame: The rows to explain.
-        background: What they are compared with, with the same columns.
-        columns: Those that can matter, shape (m,).
-        rng: Of the orders.
-        seconds: Stop after this time; None for no limit.
+        background: Reference rows, with the same columns.
+        columns: Columns that the model uses, shape (m,).
+        rng: Random generator of the orders.
+        seconds: Time limit in seconds; None for no limit.
 
     Example:
         >>> import pandas as pd
@@ -153,9 +154,9 @@ def contributions(
     end = None if seconds is None else time.monotonic() + seconds
     usual = predict(background)
     both = pd.concat([frame, background], ignore_index=True)
-    walked = 2 * len(background) * (len(columns) + 1)  # rows that one row's walks pass through
+    walked = 2 * len(background) * (len(columns) + 1)  # number of intermediate rows per explained row
     step = max(_BATCH // walked, 1)
-    most = max(_BATCH // (2 * (len(columns) + 1)), 1)  # of the background at a time, where there are many columns
+    most = max(_BATCH // (2 * (len(columns) + 1)), 1)  # background rows at a time, for many columns
     places = len(frame) + np.arange(len(background))
     parts = [places[first : first + most] for first in range(0, len(places), most)]
     found: list[NDArray[np.float64]] = []
@@ -176,17 +177,17 @@ def _walk(
     columns: Sequence[str],
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Values of some rows, shape (rows, columns[, outputs])."""
+    """Return the values of some rows, shape (rows, columns[, outputs])."""
     count, others, width = len(rows), len(background), len(columns)
     order = rng.permuted(np.broadcast_to(np.arange(width), (count, others, width)), axis=2)
-    order = np.stack([order, order[:, :, ::-1]], axis=2)  # (rows, background, 2, columns): which column joins when
+    order = np.stack([order, order[:, :, ::-1]], axis=2)  # (rows, background, 2, columns): the joining column per step
     places = np.argsort(order, axis=3)  # the step at which each column joins
     size = max(_CELLS // (2 * count * others * width), 1)  # steps at a time
     steps = [np.arange(first, min(first + size, width + 1)) for first in range(0, width + 1, size)]
     joined = (places[:, :, :, None, :] < some[:, None] for some in steps)  # each (rows, background, 2, steps, columns)
     found = [_predicted(predict, both, rows, background, columns, some) for some in joined]
     predicted = np.concatenate(found, axis=3)
-    gains = np.diff(predicted, axis=3)  # of the column that joined at each step
+    gains = np.diff(predicted, axis=3)  # gain of the column that joined at each step
     if gains.ndim > places.ndim:
         places = places[..., None]
     values: NDArray[np.float64] = np.take_along_axis(gains, places, axis=3).mean(axis=(1, 2))
@@ -201,7 +202,7 @@ def _predicted(
     columns: Sequence[str],
     joined: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
-    """Predictions after some steps of all walks, of the shape of `joined` without columns, and [outputs]."""
+    """Return predictions after some steps of all walks, with the shape of `joined` without columns, and [outputs]."""
     source = np.where(joined, rows[:, None, None, None, None], background[:, None, None, None])
     outside = both.iloc[np.broadcast_to(background[:, None, None], source.shape[:-1]).ravel()].reset_index(drop=True)
     for place, name in enumerate(columns):

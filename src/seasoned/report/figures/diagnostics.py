@@ -1,4 +1,4 @@
-"""How good predictions are, as plain numbers: confusion, ranking, calibration, residuals; no plotting here."""
+"""Diagnostics of predictions as plain numbers: confusion, ranking, calibration, residuals; without plotting."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ __all__ = [
     "roc",
 ]
 
-_MOST_POINTS: Final = 400  # of a curve; a screen shows no more
-_MOST_DOTS: Final = 1_500  # of a scatter; more is a cloud, and a larger file
-_Z: Final = 1.959963984540054  # of a two-sided interval of 95 %
+_MOST_POINTS: Final = 400  # maximum number of points of a curve; a screen resolves no more
+_MOST_DOTS: Final = 1_500  # maximum number of points of a scatter plot; limits the file size
+_Z: Final = 1.959963984540054  # normal quantile of a two-sided interval of 95 %
 
 
 class Confusion(NamedTuple):
-    """Rows by true class (first axis) and predicted class.
+    """Confusion matrix: rows by true class (first axis) and predicted class.
 
     Attributes:
-        labels: The classes shown; the last is "n others" if some were put together.
-        counts: Shape (k, k); where rows count differently, the sums of their weights.
-        merged: Whether some were put together.
+        labels: The classes; the last is "n others" for merged classes.
+        counts: Shape (k, k); with sample weights, the sums of weights.
+        merged: True if the rarest classes were merged.
     """
 
     labels: tuple[str, ...]
@@ -46,7 +46,7 @@ class Confusion(NamedTuple):
 
     @property
     def right(self) -> tuple[int | None, ...]:
-        """For each true class the column of right predictions; None where several share a row."""
+        """Column of the correct prediction for each true class; None for merged classes."""
         alone = len(self.labels) - self.merged
         return (*range(alone), None) if self.merged else tuple(range(alone))
 
@@ -60,14 +60,14 @@ class Curve(NamedTuple):
 
 
 class Calibration(NamedTuple):
-    """How often what was predicted came true, bin by bin; empty bins are left out.
+    """Reliability diagram: observed frequency against predicted probability, by bin, without empty bins.
 
     Attributes:
         predicted: Mean predicted probability of each bin, shape (b,).
-        observed: Share of its rows where it came true, shape (b,).
-        low, high: Wilson's interval of 95 % for `observed`, shape (b,); with weights, for the effective number of rows,
-            (sum w)^2 / sum w^2 (Kish 1965, Survey sampling, section 11.7).
-        counts: Rows in each bin, shape (b,).
+        observed: Observed frequency in each bin, shape (b,).
+        low, high: Wilson's interval of 95 % for `observed`, shape (b,). With weights it uses the effective number of
+            rows, (sum w)^2 / sum w^2 (Kish 1965, Survey sampling, section 11.7).
+        counts: Number of rows in each bin, shape (b,).
     """
 
     predicted: Floats
@@ -78,7 +78,7 @@ class Calibration(NamedTuple):
 
 
 class Pairs(NamedTuple):
-    """True and predicted numbers of the rows shown, and how many rows there were."""
+    """True and predicted numbers of the displayed rows, and the total number of rows."""
 
     truth: Floats
     predicted: Floats
@@ -86,7 +86,7 @@ class Pairs(NamedTuple):
 
 
 class Histogram(NamedTuple):
-    """Counts between edges, or sums of weights; the outer bins hold everything beyond them too."""
+    """Counts between edges, or sums of weights; the outer bins include all values beyond the edges."""
 
     edges: Floats
     counts: Floats
@@ -99,14 +99,14 @@ def confusion(
     most: int = 20,
     weights: Floats | None = None,
 ) -> Confusion:
-    """Rows by true and predicted class; beyond `most` classes the rarest are put together.
+    """Count rows by true and predicted class; beyond `most` classes the rarest are merged.
 
     Args:
         truth: Class codes, shape (n,).
         codes: Predicted class codes, shape (n,).
         labels: Names of the classes.
         most: Largest number of rows and columns of the table.
-        weights: How much each row counts, shape (n,); 1 if None.
+        weights: Sample weights, shape (n,); None for 1.
 
     Example:
         >>> confusion(np.array([0, 1, 1]), np.array([0, 0, 1]), ("no", "yes")).counts.tolist()
@@ -132,12 +132,14 @@ def _mass(truth: NDArray[Any], weights: Floats | None) -> Floats:
 
 
 def roc(truth: NDArray[Any], score: Floats, weights: Floats | None = None) -> Curve:
-    """True-positive rate against false-positive rate (Fawcett 2006, An introduction to ROC analysis, algorithm 1).
+    """ROC curve: true-positive rate against false-positive rate.
+
+    Source: Fawcett 2006, An introduction to ROC analysis, algorithm 1.
 
     Args:
-        truth: 1 for the positive class, else 0, shape (n,); both occur.
+        truth: 1 for the positive class, otherwise 0, shape (n,); both occur.
         score: Probability of the positive class, shape (n,).
-        weights: How much each row counts, shape (n,), above 0; the same if None.
+        weights: Sample weights, shape (n,), above 0; None for equal weights.
     """
     hits, alarms = _cumulated(truth, score, weights)
     x, y = np.append(0.0, alarms / alarms[-1]), np.append(0.0, hits / hits[-1])
@@ -148,9 +150,9 @@ def precision_recall(truth: NDArray[Any], score: Floats, weights: Floats | None 
     """Precision against recall; the area is the average precision, sum of (R_k - R_k-1) P_k.
 
     Args:
-        truth: 1 for the positive class, else 0, shape (n,); a 1 occurs.
+        truth: 1 for the positive class, otherwise 0, shape (n,); a 1 occurs.
         score: Probability of the positive class, shape (n,).
-        weights: How much each row counts, shape (n,), above 0; the same if None.
+        weights: Sample weights, shape (n,), above 0; None for equal weights.
     """
     hits, alarms = _cumulated(truth, score, weights)
     recall, precision = hits / hits[-1], hits / (hits + alarms)
@@ -159,16 +161,16 @@ def precision_recall(truth: NDArray[Any], score: Floats, weights: Floats | None 
 
 
 def _cumulated(truth: NDArray[Any], score: Floats, weights: Floats | None) -> tuple[Floats, Floats]:
-    """True and false positives at each distinct threshold, from the highest score down."""
+    """Return true and false positives at each distinct threshold, from the highest score down."""
     order = np.argsort(-score, kind="stable")
-    last = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)  # tied scores enter together
+    last = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)  # tied scores are counted together
     mass = _mass(truth, weights)[order]
     positive = truth[order] == 1
     return np.cumsum(mass * positive)[last], np.cumsum(mass * ~positive)[last]
 
 
 def _thinned(x: Floats, y: Floats, area: float) -> Curve:
-    """The curve at no more points than a screen shows: half of them even along x, half along its length."""
+    """Reduce a curve to the resolution of a screen: half of the points evenly along x, half along its length."""
     if len(x) <= _MOST_POINTS:
         return Curve(x, y, area)
     way = np.append(0.0, np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y))))
@@ -182,13 +184,13 @@ def _thinned(x: Floats, y: Floats, area: float) -> Curve:
 def calibration(
     truth: NDArray[Any], predicted: Floats, bins: int = 10, weights: Floats | None = None, positive: int = 1
 ) -> Calibration:
-    """Reliability in bins of equal width: of the positive class, or with more classes of the most probable one.
+    """Reliability in bins of equal width: of the positive class of two, or of the most probable of more classes.
 
     Args:
         truth: Class codes, shape (n,).
         predicted: Probabilities, shape (n, classes).
         bins: Number of bins between 0 and 1.
-        weights: How much each row counts, shape (n,), above 0; the same if None.
+        weights: Sample weights, shape (n,), above 0; None for equal weights.
         positive: Code of the positive one of two classes.
     """
     if predicted.shape[1] == 2:
@@ -214,7 +216,7 @@ def _wilson(share: Floats, n: Floats) -> tuple[Floats, Floats]:
 
 
 def pairs(truth: NDArray[Any], predicted: Floats) -> Pairs:
-    """True and predicted numbers, shape (n,); of many rows, some evenly spread along the sorted truth."""
+    """Return true and predicted numbers, shape (n,); of many rows a subset evenly spread along the sorted truth."""
     order = np.argsort(truth, kind="stable")
     kept = order[np.unique(np.linspace(0, len(order) - 1, _MOST_DOTS).round().astype(np.int64))]
     return Pairs(truth[kept].astype(np.float64), predicted[kept].astype(np.float64), len(truth))
@@ -223,16 +225,19 @@ def pairs(truth: NDArray[Any], predicted: Floats) -> Pairs:
 def residual_histogram(
     truth: NDArray[Any], predicted: Floats, bins: int = 30, weights: Floats | None = None
 ) -> Histogram:
-    """How large the errors (predicted - true) are, between their percentiles 0.5 and 99.5; `weights` as above."""
+    """Histogram of the errors (predicted - true), between their percentiles 0.5 and 99.5.
+
+    `weights` as in `confusion`.
+    """
     residuals = np.asarray(predicted, dtype=np.float64) - truth
-    reach = float(np.max(np.abs(np.percentile(residuals, [0.5, 99.5])))) or 1.0  # symmetric, so that 0 is the middle
+    reach = float(np.max(np.abs(np.percentile(residuals, [0.5, 99.5])))) or 1.0  # symmetric around 0
     edges = np.linspace(-reach, reach, bins + 1)
     counts, _ = np.histogram(np.clip(residuals, -reach, reach), edges, weights=_mass(truth, weights))
     return Histogram(edges, counts)
 
 
 def middle(values: Floats, weights: Floats | None = None) -> float:
-    """The median; with weights, the least value that at least half of the mass does not exceed.
+    """Return the median; with weights, the smallest value with at least half of the total weight at or below it.
 
     Example:
         >>> middle(np.array([1.0, 2.0, 4.0, 8.0])), middle(np.array([1.0, 2.0, 4.0]), np.array([1.0, 1.0, 5.0]))

@@ -1,8 +1,7 @@
-"""Figures as plotly specifications: plain dicts for plotly.js, one restrained look for all.
+"""Plotly specifications of figures: plain dicts for plotly.js with a common style.
 
-Colours of text and lines come from the page's style sheet, so that light, dark and print need no second drawing. Marks
-have colours that read on white and on near-black alike. Dragging and zooming are off, so that a finger scrolls the
-page.
+Colours of text and lines come from the page's style sheet, so one figure works in light, dark and print. Marks have
+colours that are readable on white and on near-black. Dragging and zooming are off, so that a finger scrolls the page.
 """
 
 from __future__ import annotations
@@ -39,11 +38,11 @@ BASE: Final = "#4583c4"
 ACCENT: Final = "#dd8330"
 MUTED: Final = "#8d97a5"
 _ROW: Final = 30  # height in pixels of one bar or strip
-_FEW: Final = 12  # trials up to which every number gets a tick
+_FEW: Final = 12  # largest number of trials with one tick per trial
 
 
 class Picture(NamedTuple):
-    """What `Plotly.newPlot` takes, and its height in pixels."""
+    """Arguments of `Plotly.newPlot`, and the height in pixels."""
 
     data: list[dict[str, Any]]
     layout: dict[str, Any]
@@ -51,14 +50,14 @@ class Picture(NamedTuple):
 
 
 def safe(text: str) -> str:
-    """Escaped text: plotly interprets some tags (a, b, sub ...) in labels."""
+    """Escape text, because plotly interprets some tags (a, b, sub ...) in labels."""
     return escape(text, quote=False)
 
 
 def plain(values: Iterable[float]) -> list[float | None]:
-    """Numbers as JSON knows them, at the precision of a screen; what is not finite becomes a gap.
+    """Return numbers for JSON, at the precision of a screen; values that are not finite become None.
 
-    Six digits, and one more for each power of ten by which the numbers exceed their range.
+    The precision is six digits, plus one digit for each power of ten by which the numbers exceed their range.
 
     Example:
         >>> plain([1 / 3, float("nan")]), plain([1.7e9 + 1 / 3, 1.7e9 + 2])
@@ -72,7 +71,7 @@ def plain(values: Iterable[float]) -> list[float | None]:
 
 
 def axis(title: str = "", **more: Any) -> dict[str, Any]:
-    """An axis with little ink."""
+    """Create an axis in the minimal style."""
     return {
         "title": {"text": safe(title), "standoff": 10},
         "automargin": True,
@@ -85,7 +84,7 @@ def axis(title: str = "", **more: Any) -> dict[str, Any]:
 
 
 def picture(data: list[dict[str, Any]], height: int, **layout: Any) -> Picture:
-    """The traces in the layout that all figures share; `layout` adds axes."""
+    """Combine the traces with the common layout; `layout` adds axes."""
     shared = {
         "height": height,
         "autosize": True,
@@ -102,7 +101,7 @@ def picture(data: list[dict[str, Any]], height: int, **layout: Any) -> Picture:
 
 
 def progress_picture(data: ReportData) -> Picture:
-    """Score of each configuration and the best so far."""
+    """Plot the score of each configuration and the best score so far."""
     shown = search.progress(data)
     scores = [_score(trial) for trial in shown.trials]
     low, high = search.score_range(scores, greater_is_better=data.greater_is_better)
@@ -140,7 +139,7 @@ def _score(trial: TrialRow) -> float:
 
 
 def _about(trial: TrialRow, metric: str) -> str:
-    """The hover text of a trial: a few short lines."""
+    """Return the hover text of a trial: a few short lines."""
     words, lines = settings(trial.config).split(", "), [""]
     for word in words[:_FEW]:
         fits = len(lines[-1]) + len(word) < 44
@@ -150,7 +149,7 @@ def _about(trial: TrialRow, metric: str) -> str:
 
 
 def families_picture(data: ReportData) -> Picture:
-    """Scores of the model families, one strip each; the best family on top."""
+    """Plot the scores of the model families, one strip per family; the best family is on top."""
     strips = search.families(data)
     scores = [_score(trial) for trial in data.complete]
     low, high = search.score_range(scores, greater_is_better=data.greater_is_better)
@@ -160,7 +159,7 @@ def families_picture(data: ReportData) -> Picture:
         for place, trial in enumerate(family.trials):
             score = _score(trial)
             x.append(min(max(score, low), high))
-            y.append(row + (place % 5 - 2) * 0.09)  # spread evenly, so that equal scores do not hide each other
+            y.append(row + (place % 5 - 2) * 0.09)  # spread evenly, so that equal scores do not overlap
             symbols.append("circle" if low <= score <= high else away)
             text.append(_about(trial, data.metric))
     dots = {
@@ -185,11 +184,11 @@ def families_picture(data: ReportData) -> Picture:
 
 def _counted(family: search.Family) -> str:
     scored = len(family.trials)
-    return f"{scored} of {scored + family.stopped + family.failed} scored"  # short, to fit on a phone
+    return f"{scored} of {scored + family.stopped + family.failed} scored"  # short text for small screens
 
 
 def bar_picture(bars: search.Bars, labels: Sequence[str], hover: Sequence[str], title: str, **more: Any) -> Picture:
-    """Horizontal bars with their names, the first one on top."""
+    """Plot horizontal bars with their names, the first one on top."""
     rows = list(range(len(bars.names)))
     trace = {
         "type": "bar",
@@ -211,7 +210,7 @@ def bar_picture(bars: search.Bars, labels: Sequence[str], hover: Sequence[str], 
 
 
 def weights_picture(data: ReportData) -> Picture:
-    """Each member's weight in the mean."""
+    """Plot each member's weight in the mean."""
     members = sorted(data.members, key=lambda member: -member.weight)
     labels = [short(family_name(m.model), 22) + ("" if m.number is None else f" #{m.number}") for m in members]
     hover = [f"{label}: {member.weight:.0%}" for label, member in zip(labels, members, strict=True)]
@@ -219,7 +218,7 @@ def weights_picture(data: ReportData) -> Picture:
 
 
 def importance_picture(importance: Importance, metric: str) -> Picture:
-    """How much worse the metric gets without each column."""
+    """Plot the increase of the loss when a column is shuffled, for each column."""
     bars = search.importance_bars(importance)
     hover = [
         f"{name}: {metric} worse by {number(mean, 3)} ± {number(spread, 2)} ({plural(importance.repeats, 'shuffle')})"

@@ -1,4 +1,4 @@
-"""Plotly specifications of the figures that show how good the predictions are."""
+"""Plotly specifications of the diagnostic figures of predictions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["calibration_picture", "pairs_picture", "precision_recall_picture", "
 
 
 def _rows(count: float) -> str:
-    """A number of rows, or of weighted ones."""
+    """Format a number of rows, or a sum of weights."""
     return plural(round(count), "row") if count == round(count) else f"{number(count, 3)} rows, weighted"
 
 
@@ -48,7 +48,7 @@ def _share_axis(title: str, **more: Any) -> dict[str, Any]:
 
 
 def roc_picture(curve: Curve) -> Picture:
-    """Share of positives found, against the share of negatives taken for positive."""
+    """Plot the ROC curve: true-positive rate against false-positive rate."""
     line = _curve(curve, "linear", "false alarms", "found")
     return picture(
         [_diagonal(0, 1), line],
@@ -59,7 +59,7 @@ def roc_picture(curve: Curve) -> Picture:
 
 
 def precision_recall_picture(curve: Curve, prevalence: float) -> Picture:
-    """Share of hits among what was called positive, against the share of positives found."""
+    """Plot precision against recall."""
     level = {**_diagonal(0, 1), "y": plain([prevalence, prevalence])}
     line = _curve(curve, "vh", "found", "right")  # a backward step, as in the sum of the average precision
     return picture(
@@ -68,11 +68,11 @@ def precision_recall_picture(curve: Curve, prevalence: float) -> Picture:
 
 
 def calibration_picture(found: Calibration, what: str) -> Picture:
-    """What came true against what was predicted, with the number of rows in each bin below.
+    """Plot the reliability diagram, with the number of rows in each bin underneath.
 
     Args:
         found: The bins.
-        what: What the probability is of, for the axis.
+        what: Subject of the probability, for the axis title.
     """
     rows = [plural(int(count), "row") for count in found.counts]
     hover = [
@@ -113,7 +113,7 @@ def calibration_picture(found: Calibration, what: str) -> Picture:
 
 
 def pairs_picture(found: Pairs) -> Picture:
-    """Predicted against true numbers; on the dotted line they agree."""
+    """Plot predicted against true numbers, with a dotted line at equality."""
     everything = np.concatenate([found.truth, found.predicted])
     low, high = float(everything.min()), float(everything.max())
     dots = {
@@ -132,7 +132,7 @@ def pairs_picture(found: Pairs) -> Picture:
 
 
 def residuals_picture(found: Histogram) -> Picture:
-    """How many rows have which error."""
+    """Plot the histogram of errors."""
     middle = (found.edges[:-1] + found.edges[1:]) / 2
     bars = {
         "type": "bar",

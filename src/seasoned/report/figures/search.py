@@ -1,4 +1,4 @@
-"""What the figures of the search show, as plain numbers; no plotting here."""
+"""Data of the search figures as plain numbers; without plotting."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Bars", "Family", "Progress", "families", "importance_bars", "progress", "score_range", "weights"]
 
-_SPAN: Final = 10.0  # a score farther below the median than this many times (best - median) leaves the picture
+_SPAN: Final = 10.0  # the axis ends where a score is worse than the median by this many times |best - median|
 
 
 class Progress(NamedTuple):
     """Scores in the order of the search.
 
     Attributes:
-        when: Seconds from the start, or the trial's number where seconds are unknown.
-        in_seconds: Whether `when` is seconds.
+        when: Seconds from the start, or the trial's number if seconds are unknown.
+        in_seconds: True if `when` is in seconds.
         trials: The trial of each point.
         best: Best score up to and including each point.
     """
@@ -33,7 +33,7 @@ class Progress(NamedTuple):
 
 
 class Family(NamedTuple):
-    """The trials of one model family: those with a score, the best first, and how many have none."""
+    """Trials of one model family: those with a score, the best first, and the numbers of trials without a score."""
 
     model: str
     trials: tuple[TrialRow, ...]
@@ -50,7 +50,7 @@ class Bars(NamedTuple):
 
 
 def progress(data: ReportData) -> Progress:
-    """Score of each complete trial and the best so far, against time, or against the trial's number."""
+    """Return the score of each complete trial and the best score so far, against time or the trial's number."""
     in_seconds = bool(data.complete) and all(trial.elapsed is not None for trial in data.complete)
     points = sorted((_when(trial, in_seconds), trial.number, trial) for trial in data.complete)
     trials = tuple(trial for _, _, trial in points)
@@ -65,7 +65,7 @@ def _when(trial: TrialRow, in_seconds: bool) -> float:
 
 
 def families(data: ReportData) -> tuple[Family, ...]:
-    """Trials of each model family, the family with the best score first, those without any score last."""
+    """Return the trials of each model family, ordered by the best score; families without a score come last."""
     scored: dict[str, list[TrialRow]] = {trial.model: [] for trial in (*data.complete, *data.trials)}
     for trial in data.complete:
         scored[trial.model].append(trial)
@@ -80,9 +80,10 @@ def _count(model: str, trials: Sequence[TrialRow]) -> int:
 
 
 def score_range(scores: Sequence[float], *, greater_is_better: bool) -> tuple[float, float]:
-    """Where an axis of scores should end, so that one hopeless trial does not flatten all others into a line.
+    """Return the limits of a score axis that exclude very bad scores, so that the other scores stay distinguishable.
 
-    From the best score to the worst that lies within 10 (median - best) of the median, with a margin of 5 %.
+    The range extends from the best score to the worst score within 10 |median - best| of the median, with a margin of 5
+    %.
 
     Example:
         >>> low, high = score_range([0.90, 0.89, 0.88, 0.10], greater_is_better=True)
@@ -99,14 +100,14 @@ def score_range(scores: Sequence[float], *, greater_is_better: bool) -> tuple[fl
 
 
 def weights(data: ReportData) -> Bars:
-    """The ensemble's members by their weight, each with the number of its trial."""
+    """Return the ensemble members ordered by weight, each with the number of its trial."""
     members = sorted(data.members, key=lambda member: -member.weight)
     names = tuple(m.model if m.number is None else f"{m.model} #{m.number}" for m in members)
     return Bars(names, tuple(member.weight for member in members), (0.0,) * len(members))
 
 
 def importance_bars(importance: Importance, most: int = 25) -> Bars:
-    """The columns that matter most, in descending order."""
+    """Return the most important columns, in descending order."""
     order = np.argsort(-np.asarray(importance.mean), kind="stable")[:most]
     return Bars(
         tuple(importance.names[index] for index in order),

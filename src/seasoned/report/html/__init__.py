@@ -1,1 +1,1 @@
-"""The pages of reports as HTML."""
+"""HTML pages of reports."""

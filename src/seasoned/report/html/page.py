@@ -1,4 +1,4 @@
-"""The page: one HTML file that holds all it needs and fetches nothing."""
+"""Report page: one self-contained HTML file without external resources."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ def write_report(data: ReportData, path: Path) -> Path:
     """Write the report atomically.
 
     Args:
-        data: What it tells.
-        path: The file; an existing one is replaced in one step.
+        data: Data of the report.
+        path: The file; an existing file is replaced in one step.
 
     Returns:
         The path.
 
     Raises:
-        InvalidInput: If the folder does not exist, or the path is a folder.
+        InvalidInput: The folder does not exist, or the path is a folder.
     """
     check_place(path)
     return write_page(render_page(data), path)
 
 
 def render_page(data: ReportData) -> str:
-    """The page as text."""
+    """Return the page as text."""
     found = [
         sections.search(data),
         similar_tasks.similar(data),
@@ -68,14 +68,17 @@ def render_page(data: ReportData) -> str:
 
 
 def _policy(scripts: list[str]) -> str:
-    """Only our own scripts run, and nothing is fetched: a second defence behind the escaping."""
+    """Return the content security policy: only our own scripts run, and no resource is fetched.
+
+    The policy is a second defence in addition to escaping.
+    """
     hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts]
     allowed = " ".join(f"'sha256-{text}'" for text in hashes) or "'none'"
     return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'"
 
 
 def _plotly() -> str:
-    """plotly.js, whole: the package ships no smaller build."""
+    """Return plotly.js in full, because the package contains no smaller build."""
     from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]  # plotly is untyped
 
     script: str = get_plotlyjs()
@@ -110,7 +113,7 @@ def _body(data: ReportData, found: list[Section]) -> Markup:
 
 
 def _held(data: ReportData) -> str:
-    """What of single rows the page holds."""
+    """Return a note about values of single rows in the page."""
     if data.task != "regression" or data.predictions is None:
         return ""
     return " It holds true and predicted values of single rows, which its figures show."

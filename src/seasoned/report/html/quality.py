@@ -1,4 +1,4 @@
-"""The sections of the page about the model's predictions: how good they are, and which columns matter."""
+"""Report sections about the predictions: their quality, and the importance of columns."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 __all__ = ["importance", "predictions"]
 
-_FEW: Final = 4  # classes whose confusion matrix fits into half of the page
-_MANY: Final = 10  # more classes than this have small cells, so that the matrix fits at all
+_FEW: Final = 4  # largest number of classes whose confusion matrix fits into half of the page
+_MANY: Final = 10  # largest number of classes with normal cells; larger matrices have small cells
 
 
 def predictions(data: ReportData) -> Section:
-    """How good the predictions are, as far as it is known."""
+    """Create the section about the quality of predictions."""
     heading = "How good it is"
     known = None if data.predictions is None else _known(data.predictions)
     if known is None or not len(known.truth):
@@ -43,7 +43,7 @@ def predictions(data: ReportData) -> Section:
 
 
 def _known(given: Predictions) -> Predictions:
-    """The predictions without rows that no model predicted: a split by time leaves the first ones out."""
+    """Return the predictions without rows that no model predicted, such as the first rows of a split by time."""
     finite = np.isfinite(given.predicted).reshape(len(given.truth), -1).all(axis=1) & np.isfinite(given.truth)
     weights = None if given.weights is None else given.weights[finite]
     codes = None if given.codes is None else given.codes[finite]
@@ -66,7 +66,7 @@ def _where(data: ReportData, known: Predictions) -> Markup:
 
 
 def _counting(data: ReportData, known: Predictions) -> str:
-    """Whether rows count differently."""
+    """Return a sentence about the use of sample weights."""
     if known.weights is not None:
         where = "in the score and below" if data.weighs else f"though not in {data.metric}, which takes none"
         return f" Rows count by their weights, {where}; their average weight is 1."
@@ -140,9 +140,9 @@ def _confusion(data: ReportData, known: Predictions) -> Markup:
 
 
 def _cells(counts: np.ndarray[Any, Any], true: int | None) -> list[Markup]:
-    """Cells of one true class, the darker the larger their share; blue where right, orange where wrong.
+    """Create the cells of one true class: darker for a larger share; blue for correct, orange for wrong predictions.
 
-    Where several classes share a row, no cell counts as right: they may be confused with each other.
+    No cell of merged classes counts as correct, because these classes may be confused with each other.
     """
     total = float(counts.sum()) or 1.0
     cells = []
@@ -184,7 +184,7 @@ def _numbers(known: Predictions) -> list[Markup]:
 
 
 def importance(data: ReportData) -> Section:
-    """Which columns the predictions depend on."""
+    """Create the section about column importance."""
     found = data.importance
     heading = "What matters"
     if found is None or not found.names:

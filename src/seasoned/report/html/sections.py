@@ -1,4 +1,4 @@
-"""The sections of the page about the search: what was tried, what failed, the columns, how to repeat it."""
+"""Report sections about the search: trials, failures, members, columns, repetition."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Section", "columns", "failures", "figure", "members", "repeat", "search", "tried"]
 
-_SHOWN: Final = 10  # rows of a table before the rest is folded away
-_MOST: Final = 500  # rows of a table at all
+_SHOWN: Final = 10  # number of visible rows of a table; further rows are collapsed
+_MOST: Final = 500  # maximum number of rows of a table
 
 
 class Section(NamedTuple):
-    """A part of the page: its anchor, its heading and its content."""
+    """Section of the page: its anchor, its heading and its content."""
 
     anchor: str
     heading: str
@@ -28,13 +28,13 @@ class Section(NamedTuple):
 
 
 def figure(anchor: str, drawn: Picture, heading: str, caption: str) -> Markup:
-    """A figure with its caption; the script draws it from the data beside it.
+    """Create a figure with its caption; the script draws the figure from the embedded data.
 
     Args:
-        anchor: An id that no other figure of the page has.
-        drawn: What to draw.
-        heading: What it shows.
-        caption: How to read it.
+        anchor: An id that is unique in the page.
+        drawn: The plot.
+        heading: Title of the figure.
+        caption: Explanation of the figure.
     """
     source = f"{anchor}-data"
     data = tag("script", script_json({"data": drawn.data, "layout": drawn.layout}), type="application/json", id=source)
@@ -45,7 +45,7 @@ def figure(anchor: str, drawn: Picture, heading: str, caption: str) -> Markup:
 
 
 def search(data: ReportData) -> Section | None:
-    """Score against time, and trials of each family."""
+    """Create the section with the scores against time, and the trials of each family."""
     if not data.complete:
         return None
     way = "higher" if data.greater_is_better else "lower"
@@ -67,7 +67,7 @@ def search(data: ReportData) -> Section | None:
 
 
 def tried(data: ReportData) -> Section:
-    """The leaderboard."""
+    """Create the leaderboard section."""
     if not data.complete:
         return Section("tried", "What was tried", tag("p", "No configuration finished."))
     head = ("rank", "model", data.metric, "time", "trial", "settings")
@@ -90,9 +90,9 @@ def _config(config: Mapping[str, Any]) -> Markup:
 
 
 def _folded(head: Sequence[str], rows: Sequence[tuple[str, ...]], numbers: tuple[int, ...]) -> Markup:
-    """A table; beyond ten rows the others are folded away."""
+    """Create a table; rows after the first ten are collapsed."""
     first = data_table(head, rows[:_SHOWN], numbers=numbers)
-    if len(rows) <= _SHOWN + 2:  # to fold two rows away would cost more room than it saves
+    if len(rows) <= _SHOWN + 2:  # collapsing two rows would save no room
         return data_table(head, rows, numbers=numbers)
     others = rows[_SHOWN:]
     more = tag("details", tag("summary", f"{len(others)} more"), data_table(head, others, numbers=numbers))
@@ -100,7 +100,7 @@ def _folded(head: Sequence[str], rows: Sequence[tuple[str, ...]], numbers: tuple
 
 
 def failures(data: ReportData) -> Section:
-    """What failed or was stopped, and why."""
+    """Create the section with failed and stopped trials, and the reasons."""
     if not data.failed and not data.unfinished:
         return Section("failed", "What failed", tag("p", "Nothing failed, and nothing was stopped."))
     parts: list[str | None] = []
@@ -126,7 +126,7 @@ def _reason(trial: TrialRow) -> Markup:
 
 
 def members(data: ReportData) -> Section | None:
-    """The models that predict, with their weights."""
+    """Create the section with the ensemble members and their weights."""
     if not data.members:
         return None
     head = ("model", "weight", data.metric, "trial", "settings")
@@ -155,7 +155,7 @@ def members(data: ReportData) -> Section | None:
 
 
 def _alone(member: MemberRow) -> str:
-    """What the model that predicts by itself was fitted on."""
+    """Return a sentence about the training rows of a single model."""
     if not member.whole:
         return (
             "One model predicts. It could not be fitted again on all rows in time, so it is the mean of those that its "
@@ -167,7 +167,7 @@ def _alone(member: MemberRow) -> str:
 
 
 def _of_folds(members: Sequence[MemberRow]) -> str:
-    """Which of several were not fitted on all rows."""
+    """Return a sentence about the members that were not fitted on all rows."""
     found = ", ".join(
         family_name(member.model) if member.number is None else f"trial {member.number}"
         for member in members
@@ -177,12 +177,12 @@ def _of_folds(members: Sequence[MemberRow]) -> str:
 
 
 def _finish(data: ReportData) -> list[Markup]:
-    """What follows the mean of the members' predictions, such as calibration."""
+    """Return a paragraph about the steps after the mean of the members' predictions, such as calibration."""
     return [tag("p", " ".join(data.finish))] if data.finish else []
 
 
 def columns(data: ReportData) -> Section:
-    """What the schema saw, and what became of it."""
+    """Create the section about the columns: their kinds and the model inputs made from them."""
     dropped = sum(column.dropped for column in data.columns)
     note = f"{plural(len(data.columns), 'column')}; {dropped or 'none'} left out{', named first' if dropped else ''}."
     rows = [
@@ -200,7 +200,7 @@ def columns(data: ReportData) -> Section:
 
 
 def repeat(data: ReportData) -> Section:
-    """Code and versions."""
+    """Create the section with code and versions."""
     parts: list[str | None] = []
     if data.code is not None:
         parts += [tag("pre", tag("code", data.code), tabindex="0")]

@@ -1,4 +1,4 @@
-"""The section of the page about experience: which past tasks were judged similar, and what they suggested."""
+"""Report section about experience: similar past tasks and their suggestions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST: Final = 10
 
 
 def similar(data: ReportData) -> Section | None:
-    """The past tasks that counted most; None if the search used none."""
+    """Create the section with the most similar past tasks; None for a search without experience."""
     told = data.experience
     if not told:
         return None

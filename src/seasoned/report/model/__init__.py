@@ -1,1 +1,1 @@
-"""The report of a fitted model, collected from its parts."""
+"""Report of a fitted model, collected from its parts."""

@@ -1,4 +1,4 @@
-"""Python that repeats a fit, as a report shows it."""
+"""Python code that repeats a fit, for the report."""
 
 from __future__ import annotations
 
@@ -21,18 +21,19 @@ __all__ = ["code_of"]
 
 _NAMES: Final = ("Metric", "SearchSettings", "CustomModel", "Between", "Categorical", "Choice", "Float", "Int", "Space")
 _DOTS: Final = "..."
-_INFINITE: Final = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?<=[=(\[ -])inf(?=[,)\]])""")  # not in text
-_SCORER: Final = re.compile(r"\bmake_scorer\(")  # whose text is no Python: it names functions without their modules
-_LONGEST, _LONGEST_SETTINGS = 120, 1_500  # characters of one value in the call, and of settings of many values
+# `inf` outside strings
+_INFINITE: Final = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?<=[=(\[ -])inf(?=[,)\]])""")
+_SCORER: Final = re.compile(r"\bmake_scorer\(")  # its repr is not valid Python: it names functions without modules
+_LONGEST, _LONGEST_SETTINGS = 120, 1_500  # maximum characters: of one value, of a settings object
 
 
 def code_of(estimator: Any, fitted: Fitted) -> str:
-    """Python that repeats the fit: the estimator with the parameters that are not their defaults."""
+    """Return Python code that repeats the fit: the estimator with all parameters that differ from their defaults."""
     defaults = type(estimator)().get_params(deep=False)
     given = estimator.get_params(deep=False)
     changed = {name: value for name, value in given.items() if not _same(value, defaults[name])}
     if isinstance(where := changed.get("experience"), str):
-        changed["experience"] = hidden(where)  # of a server, without its password
+        changed["experience"] = hidden(where)  # hides the password in the URL of a server
     lines = "".join(f"    {name}={_literal(value)},\n" for name, value in changed.items())
     name, arguments = type(estimator).__name__, f"\n{lines}" if lines else ""
     given = "X, y" + ", sample_weight=weights" * fitted.weighted + ", groups=groups" * fitted.grouped
@@ -45,7 +46,7 @@ def code_of(estimator: Any, fitted: Fitted) -> str:
 
 
 def _imports(value: Any, shown: str) -> Iterator[str]:
-    """Imports of other packages' classes that the text of a value names, such as a splitter's or an own model's."""
+    """Yield imports of other packages' classes that the text of a value uses, such as a splitter or a user's model."""
     kind = type(value)
     package = ".".join(takewhile(lambda part: not part.startswith("_"), kind.__module__.split(".")))
     if package.split(".")[0] not in {"", "builtins", "seasoned"} and re.search(rf"\b{kind.__name__}\(", shown):
@@ -55,7 +56,7 @@ def _imports(value: Any, shown: str) -> Iterator[str]:
 
 
 def _parts(value: Any) -> Iterable[Any]:
-    """What a value holds and its text shows."""
+    """Return the values inside a value that appear in its text."""
     if is_dataclass(value):
         return [getattr(value, field.name) for field in fields(value)]
     if isinstance(value, CustomModel):
@@ -68,13 +69,13 @@ def _parts(value: Any) -> Iterable[Any]:
 
 
 def _changed(value: Any) -> str:
-    """A dataclass as Python, with the fields that are not their defaults."""
+    """Return a dataclass as Python code, with all fields that differ from their defaults."""
     kept = [field.name for field in fields(value) if not _same(getattr(value, field.name), field.default)]
     return f"{type(value).__name__}({', '.join(f'{name}={getattr(value, name)!r}' for name in kept)})"
 
 
 def _literal(value: Any) -> str:
-    """The value as Python, or dots where that would be long or would not say what it was."""
+    """Return the value as Python code, or dots for code that would be long or not executable."""
     value = value.item() if isinstance(value, np.generic) else value
     text, most = (_changed(value), _LONGEST_SETTINGS) if is_dataclass(value) else (repr(value), _LONGEST)
     text = _INFINITE.sub(lambda found: found[0] if found[1] else 'float("inf")', text)

@@ -1,4 +1,4 @@
-"""From a fitted estimator to the data of its report."""
+"""Collection of a report's data from a fitted estimator."""
 
 from __future__ import annotations
 
@@ -45,22 +45,22 @@ def report_data(
     seconds: float | None = SECONDS,
     progress: bool | None = False,
 ) -> ReportData:
-    """What the report of this estimator tells.
+    """Return the data of an estimator's report.
 
     Args:
         estimator: A fitted AutoClassifier or AutoRegressor.
-        X: Rows to judge the model on, preferably rows that it has not seen; a table as `fit` takes it.
+        X: Rows for the evaluation, preferably rows that were not in the training data; a table as for `fit`.
         y: The target of these rows.
-        unseen: Whether the model has not seen these rows. Rows of its fit only tell which columns matter; how good the
-            model is, is then shown as validation found it.
-        sample_weight: How much each of these rows counts; the same if None.
-        seconds: Time to measure which columns matter; None for no limit.
-        progress: Whether to show a line meanwhile; None shows it on a terminal and in a notebook.
+        unseen: False for rows of the fit: they are used for column importance only, and the quality figures show the
+            validation results.
+        sample_weight: Weights of these rows; None for equal weights.
+        seconds: Time limit of the importance measurement in seconds; None for no limit.
+        progress: True shows a progress line, False hides it; None shows it on a terminal and in a notebook.
 
     Raises:
-        InvalidInput: If only one of X and y is given, they differ in length, the table lacks a column, or weights are
+        InvalidInput: Only one of X and y is passed, their lengths differ, the table lacks a column, or weights are
             negative or missing.
-        sklearn.exceptions.NotFittedError: If the estimator is not fitted.
+        sklearn.exceptions.NotFittedError: The estimator is not fitted.
     """
     from sklearn.utils.validation import check_is_fitted
 
@@ -121,7 +121,10 @@ def _trials(fitted: Fitted) -> tuple[TrialRow, ...]:
 
 
 def _validated_score(fitted: Fitted) -> float | None:
-    """The final model's score in validation; None for a plain single member, as its trial's score is on all rows."""
+    """Return the final model's validation score.
+
+    None for a plain single member, whose trial has the score on all rows.
+    """
     plain = len(fitted.members) == 1 and not fitted.finish.changes and not searched(fitted.metric).tuned
     if fitted.validated is None or plain or _recut(fitted):
         return None
@@ -129,7 +132,7 @@ def _validated_score(fitted: Fitted) -> float | None:
 
 
 def _recut(fitted: Fitted) -> bool:
-    """Whether labels are now chosen in another way than in validation, and the metric judges labels."""
+    """Return True if labels are now chosen by another rule than in validation, and the metric depends on labels."""
     return fitted.validated is not None and fitted.validation_score is None
 
 
@@ -137,7 +140,7 @@ def _validated(fitted: Fitted) -> Predictions | None:
     known = fitted.validated
     if known is None:
         return None
-    tuned = fitted.finish.decided is not None  # on these very rows, so that the score there would flatter
+    tuned = fitted.finish.decided is not None  # tuned on these rows: their plain score would be too good
     shown = known.truth, known.predicted
     score = fitted.metric.score(known.loss) if tuned else score_on(fitted, *shown, known.weights)
     codes = _codes(fitted, known.predicted)
@@ -145,7 +148,7 @@ def _validated(fitted: Fitted) -> Predictions | None:
 
 
 def _codes(fitted: Fitted, predicted: NDArray[np.floating[Any]]) -> NDArray[np.int64] | None:
-    """The predicted classes, where they are not just the most probable ones."""
+    """Return the predicted classes, or None if they are the most probable classes."""
     return None if fitted.finish.decision is None else fitted.finish.codes(predicted)
 
 
@@ -157,7 +160,7 @@ def _intervals(fitted: Fitted) -> list[str]:
 
 
 def _members(fitted: Fitted, trials: tuple[TrialRow, ...]) -> tuple[MemberRow, ...]:
-    """The members with what each reached alone, from the trial of the same configuration."""
+    """Return the members, each with the score and number of the trial with the same configuration."""
     rows = []
     for member in fitted.members:
         same = (t for t in trials if t.score is not None and (t.model, t.config) == (member.name, member.config))
@@ -174,7 +177,7 @@ def _judged(
     unseen: bool,
     work: tuple[float | None, bool | None],
 ) -> ReportData:
-    """The data with the model's results on these rows; rows without a target, or of weight 0, are left out."""
+    """Return the data with the model's results on these rows; rows without a target, or with weight 0, are dropped."""
     fitted, target = judging(estimator), given[1]
     frame, truth, weights = known_rows(fitted, *given)
     weights = None if weights is None else weights / weights.mean()
@@ -210,13 +213,13 @@ def _notes(estimator: Any) -> tuple[str, ...]:
 
 
 def _versions(fitted: Fitted) -> dict[str, str]:
-    """The packages that decide what the model predicts, those of its members among them."""
+    """Return the versions of the packages that determine the predictions, including the members' packages."""
     found = {
         "python": platform.python_version(),
         "seasoned": "not installed",
         **versions(one.name for one in fitted.members),
     }
-    with suppress(PackageNotFoundError):  # run from a checkout that was never installed
+    with suppress(PackageNotFoundError):  # a checkout without installation
         found["seasoned"] = version("seasoned")
     found["platform"] = f"{platform.system()} {platform.machine()}"
     return found

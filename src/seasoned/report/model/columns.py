@@ -1,4 +1,4 @@
-"""What the schema saw in each column, and what the column plan made of it, in words."""
+"""Descriptions of the columns in words: the schema's kind, and the model inputs made by the column plan."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DATE: Final = "8 numbers: year, month, day, day of the week and of the year, ho
 
 
 def column_rows(plan: ColumnPlan) -> tuple[ColumnRow, ...]:
-    """A row for each column of the table, in its order."""
+    """Return a row for each column of the table, in its order."""
     encoders = {encoder.name: encoder for encoder in plan.encoders}
     return tuple(
         ColumnRow(column.name, column.kind, _became(column, encoders), dropped=column.reason is not None)

@@ -1,1 +1,1 @@
-"""The report of a study."""
+"""Report of a study."""

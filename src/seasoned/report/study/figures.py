@@ -1,4 +1,4 @@
-"""What the figures of a study show, as plain numbers; no plotting here."""
+"""Data of a study's figures as plain numbers; without plotting."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ __all__ = [
     "together",
 ]
 
-_DRAWS: Final = 2048  # points of the cube over which a variance is estimated
-_GRID: Final = 40  # steps of a surface along each side
-_AVERAGED: Final = 50  # trials whose other parameters a surface is averaged over, the latest
-_LARGEST: Final = 1e100  # largest size of a value whose squares can be summed
+_DRAWS: Final = 2048  # sample size of the variance estimates in the unit cube
+_GRID: Final = 40  # number of grid points of a surface along each side
+_AVERAGED: Final = 50  # number of latest trials whose other parameters a surface averages over
+_LARGEST: Final = 1e100  # largest absolute value whose square can be summed
 FEWEST: Final = 4
-"""Complete trials below which a model of them says nothing."""
+"""Smallest number of complete trials for a surrogate model."""
 
 
 class Curve(NamedTuple):
     """One objective in the order of the trials.
 
     Attributes:
-        numbers: Trials' numbers.
-        values: Their values.
-        feasible: Which keep all constraints.
-        best: The best feasible value up to and including each; NaN before there is one.
+        numbers: Numbers of the trials.
+        values: Values of the trials.
+        feasible: True for trials that satisfy all constraints.
+        best: Best feasible value up to and including each trial; NaN before the first feasible trial.
     """
 
     numbers: tuple[int, ...]
@@ -61,14 +61,14 @@ class Curve(NamedTuple):
 
 
 class LearningCurve(NamedTuple):
-    """What one trial reported on its way.
+    """Reports of one trial.
 
     Attributes:
         number: The trial's number.
         state: "complete", "pruned", "paused", "running" or "failed".
-        best: Whether its value is the best of the complete trials that keep all constraints.
-        steps: The steps, rising.
-        values: Its value at each; NaN where it was not finite.
+        best: True for the best complete trial that satisfies all constraints.
+        steps: Steps, ascending.
+        values: Value at each step; NaN if it was not finite.
     """
 
     number: int
@@ -82,10 +82,10 @@ class Axis(NamedTuple):
     """One parameter of many trials.
 
     Attributes:
-        name: Its dotted name.
-        values: What each trial had, `MISSING` where it was not in use.
-        log: Whether ratios matter.
-        choices: The values of a category, in their order; empty for a number.
+        name: Dotted name.
+        values: Value in each trial, `MISSING` for an inactive parameter.
+        log: True for a log scale.
+        choices: Values of a category, in their order; empty for a number.
     """
 
     name: str
@@ -95,12 +95,12 @@ class Axis(NamedTuple):
 
 
 class Importances(NamedTuple):
-    """How much of the objective's variance each parameter explains, the most important first.
+    """Share of the objective's variance that each parameter explains, the most important first.
 
     Attributes:
         names: Dotted names.
         alone: Share explained by the parameter alone (first-order Sobol index, the main effect of functional ANOVA).
-        total: The same, all its interactions included; the sum over parameters may exceed 1.
+        total: Share including all interactions (total Sobol index); the sum over parameters may exceed 1.
     """
 
     names: tuple[str, ...]
@@ -109,11 +109,11 @@ class Importances(NamedTuple):
 
 
 class Surface(NamedTuple):
-    """A model's mean over two parameters, all others as the trials had them.
+    """Mean of a surrogate over two parameters, averaged over the other parameters of the trials.
 
     Attributes:
         x: Values along the first parameter, shape (k,).
-        y: Values along the second, shape (l,).
+        y: Values along the second parameter, shape (l,).
         mean: The mean, shape (l, k).
     """
 
@@ -123,7 +123,7 @@ class Surface(NamedTuple):
 
 
 def curve(trials: Sequence[Trial], direction: str, objective: int = 0) -> Curve:
-    """The objective of each complete trial, and the best so far."""
+    """Return the objective of each complete trial, and the best value so far."""
     shown = [(trial, trial.values[objective]) for trial in trials if trial.values is not None]
     feasible = np.array([trial.feasible for trial, _ in shown], dtype=np.bool_)
     worst = np.inf if direction == "minimize" else -np.inf
@@ -141,14 +141,14 @@ def curve(trials: Sequence[Trial], direction: str, objective: int = 0) -> Curve:
 def learning_curves(
     trials: Sequence[Trial], direction: str, paused: Collection[int] = (), last: int | None = None
 ) -> tuple[LearningCurve, ...]:
-    """The curves of all trials that have any, in the order of the trials.
+    """Return the curves of all trials with reports, in the order of the trials.
 
     Args:
-        trials: Of any state.
+        trials: Trials of any state.
         direction: "minimize" or "maximize".
         paused: Numbers of the running trials that wait to be promoted.
-        last: The last step of a complete trial, if there is a fidelity rule: a trial that did not report there ends
-            with its value.
+        last: Last step of a complete trial under a fidelity rule; None without a rule. A complete trial without a
+            report at this step ends with its value.
 
     Example:
         >>> from seasoned.trials import Config, Trial
@@ -171,10 +171,10 @@ def learning_curves(
 
 
 def axes(trials: Sequence[Trial], space: Space, names: Sequence[str] | None = None) -> tuple[Axis, ...]:
-    """The parameters of complete trials, all of them or those named.
+    """Return the parameters of complete trials: all parameters, or those in `names`.
 
     Raises:
-        InvalidInput: If a name is not that of a parameter of the space.
+        InvalidInput: The space has no parameter of a name.
     """
     rows = [flat(trial.config) for trial in trials if trial.values is not None]
     known = {dimension.name: dimension.parameter for dimension in space.dimensions}
@@ -194,14 +194,14 @@ def axes(trials: Sequence[Trial], space: Space, names: Sequence[str] | None = No
 
 
 def importances(trials: Sequence[Trial], space: Space, objective: int = 0, seed: int = 0) -> Importances:
-    """Shares of the variance of a random forest's mean over the whole space, parameter by parameter.
+    """Shares of the variance of a random forest's mean over the whole space, for each parameter.
 
-    With A and B uniform on the cube and A_j the points of A with the coordinate j of B, `alone` is
-    `E[f(B) (f(A_j) - f(A))] / V` and `total` is `E[(f(A) - f(A_j))^2] / (2 V)`. Parameters not in use stand at their
-    defaults, so that a conditional parameter counts as far as its branch is drawn.
+    Let A and B be uniform on the cube, A_j the points of A with the coordinate j of B, and V the variance of f. Then
+    `alone` is `E[f(B) (f(A_j) - f(A))] / V`, and `total` is `E[(f(A) - f(A_j))^2] / (2 V)`. Inactive parameters have
+    their default values, so a conditional parameter counts in proportion to the probability of its branch.
 
     Raises:
-        InvalidInput: If fewer than 4 trials are complete.
+        InvalidInput: Fewer than 4 trials are complete.
 
     Source: Hutter, Hoos and Leyton-Brown (2014), An efficient approach for assessing hyperparameter importance, ICML;
     estimators of Saltelli et al. (2010), Computer Physics Communications 181.
@@ -219,7 +219,7 @@ def importances(trials: Sequence[Trial], space: Space, objective: int = 0, seed:
         at_mixed = forest.predict(_in_use(mixed, branches))[0]
         total[j] = ((at_first - at_mixed) ** 2).mean() / (2 * variance)
         alone[j] = ((at_second - at_second.mean()) * (at_mixed - at_first)).mean() / variance
-    total = np.minimum(total, 1.0)  # what is beyond is the estimate's error
+    total = np.minimum(total, 1.0)  # larger values are estimation errors
     alone = np.clip(alone, 0.0, total)
     order = np.argsort(-total, kind="stable")
     names = [space.dimensions[j].name for j in order]
@@ -227,12 +227,12 @@ def importances(trials: Sequence[Trial], space: Space, objective: int = 0, seed:
 
 
 def contour(trials: Sequence[Trial], space: Space, pair: tuple[str, str], objective: int = 0, seed: int = 0) -> Surface:
-    """A random forest's mean over two parameters, averaged over the other parameters of the trials.
+    """Mean of a random forest over two parameters, averaged over the other parameters of the trials.
 
-    It is NaN where one of the two is not in use, as where the other is a choice that it depends on.
+    The mean is NaN where one of the two parameters is inactive, for example because the other one is its parent choice.
 
     Raises:
-        InvalidInput: If fewer than 4 trials are complete, or the two are never in use together.
+        InvalidInput: Fewer than 4 trials are complete, or the two parameters are never active together.
     """
     if not together(space, *pair):
         raise InvalidInput(f"{pair[0]} and {pair[1]} are never in use together; choose another pair.")
@@ -260,13 +260,13 @@ def contour(trials: Sequence[Trial], space: Space, pair: tuple[str, str], object
 
 
 def together(space: Space, one: str, other: str) -> bool:
-    """Whether two parameters can be in use at the same time: they do not depend on different options of a choice."""
+    """Return True if two parameters can be active together: they need no different options of one choice."""
     first, second = _taken(space, one), _taken(space, other)
     return all(first[choice] == second[choice] for choice in first.keys() & second.keys())
 
 
 def _taken(space: Space, name: str) -> dict[int, str]:
-    """Index of each choice that a parameter depends on -> the option taken there."""
+    """Return the choices that a parameter depends on: index of the choice -> required option."""
     dimension = next(dimension for dimension in space.dimensions if dimension.name == name)
     found = {}
     while dimension.parent >= 0:
@@ -276,23 +276,23 @@ def _taken(space: Space, name: str) -> dict[int, str]:
 
 
 def _fitted(trials: Sequence[Trial], space: Space, objective: int, seed: int) -> tuple[Forest, float]:
-    """A forest of the values, and the unit in which it has them."""
+    """Return a random forest of the scaled values, and the scale (its unit)."""
     units = _units(trials, space)
     if len(units) < FEWEST:
         raise InvalidInput(f"{len(units)} trials are complete; a model of them needs at least {FEWEST}, run more.")
     values = np.array([trial.values[objective] for trial in trials if trial.values is not None])
-    unit = max(1.0, float(np.abs(values).max()) / _LARGEST)  # the squares of larger ones are infinite
+    unit = max(1.0, float(np.abs(values).max()) / _LARGEST)  # squares of larger values would overflow
     return fit_forest(units, values / unit, seed=seed, trees=64, random_splits=False), unit
 
 
 def _units(trials: Sequence[Trial], space: Space) -> NDArray[np.float64]:
-    """Points of the complete trials, shape (n, d)."""
+    """Return the points of the complete trials, shape (n, d)."""
     units = [space.encode(trial.config).unit for trial in trials if trial.values is not None]
     return np.array(units, dtype=np.float64).reshape(len(units), len(space))
 
 
 def _in_use(points: NDArray[np.float64], branches: Branches) -> NDArray[np.float64]:
-    """Points with levels at their centres, and the defaults where a parameter is not in use."""
+    """Return the points with levels at their centres and inactive parameters at their defaults."""
     stepped = branches.levels > 0
     levels = branches.levels[stepped]
     placed = points.copy()
@@ -313,7 +313,7 @@ def _side(space: Space, column: int) -> NDArray[np.float64]:
 
 
 def _activate(points: NDArray[np.float64], branches: Branches, column: int, kept: Sequence[int]) -> None:
-    """Set, in place, the options under which a parameter is in use, except for choices that are to stay."""
+    """Set, in place, the options that make a parameter active, except for the choices in `kept`."""
     branch = next(found for found in branches.branches if column in found.columns)
     while branch.parent >= 0:
         parent = branch.parent
@@ -323,6 +323,6 @@ def _activate(points: NDArray[np.float64], branches: Branches, column: int, kept
 
 
 def _used(points: NDArray[np.float64], branches: Branches, column: int) -> NDArray[np.bool_]:
-    """At which points a parameter is in use, shape (n,)."""
+    """Return the points at which a parameter is active, as a mask of shape (n,)."""
     masks = zip(branches.branches, branches.masks(points), strict=True)
     return next(np.asarray(mask, dtype=np.bool_) for branch, mask in masks if column in branch.columns)

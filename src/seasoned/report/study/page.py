@@ -1,4 +1,4 @@
-"""One self-contained page about a study: the best trials and every figure that its trials allow."""
+"""Self-contained page about a study: the best trials and all figures for which its trials suffice."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TITLES = {
     "contour": "The two that matter most",
     "parallel": "All parameters of all trials",
 }
-_SHOWN = 20  # trials in the table
+_SHOWN = 20  # number of trials in the table
 _STYLE = """body{font:16px/1.5 system-ui,sans-serif;color:#2b3440;max-width:64rem;margin:2rem auto;padding:0 1rem}
 h1,h2{line-height:1.2}h2{margin-top:2.5rem}table{border-collapse:collapse;font-size:.9rem}
 th,td{padding:.3rem .8rem;border-bottom:1px solid #e6eaef;text-align:left}.number{text-align:right}

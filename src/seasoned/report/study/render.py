@@ -1,4 +1,4 @@
-"""Figures of a study as plotly figures, one restrained look for all."""
+"""Plotly figures of a study, with a common style."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "MOST", "MOST_CURVES", "plot_study", "study_importances"]
 
 MOST: Final = 1_500
-"""Trials that a figure shows: the best third, the latest, and others evenly."""
+"""Maximum number of trials in a figure; one third each are the best, the latest, and an even selection."""
 MOST_CURVES: Final = 300
-"""Learning curves that a figure shows: pruned trials are left out first."""
+"""Maximum number of learning curves in a figure; pruned trials are dropped first."""
 
-_FEW: Final = 12  # parameters in a parallel plot beyond which labels overlap
-_WRAP: Final = 4  # small pictures in a row
-_STATES: Final = {  # colour, line and mark at the end of learning curves, the ones in front last
+_FEW: Final = 12  # maximum number of parameters in a parallel plot; more labels would overlap
+_WRAP: Final = 4  # number of subplots in a row
+_STATES: Final = {  # colour, line style and end mark of learning curves by state, in drawing order
     "pruned": ("#a9b2be", "solid", "x-thin-open"),
     "failed": ("#c0504d", "dot", "x"),
     "running": ("#4d9e6f", "dot", "triangle-right"),
@@ -45,14 +45,14 @@ _GOOD, _POOR = "#12365c", "#e8eef5"  # dark is good
 def plot_study(
     study: Study, kind: str = "history", *, parameters: Sequence[str] | None = None, objective: int = 0
 ) -> go.Figure:
-    """A figure of a study; see `Study.plot`."""
+    """Create a figure of a study; see `Study.plot`."""
     if kind not in KINDS:
         raise InvalidInput(f"the figure {kind!r} is unknown; give one of {sorted(KINDS)}.")
     return KINDS[kind](study, _complete(study, objective), parameters, objective)
 
 
 def study_importances(study: Study, objective: int = 0) -> pd.Series[float]:
-    """How much each parameter matters; see `Study.importances`."""
+    """Return the importance of each parameter; see `Study.importances`."""
     import pandas as pd
 
     found = figures.importances(_complete(study, objective), study.space, objective)
@@ -60,10 +60,10 @@ def study_importances(study: Study, objective: int = 0) -> pd.Series[float]:
 
 
 def _complete(study: Study, objective: int) -> list[Trial]:
-    """The complete trials of the present space.
+    """Return the complete trials of the current space.
 
     Raises:
-        InvalidInput: If there is no such objective.
+        InvalidInput: The study has no such objective.
     """
     if not 0 <= objective < len(study.directions):
         raise InvalidInput(f"objective is {objective}, but the study has {len(study.directions)}; count from 0.")
@@ -87,7 +87,7 @@ def _history(study: Study, trials: Sequence[Trial], _: Sequence[str] | None, obj
     steps = np.append(True, best[1:] != best[:-1]) if len(best) else np.zeros(0, dtype=np.bool_)
     steps[-1:] = True  # a stepped line needs only its corners
     figure.add_scatter(x=numbers[steps], y=best[steps], mode="lines", name="best so far", line=line)
-    spanned = values[kept] if kept.any() else values  # what breaks constraints may be as good as it likes
+    spanned = values[kept] if kept.any() else values  # infeasible values must not set the range
     figure.update_yaxes(range=_span(spanned, study.directions[objective]))
     return figure
 
@@ -148,7 +148,7 @@ def _parallel(study: Study, trials: Sequence[Trial], parameters: Sequence[str] |
 
 
 def _dimension(one: Axis) -> dict[str, Any]:
-    """One axis of a parallel plot; what is not in use lies below all values."""
+    """Return one axis of a parallel plot; inactive parameters lie below all values."""
     if one.choices:
         place_of = _places_of(one)
         places = [place_of(value) if value is not MISSING else -1 for value in one.values]
@@ -167,7 +167,7 @@ def _dimension(one: Axis) -> dict[str, Any]:
 
 
 def _two_to_draw(study: Study, trials: Sequence[Trial], objective: int) -> list[str]:
-    """The most important parameter, and of those that can be in use with it the most important one."""
+    """Return the most important parameter, and the most important other one that can be active with it."""
     first, *others = figures.importances(trials, study.space, objective).names
     return [first, *(name for name in others if figures.together(study.space, first, name))][:2]
 
@@ -207,7 +207,7 @@ def _importance(study: Study, trials: Sequence[Trial], parameters: Sequence[str]
     alone = np.array([found.alone[i] for i in shown])
     more = np.array([found.total[i] for i in shown]) - alone
     figure = _blank(barmode="stack", height=130 + 26 * len(shown), xaxis_title="share of the variance explained")
-    rows = list(range(len(shown)))  # not the names, of which some may be the same when shortened
+    rows = list(range(len(shown)))  # indices, because shortened names may be equal
     figure.add_bar(x=alone, y=rows, orientation="h", name="alone", marker_color=BASE)
     figure.add_bar(x=more, y=rows, orientation="h", name="with others", marker_color="#b9cfe6")
     figure.update_layout(legend_traceorder="normal")
@@ -256,7 +256,7 @@ def _curves(study: Study, *_: object) -> go.Figure:
     ends = np.array([value for one in found for value in (one.values[0], one.values[-1])])
     figure.update_yaxes(range=_span(ends[np.isfinite(ends)], study.directions[0]))
     steps = [step for one in found for step in one.steps]
-    if min(steps) > 0 and max(steps) >= 20 * min(steps):  # rungs differ by ratios
+    if min(steps) > 0 and max(steps) >= 20 * min(steps):  # rungs grow geometrically
         figure.update_xaxes(
             type="log", **({"dtick": 1} if study.fidelity is None else {"tickvals": study.fidelity.levels})
         )
@@ -264,7 +264,7 @@ def _curves(study: Study, *_: object) -> go.Figure:
 
 
 def _some_curves(found: tuple[LearningCurve, ...]) -> tuple[LearningCurve, ...]:
-    """The best one, and as many of the others as a page can hold: pruned ones are left out first."""
+    """Return the best curve, and as many others as fit in a page; pruned ones are dropped first."""
     if len(found) <= MOST_CURVES:
         return found
     kept = _evenly([one for one in found if one.state != "pruned"], MOST_CURVES)
@@ -289,7 +289,7 @@ def _add_curves(
     *,
     width: float = 1.2,
 ) -> None:
-    """Curves of one look as one line with gaps, and a mark where each ends."""
+    """Add curves of one style as one line with gaps, and a mark at the end of each curve."""
     if not curves:
         return
     x = [step for one in curves for step in (*one.steps, None)]
@@ -310,7 +310,7 @@ KINDS: Final[Mapping[str, Callable[..., Any]]] = {
     "front": _front,
     "curves": _curves,
 }
-"""Every figure by its name."""
+"""Functions of all figures, by name."""
 
 
 def _blank(**layout: Any) -> go.Figure:
@@ -330,7 +330,7 @@ def _styled(figure: go.Figure, **layout: Any) -> go.Figure:
 
 
 def _places(trials: Sequence[Trial], study: Study, objective: int) -> list[int]:
-    """Which of many trials a figure shows, in their order."""
+    """Return the indices of the trials in a figure, in order."""
     if len(trials) <= MOST:
         return list(range(len(trials)))
     values, third = _values(trials, objective), MOST // 3
@@ -350,7 +350,7 @@ def _name(study: Study, objective: int) -> str:
 
 
 def _span(values: np.ndarray[Any, np.dtype[np.float64]], direction: str) -> tuple[float, float]:
-    """Ends of an axis of values: a few hopeless trials do not flatten all others into a line."""
+    """Return the limits of a value axis that exclude very bad values."""
     if not len(values):
         return 0.0, 1.0
     return score_range(values.tolist(), greater_is_better=direction == "maximize")
@@ -361,7 +361,7 @@ def _mark(colour: str, opacity: float) -> dict[str, Any]:
 
 
 def _scale(study: Study, objective: int) -> list[list[Any]]:
-    """Colours from the smallest value to the largest."""
+    """Return the colour scale from the smallest to the largest value."""
     ends = (_GOOD, _POOR) if study.directions[objective] == "minimize" else (_POOR, _GOOD)
     return [[0.0, ends[0]], [0.5, BASE], [1.0, ends[1]]]
 
@@ -371,7 +371,7 @@ def _bar(study: Study, objective: int) -> dict[str, Any]:
 
 
 def _shown(one: Axis, values: Sequence[Any]) -> list[Any]:
-    """Values as an axis takes them: categories as text."""
+    """Return values for an axis; categories become text."""
     if not one.choices:
         return list(values)
     place_of, labels = _places_of(one), _labels(one)
@@ -379,7 +379,10 @@ def _shown(one: Axis, values: Sequence[Any]) -> list[Any]:
 
 
 def _places_of(one: Axis) -> Callable[[Any], int]:
-    """The index of a value among the choices; one of an earlier space may be equal but not identical, as 1 and 1.0."""
+    """Return a function from a value to its index among the choices.
+
+    A value of an earlier space may be equal but not identical to a choice, such as 1 and 1.0.
+    """
     known, parameter = {identity(choice): place for place, choice in enumerate(one.choices)}, Categorical(one.choices)
 
     def place(value: Any) -> int:
@@ -390,14 +393,14 @@ def _places_of(one: Axis) -> Callable[[Any], int]:
 
 
 def _texts(one: Axis) -> list[str]:
-    """The choices as distinct texts: "1" and 1, None and "None" are told apart."""
+    """Return the choices as distinct texts: "1" and 1, None and "None" differ."""
     plain = [str(choice) for choice in one.choices]
     count = Counter(plain)
     return [repr(choice) if count[text] > 1 else text for choice, text in zip(one.choices, plain, strict=True)]
 
 
 def _labels(one: Axis) -> list[str]:
-    """The same, escaped where plotly interprets tags."""
+    """Return the texts of the choices, escaped because plotly interprets tags."""
     return [safe(text) for text in _texts(one)]
 
 
@@ -407,10 +410,10 @@ def _axis_of(one: Axis) -> dict[str, Any]:
     if not one.log:
         return {}
     known = [value for value in one.values if value is not MISSING] or [1.0]
-    wide = max(known) > 30 * min(known)  # one tick a decade, unless that would leave one or none
+    wide = max(known) > 30 * min(known)  # one tick per decade, if at least two ticks remain
     return {"type": "log", **({"dtick": 1, "exponentformat": "power"} if wide else {})}
 
 
 def _shortened(name: str, most: int = 24) -> str:
-    """A dotted name, its beginning cut off if it is long: the end says which parameter it is."""
+    """Shorten a dotted name at its beginning, because its end identifies the parameter."""
     return name if len(name) <= most else f"…{name[-most + 1 :]}"

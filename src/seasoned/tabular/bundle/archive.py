@@ -1,12 +1,15 @@
-"""The bundle file: a fitted model in one zip without pickle, whole or refused (`container.py` guards the zip).
+"""Bundle file: a fitted model in one zip archive without pickle. `safe_files/zip_container.py` checks the container.
 
-Members: `manifest.json` (what it is, versions, and a SHA-256 of every other member), `plan.json` (the column plan),
-`text-*.npz` (text vectorisers), the models in their own formats, `features-*.json` (what makes further columns for a
-model; repeated fits of a model have a second number in their names), `target-scale-*.json` (how a model that has
-learned logarithms gets back to numbers), `conformal.npz` and `conformal-scale` (how far off the model is on rows that
-it has not seen, for intervals), `rows.json` (up to 20 rows of the table and their predictions, which are repeated where
-versions differ), and `validated.npz` (targets and out-of-fold predictions of at most 2,000 rows, without their
-features, for the report).
+Members of the archive:
+
+- `manifest.json`: description of the model, package versions, and a SHA-256 digest of every other member.
+- `plan.json`: the column plan. `text-*.npz`: its text vectorisers.
+- `model-*`: the models, each in its family's own format. A second number in the name counts repeated fits of a model.
+- `features-*.json`: the feature pipeline of a model that has engineered columns.
+- `target-scale-*.json`: the inverse transform of a model that learned the logarithm of the target.
+- `conformal.npz`, `conformal-scale`: errors on held-out rows, from which intervals and label sets are computed.
+- `rows.json`: up to 20 rows of the table with their predictions, for the replay check under other package versions.
+- `validated.npz`: targets and out-of-fold predictions of at most 2,000 rows, without features, for the report.
 """
 
 from __future__ import annotations
@@ -67,20 +70,20 @@ def write(
     *,
     extra: Mapping[str, bytes] | None = None,
 ) -> None:
-    """Write the bundle whole or not at all.
+    """Write a bundle atomically: the whole file or nothing.
 
     Args:
-        fitted: What to store.
-        rows: Canonical rows whose predictions are kept, to be predicted again under other versions.
-        about: Plain data stored beside it: the estimator's class and parameters, and the names of those that are not
+        fitted: The model.
+        rows: Canonical rows that are stored with their predictions, for the replay check under other package versions.
+        about: Metadata in plain types: class and parameters of the estimator, and the names of parameters that are not
             plain data.
-        path: The file; an existing one is replaced in one step.
-        key: Signs the bundle; None for no signature.
-        extra: Further members, which `read` gives back.
+        path: The file. An existing file is replaced in one step.
+        key: Secret that signs the bundle; None for no signature.
+        extra: Additional archive members, which `read` returns.
 
     Raises:
-        InvalidInput: If the folder does not exist or may not be written, or the path is a folder.
-        StorageError: If the disk is full; what was there before stays.
+        InvalidInput: If the folder does not exist or is not writable, or the path is a folder.
+        StorageError: If the disk is full. The previous file stays.
     """
     check_name(path)
     if not path.parent.is_dir() or path.is_dir():
@@ -95,7 +98,7 @@ def write(
         "classes": {"dtype": fitted.classes.dtype.kind, "values": fitted.classes.tolist()},
         "metric": {
             "name": fitted.metric.name,
-            "scorer": fitted.metric.scorer,  # a function of the user's own is not stored
+            "scorer": fitted.metric.scorer,  # a user's metric function itself is not stored
             "positive": fitted.metric.positive,
             "positive_reason": fitted.metric.positive_reason.value,
             "greater_is_better": fitted.metric.greater_is_better,
@@ -119,7 +122,7 @@ def write(
 
 
 def _about_member(member: Member) -> dict[str, Any]:
-    """What the manifest says of a model, which lies in files of its own."""
+    """Manifest entry of a member. The member's models are files of their own."""
     return {
         "name": member.name,
         "config": member.config,
@@ -155,15 +158,15 @@ def _members(fitted: Fitted) -> dict[str, bytes]:
 
 
 def _places(index: int, fits: int) -> list[str]:
-    """What tells the files of a member's fits apart by name."""
+    """File name suffixes of a member's fits: `3`, `3-1`, `3-2` for three fits of member 3."""
     return [f"{index}-{repeat}" if repeat else f"{index}" for repeat in range(fits)]
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Temporary file, fsync, rename: a reader sees the old file or the new one, never a part.
+    """Write a file atomically: temporary file, fsync, rename. A reader sees the old file or the new one.
 
-    The temporary file has no name while it is written, where the system has such files, so that a killed save leaves
-    nothing.
+    Where the system has unnamed files (`O_TMPFILE`), the temporary file gets its name after it is complete. A killed
+    save then leaves no file behind.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -173,7 +176,7 @@ def _replace(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
             if nameless is not None:
-                os.link(f"/proc/self/fd/{nameless}", partial, src_dir_fd=nameless)  # which makes it follow
+                os.link(f"/proc/self/fd/{nameless}", partial, src_dir_fd=nameless)  # with src_dir_fd, link follows
         partial.replace(path)
     except PermissionError as error:
         raise InvalidInput(f"{str(path)!r} may not be written ({error.strerror}); choose another folder.") from error
@@ -183,29 +186,30 @@ def _replace(path: Path, data: bytes) -> None:
             "make room or choose another place, and save again."
         ) from error
     finally:
-        with suppress(OSError):  # also that a name is too long
+        with suppress(OSError):  # the name may also be too long
             partial.unlink(missing_ok=True)
 
 
 def _nameless(folder: Path) -> int | None:
-    """A file without a name, open for writing; None where the system or the file system has none."""
+    """Open an unnamed file for writing; None where the system or the file system has no unnamed files."""
     kind = getattr(os, "O_TMPFILE", None)
     if kind is None or not Path("/proc/self/fd").is_dir():
         return None
     try:
         return os.open(folder, kind | os.O_WRONLY, 0o666)
-    except OSError:  # a file system without them; what else is wrong shows when a named file is made
+    except OSError:  # no support here; other errors recur when the named file is opened
         return None
 
 
 def read(
     path: Path, key: bytes | str | None = None
 ) -> tuple[Fitted, pd.DataFrame | None, dict[str, Any], dict[str, bytes]]:
-    """What `write` stored: the model, the rows kept with it, what was stored beside it, and all members by name.
+    """Read a bundle: the model, its stored rows, the metadata, and all archive members by name.
 
     Raises:
-        InvalidInput: If the file is missing, no bundle, truncated, changed, of a newer format, signed with another key,
-            or predicts something else under the versions installed here.
+        InvalidInput: If the file is missing, no bundle, truncated, changed, of a newer format or signed with another
+            key. Also if the stored rows get other predictions under the installed package versions.
+        MissingExtra: If a model needs a package that is not installed.
     """
     manifest, members = unpack(path, key)
     changed: list[str] = []
@@ -222,10 +226,10 @@ def read(
         stored = json.loads(members[_ROWS]) if _ROWS in members else None
         rows = None if stored is None else rows_from_json(stored, fitted.plan.schema)
         gap = replay(rows, stored, fitted) if changed else None
-        _ = fitted.summary, fitted.sentences  # what they are made of is in the file, too
+        _ = fitted.summary, fitted.sentences  # damaged report data must fail here, not later
     except MissingExtra:
         raise
-    except Exception as error:  # libraries raise types of their own on what a stranger wrote
+    except Exception as error:  # libraries raise types of their own on malformed files
         before = f"was saved with {', '.join(changed)}, and " if changed else ""
         raise InvalidInput(f"{path.name!r} {before}cannot be read: {error}") from error
     if gap is not None:
@@ -255,7 +259,7 @@ def _rebuild(manifest: dict[str, Any], members: dict[str, bytes]) -> Fitted:
 
 
 def _texts(members: Mapping[str, bytes]) -> dict[int, Ngrams]:
-    """The text vectorisers, by the column's place."""
+    """Text vectorisers by column position."""
     found = {}
     for name, data in members.items():
         if name.startswith("text-"):
@@ -282,14 +286,14 @@ def _measure(stored: dict[str, Any], n_classes: int) -> Measure:
         raise ValueError(f"its metric asks for the quantile {quantile}")
     better = bool(stored["greater_is_better"])
     name, positive = str(stored["name"]), int(stored["positive"])
-    reason = Reason(stored.get("positive_reason", Reason.LAST))  # older files: the one sorted last
+    reason = Reason(stored.get("positive_reason", Reason.LAST))  # older files have none: the class sorted last
     return Measure(name, scorer, n_classes, positive, better, costs=costs, quantile=quantile, positive_reason=reason)
 
 
 def _member(about: dict[str, Any], index: int, members: Mapping[str, bytes], plan: ColumnPlan) -> Member:
     own = stored(about["name"], about["own"]) if about.get("own") else None
     family, fits, shares = own or find(about["name"]), [], tuple(map(float, about.get("fits", [1.0])))
-    makers: dict[bytes, Made] = {}  # fits with the same features share what makes them
+    makers: dict[bytes, Made] = {}  # fits with the same features share one pipeline
     for place in _places(index, len(shares)):
         fit, features = family.load(members[f"{_MODEL}-{place}"]), members.get(f"{_FEATURES}-{place}.json")
         if (scale := members.get(f"{_TARGET}-{place}.json")) is not None:
@@ -307,14 +311,14 @@ def _member(about: dict[str, Any], index: int, members: Mapping[str, bytes], pla
 
 
 def _hashable(value: Any) -> Any:
-    """A configuration as it was before JSON made lists of its tuples."""
+    """Restore the tuples of a configuration, which JSON stored as lists."""
     if isinstance(value, dict):
         return {name: _hashable(inner) for name, inner in value.items()}
     return tuple(map(_hashable, value)) if isinstance(value, list) else value
 
 
 def _diet(member: Member) -> str | None:
-    """The input format of a user's own model, all that prediction needs beside its file; None for a built-in one."""
+    """Input format of a user's own model, which prediction needs in addition to its file; None for a built-in model."""
     if member.own is None:
         return None
     if isinstance(member.own, CustomModel):

@@ -1,7 +1,7 @@
-"""Whether the parts of a model from a file fit together.
+"""Consistency check of a loaded bundle: its parts must belong to one model.
 
-Each family checks its own file; here the parts are checked against each other, so that a bundle put together from two
-good ones is refused when it is loaded, not when it predicts.
+Each family checks its own file. This module checks the parts against each other. A bundle assembled from two valid
+bundles is therefore refused at load time, not at prediction time.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ _ENCODERS: Final[Mapping[str, Any]] = {
     "text": TextColumn,
     "date": DateColumn,
 }
-_NUMBERS: Final = frozenset({"numeric", "boolean"})  # kinds whose codes are numbers
+_NUMBERS: Final = frozenset({"numeric", "boolean"})  # kinds of columns whose codes are numbers
 _CLASSES: Final = {"regression": range(1), "binary": range(2, 3), "multiclass": range(3, 2**31)}
 
 
 def check_fitted(fitted: Fitted) -> None:
-    """Check classes, weights, and the number of columns that each model takes.
+    """Check the consistency of a loaded model: classes, weights, and the number of columns that each model takes.
 
     Raises:
-        ValueError: If something does not fit.
+        ValueError: If two parts do not fit together.
     """
     classes = fitted.classes
     _check_records(fitted)
@@ -75,7 +75,7 @@ def check_fitted(fitted: Fitted) -> None:
 
 
 def _check_records(fitted: Fitted) -> None:
-    """Check the types of what is said about the fit and its trials."""
+    """Check the types of the facts about the fit and its trials."""
     said = {"rows": int, "seconds": Real, "refitted": Real, "experience": Mapping}
     wrong = [name for name, kind in said.items() if not _is_a(getattr(fitted, name), kind)]
     if wrong:
@@ -96,12 +96,12 @@ def _check_records(fitted: Fitted) -> None:
 
 
 def _is_a(value: Any, kind: type) -> bool:
-    """A value of a type, or None; True is no number."""
+    """Check that a value is None or of the type. A boolean is no number."""
     return value is None or (isinstance(value, kind) and not isinstance(value, bool))
 
 
 def _check_columns(plan: ColumnPlan) -> None:
-    """Check that columns are what the reading of a table expects, and that each encoder is for its column."""
+    """Check that column descriptions are valid, and that each encoder is of its column's kind."""
     import pandas as pd
 
     names = [column.name for column in plan.schema.columns]
@@ -117,7 +117,7 @@ def _check_columns(plan: ColumnPlan) -> None:
             raise ValueError(f"the codes of its column {column.name!r} are those of another kind")  # noqa: TRY004
         if isinstance(encoder, CategoryColumn) and not _are_words(encoder.words):
             raise ValueError(f"the levels of its column {column.name!r} are no different words")
-        if column.format is not None or column.zone is not None:  # an unknown style or zone fails here
+        if column.format is not None or column.zone is not None:  # raises for an unknown format or time zone
             encoder.codes(read(column, cell.rename(column.name)))
 
 
@@ -126,9 +126,9 @@ def _are_words(words: tuple[Any, ...]) -> bool:
 
 
 def _check_fit(fit: Any, member: Member, eaten: int, classes: int) -> None:
-    """Check that a member's estimator is for a table of so many columns and for so many classes."""
+    """Check that a member's estimator takes `eaten` columns and was fitted for this number of classes."""
     estimator = fit
-    if isinstance(fit, Featured):  # made columns come after the model's own
+    if isinstance(fit, Featured):  # engineered columns follow the columns of the table
         estimator, made, diet = fit.estimator, fit.made, member.model.diet
         eaten = made.extend(made.nothing(), np.zeros((0, eaten)), diet).shape[1]
     if isinstance(estimator, Exponential) and classes:
@@ -145,12 +145,12 @@ def _check_fit(fit: Any, member: Member, eaten: int, classes: int) -> None:
 
 
 def _are_codes(known: NDArray[Any], classes: int) -> bool:
-    """Whether these can be some of so many classes, by their codes."""
+    """Check that an estimator's labels are class codes from 0 to `classes` - 1."""
     return known.dtype.kind in "iuf" and known.ndim == 1 and bool(np.isin(known, np.arange(classes)).all())
 
 
 def _check_finish(fitted: Fitted, width: int) -> None:
-    """Check that what follows the members is for the same task and table."""
+    """Check that postprocessing and intervals are for the same task and table as the members."""
     numbers, scale = fitted.task == "regression", None if fitted.conformal is None else fitted.conformal.scale
     if numbers and fitted.finish.changes:
         raise ValueError("it calibrates numbers as if they were probabilities")
@@ -166,7 +166,7 @@ def _check_finish(fitted: Fitted, width: int) -> None:
 
 
 def _widths(plan: ColumnPlan) -> dict[str, int]:
-    """Number of columns of each diet, measured on a table without rows once the plan itself is sound."""
+    """Number of matrix columns by input format, computed on an empty table after the column plan is checked."""
     import pandas as pd
 
     used = plan.schema.used

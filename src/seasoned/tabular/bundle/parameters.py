@@ -1,4 +1,4 @@
-"""What a file says about an estimator: its class, its parameters as plain data, and which of them it cannot hold."""
+"""Metadata of an estimator in a bundle: class, parameters as plain data, and the names of unsaved parameters."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ logger = logging.getLogger("seasoned.tabular")
 
 
 def about(estimator: Any) -> dict[str, Any]:
-    """Class, parameters, names of those that no file can hold, and the training file's signs, as plain data."""
+    """Metadata of an estimator as plain data: class, parameters, unsaved parameters, and training file format."""
     given = _parameters(estimator)
     parameters = {name: value for name, value in given.items() if _can_be_told(name, value)}
     unsaved = sorted({*estimator.unsaved_, *(given.keys() - parameters.keys())})
@@ -35,7 +35,7 @@ def about(estimator: Any) -> dict[str, Any]:
 
 
 def without_addresses(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Parameters from a file without an address of experience, which only the user may name."""
+    """Parameters from a file, without the address of an experience store. Only the user may name a store."""
     return {name: value for name, value in parameters.items() if name != "experience" or value in PLACES}
 
 
@@ -43,7 +43,7 @@ def refuse_incomplete(estimator: BaseEstimator) -> None:
     """Refuse to fit while parameters that the file could not hold are missing: the fit would differ from the saved one.
 
     Raises:
-        InvalidInput: If a splitter, a learner or a function is missing since the model was loaded.
+        InvalidInput: If a splitter, a model or a function has not been set again since the model was loaded.
     """
     unsaved = getattr(estimator, "unsaved_", ())
     usual = type(estimator)().get_params(deep=False)
@@ -56,10 +56,10 @@ def refuse_incomplete(estimator: BaseEstimator) -> None:
 
 
 def warn_of_unsaved(estimator: BaseEstimator) -> None:
-    """Log which parameters the file does not hold.
+    """Log the names of the parameters that the file does not hold.
 
-    A metric is logged as a warning, because scores need it; others as information, because predictions do without them,
-    and `fit` asks for them.
+    A missing metric is a warning, because scores need it. Other parameters are logged as information: predictions do
+    not need them, and `fit` refuses to run without them.
     """
     given = _parameters(estimator)
     lost = sorted(name for name, value in given.items() if name != "random_state" and not _can_be_told(name, value))
@@ -79,12 +79,12 @@ def _is_usual(value: Any, usual: Any) -> bool:
 
 
 def _parameters(estimator: BaseEstimator) -> dict[str, Any]:
-    """The parameters, as plain data where they have such a form."""
+    """Parameters of the estimator, converted to plain data where possible."""
     given: dict[str, Any] = {
         name: value.item() if isinstance(value, np.generic) else value
         for name, value in estimator.get_params(deep=False).items()
     }
-    if (named := to_plain(given.get("metric"))) is not None:  # a function stays a function, and is reported as missing
+    if (named := to_plain(given.get("metric"))) is not None:  # a function stays, and is reported as unsaved
         given["metric"] = named
     search = given.get("search")
     if search is not None and (plain := search.to_plain()) is not None:
@@ -93,9 +93,10 @@ def _parameters(estimator: BaseEstimator) -> dict[str, Any]:
 
 
 def _can_be_told(name: str, value: Any) -> bool:
-    """Plain data that may stand in a file: no server address with a password, and no address of experience at all.
+    """True if a value is plain data that may be stored in a file.
 
-    A file must not decide where a later `fit` writes or connects.
+    A URL with a password is refused, and so is every address of an experience store. A file must not decide where a
+    later `fit` writes or connects.
     """
     if name == "experience":
         return value in PLACES

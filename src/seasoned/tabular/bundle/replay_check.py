@@ -1,6 +1,6 @@
-"""Whether a saved model still predicts what it did: a few rows are kept with their predictions and predicted again.
+"""Replay check of a saved model: some stored rows are predicted again and compared with their stored predictions.
 
-Rows are stored as canonical columns (numbers, text, dates), in JSON, in which floats survive exactly.
+Rows are stored as canonical columns (numbers, text, dates) in JSON, which preserves floats exactly.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
 __all__ = ["changed_versions", "replay", "rows_from_json", "rows_to_json", "sample", "versions"]
 
 _ROWS: Final = 20
-_LONGEST: Final = 10_000  # characters of a text that a file keeps
-_TOLERANCE: Final = 1e-9  # of what is computed in double precision
-_SINGLE: Final = 1e-5  # of networks: processors and libraries sum in different orders
+_LONGEST: Final = 10_000  # largest number of characters of a stored text
+_TOLERANCE: Final = 1e-9  # relative tolerance of predictions in double precision
+_SINGLE: Final = 1e-5  # relative tolerance of networks: processors and libraries sum in different orders
 _NETWORKS: Final = frozenset({"mlp", "realmlp", "tuned_mlp"})
 _PACKAGES: Final = ("lightgbm", "numpy", "pandas", "scikit-learn", "scipy", "skops")
 _OF_FAMILIES: Final = {"catboost": "catboost", "xgboost": "xgboost"}
 
 
 def versions(families: Iterable[str]) -> dict[str, str]:
-    """The packages that decide what these families predict, and their versions here."""
+    """Installed versions of the packages that decide the predictions of some families."""
     own = {_OF_FAMILIES[name] for name in families if name in _OF_FAMILIES}
     return {name: version(name) for name in sorted({*_PACKAGES, *own})}
 
 
 def changed_versions(stored: Mapping[str, str]) -> list[str]:
-    """Packages that have another major or minor version here, as "name 1.2.3 (here 1.3.0)"."""
+    """Packages whose installed major or minor version differs from the stored one, as "name 1.2.3 (here 1.3.0)"."""
     known = {*_PACKAGES, *_OF_FAMILIES.values()}
     found = [(name, was, _installed(name)) for name, was in stored.items() if name in known]
     return [f"{name} {was} (here {now})" for name, was, now in found if was.split(".")[:2] != now.split(".")[:2]]
@@ -47,12 +47,12 @@ def changed_versions(stored: Mapping[str, str]) -> list[str]:
 def _installed(name: str) -> str:
     try:
         return version(name)
-    except PackageNotFoundError:  # the family that needs it says so when it is loaded
+    except PackageNotFoundError:  # its family raises MissingExtra when it is loaded
         return "none"
 
 
 def sample(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """At most 20 rows of a table, evenly spread, in canonical form; texts are cut after 10,000 characters."""
+    """Sample at most 20 evenly spaced rows of a table in canonical form. Texts are cut after 10,000 characters."""
     places = np.unique(np.linspace(0, len(frame) - 1, _ROWS).astype(np.int64))
     rows = schema.apply(frame.iloc[places].reset_index(drop=True))
     for column in schema.used:
@@ -62,7 +62,7 @@ def sample(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 
 
 def rows_to_json(rows: pd.DataFrame, fitted: Fitted) -> dict[str, Any]:
-    """The rows and what the model predicts for them now, as plain data."""
+    """Plain data: the rows and their present predictions."""
     return {
         "rows": _columns_to_json(rows),
         "predictions": _predict(rows, fitted).tolist(),
@@ -70,10 +70,10 @@ def rows_to_json(rows: pd.DataFrame, fitted: Fitted) -> dict[str, Any]:
 
 
 def rows_from_json(stored: Mapping[str, Any], schema: Schema) -> pd.DataFrame:
-    """The rows that `rows_to_json` stored.
+    """Rows that `rows_to_json` stored.
 
     Raises:
-        ValueError: If they are not those of the schema.
+        ValueError: If the rows do not match the schema.
     """
     import pandas as pd
 
@@ -85,7 +85,7 @@ def rows_from_json(stored: Mapping[str, Any], schema: Schema) -> pd.DataFrame:
 
 
 def replay(rows: pd.DataFrame | None, stored: Mapping[str, Any] | None, fitted: Fitted) -> str | None:
-    """Predict the rows again; how the predictions differ from the stored ones, None if by no more than rounding."""
+    """Predict the stored rows again. Return a description of the difference, or None if it is within rounding error."""
     if rows is None or stored is None or not len(rows):
         return "it holds no rows to compare predictions on"
     expected, found = np.array(stored["predictions"], dtype=np.float64), _predict(rows, fitted)
@@ -93,7 +93,7 @@ def replay(rows: pd.DataFrame | None, stored: Mapping[str, Any] | None, fitted: 
         return f"its predictions for {len(rows)} stored rows have another shape"
     single = any(member.name in _NETWORKS for member in fitted.members)
     near = _SINGLE if single else _TOLERANCE
-    size = float(np.ptp(expected)) if single and expected.ndim == 1 else 1.0  # of numbers, their range
+    size = float(np.ptp(expected)) if single and expected.ndim == 1 else 1.0  # range of the numbers
     if np.allclose(found, expected, rtol=near, atol=near * size):
         return None
     return f"its predictions for {len(rows)} stored rows differ by {np.abs(found - expected).max():.2g}"
@@ -105,7 +105,7 @@ def _predict(rows: pd.DataFrame, fitted: Fitted) -> np.ndarray[Any, Any]:
 
 
 def _columns_to_json(rows: pd.DataFrame) -> dict[str, list[Any]]:
-    """Each column's cells; numbers of a wide table together."""
+    """Cells of each column. Number columns of a wide table are converted together."""
     places = number_places(rows)
     found = {
         str(name): [None if cell != cell else cell for cell in cells]  # noqa: PLR0124 - NaN alone differs from itself
@@ -128,7 +128,7 @@ def _from_json(kind: str, values: list[Any]) -> Any:
     if kind in {"numeric", "boolean"}:
         return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
     if kind == "date":
-        ticks = [np.iinfo(np.int64).min if value is None else value for value in values]  # the integer that is NaT
+        ticks = [np.iinfo(np.int64).min if value is None else value for value in values]  # NaT as an integer
         return np.array(ticks, dtype=np.int64).view("datetime64[us]")
     if not all(value is None or isinstance(value, str) for value in values):
         raise ValueError("the rows kept for comparison hold something else than text")

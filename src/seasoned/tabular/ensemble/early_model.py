@@ -1,4 +1,4 @@
-"""The early model: the first configuration that worked, fitted on all rows while the search goes on."""
+"""Early model: the first complete configuration, fitted on all rows in a worker of its own during the search."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ logger = logging.getLogger("seasoned.tabular")
 
 
 class Early:
-    """A callback of `Study.optimize` that has the first complete trial fitted on all rows in a worker of its own.
+    """Callback of `Study.optimize` that fits the first complete trial on all rows in a separate worker.
 
-    From then on there is a model, whatever happens to the search; where a run is resumed, its first complete trial is
-    taken. The fit takes a share of the cores for a moment, but the search does not wait for it.
+    A model therefore exists early, whatever happens to the search. In a resumed run, the first complete trial of the
+    study is used. The fit takes a share of the cores for a short time, and the search does not wait for the fit.
 
     Args:
-        objective: What fits a configuration.
+        objective: Cross-validation that fits the configuration.
         budget: Workers, memory and time.
     """
 
     def __init__(self, objective: CrossValidation, budget: Budget) -> None:
         self._objective = objective
         self._budget = budget
-        self._config: Config | None = None  # of the trial taken
-        self._executor: LocalExecutor | None = None  # while the fit runs
+        self._config: Config | None = None  # configuration of the trial that is fitted
+        self._executor: LocalExecutor | None = None  # set while the fit runs
         self._member: Member | None = None
 
     def __enter__(self) -> Self:
@@ -49,38 +49,38 @@ class Early:
         self._close()
 
     def _close(self) -> None:
-        """The worker goes back to the others, if it is idle."""
+        """Close the executor: an idle worker goes back to the pool, a busy one ends."""
         if self._executor is not None:
             self._executor.close()
             self._executor = None
 
     def __call__(self, study: Any, trial: Trial) -> None:  # noqa: ARG002 - a callback's signature
-        """A trial has finished."""
+        """Start the fit at the first complete trial; later, collect its result."""
         if self._config is not None:
-            self.member(0.0)  # so that the worker is there for the last fits
+            self.member(0.0)  # collects the result, which frees the worker for the final fits
             return
         if trial.state is not TrialState.COMPLETE:
             return
         self._config = trial.config
-        threads = max(1, cpu_count() // self._budget.workers)  # as in the search, which then takes the worker over
+        threads = max(1, cpu_count() // self._budget.workers)  # as in the search, which reuses the worker
         self._executor = LocalExecutor(1, threads)
         limits = Limits(memory=self._budget.trial_memory)
         try:
             self._executor.submit(self._objective.refit, dict(trial.config), limits=limits)
-        except StorageError as error:  # the disk of temporary files is full: without this model the search goes on
+        except StorageError as error:  # full disk for temporary files: the search continues without this model
             logger.warning("the first model is not fitted while the search goes on: %s", error)
             self._close()
 
     @property
     def fitted(self) -> tuple[str, dict[str, Any]] | None:
-        """Family and settings of the model that is fitted or being fitted; None if there is none, or the fit failed."""
+        """Family and settings of the early model, ready or in progress; None before its start and after a failure."""
         if self._config is None or (self._executor is None and self._member is None):
             return None
         ((name, settings),) = self._config["model"].items()
         return name, dict(settings)
 
     def member(self, seconds: float) -> Member | None:
-        """The fitted model; None if there is none within so many seconds."""
+        """Wait at most `seconds` for the fitted model; None if no model is ready by then."""
         if self._executor is None or self._config is None:
             return self._member
         outcomes = self._executor.wait(max(seconds, 0.0))

@@ -1,4 +1,4 @@
-"""What follows the last fits: which members are quick enough, and what is learned from out-of-fold predictions."""
+"""Finalisation of a fit: drop slow members; learn calibration, thresholds and intervals out of fold."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ __all__ = ["conclude", "learned"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_MEASURING: Final = 1.0  # seconds that measuring a model of predictable speed takes at most
-_NUMBERS: Final = 5e7  # numbers of members' out-of-fold predictions that are read and combined in a second
-_MEASURED: Final = 150  # rows that are predicted at least, however slow the model is
-_MOST_BESIDE: Final = 20_000_000  # predicted values up to which predicting the same for all rows is judged as well
-_MOST_VALUES: Final = 100_000  # values kept of validation, so that many classes do not swell the bundle: 400 kB
+_MEASURING: Final = 1.0  # largest time of a latency measurement beyond its first rows, in seconds
+_NUMBERS: Final = 5e7  # out-of-fold predictions of members that are read and combined, in numbers per second
+_MEASURED: Final = 150  # smallest number of rows of a latency measurement
+_MOST_BESIDE: Final = 20_000_000  # largest number of out-of-fold values for which the baseline loss is computed
+_MOST_VALUES: Final = 100_000  # largest number of validation values in a bundle (400 kB), however many classes
 
 
 def conclude(
     fitted: Fitted, objective: CrossValidation, frame: pd.DataFrame, settings: Mapping[str, Any], budget: Budget
 ) -> Fitted:
-    """The model with all that predictions need beside its members, and the evidence for the report.
+    """Finalise a model: measure its latency, learn its postprocessing, and add the evidence for the report.
 
     Args:
-        fitted: The members with their weights, and what is around them.
-        objective: Whose trials they are; its folder is still there.
-        frame: The rows, as they were given.
-        settings: Among others calibrate and predict_limit of `SearchSettings`.
-        budget: Where little time is left, what trials took to predict stands in for a measurement.
+        fitted: The members with their weights.
+        objective: Cross-validation of the trials. Its run folder must still exist.
+        frame: The rows as passed to `fit`.
+        settings: `calibrate` and `predict_limit` of `SearchSettings`, among others.
+        budget: Time budget. With little time left, the trials' latencies replace a measurement.
     """
     limit = settings["predict_limit"]
     if limit is not None:
@@ -61,7 +61,7 @@ def conclude(
 
         members, pace = within(fitted.members, fitted.plan, fitted.metric, frame, limit, told)
         fitted = replace(fitted, members=members, pace=pace)
-    pooling = not budget.stop()  # it takes a second or two, and whoever stopped a fit waits
+    pooling = not budget.stop()  # takes 1 to 2 s; a stop request must end the fit soon
     fitted = replace(fitted, **learned(fitted, objective, calibrate=settings["calibrate"], pooling=pooling))
     if pooling:
         fitted = replace(fitted, out_of_fold=_out_of_fold(fitted, objective, budget))
@@ -71,7 +71,7 @@ def conclude(
 
 
 def _told(members: Sequence[Member], objective: CrossValidation, limit: float) -> float:
-    """Milliseconds a row that these members' trials took to predict, and what precedes any model."""
+    """Latency of members in milliseconds per row: the trials' latencies and the conversion of the table to matrices."""
     records = [objective.records.of({"model": {member.name: member.config}}) for member in members]
     before = 0.0 if objective.predict_limit is None else limit - objective.predict_limit
     return before + sum(record.predict_ms for record in records)
@@ -80,17 +80,18 @@ def _told(members: Sequence[Member], objective: CrossValidation, limit: float) -
 def learned(
     fitted: Fitted, objective: CrossValidation, *, calibrate: bool | None, pooling: bool = True
 ) -> dict[str, Any]:
-    """What is learned from the members' out-of-fold predictions: `finish`, `validated` and `conformal` of `Fitted`.
+    """Learn `finish`, `validated` and `conformal` of `Fitted` from the members' out-of-fold predictions.
 
-    Where the metric is undefined on them, only `conformal` is learned, and the log gives the reason. With a second
-    layer, `validated` and `conformal` are of the first layer alone. The pool of all members is learned from predictions
-    of the second layer that are too good; it stays, for their mean was worse (docs/notes/second-layer.md).
+    Where the metric is undefined on these predictions, only `conformal` is learned, and the log gives the reason. With
+    a second layer, `validated` and `conformal` are computed from the first layer alone, because out-of-fold predictions
+    of the second layer are optimistic. The pool of all members is nevertheless learned from them, because the plain
+    mean was worse (docs/notes/second-layer.md).
 
     Args:
         fitted: The members with their weights.
-        objective: Knows what their trials predicted.
+        objective: Cross-validation whose records contain the trials' predictions.
         calibrate: See `SearchSettings.calibrate`.
-        pooling: Whether a pool may take the place of their mean.
+        pooling: Whether a learned pool may replace the weighted mean of the members.
     """
     seed, metric = objective.job.seed, fitted.metric
     plain = Finish() if metric.costs is None else Finish(decision=Decision(metric.costs, given=True))
@@ -100,7 +101,7 @@ def learned(
     if pooled is None:
         return {"finish": plain}
     found: dict[str, Any] = {"finish": plain}
-    beside = pooling and pooled.predicted.size <= _MOST_BESIDE  # else it would cost what the last fits need
+    beside = pooling and pooled.predicted.size <= _MOST_BESIDE  # the baseline of more values takes too long
     baseline = objective.baseline_loss() if beside else None
     try:
         chosen = choose_finish(pooled, metric, seed, calibrate=calibrate)
@@ -111,11 +112,11 @@ def learned(
     except ValueError as error:
         logger.warning("the report will lack the predictions in validation: %s", error)
     codes = None if objective.job.n_classes else objective.data.matrix("codes")  # memory-mapped
-    if layered:  # the second layer's predictions of these rows are too good: its columns know their targets
+    if layered:  # optimistic: the stacked columns depend on the targets of the same rows
         total = sum(member.weight for member in first)
         pooled = pool(objective, [replace(member, weight=member.weight / total) for member in first], each=pooling)
         found.pop("validated", None)
-        with suppress(ValueError):  # then they stay the first layer's mean
+        with suppress(ValueError):  # on failure, the plain mean of the first layer stays
             if pooled is not None:
                 honest = choose_finish(pooled, metric, seed, calibrate=calibrate)
                 pooled = honest.pooled
@@ -125,7 +126,7 @@ def learned(
 
 
 def _out_of_fold(fitted: Fitted, objective: CrossValidation, budget: Budget) -> NDArray[np.floating] | None:
-    """Out-of-fold predictions of all rows; None, with the reason in the log, where they are too many or it is late."""
+    """Out-of-fold predictions of all rows; None, with the reason in the log, if they are too many, late or lost."""
     numbers = len(objective.data.known_rows()) * max(len(fitted.classes), 1) * len(fitted.members)
     late = numbers / _NUMBERS > budget.remaining
     found = None if late else out_of_fold(objective, fitted.members, fitted.finish)
@@ -136,11 +137,11 @@ def _out_of_fold(fitted: Fitted, objective: CrossValidation, budget: Budget) -> 
 
 
 def _evidence(pooled: Pooled, loss: float, baseline: float | None, seed: int) -> Validated:
-    """What the report gets: at most 2,000 rows, fewer with many classes, the same ones each time."""
+    """Validation predictions for the report: at most 2,000 rows, fewer with many classes, the same rows each time."""
     classes = pooled.predicted.shape[1] if pooled.predicted.ndim == 2 else 1
     most = min(MOST_ROWS, max(_MOST_VALUES // classes, 100))
     rng, count = np.random.default_rng(seed), len(pooled.truth)
-    if pooled.drawn:  # in the proportions of all rows, so that each counts the same
+    if pooled.drawn:  # sampled in the class proportions of all rows, so that weights are equal
         shown = np.sort(rng.choice(count, min(most, count), replace=False, p=pooled.mass / count))
         return Validated(pooled.truth[shown], as_kept(pooled.predicted[shown]), loss, None, baseline)
     shown = np.sort(rng.permutation(count)[:most])

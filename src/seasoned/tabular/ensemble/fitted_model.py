@@ -1,4 +1,4 @@
-"""What a finished fit leaves behind: all that prediction, the leaderboard and the bundle need."""
+"""Fitted model: the state that prediction, the leaderboard and the bundle need."""
 
 from __future__ import annotations
 
@@ -40,23 +40,23 @@ __all__ = ["Fitted", "Member", "places_below", "standing"]
 
 _T = TypeVar("_T")
 
-_COPIES: Final = 2  # of made columns, while they are put beside the plan's
-_FITS: Final = 6  # fits of a member that are there at once, beside what has been predicted already
+_COPIES: Final = 2  # copies of the engineered columns while they are joined with the plan's columns
+_FITS: Final = 6  # fits of a member whose predictions are in memory at once, in addition to finished members
 _ROWS_FOR_THREADS: Final = 1000
-_MOST_WATCHED: Final = 20_000  # rows of a part where somebody waits for news of it
+_MOST_WATCHED: Final = 20_000  # largest number of rows of a part while `after_part` is set
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One fitted model.
+    """Ensemble member: one fitted model.
 
     Attributes:
-        name: Its family's name.
-        config: Its configuration.
-        estimator: What was fitted; a `Featured` one where features were made, a `Repeated` one of several fits.
-        weight: Its weight in the average.
-        own: The family itself, where it is the user's own.
-        whole: Whether it was fitted on all rows; else it is the models of folds, each of which lacks some of the rows.
+        name: Name of the model family.
+        config: Configuration of the model.
+        estimator: The fitted estimator; a `Featured` one with engineered columns, a `Repeated` one of several fits.
+        weight: Weight in the ensemble average.
+        own: The family object of a user's own model; None for a built-in family.
+        whole: True if fitted on all rows. False for fold models, each of which was fitted without some rows.
     """
 
     name: str
@@ -68,42 +68,42 @@ class Member:
 
     @property
     def model(self) -> Model:
-        """Its family."""
+        """The model family."""
         return self.own or find(self.name)
 
     @property
     def below(self) -> tuple[dict[str, Any], ...]:
-        """The configurations of the models that it is stacked on; none in the first layer."""
+        """Configurations of the base models of a stacked member; empty in the first layer."""
         return split_below(self.config)[1]
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A fitted model with everything around it.
+    """Fitted model with its preprocessing, postprocessing and search history.
 
     Attributes:
         task: binary, multiclass or regression.
         classes: The labels, sorted; empty for regression.
-        metric: What was optimised.
-        plan: Turns a table into matrices.
-        members: The models that predict together, those of a second layer last, else the heaviest first; their weights
-            sum to 1.
-        trials: What was tried, one dict per trial: number, model, state, loss, seconds, error, config, and
-            elapsed (seconds from the start of the fit to its end) and predict_ms (a row) where these are known.
-        validated: What the members together predicted for rows they had not seen; None if that is not known.
-        rows: Number of rows that the models were fitted on; None if unknown.
-        seconds: Wall clock of the fit; None if unknown.
-        refitted: Wall clock of the last `refit`, which saw other rows than the search; None if there was none.
-        experience: What past tasks it was guided by, as plain data; None if by none.
-        finish: What is done with the members' predictions.
-        pace: How long a prediction takes, where a limit was set; None otherwise.
-        conformal: What intervals and sets of labels are made from; None where nothing is known of validation.
-        grouped: Whether the rows came in groups, which no split for validation may cut.
-        out_of_fold: What all members predict together for the rows of the fit, each by models that did not know it,
-            NaN where none did; None where that is unknown. No file holds it.
-        idle: Whether the search ended before its time, because its last trials gained nothing. No file holds it.
-        fit_summary: The first lines of the fit; None in a file from before summaries.
-        after_part: Called with the number of rows of each part that has been predicted. No file holds it.
+        metric: The optimised metric.
+        plan: Column plan, which converts a table to matrices.
+        members: Ensemble members; their weights sum to 1. Members of a second layer come last, the others by descending
+            weight.
+        trials: One dict per trial: number, model, state, loss, seconds, error, config. Where known also elapsed
+            (seconds from the start of the fit to the end of the trial) and predict_ms (milliseconds per row).
+        validated: Out-of-fold predictions of the ensemble; None if unknown.
+        rows: Number of training rows; None if unknown.
+        seconds: Wall-clock seconds of the fit; None if unknown.
+        experience: Description of the past tasks that guided the search, as plain data; None without guidance.
+        finish: Postprocessing of the members' predictions.
+        conformal: Conformal predictor for intervals and label sets; None without validation results.
+        pace: Prediction latency; None if no limit was set.
+        grouped: True if the rows had groups, which no validation split may cut.
+        refitted: Wall-clock seconds of the last `refit`, which used other rows than the search; None without `refit`.
+        out_of_fold: Ensemble predictions for the training rows by models that were not fitted on them. NaN where no
+            such model exists; None if unknown. Not stored in files.
+        idle: True if the search ended early because its last trials brought no gain. Not stored in files.
+        fit_summary: Summary of the fit; None in files of versions without summaries.
+        after_part: Callback that receives the number of rows of each predicted part. Not stored in files.
     """
 
     task: Task
@@ -128,12 +128,12 @@ class Fitted:
 
     @property
     def weighted(self) -> bool:
-        """Whether rows of the fit counted differently, as far as it is known."""
+        """True if the rows of the fit had different weights, as far as known."""
         return self.validated is not None and self.validated.weights is not None
 
     @property
     def summary(self) -> str | None:
-        """What all members together reached in validation, beside what predicting the same for all rows does there."""
+        """Sentence with the ensemble's validation score and the score of a constant prediction; None if unknown."""
         score, baseline = self.validation_score, self.baseline_score
         if score is None:
             return None
@@ -142,9 +142,9 @@ class Fitted:
 
     @property
     def validation_score(self) -> float | None:
-        """What all members together reached in validation, in the metric's usual sign; None if it is not known.
+        """Validation score of the ensemble, in the metric's usual sign; None if unknown.
 
-        It is not known either where labels are now chosen in another way, and the metric is of labels.
+        The score of a metric of labels is also unknown after the user has changed the decision rule.
         """
         decision = self.finish.decision
         recut = decision is not None and decision.asked and self.metric.of_labels
@@ -152,17 +152,17 @@ class Fitted:
 
     @property
     def baseline_score(self) -> float | None:
-        """The same for predicting the same for all rows."""
+        """Validation score of a constant prediction; None if unknown."""
         known = self.validated
         return None if known is None or known.baseline is None else self.metric.score(known.baseline)
 
     @property
     def sentences(self) -> list[str]:
-        """What follows the members' average, and how long a prediction takes, as sentences."""
+        """Sentences on postprocessing and on prediction latency."""
         return [*self.finish.sentences(self.metric, self.classes), *([] if self.pace is None else [self.pace.sentence])]
 
     def predict(self, X: Any, lost: list[Lost] | None = None) -> NDArray[np.float64]:
-        """Probabilities, shape (n, classes), or numbers, shape (n,).
+        """Predict probabilities, shape (n, classes), or numbers, shape (n,).
 
         Args:
             X: The table.
@@ -175,7 +175,7 @@ class Fitted:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def predict_each(self, X: Any) -> list[NDArray[np.float64]]:
-        """What each member predicts by itself, in their order: probabilities or numbers, shaped as those of `predict`.
+        """Predict with each member separately, in their order; shapes as in `predict`.
 
         Raises:
             InvalidInput: If X is no table or lacks a column.
@@ -184,15 +184,15 @@ class Fitted:
         return parts[0] if len(parts) == 1 else [np.concatenate(found) for found in zip(*parts, strict=True)]
 
     def together(self, each: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-        """What `predict` gives, from what `predict_each` gives for the same rows."""
+        """Combine the output of `predict_each` into the output of `predict`."""
         return self.finish.together(each, [member.weight for member in self.members])
 
     def alone(self, place: int) -> Fitted:
-        """The member at that place by itself.
+        """Model of the single member at position `place`.
 
-        What was learned from predictions of all together (calibration, threshold, intervals, the evidence for the
-        report) does not belong to it and is left out; costs of errors that the user gave decide for it, too. Models
-        that it is stacked on come with it, with a weight of 0.
+        Calibration, threshold, intervals and the evidence for the report are dropped: they were learned for the
+        ensemble. Costs of errors that the user set still decide labels. The base models of a stacked member are
+        included with a weight of 0.
         """
         member, decision = replace(self.members[place], weight=1.0), self.finish.decision
         below = [replace(self.members[other], weight=0.0) for other in places_below(member, self.members) or ()]
@@ -202,9 +202,9 @@ class Fitted:
     def _in_parts(
         self, X: Any, what: Callable[[pd.DataFrame, list[Lost]], _T], lost: list[Lost] | None = None
     ) -> list[_T]:
-        """What is made of each part of X, whose rows are few enough to be in memory in all of the models' formats."""
+        """Apply `what` to parts of X that are small enough for memory in all input formats of the models."""
         noted: list[Lost] = [] if lost is None else lost
-        outputs = max(len(self.classes), 1) * (len(self.members) + _FITS)  # numbers of a row that are there at once
+        outputs = max(len(self.classes), 1) * (len(self.members) + _FITS)  # predicted numbers per row in memory
         made = max((maker.count for one in self.members for maker in makers_of(one.estimator)), default=0)
         width = max(self.plan.dense.width + _COPIES * made, outputs)
         found = []
@@ -217,7 +217,7 @@ class Fitted:
         return found
 
     def _each(self, frame: pd.DataFrame, lost: list[Lost]) -> list[NDArray[np.float64]]:
-        """What each member predicts for one part; cells that cannot be read are noted."""
+        """Predictions of each member for one part. Unreadable cells are added to `lost`."""
         diets: dict[str, Diet] = {member.name: member.model.diet for member in self.members}
         wanted: set[Diet] = set(diets.values())
         made = [maker for member in self.members for maker in makers_of(member.estimator)]
@@ -238,13 +238,13 @@ class Fitted:
     def _above(
         self, member: Member, matrix: NDArray[np.float64], found: Sequence[NDArray[np.float64]]
     ) -> NDArray[np.float64]:
-        """The rows, with the predictions of the models below the member beside them; unchanged in the first layer."""
+        """Input matrix of a member. A stacked member gets the predictions of its base models as further columns."""
         places = places_below(member, self.members)
         assert places is not None, "a model goes where those below it go"
         return np.hstack([matrix, columns_of([found[place] for place in places])]) if places else matrix
 
     def intervals(self, X: Any, coverage: float) -> NDArray[np.float64]:
-        """Lower and upper bounds of numbers, shape (n, 2).
+        """Prediction intervals: lower and upper bounds, shape (n, 2).
 
         Raises:
             InvalidInput: If X is no table or lacks a column, or too few rows were validated for the coverage.
@@ -259,7 +259,7 @@ class Fitted:
         return found[0] if len(found) == 1 else np.concatenate(found)
 
     def sets(self, X: Any, coverage: float) -> NDArray[np.bool_]:
-        """Which classes each row may be of, shape (n, classes).
+        """Prediction sets: the possible classes of each row, shape (n, classes).
 
         Raises:
             InvalidInput: If X is no table or lacks a column, or too few rows were validated for the coverage.
@@ -278,7 +278,7 @@ class Fitted:
     def loss(
         self, truth: NDArray[Any], predicted: NDArray[np.float64], weights: NDArray[np.float64] | None = None
     ) -> float:
-        """The metric's loss of what `predict` gave, labels being chosen as `predict` of the estimator does.
+        """Loss of predictions from `predict`. Labels are decided as in the estimator's `predict`.
 
         Raises:
             ValueError: If the metric is not defined on these rows.
@@ -287,18 +287,18 @@ class Fitted:
 
 
 def _threads_for(rows: int) -> AbstractContextManager[None]:
-    """One OpenMP thread for few rows: more would wait for each other longer than work, above all on a busy machine.
+    """OpenMP thread limit: one thread for few rows, because more threads would wait longer than they work.
 
-    For more rows as many as this process may use, which in a container OpenMP does not know by itself. It keeps this
-    number for each calling thread, so what other threads predict meanwhile is not affected.
+    More rows get as many threads as this process may use cores; in a container, OpenMP does not read this number
+    itself. OpenMP keeps the limit per calling thread, so predictions of other threads are not affected.
     """
     return openmp_threads(1 if rows < _ROWS_FOR_THREADS else cpu_count())
 
 
 def places_below(member: Member, members: Sequence[Member]) -> list[int] | None:
-    """Where the models below a member are among the members; empty for one of the first layer, None if one is missing.
+    """Positions of a member's base models among the members; empty in the first layer, None if one is missing.
 
-    A model below is of the first layer itself.
+    A base model must be of the first layer.
     """
     found = []
     for source in split_below(member.config)[1]:
@@ -312,6 +312,6 @@ def places_below(member: Member, members: Sequence[Member]) -> list[int] | None:
 
 
 def standing(members: Mapping[int, Member]) -> dict[int, Member]:
-    """Those of the members, by place, that have all models below them among these."""
+    """Members, by position, whose base models are all present."""
     some = list(members.values())
     return {place: member for place, member in members.items() if places_below(member, some) is not None}

@@ -1,13 +1,12 @@
-"""Greedy ensemble selection: weights for models from their out-of-fold predictions.
+"""Greedy ensemble selection: member weights from out-of-fold predictions.
 
 Caruana, Niculescu-Mizil, Crew and Ksikes (2004), Ensemble selection from libraries of models, ICML: start from the best
-models, then repeatedly add, with replacement, the one that most improves the average. The weights are the counts,
-shrunk towards equal weights of the best few as far as the rows cannot tell the two apart (`shrinkage.py`).
+models. Then repeatedly add, with replacement, the model that most improves the average. The weights are the counts of
+the models. They are shrunk towards equal weights of the best few as far as the rows do not separate the two
+(`weight_shrinkage.py`).
 
-Against the winner's curse on few rows, it starts from the best average of the k best models, over k, rather than from
-the best one, and adds few: among 18 tables outside the comparisons that had the best mean rank of twenty variants
-(other starts, bags of rows, bags of models, shrinkage), 1.3 % less held-out loss than from the best model with 40
-rounds.
+Against the winner's curse on few rows, the selection starts from the best average of the k best models, over k. It also
+adds few models.
 """
 
 from __future__ import annotations
@@ -33,17 +32,17 @@ if TYPE_CHECKING:
 
 __all__ = ["select"]
 
-_ROUNDS: Final = 20  # models averaged, with repetition; the best prefix is kept
-_START: Final = 8  # best models, whose averages are looked at first
-_LEAST_CANDIDATES: Final = 2  # candidates that are compared, however many numbers they predict
-_CANDIDATES: Final = 40  # the best single models; what is worse alone hardly ever enters
-_ROWS: Final = 10_000  # rows looked at; more change no choice
-_LEAST: Final = 1_000  # rows of a class, if it has so many
-_CELLS: Final = 40_000_000  # predicted numbers held at a time: with very many classes fewer rows, then fewer models
-_BY_CHANCE: Final = 20  # rows of a class below which a draw may miss it
-_FEWEST: Final = 2_000  # rows looked at, whatever they take
-_ROUNDING: Final = 1e-12  # of a loss: smaller differences are none
-_AT_ONCE: Final = 4_000_000  # numbers in the averages that are judged together
+_ROUNDS: Final = 20  # largest number of models in the average, with repetition; the best prefix counts
+_START: Final = 8  # largest k of the averages of the k best models that the selection starts from
+_LEAST_CANDIDATES: Final = 2  # smallest number of candidate models, however many numbers they predict
+_CANDIDATES: Final = 40  # largest number of candidate models: the best single ones; worse ones hardly ever enter
+_ROWS: Final = 10_000  # largest number of rows that losses are computed on; more rows change no choice
+_LEAST: Final = 1_000  # smallest number of sampled rows of a class, if the class has so many
+_CELLS: Final = 40_000_000  # largest number of predicted values in memory; very many classes reduce rows, then models
+_BY_CHANCE: Final = 20  # expected rows of a class below which a random sample may miss the class
+_FEWEST: Final = 2_000  # smallest number of rows, whatever memory they take
+_ROUNDING: Final = 1e-12  # relative difference of two losses that counts as rounding error
+_AT_ONCE: Final = 4_000_000  # largest number of values in the averages that are scored together
 
 
 def select(
@@ -58,23 +57,23 @@ def select(
     paces: Paces | None = None,
     groups: NDArray[np.int64] | None = None,
 ) -> dict[int, float]:
-    """Weights of the chosen models, which sum to 1; a model that is not chosen is left out.
+    """Select ensemble members: weights that sum to 1, for the selected models only.
 
-    Ties go to the earlier model, and the best single model is returned if no average beats it, so that the choice is
-    never worse on these rows than the best model alone.
+    Ties go to the earlier model. If no average beats the best single model, that model is returned alone. The ensemble
+    is therefore never worse on these rows than the best single model.
 
     Args:
-        predictions: Out-of-fold predictions of each model, shape (n, classes), or (n,) for regression. They may lie in
-            files (`numpy.memmap`): only the rows looked at are read.
+        predictions: Out-of-fold predictions of each model, shape (n, classes), or (n,) for regression. They may be
+            memory-mapped (`numpy.memmap`): only the sampled rows are read.
         y: Class codes or numbers, shape (n,).
-        metric: What to improve.
+        metric: The metric to improve.
         most: Largest number of different models.
-        seed: Chooses the rows that are looked at when there are many.
-        over: Whether the time is over; the losses that a slow metric of the user's own has given by then decide.
-        row_weights: How much each row counts, shape (n,); all the same if None.
-        paces: What each model takes to predict a row, shape (models,), none more than the limit, and the limit for
-            all that are chosen together; None for no limit.
-        groups: Rows of the same number, shape (n,), belong together; all are free if None.
+        seed: Seed of the row sample and of the bootstrap.
+        over: Returns True once the time is over. Losses of a slow user metric that are known by then decide.
+        row_weights: Weight of each row, shape (n,); None for equal weights.
+        paces: Latency per row of each model, shape (models,), none above the limit; and the limit of their sum. None
+            for no limit.
+        groups: Group number of each row, shape (n,); None for independent rows.
 
     Returns:
         Position in `predictions` -> weight.
@@ -91,7 +90,7 @@ def select(
     def losses(stack: NDArray[Any]) -> NDArray[np.float64]:
         return losses_of(stack, y[rows], metric, over, mass)
 
-    alone = np.array([losses(np.asarray(p[rows], dtype=np.float64)[None])[0] for p in predictions])  # as float64 means
+    alone = np.array([losses(np.asarray(p[rows], dtype=np.float64)[None])[0] for p in predictions])  # as the averages
     order = np.argsort(alone, kind="stable")[:candidates]
     stack = np.stack([np.asarray(predictions[index][rows], dtype=np.float64) for index in order])  # (m, n[, classes])
     allowed = _Allowed(most, *((np.zeros(len(order)), math.inf) if paces is None else (paces[0][order], paces[1])))
@@ -108,10 +107,10 @@ def select(
 def _rows(
     y: NDArray[np.generic], seed: int, weights: NDArray[np.float64] | None, *, classes: bool, most: int = _ROWS
 ) -> tuple[NDArray[np.int64], NDArray[np.float64] | None]:
-    """The rows looked at, and how much each counts (None: all the same).
+    """Row sample for the selection, and its row weights (None for equal weights).
 
-    Of many rows a random draw; where that would hold few rows of a class, more of them are drawn, and each counts less
-    (`classes`: whether the metric has classes, and can count rows differently).
+    Many rows are sampled at random. Classes with few sampled rows are oversampled, and their rows get smaller weights.
+    `classes` is True if the metric is of classes and accepts row weights.
     """
     count, rng = len(y), np.random.default_rng(seed)
     if count <= most:
@@ -132,14 +131,14 @@ def _rows(
 
 @dataclass(frozen=True, slots=True)
 class _Allowed:
-    """How many different models may be chosen, and how slow all of them may be together."""
+    """Limits of the selection: number of different models, and the sum of their latencies."""
 
     most: int
     paces: NDArray[np.float64]
     limit: float
 
     def beside(self, chosen: Sequence[int]) -> NDArray[np.int64]:
-        """Positions that may be added: those chosen already, and others as far as their number and pace allow."""
+        """Positions that may be added: models already selected, and others within both limits."""
         known = np.unique(chosen)
         if len(known) >= self.most:
             return known
@@ -148,7 +147,7 @@ class _Allowed:
         return np.flatnonzero(free)
 
     def best(self, chosen: Sequence[int]) -> list[int]:
-        """Positions of the best models, at most five, that may be taken together with the chosen ones."""
+        """Positions of the best models, at most five, that fit into the limits together with the selected ones."""
         taken = list(chosen)
         found: list[int] = []
         for place in range(len(self.paces)):
@@ -158,13 +157,13 @@ class _Allowed:
         return found
 
     def prefix(self, longest: int) -> int:
-        """How many of the first models may be taken together."""
+        """Number of the first models that fit into the limits together."""
         fit = np.flatnonzero(np.cumsum(self.paces[: min(longest, self.most)]) <= self.limit + 1e-12)
         return max(1, int(fit[-1]) + 1 if len(fit) else 1)
 
 
 def _grow(stack: NDArray[np.float64], losses_of_stack: Losses, rules: _Allowed, over: Callable[[], bool]) -> list[int]:
-    """Positions in the order in which they were added, up to the prefix with the smallest loss."""
+    """Positions in the order of their selection, cut at the prefix with the smallest loss."""
     best, length = _start(stack, losses_of_stack, rules)
     chosen = list(range(length))
     total = stack[:length].sum(axis=0)
@@ -182,18 +181,18 @@ def _grow(stack: NDArray[np.float64], losses_of_stack: Losses, rules: _Allowed, 
 
 
 def _is_less(loss: float, other: float) -> bool:
-    """Whether a loss is less by more than rounding errors, however small both are."""
+    """True if a loss is smaller by more than rounding error, whatever its magnitude."""
     return loss < other - _ROUNDING * abs(other) if math.isfinite(other) else loss < other
 
 
 def _parts(positions: NDArray[np.int64], stack: NDArray[np.float64]) -> list[NDArray[np.int64]]:
-    """The positions in parts, such that the models of each predict few enough numbers to be judged together."""
+    """Split positions into parts whose averages are few enough to be scored together."""
     each = max(_AT_ONCE // stack[0].size, 1)
     return [positions[start : start + each] for start in range(0, len(positions), each)]
 
 
 def _start(stack: NDArray[np.float64], losses_of_stack: Losses, rules: _Allowed) -> tuple[float, int]:
-    """Loss and size of the best average of the k best models, over k; the smallest of equal ones."""
+    """Loss and size of the best average of the k best models, over k. Ties go to the smaller k."""
     sizes = np.arange(1, rules.prefix(min(len(stack), _START)) + 1)
     total, losses = np.zeros(stack.shape[1:]), np.empty(len(sizes))
     for place, size in enumerate(sizes):

@@ -1,9 +1,8 @@
-"""Which of the models that predict together are fitted on all rows, where one part of the rows is held out.
+"""Light ensemble members: with a holdout, members of small weight keep their trial's model and skip the refit.
 
-There a trial is one fit, on four fifths of the rows, and the last fits take as long as the trials did: of a minute on
-36,000 rows half was kept for five models, two of which had a weight of .05. A model of little weight predicts nearly as
-well without the held-out fifth, and its trial has fitted it already. So the lightest members keep that model, as long
-as this saves time: fits side by side take as long as the longest of them.
+With a holdout, a trial is one fit on four fifths of the rows, so the refits take as long as the trials did. A model of
+small weight predicts nearly as well without the held-out fifth, and its trial has already fitted it. The lightest
+members keep that model as long as this saves time. Parallel fits take as long as the longest fit.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["light", "side_by_side_seconds"]
 
-_MOST: Final = 0.3  # of the weight that models of trials may have together
-_WORTH: Final = 0.01  # of the time limit: what each must save
+_MOST: Final = 0.3  # largest total weight of members that skip the refit, as a share
+_WORTH: Final = 0.01  # smallest saving of a member that skips the refit, as a share of the time limit
 
 
 def side_by_side_seconds(fits: Sequence[float], workers: int) -> float:
-    """Seconds that some fits take, with so many workers side by side.
+    """Seconds of fits that run in parallel on `workers` workers.
 
     Example:
         >>> side_by_side_seconds([4.0, 1.0, 1.0], 2), side_by_side_seconds([2.0, 2.0, 2.0], 2)
@@ -38,13 +37,15 @@ def light(
     fits: Sequence[float],
     budget: Budget,
 ) -> set[int]:
-    """Places of the members that need no fit on all rows, because the models of their trials are kept.
+    """Positions of the members that skip the refit, because the models of their trials are stored.
+
+    The set is empty unless the validation is a holdout.
 
     Args:
-        objective: What fits them.
+        objective: Cross-validation whose records name the stored models.
         chosen: Trials and weights, the heaviest first.
-        fits: Seconds that each takes on all rows.
-        budget: The time, and the fits side by side; where `trials` is given nothing may depend on time.
+        fits: Seconds of each refit.
+        budget: Time and number of workers. With a trial budget nothing may depend on time, so the set is empty.
     """
     found: set[int] = set()
     if budget.trials is not None or objective.folds > 1:

@@ -1,4 +1,4 @@
-"""Out-of-fold predictions of all members together, from the files of their trials."""
+"""Out-of-fold predictions of the ensemble, combined from the stored predictions of the members' trials."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 
 __all__ = ["out_of_fold", "pool"]
 
-_MOST: Final = 50_000  # rows; more change nothing that is decided on them
-_CELLS: Final = 20_000_000  # predicted numbers, so that there are fewer rows where there are very many classes
-_FEWEST: Final = 2_000  # rows, however many numbers that makes
-_EACH: Final = 20_000_000  # predicted numbers of all members that are held at a time
-_WHOLE: Final = 10_000_000  # predicted numbers of all rows that are given to the user
-_PARTS: Final = 5  # most parts that something is cross-fitted over
-_FOLDS: Final = 3  # fewest folds that are parts themselves; with two, each would be learned from half of the rows
+_MOST: Final = 50_000  # largest number of rows; more rows change no decision
+_CELLS: Final = 20_000_000  # largest number of predicted values; very many classes reduce the rows
+_FEWEST: Final = 2_000  # smallest number of rows, whatever the number of values
+_EACH: Final = 20_000_000  # largest number of values of all members in memory at once
+_WHOLE: Final = 10_000_000  # largest number of values of all rows that the user receives
+_PARTS: Final = 5  # largest number of parts for cross-fitting
+_FOLDS: Final = 3  # smallest number of folds that serve as parts; with two, each would be learned from half of the rows
 
 
 def pool(objective: CrossValidation, members: Sequence[Member], *, each: bool = False) -> Pooled | None:
-    """Put the members' out-of-fold predictions together; None where those of one member are not known.
+    """Combine the members' out-of-fold predictions; None if one member has none.
 
     Args:
-        objective: Knows what every trial predicted.
-        members: The models that predict together.
-        each: Whether those of each member are wanted besides their mean.
+        objective: Cross-validation whose records contain the trials' predictions.
+        members: The ensemble members.
+        each: Whether to include the predictions of each member in addition to their mean.
     """
     rng = np.random.default_rng(objective.job.seed)
     most = min(_MOST, max(_CELLS // max(objective.metric.n_classes, 1), _FEWEST))
@@ -62,7 +62,7 @@ def pool(objective: CrossValidation, members: Sequence[Member], *, each: bool = 
     if mean is None or not np.isfinite(mean).all():
         return None
     if mean.ndim == 2:
-        mean = mean / mean.sum(axis=1, keepdims=True)  # float32 on disk: the sums are 1 but for rounding
+        mean = mean / mean.sum(axis=1, keepdims=True)  # stored as float32, so that sums are 1 only up to rounding
     weights = objective.data.weights
     weights = None if weights is None else weights[chosen]
     together = objective.data.together
@@ -83,17 +83,17 @@ def pool(objective: CrossValidation, members: Sequence[Member], *, each: bool = 
 
 
 def out_of_fold(objective: CrossValidation, members: Sequence[Member], finish: Finish) -> NDArray[np.floating] | None:
-    """What all members predict together for every row that some fold validates, by models that have not seen it.
+    """Ensemble predictions for each validated row, by models that were not fitted on it.
 
     Args:
-        objective: Knows what every trial predicted.
-        members: The models that predict together; of two layers only the first is used, which has not seen the targets
-            of these rows.
-        finish: What is done with their predictions.
+        objective: Cross-validation whose records contain the trials' predictions.
+        members: The ensemble members. With two layers only the first is used: its models have not seen the targets of
+            these rows.
+        finish: Postprocessing of the members' predictions.
 
     Returns:
-        For all rows, shape (n, classes) or (n,), NaN for those that no fold validates; None where that is too large,
-        or a trial's predictions are lost.
+        For all rows, shape (n, classes) or (n,), NaN for rows that no fold validates. None if the array is too large or
+            the predictions of a trial are lost.
     """
     known, classes = objective.data.known_rows(), objective.metric.n_classes
     rows, first = len(objective.data.target), [member for member in members if not member.below]
@@ -114,7 +114,7 @@ def out_of_fold(objective: CrossValidation, members: Sequence[Member], finish: F
 
 
 def _with_rare(drawn: NDArray[np.intp], truth: NDArray[np.intp]) -> tuple[NDArray[np.intp], Array | None]:
-    """A draw that lacks no class, ascending; and how much each row counts, where rows of some class were added."""
+    """Row sample that contains every class, ascending, and its row weights. Weights are None if no row was added."""
     places = np.sort(with_rare(drawn, truth))
     if len(places) == len(drawn):
         return places, None
@@ -122,7 +122,10 @@ def _with_rare(drawn: NDArray[np.intp], truth: NDArray[np.intp]) -> tuple[NDArra
 
 
 def _parts(folds: NDArray[np.int64], groups: NDArray[np.int64] | None, rng: np.random.Generator) -> NDArray[np.int64]:
-    """The folds, merged into at most five parts; of fewer than three folds, five random parts of rows or groups."""
+    """Parts for cross-fitting: the folds, merged into at most five parts, shape (n,).
+
+    With fewer than three folds, five random parts of rows or groups are used.
+    """
     known, place = np.unique(folds, return_inverse=True)
     if len(known) >= _FOLDS:
         return place % _PARTS

@@ -1,4 +1,4 @@
-"""How long predictions take: milliseconds a row, measured, and the members kept within a limit."""
+"""Prediction latency: measured milliseconds per row, and the ensemble members that meet a limit together."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ __all__ = ["BATCH", "Pace", "milliseconds", "preparing", "within"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-BATCH: Final = 1_000  # rows that are predicted together when the time is measured
-_FIRST: Final = 50  # rows of a first look, so that what is slow is not measured for long
-_REPEATS: Final = 3  # of which the quickest counts: a busy machine only ever makes it slower
-_LONGEST: Final = 0.5  # seconds for one measurement
+BATCH: Final = 1_000  # rows per batch of a latency measurement
+_FIRST: Final = 50  # rows of a first measurement, so that a slow model is not measured for long
+_REPEATS: Final = 3  # largest number of measurements; the fastest counts, because a busy machine only adds time
+_LONGEST: Final = 0.5  # largest time of the measurements of a model, in seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long a prediction takes.
+    """Prediction latency of a model.
 
     Attributes:
-        limit: Milliseconds a row that were asked for.
-        measured: Milliseconds a row that the whole model took, in batches of up to 1,000 rows.
-        told: Whether that is only what its members' trials took, as there was no time to measure the model.
+        limit: Requested limit in milliseconds per row.
+        measured: Milliseconds per row of the whole model, in batches of up to 1,000 rows.
+        told: True if `measured` is the latency of the members' trials, because no time was left to measure the model.
     """
 
     limit: float
@@ -45,7 +45,7 @@ class Pace:
 
     @property
     def sentence(self) -> str:
-        """The same for people."""
+        """The latency as a sentence."""
         kept = "within" if self.measured <= self.limit else "more than"
         taken = f"{self.measured:.3g} ms to predict"
         if self.told:
@@ -61,21 +61,21 @@ class Pace:
 
     @classmethod
     def from_json(cls, found: Any) -> Pace | None:
-        """What `to_json` wrote; None where there was none."""
+        """Read the output of `to_json`; None stays None."""
         return (
             None if found is None else cls(float(found["limit"]), float(found["measured"]), found.get("told") is True)
         )
 
 
 def milliseconds(predict: Callable[[pd.DataFrame], Any], frame: pd.DataFrame) -> float:
-    """Milliseconds a row in a batch of up to 1,000 rows; the quickest of up to three measurements.
+    """Milliseconds per row in a batch of up to 1,000 rows: the fastest of up to three measurements.
 
     Args:
-        predict: What is measured.
-        frame: Rows like those to come; the first ones are taken.
+        predict: The function to measure.
+        frame: Rows like those to be predicted. The first ones are used.
     """
     first = frame.iloc[:_FIRST]
-    predict(first)  # what the first call builds is not part of a row's time
+    predict(first)  # warm-up: work that only the first call does is not counted
     row = _seconds(predict, first) / len(first)
     rows = max(min(BATCH, len(frame), int(_LONGEST / _REPEATS / max(row, 1e-9))), len(first))
     batch = frame.iloc[:rows]
@@ -90,7 +90,7 @@ def _seconds(predict: Callable[[pd.DataFrame], Any], frame: pd.DataFrame) -> flo
 
 
 def preparing(plan: ColumnPlan, frame: pd.DataFrame) -> float:
-    """Milliseconds a row from a table to matrices, which any model needs."""
+    """Milliseconds per row for the conversion of a table to matrices, which every model needs."""
     return milliseconds(lambda rows: plan.matrices(rows, {"codes", "dense"}), frame)
 
 
@@ -102,19 +102,19 @@ def within(
     limit: float,
     told: Callable[[Sequence[Member]], float | None] = lambda _: None,
 ) -> tuple[tuple[Member, ...], Pace]:
-    """The members that keep the limit together, their weights scaled to sum to 1, and how long they then take.
+    """Members that meet the latency limit together, with weights rescaled to sum to 1, and their latency.
 
-    The ensemble was chosen by what its trials took; here the fitted models are measured. While they are too slow
-    together, one is left out: first those that are too slow alone, then the one that takes most time for its weight.
-    One stays, the quickest, even if it is too slow alone.
+    The ensemble was selected with the latencies of its trials; here the fitted models are measured. While the ensemble
+    is too slow, one member is dropped. Members that are too slow alone are dropped first, then those with the most time
+    per weight. If every member is too slow alone, the fastest one stays.
 
     Args:
-        members: The fitted models, with the user's own families where they have one.
-        plan: Turns a table into matrices.
-        metric: Needed for what is measured to be a whole model.
-        frame: Rows of the table as `fit` was given it.
-        limit: Milliseconds a row.
-        told: Gives what some of the members take, where there is no time to measure it; None where there is.
+        members: The fitted models, with `own` set for the user's families.
+        plan: Column plan, which converts a table to matrices.
+        metric: The metric, which a complete model for the measurement needs.
+        frame: Rows of the table as passed to `fit`.
+        limit: Milliseconds per row.
+        told: Returns the latency of members if no time is left to measure them, else None.
     """
     hurried = False
 

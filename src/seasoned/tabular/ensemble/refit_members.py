@@ -1,4 +1,4 @@
-"""From finished trials to the models that predict: which belong together, and each fitted on all rows in time."""
+"""Refit: select the ensemble members among finished trials, and fit each on all rows within the time limit."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ __all__ = ["choose_members", "fit_all", "fit_members", "foreseen", "ranked"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_CHOICES: Final = 40  # trials whose predictions are read: the best, and the best of each family
+_CHOICES: Final = 40  # largest number of trials whose predictions are read: the best of each family and the best others
 _OF_EACH: Final = 4
-_CHOOSING: Final = 0.5  # of the time left; only metrics of the user's own come near it
-_GLANCE: Final = 0.2  # seconds between two looks at whether to stop
-_CLOSING: Final = 0.1  # seconds kept for killing what is not ready
-_READING: Final = 0.5  # seconds beyond the time limit for reading models of folds
+_CHOOSING: Final = 0.5  # largest time of the selection, as a share of the time left; only users' metrics come near it
+_GLANCE: Final = 0.2  # seconds between checks for a stop request
+_CLOSING: Final = 0.1  # seconds reserved to kill unfinished fits
+_READING: Final = 0.5  # seconds beyond the deadline in which fold models may be read
 
 
 def ranked(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Complete trials, the best first; ties go to the earlier one, so that time does not decide."""
+    """Complete trials, the best first. Ties go to the earlier trial, so that the order does not depend on time."""
     complete = [row for row in rows if row["state"] == "complete"]
     return sorted(complete, key=lambda row: (row["loss"], row["number"]))
 
 
 def once(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The first trial of each configuration, as they came: what is tried twice is one model."""
+    """First trial of each configuration, in the given order: a configuration tried twice is one model."""
     first: dict[str, Mapping[str, Any]] = {}
     for row in rows:
         first.setdefault(textual(config_of(row)), row)
@@ -57,13 +57,14 @@ def once(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 def choose_members(
     objective: CrossValidation, rows: Sequence[Mapping[str, Any]], budget: Budget, seconds: float = math.inf
 ) -> list[tuple[Mapping[str, Any], float]]:
-    """Trials and their weights in the average, the heaviest first; one member means the best trial alone.
+    """Select trials and their weights in the average, the heaviest first. One member means the best trial alone.
 
     Args:
-        objective: Knows what the trials predicted.
+        objective: Cross-validation whose records contain the trials' predictions.
         rows: The trials.
-        budget: The time.
-        seconds: Limit on the time for choosing, which is at most half of the time left; what is known by then decides.
+        budget: Time and number of members.
+        seconds: Limit on the seconds of the selection, which takes at most half of the time left. Losses known by then
+            decide.
     """
     most, limit = budget.members, objective.predict_limit
     best = _diverse(quick_enough(objective, once(ranked(rows))))
@@ -72,7 +73,7 @@ def choose_members(
     predictions = [objective.records.out_of_fold(config_of(row)) for row in best]
     known, row_weights, together = objective.data.known_rows(), objective.data.weights, objective.data.together
     kept = [index for index, found in enumerate(predictions) if found is not None and len(found) == len(known)]
-    if not kept:  # somebody emptied the run's folder, or it is of a version that kept predictions of all rows
+    if not kept:  # the run folder was emptied, or is of a version that stored predictions of all rows
         return [(best[0], 1.0)]
     end = time.monotonic() + min(_CHOOSING * budget.remaining, seconds)
     weights = select(
@@ -90,7 +91,7 @@ def choose_members(
 
 
 def _diverse(best: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The best few of each family and the best others, in order: a long search would fill the list with one family."""
+    """Best few trials of each family and the best others, sorted. A long search would fill the list with one family."""
     met: Counter[str] = Counter()
     first: list[Mapping[str, Any]] = []
     others: list[Mapping[str, Any]] = []
@@ -101,7 +102,7 @@ def _diverse(best: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def quick_enough(objective: CrossValidation, best: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Trials that by themselves keep `predict_limit`; the quickest one where none does."""
+    """Trials that meet `predict_limit` alone; the fastest one if none does."""
     if objective.predict_limit is None or not best:
         return best
     quick = [row for row in best if _pace(objective, row) <= objective.predict_limit]
@@ -109,47 +110,48 @@ def quick_enough(objective: CrossValidation, best: list[Mapping[str, Any]]) -> l
 
 
 def _pace(objective: CrossValidation, row: Mapping[str, Any]) -> float:
-    """Milliseconds that predicting a row took."""
+    """Latency of the trial in milliseconds per row."""
     return objective.records.of(config_of(row)).predict_ms
 
 
 def foreseen(objective: CrossValidation, row: Mapping[str, Any]) -> float:
-    """Seconds to fit on all rows: the median time of a fold, scaled up by the rows that it left out."""
+    """Predicted seconds of the refit: median time of a fold, scaled up to all rows."""
     return objective.records.of(config_of(row)).fit_seconds / objective.data.train_share
 
 
 def config_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration of a trial."""
+    """Configuration of a trial."""
     return {"model": {row["model"]: row["config"]}}
 
 
 def fit_members(
     objective: CrossValidation, chosen: Sequence[tuple[Mapping[str, Any], float]], budget: Budget, early: Early
 ) -> tuple[Member, ...]:
-    """The chosen trials fitted on all rows, side by side, the slowest first; each more than once where there is time.
+    """Fit the selected trials on all rows in parallel, the slowest first, and repeatedly while time is left.
 
-    What is not ready in time is replaced by the models of its trial's folds, or left out where these were not kept.
-    Weights are scaled to sum to 1. Where nothing is ready the early model predicts, and without one the baseline.
+    A member that is not ready in time is replaced by the fold models of its trial, or dropped if these were not stored.
+    Weights are rescaled to sum to 1. If no member is ready, the early model predicts; without an early model, the
+    baseline.
     """
     first = early.member(0.0)
     same = [place for place, (row, _) in enumerate(chosen) if (row["model"], row["config"]) == early.fitted]
     ready: dict[int, Member] = {}
     kept = _kept(objective, chosen, budget, but=same)
-    taken = {*same, *kept}  # the early model is fitted already, or soon will be
+    taken = {*same, *kept}  # the early model is ready or in progress
     if waiting := [place for place in range(len(chosen)) if place not in taken]:
         ready = fit_all(objective, {place: chosen[place] for place in waiting}, budget)
     if same and first is None:
         first = _awaited(early, budget)
     if first is not None:
         ready |= {place: replace(first, weight=chosen[place][1]) for place in same}
-    elif same and early.fitted is None:  # its fit failed, perhaps because of what else was in memory
+    elif same and early.fitted is None:  # its fit failed, perhaps because other models were in memory
         ready |= fit_all(objective, {place: chosen[place] for place in same}, budget)
     missing = {place: pair for place, pair in enumerate(chosen) if place not in ready | kept}
     spare = kept | _spare(objective, missing, budget, needed=not ready)
     ready = standing(ready | spare)
     seconds = {place: foreseen(objective, chosen[place][0]) for place in ready}
     ready = fit_again(objective, ready, seconds, budget, ready.keys() - spare.keys())
-    members = [ready[place] for place in sorted(ready)]  # not in the order of finishing, so that sums are the same
+    members = [ready[place] for place in sorted(ready)]  # in fixed order, so that sums are reproducible
     if not members:
         what = "could be fitted on all rows in time" if chosen else "completed a trial"
         logger.warning("no tuned model %s; a simple one predicts.", what)
@@ -162,7 +164,7 @@ def fit_members(
 def _kept(
     objective: CrossValidation, chosen: Sequence[tuple[Mapping[str, Any], float]], budget: Budget, but: Sequence[int]
 ) -> dict[int, Member]:
-    """Members of little weight, by place, for which the models of their trials predict (`light.py`)."""
+    """Light members by position, with the models of their trials (`light_members.py`)."""
     found: dict[int, Member] = {}
     fits = [0.0 if place in but else foreseen(objective, row) for place, (row, _) in enumerate(chosen)]
     for place in () if budget.full else light(objective, chosen, fits, budget):
@@ -175,10 +177,10 @@ def _kept(
 def _spare(
     objective: CrossValidation, missing: Mapping[int, tuple[Mapping[str, Any], float]], budget: Budget, *, needed: bool
 ) -> dict[int, Member]:
-    """Members that were not fitted on all rows, by place, made of the models of their trials' folds.
+    """Members by position whose refit is missing, built from the fold models of their trials.
 
-    Reading them takes moments, and memory: the heaviest come first, and once there is any model (`needed`: there is
-    none yet), no more are read than the clock and the memory allow.
+    Reading the models takes little time, but memory, so the heaviest members come first. Reading stops when the memory
+    is full. Reading also stops after the deadline, once any model exists (`needed`: no model exists yet).
     """
     found: dict[int, Member] = {}
     for place, (row, weight) in missing.items():
@@ -196,7 +198,7 @@ def _spare(
 
 
 def _awaited(early: Early, budget: Budget) -> Member | None:
-    """The early model once it is ready; None if it fails, or the time, which a stop request shortens, ends first."""
+    """Early model once it is ready; None if it fails or the time ends first. A stop request shortens the time."""
     found = early.member(0.0)
     while found is None and early.fitted is not None and budget.remaining > _CLOSING and not budget.full:
         found = early.member(min(_GLANCE, budget.remaining - _CLOSING))
@@ -206,20 +208,20 @@ def _awaited(early: Early, budget: Budget) -> Member | None:
 def fit_all(
     objective: CrossValidation, waiting: Mapping[int, tuple[Mapping[str, Any], float]], budget: Budget
 ) -> dict[int, Member]:
-    """Fit trials with their weights, by place, side by side until the time is up; the log names what is not ready.
+    """Fit trials with their weights, by position, in parallel until the time is over. The log names unfinished ones.
 
-    What takes longest begins first, so that no worker waits for long.
+    The slowest fits start first, so that no worker waits for long.
     """
     limits = Limits(memory=budget.trial_memory)
     ready: dict[int, Member] = {}
     seconds = {place: objective.records.of(config_of(row)).fit_seconds for place, (row, _) in waiting.items()}
     with LocalExecutor(budget.workers) as executor:
-        refit = objective.refit  # the same object for all of them, so that a worker reads the table once
+        refit = objective.refit  # the same object for all tasks, so that a worker reads the table once
         order = sorted(waiting, key=lambda place: -seconds[place])
         tasks: dict[int, int] = {}
         try:
             tasks.update((executor.submit(refit, config_of(waiting[p][0]), limits=limits), p) for p in order)
-        except StorageError as error:  # what is fitted already, and the models of folds, predict as well
+        except StorageError as error:  # finished fits and fold models can predict as well
             logger.warning("not all models are fitted on all rows: %s", error)
         while tasks and budget.remaining > _CLOSING and not budget.full:
             for outcome in executor.wait(min(_GLANCE, budget.remaining - _CLOSING)):

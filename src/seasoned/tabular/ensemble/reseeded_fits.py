@@ -1,14 +1,9 @@
-"""More fits of the models that predict together, as far as there is time: chance averages out.
+"""Seed averaging: further fits of each ensemble member while time is left, with other seeds and as fold models.
 
 Fits of one configuration with other *seeds* differ in initial weights, in the rows and columns of each tree, and in the
-order of rows. *Models of the folds* differ more, by a fold's rows and by when they stopped early, and have seen fewer
-rows. Measured on 27 of the first 41 tables (at most 3,500 rows, 70 % of them for the search, loss on the others, one to
-three splits; each family's default, and greedy selection over them): with five seeds instead of one the ensemble's loss
-was lower on 17 tables and higher on 10, 0.3 % lower in the median (0.9 % higher on average, all of it due to kr-vs-kp,
-whose AUC is .999); a network's alone 0.5 % lower in the median (19 and 8), XGBoost's 1.3 % (22 and 5). Half fold
-models, half five seeds lost less than one fit on six of the eight tables with under 1,000 rows for the search, 1.5 % in
-the median; beside one seed they lost more on 12 of the 19 others, and fold models alone more on 17 of all. Where a
-trial has left its models of the folds (`spares.py`), these are read and not fitted again.
+order of rows. *Fold models* differ more: by the rows of a fold and by early stopping. They have also seen fewer rows.
+On small tables, fold models get half of the weight. On larger tables only seeds are averaged, because fold models would
+increase the loss. Fold models that a trial has stored are read, not fitted again (`trial/fold_models.py`).
 """
 
 from __future__ import annotations
@@ -37,16 +32,16 @@ __all__ = ["fit_again", "seconds_again"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_SEEDS: Final = 5  # fits of each model on all rows, the first among them
-_FEW_ROWS: Final = 1_000  # below, models of the folds have half of the weight
-_FOLDS: Final = 0.5  # their weight together
-_SHARE: Final = 0.08  # of a time limit of a minute, kept for all this; other time that is left goes to it, too
-_MOST: Final = 0.25  # of a longer time limit: the share grows with its square root, as there is less left to find
-_CAUTION: Final = 1.2  # times what a fit should take
-_CLOSING: Final = 0.5  # seconds kept for fetching the models and for what follows
+_SEEDS: Final = 5  # fits of each model on all rows, the first included
+_FEW_ROWS: Final = 1_000  # number of rows below which fold models get half of the weight
+_FOLDS: Final = 0.5  # total weight of the fold models
+_SHARE: Final = 0.08  # time reserve as a share of a one-minute limit; other time left is used, too
+_MOST: Final = 0.25  # largest time reserve as a share; it grows with the square root of the limit, as gains shrink
+_CAUTION: Final = 1.2  # safety factor on the predicted time of a fit
+_CLOSING: Final = 0.5  # seconds reserved to fetch the models and to finish the fit
 _MOST_FOLDS: Final = 5
-_LEAST: Final = 0.5  # seconds that a round takes at least, transfers included
-_GLANCE: Final = 0.2  # seconds between two looks at the clock
+_LEAST: Final = 0.5  # smallest time of a round of fits in seconds, transfers included
+_GLANCE: Final = 0.2  # seconds between checks of the clock
 
 
 def seconds_again(
@@ -56,15 +51,15 @@ def seconds_again(
     paces: Sequence[float],
     budget: Budget,
 ) -> float:
-    """Time to be kept for further fits; none where not even one would be ready in it, or predict fast enough.
+    """Time reserve for further fits in seconds; 0 if no fit would be ready in time, or the ensemble too slow.
 
     Args:
-        objective: What fits.
-        configs: The models; those whose fits do not depend on a seed are joined by models of the folds only, and those
-            whose trial has kept these need no fit for them.
-        seconds: What one fit of each model takes.
-        paces: Milliseconds that predicting a row takes each of them.
-        budget: The time, and how many fits run in parallel.
+        objective: Cross-validation that fits the models.
+        configs: Configurations of the members. A model that does not depend on a seed gets fold models only. Stored
+            fold models need no time.
+        seconds: Seconds of one fit of each model.
+        paces: Latency of each model in milliseconds per row.
+        budget: Time and number of parallel fits.
     """
     most = min(_SHARE * math.sqrt(max(budget.seconds / MINUTE, 1.0)), _MOST) * budget.seconds
     if not _wanted(objective, budget):
@@ -89,17 +84,16 @@ def fit_again(
     budget: Budget,
     places: Collection[int] | None = None,
 ) -> dict[int, Member]:
-    """The members, each fitted as often as time, file size and prediction time allow; the heaviest come first.
+    """Fit each member as often as time, file size and latency allow, the heaviest first. Return all members.
 
-    They stay as they are where trials are counted instead of seconds, because the result would depend on time, and
-    under a `predict_limit`.
+    The members stay unchanged with a trial budget, because the result would depend on time, and with a `predict_limit`.
 
     Args:
-        objective: What fits them.
-        members: Fitted once, by place.
-        seconds: What one fit of each takes.
-        budget: The time.
-        places: Places of those that may be fitted again; all if None.
+        objective: Cross-validation that fits the models.
+        members: Members by position, each fitted once.
+        seconds: Seconds of one fit of each member, by position.
+        budget: Time budget.
+        places: Positions of the members that may be fitted again; None for all.
     """
     if not _wanted(objective, budget) or budget.stop():
         return dict(members)
@@ -124,7 +118,7 @@ def fit_again(
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """One more fit of the member at a place: a repeat on all rows, or on those of a fold; and what it gave."""
+    """Further fit of the member at a position: a repeat on all rows, or a fold model. `estimator` is its result."""
 
     place: int
     seconds: float
@@ -134,7 +128,7 @@ class _Fit:
 
 
 def _there(objective: CrossValidation, members: Mapping[int, Member], fits: list[_Fit], budget: Budget) -> list[_Fit]:
-    """Of these, the models of folds that the members' trials have left; as many as there is time to read."""
+    """Fold models among `fits` that the members' trials have stored, as many as can be read in time."""
     found: list[_Fit] = []
     for place in dict.fromkeys(fit.place for fit in fits):
         if budget.remaining <= _CLOSING or budget.full:
@@ -149,10 +143,10 @@ def _there(objective: CrossValidation, members: Mapping[int, Member], fits: list
 
 
 def _run(objective: CrossValidation, members: Mapping[int, Member], queue: list[_Fit], budget: Budget) -> list[_Fit]:
-    """Those of the fits that are ready in time; none begins that would not be."""
+    """Run the fits, and return those that are ready in time. A fit that would be late is not started."""
     done: list[_Fit] = []
     limits, refit = Limits(memory=budget.trial_memory), objective.refit
-    with LocalExecutor(budget.workers) as executor:  # as many as the search had: its workers are warm
+    with LocalExecutor(budget.workers) as executor:  # as many as in the search, whose warm workers are reused
         tasks: dict[int, _Fit] = {}
         while (left := budget.remaining - _CLOSING) > 0 and not budget.full and not budget.stop():
             waiting = [fit for fit in queue if _CAUTION * fit.seconds < left]
@@ -171,18 +165,18 @@ def _run(objective: CrossValidation, members: Mapping[int, Member], queue: list[
                 fit = tasks.pop(outcome.task)
                 if outcome.ending is Ending.RETURNED:
                     done.append(replace(fit, estimator=outcome.value))
-                else:  # it worked once; whatever is in the way now, it is not tried again
+                else:  # a member with a failed fit is not tried again
                     queue[:] = [other for other in queue if other.place != fit.place]
     return done
 
 
 def _config_of(member: Member) -> dict[str, Any]:
-    """What the member's trial tried."""
+    """Configuration of the member's trial."""
     return {"model": {member.name: member.config}}
 
 
 def _seeded(objective: CrossValidation, config: Mapping[str, Any]) -> bool:
-    """Whether another seed gives another fit of it."""
+    """True if the fits of a configuration depend on the seed."""
     (name,) = config["model"]
     return is_seeded(objective.fitter.model(name))
 
@@ -192,21 +186,21 @@ def _wanted(objective: CrossValidation, budget: Budget) -> bool:
 
 
 def _takes_folds(objective: CrossValidation) -> bool:
-    """Whether models of the folds help: few rows, all of which are either trained on or validated in each fold."""
+    """True if fold models help: few rows, each of which is validated, and all of which are used in each fold."""
     rows, folds = len(objective.data.target), objective.data.folds
     parted = all(len(train) + len(valid) == rows for train, valid in folds)
     return rows < _FEW_ROWS and len(folds) > 1 and parted and len(objective.data.known_rows()) == rows
 
 
 def _folds_of(objective: CrossValidation) -> list[int]:
-    """The folds whose models predict, too: five at most, evenly spread, however many folds there are."""
+    """Folds whose models join the average: at most five, evenly spaced."""
     count = objective.folds if _takes_folds(objective) else 0
     kept = min(count, _MOST_FOLDS)
     return [place * count // kept for place in range(kept)]
 
 
 def _several(member: Member, fits: Iterable[_Fit], folds: int) -> Member:
-    """The member with further fits: the folds' get equal parts of half of the weight, the others share the rest."""
+    """Member with further fits. Each fold model gets an equal part of half of the weight; the others share the rest."""
     of_folds = sorted((fit for fit in fits if fit.fold is not None), key=lambda fit: fit.fold or 0)
     repeats = sorted((fit for fit in fits if fit.fold is None), key=lambda fit: fit.repeat)
     if not of_folds and not repeats:

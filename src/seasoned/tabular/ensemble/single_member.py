@@ -1,4 +1,4 @@
-"""One of the models that predict together, by the name or the number that the leaderboard shows."""
+"""Selection of one ensemble member by the name or number in the leaderboard."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 __all__ = ["TOGETHER", "chosen", "place_of"]
 
 TOGETHER: Final = "ensemble"
-"""How the leaderboard calls all of them together."""
+"""Name of the whole ensemble in the leaderboard."""
 
 
 def chosen(fitted: Fitted, model: Any) -> Fitted:
-    """What predicts: all models together, or one of them by itself.
+    """Select the predicting model: the whole ensemble, or one member alone.
 
     Args:
-        fitted: What was fitted.
-        model: The number of a model's trial, or its name where no other model held has it; None or "ensemble" for all.
+        fitted: The fitted model.
+        model: Number of a member's trial, or its name if no other member has this name; None or "ensemble" for all.
 
     Raises:
-        InvalidInput: If no such model is held, or several are.
+        InvalidInput: If no member matches, or several do.
     """
     if model is None or (isinstance(model, str) and model == TOGETHER):
         return fitted
@@ -49,7 +49,7 @@ def chosen(fitted: Fitted, model: Any) -> Fitted:
 
 
 def place_of(fitted: Fitted, trial: dict[str, Any]) -> int | None:
-    """Where the model with the trial's configuration is among the members; None if it is not held."""
+    """Position of the member with the trial's configuration; None if no member has it."""
     same = (place for place, member in enumerate(fitted.members) if _is_of(member, trial))
     return next(same, None)
 
@@ -59,11 +59,11 @@ def _is_of(member: Member, trial: dict[str, Any]) -> bool:
 
 
 def _numbers(fitted: Fitted, member: Member) -> list[int]:
-    """Numbers of the member's trials; none where it comes from no trial, like the simple model in place of a search."""
+    """Numbers of the member's trials; empty for a member without a trial, such as the baseline."""
     return [trial["number"] for trial in fitted.trials if _is_of(member, trial)]
 
 
 def _told(members: Sequence[Member], fitted: Fitted) -> str:
-    """Numbers with names, for a message."""
+    """Numbers and names of members, for an error message."""
     numbered = [(member.name, _numbers(fitted, member)) for member in members]
     return ", ".join(f"{numbers[0]} ({name})" if numbers else repr(name) for name, numbers in numbered)

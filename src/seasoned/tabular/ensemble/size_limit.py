@@ -1,10 +1,9 @@
-"""What further fits of the same models may cost at prediction: bytes on disk and time per row.
+"""Size and latency budget for further fits of the ensemble members.
 
-Five fits of each model make an ensemble five times as large and as slow, for some thousandths of its loss. So they are
-added only as long as the whole stays small for its table, and quick; an ensemble that exceeds a limit with one fit of
-each gets no more. The limits are meant to keep a bundle at a fifth of the bytes and a third of the time of AutoGluon's
-best_quality. Whoever gives a fit more than a minute wants a better model, so the limits grow in proportion; in five
-minutes AutoGluon's bundles grow by a factor of ten, and their prediction time by three (medians of twelve tables).
+Five fits of each model make an ensemble five times as large and as slow, for a small gain. Further fits are added only
+while the ensemble stays small for its table, and fast. An ensemble that exceeds a limit with one fit of each member
+gets no further fits. The limits aim at a fifth of the size and a third of the latency of AutoGluon's best_quality.
+Above a minute they grow in proportion to the time limit: a longer fit is to give a better model.
 """
 
 from __future__ import annotations
@@ -36,24 +35,24 @@ __all__ = ["MINUTE", "Allowance", "further_rounds", "knows_paces"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_BYTES: Final = 4_000_000.0  # of all models in a bundle
-_BYTES_A_ROW: Final = 300.0  # on top, for each row of the table
-_MILLISECONDS: Final = 0.15  # for a row, all models together
-_BATCH: Final = 1_000  # rows in the batch that is timed: the fixed cost of a call then counts little
-_LONG: Final = 10_000  # rows of a table beyond which its models are too large to be compiled just to be timed
+_BYTES: Final = 4_000_000.0  # largest size of all models in a bundle, in bytes, before the addition per row
+_BYTES_A_ROW: Final = 300.0  # addition to this size per row of the table, in bytes
+_MILLISECONDS: Final = 0.15  # largest latency of the ensemble, in milliseconds per row
+_BATCH: Final = 1_000  # rows of the timed batch, so many that the fixed cost of a call counts little
+_LONG: Final = 10_000  # largest number of table rows for a timing; models of longer tables take too long to compile
 MINUTE: Final = 60.0
-"""Seconds of the time limit up to which these hold."""
-_MOST: Final = 10.0  # times these limits, at most
+"""Time limit in seconds up to which the limits are not scaled."""
+_MOST: Final = 10.0  # largest factor on the limits
 
 
 @dataclass(slots=True)
 class Allowance:
-    """What is left for further fits.
+    """Remaining size and latency for further fits.
 
     Attributes:
-        size: Bytes.
-        pace: Milliseconds a row.
-        each: Place of a model -> bytes and milliseconds a row that one more fit of it takes.
+        size: Remaining bytes.
+        pace: Remaining milliseconds per row.
+        each: Position of a model -> bytes and milliseconds per row of one more fit.
 
     Example:
         >>> allowance = Allowance(1_000, 0.05, {0: (400.0, 0.02), 1: (900.0, 0.01)})
@@ -67,16 +66,16 @@ class Allowance:
 
     @classmethod
     def of(cls, objective: CrossValidation, members: Mapping[int, Member], seconds: float, end: float) -> Allowance:
-        """What is left beside the members as they are fitted now.
+        """Remaining size and latency after the members as fitted now.
 
         Args:
-            objective: Knows how long their trials took to predict.
-            members: The models, by place.
+            objective: Cross-validation whose records contain the trials' latencies.
+            members: The members by position.
             seconds: The time limit of the whole fit.
-            end: When it is too late for further fits, on `time.monotonic`'s clock: large forests take seconds to
-                measure, and if it is too late then, nothing is left.
+            end: Deadline for further fits, on `time.monotonic`'s clock. Large forests take seconds to measure; past the
+                deadline nothing remains.
         """
-        fitter = objective.fitter  # a user's own family is not attached to the member yet
+        fitter = objective.fitter  # holds the user's own families, which members lack until later
         each: dict[int, tuple[float, float]] = {}
         for place, member in members.items():
             if time.monotonic() >= end:
@@ -90,7 +89,7 @@ class Allowance:
         return cls(times * most - size, times * _MILLISECONDS - pace, each)
 
     def take(self, place: int) -> bool:
-        """Whether one more fit of the model at this place is within what is left, which then shrinks by it."""
+        """Reserve one more fit of the model at a position. Return False, with no change, if it exceeds the budget."""
         size, pace = self.each[place]
         if size > self.size or pace > self.pace:
             return False
@@ -100,10 +99,10 @@ class Allowance:
 
 
 def further_rounds(paces: Sequence[float], seconds: float) -> float:
-    """How often all members could be fitted again before predictions are too slow; by time alone, before any fit.
+    """Number of further fits of all members within the latency limit, a float, computed before any fit.
 
     Args:
-        paces: Milliseconds that each member takes to predict a row.
+        paces: Latency of each member in milliseconds per row.
         seconds: The time limit of the whole fit.
 
     Example:
@@ -115,14 +114,15 @@ def further_rounds(paces: Sequence[float], seconds: float) -> float:
 
 
 def knows_paces(objective: CrossValidation) -> bool:
-    """Whether trials know the time per row; with fewer than a thousand rows it may be nearly all the cost of a call."""
+    """True if the trials' latencies are usable. Below 1,000 rows, the fixed cost of a call can dominate."""
     return max((len(valid) for _, valid in objective.data.folds), default=0) >= _BATCH
 
 
 def _pace(objective: CrossValidation, member: Member, family: Model, end: float) -> float:
-    """Milliseconds a row in a batch of a thousand; its trial's figure where that knows, or there is no time to measure.
+    """Latency of a member in milliseconds per row, measured in a batch of 1,000 rows.
 
-    Members with engineered columns, or of a second layer, are not measured.
+    The trial's latency is returned instead if it is reliable, no time is left, or the table is long. Members with
+    engineered columns and members of the second layer are not measured.
     """
     known = float(objective.records.of({"model": {member.name: member.config}}).predict_ms)
     fit = fits_of(member.estimator)[0]
@@ -143,15 +143,15 @@ def _pace(objective: CrossValidation, member: Member, family: Model, end: float)
 
 
 def _times(seconds: float) -> float:
-    """By how much the limits for a minute are multiplied."""
+    """Factor on the limits for one minute."""
     return min(max(seconds / MINUTE, 1.0), _MOST)
 
 
 def _bytes(member: Member, family: Model) -> float:
-    """Bytes that a fit of the model takes in a bundle.
+    """Compressed bytes of one fit of the member in a bundle.
 
-    0 for a user's own family that cannot be written, because no bundle holds it; infinite for a built-in one that is
-    too large for a bundle, because it is too large for another fit, too.
+    0 for a user's own family that cannot be stored, because no bundle holds it. Infinite for a built-in family whose
+    model is too large for a bundle, so that it gets no further fit.
     """
     fit: Any = fits_of(member.estimator)[0]
     made = json.dumps(fit.made.to_json()).encode() if isinstance(fit, Featured) else b""

@@ -1,14 +1,14 @@
-"""Whether a second layer joins the models that predict together, judged on rows that none of it has seen.
+"""Second layer: stacked models join the ensemble if they help on rows that are held out of everything.
 
-Two models learn from the columns and from what the members' trials predicted out of fold (`layers.py`), and get half of
-the weight where that helps. What a member's trial predicted for a row comes from a model that has seen all other folds,
-so the columns of the training rows leak a little of the targets of the validation rows, and cross-validation of the
-second layer is too optimistic. Hence two questions:
+Two models learn from the table's columns and the members' out-of-fold predictions (`trial/stacked_features.py`). They
+get half of the weight if they help. An out-of-fold prediction of a row comes from a model fitted on all other folds.
+Stacked columns of training rows therefore leak some of the validation targets, and cross-validation of the second layer
+is optimistic. Hence two tests:
 
-1. Does the out-of-fold loss fall, by more than a standard error over the folds? If not, there is no second question.
-2. Does the loss fall on a fold that is held out of everything? For it the models below predict the other rows by models
-   that have seen neither these nor the fold's, the second layer learns from that, and predicts the fold. One fold is
-   needed; as many are asked as there is time for.
+1. The out-of-fold loss must fall by more than a standard error over the folds. Otherwise the second test is skipped.
+2. The loss must fall on a fold that is held out of everything. The base models predict all other rows by inner folds,
+   without this fold. The second layer learns from these predictions and predicts the fold. One fold is needed; more
+   folds are tested while time is left.
 """
 
 from __future__ import annotations
@@ -42,22 +42,22 @@ __all__ = ["Layered", "add_layer", "seconds_of_layer", "upper_settings"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_FAMILIES: Final = (("lightgbm", "histogram"), ("extra_trees", "forest"))  # of each pair the first that takes part
+_FAMILIES: Final = (("lightgbm", "histogram"), ("extra_trees", "forest"))  # the first of each pair that takes part
 _NAMES: Final = ", ".join(name for pair in _FAMILIES for name in pair)
-_SAY: Final = 0.5  # weight of the second layer
-_BELOW: Final = 8  # heaviest members that it learns from
+_SAY: Final = 0.5  # weight of the second layer in the ensemble
+_BELOW: Final = 8  # largest number of base models: the heaviest members
 _LEAST_FOLDS: Final = 3
-_LEAST_ROWS: Final = 500  # fewer tell too little about whether it helps
-_SHARE: Final = 0.15  # of the time limit that is kept for it
-_CAUTION: Final = 1.3  # times what the first split took
-_ROUND: Final = 0.3  # seconds that a round of fits takes at least
-_HEAVIER: Final = 1.5  # times what a fit of the family took without the columns of the models below
+_LEAST_ROWS: Final = 500  # smallest number of rows; the tests need as many
+_SHARE: Final = 0.15  # largest time of the second layer, as a share of the time limit
+_CAUTION: Final = 1.3  # safety factor on predicted times
+_ROUND: Final = 0.3  # smallest time of a round of fits in seconds
+_HEAVIER: Final = 1.5  # time of a stacked fit, as a multiple of a fit of the family without stacked columns
 
 
 class Layered(NamedTuple):
-    """The members with their weights, the trials of the second layer as rows of the leaderboard, and what was decided.
+    """Result of stacking: members with their weights, leaderboard rows of the second layer's trials, and the decision.
 
-    The decision is a sentence; none where no second layer was asked for.
+    `notes` contains the decision as a sentence; it is empty if no second layer was requested.
     """
 
     chosen: list[tuple[Mapping[str, Any], float]]
@@ -66,7 +66,7 @@ class Layered(NamedTuple):
 
 
 def upper_settings(space: Space) -> dict[str, dict[str, Any]]:
-    """The families of a second layer with their settings, the defaults; none where no such family takes part.
+    """Families of a second layer with their default settings; empty if no such family takes part.
 
     Args:
         space: The joint space.
@@ -78,7 +78,7 @@ def upper_settings(space: Space) -> dict[str, dict[str, Any]]:
 
 
 def _obstacle(objective: CrossValidation, chosen: Chosen, budget: Budget) -> str | None:
-    """The reason why no second layer is possible; None where one is."""
+    """Reason why no second layer is possible; None if one is possible."""
     rows, folds = len(objective.data.target), objective.data.folds
     parted = sum(len(valid) for _, valid in folds) == len(objective.data.known_rows()) == rows
     reasons = {
@@ -93,7 +93,7 @@ def _obstacle(objective: CrossValidation, chosen: Chosen, budget: Budget) -> str
 
 
 class _Cost(NamedTuple):
-    """Seconds, with fits in parallel: of a trial of the layer with one fold asked, and of the last fits."""
+    """Seconds of parallel fits: a trial of the layer with the test on one fold, and the final fits."""
 
     asking: float
     fitting: float
@@ -120,14 +120,14 @@ def seconds_of_layer(
     families: Collection[str],
     budget: Budget,
 ) -> float:
-    """Seconds to be kept for a second layer; none where it is not worth its time.
+    """Time reserve for a second layer in seconds; 0 if no layer is possible or it takes too large a share of the time.
 
     Args:
-        objective: What validates.
+        objective: Cross-validation of the trials.
         chosen: The members with their weights, the heaviest first.
-        trials: What was tried, the earlier first.
-        families: Those of the second layer.
-        budget: The time, and how many fits run side by side.
+        trials: The trials, the earlier first.
+        families: Families of the second layer.
+        budget: Time and number of parallel fits.
     """
     if not families or _obstacle(objective, chosen, budget) is not None:
         return 0.0
@@ -143,15 +143,15 @@ def add_layer(
     budget: Budget,
     seconds: float,
 ) -> Layered:
-    """The members, with a second layer where it helps.
+    """Add a second layer to the members if it helps.
 
     Args:
-        objective: What validates.
+        objective: Cross-validation of the trials.
         chosen: The members with their weights, the heaviest first.
-        trials: What was tried.
-        settings: Family -> its settings in a second layer; what is not there takes no part.
-        budget: The time.
-        seconds: Seconds that this may take, including the last fits of the second layer.
+        trials: The trials.
+        settings: Family -> its settings in the second layer. Other families take no part.
+        budget: Time budget.
+        seconds: Largest number of seconds, including the final fits of the second layer.
     """
     if budget.layers < 2:
         return Layered(list(chosen), [])
@@ -193,12 +193,12 @@ def add_layer(
 
 
 def _without(chosen: Chosen, reason: str) -> Layered:
-    """The first layer alone, with the reason."""
+    """First layer alone, with the reason."""
     return Layered(list(chosen), [], (f"layers: no second layer was tried: {reason}",))
 
 
 def _late(cost: float, seconds: float, budget: Budget) -> str:
-    """The reason why a second layer of that many seconds has no time, and the time limit under which it has."""
+    """Reason for a second layer that takes too long, with the time limit that would suffice."""
     most = _SHARE * budget.seconds
     if cost <= most:
         return f"it takes about {cost:.0f} s, and {max(seconds, 0):.0f} s were left"
@@ -207,7 +207,7 @@ def _late(cost: float, seconds: float, budget: Budget) -> str:
 
 
 def _heaviest(chosen: Chosen, most: int) -> Chosen:
-    """The first so many, their weights scaled to sum to 1."""
+    """First `most` members, with weights rescaled to sum to 1."""
     total = sum(weight for _, weight in chosen[:most])
     return [(row, weight / total) for row, weight in chosen[:most]]
 
@@ -215,10 +215,10 @@ def _heaviest(chosen: Chosen, most: int) -> Chosen:
 def _best(
     objective: CrossValidation, base: Array, configs: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]] | None:
-    """The second layer with the lowest out-of-fold loss; None if it gains less than a standard error."""
+    """Second layer with the lowest out-of-fold loss; None if its gain is within a standard error."""
     found = (objective.records.out_of_fold(config) for config in configs)
     said = [one for one in found if one is not None]
-    if len(said) < len(configs):  # somebody emptied the run's folder
+    if len(said) < len(configs):  # the run folder was emptied
         return None
     options: list[tuple[float, list[Mapping[str, Any]], Array]] = []
     for places in _some(len(configs)):
@@ -226,7 +226,7 @@ def _best(
         both = _mean([base, upper], [1.0 - _SAY, _SAY])
         try:
             options.append((objective.loss_of(both), [configs[place] for place in places], both))
-        except ValueError as error:  # the metric fails on the mean, though not on each alone
+        except ValueError as error:  # the metric can fail on the mean alone
             logger.info("a second layer is left out: %s", error)
     if not options:
         return None
@@ -239,7 +239,7 @@ def _best(
 
 
 def _mean(each: Sequence[NDArray[Any]], weights: Sequence[float]) -> Array:
-    """The weighted mean; probabilities of a row sum to 1, which those on the disk do only up to rounding."""
+    """Weighted mean. Probabilities are normalised, because stored ones sum to 1 only up to rounding."""
     found = np.zeros(each[0].shape)
     for one, weight in zip(each, weights, strict=True):
         found += weight * one
@@ -247,7 +247,7 @@ def _mean(each: Sequence[NDArray[Any]], weights: Sequence[float]) -> Array:
 
 
 def _some(count: int) -> list[list[int]]:
-    """Each alone, and all together."""
+    """Subsets of the models: each alone, and all together."""
     alone = [[place] for place in range(count)]
     return alone if count < 2 else [*alone, list(range(count))]
 
@@ -260,7 +260,7 @@ def _asked(
     sources: Sequence[Mapping[str, Any]],
     end: float,
 ) -> list[float]:
-    """The gain on each of some folds held out of everything; as many as time allows."""
+    """Gain in loss on each tested fold, held out of everything; as many folds as time allows."""
     gains: list[float] = []
     for outer, (_, rows) in enumerate(objective.data.folds):
         began = time.monotonic()
@@ -286,7 +286,7 @@ def _rows(
     objective: CrossValidation,
     trials: Sequence[Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
-    """The trials of the second layer as rows of the leaderboard, numbered after the others."""
+    """Leaderboard rows of the second layer's trials, numbered after the other trials."""
     first = 1 + max((row["number"] for row in trials), default=-1)
     rows = []
     for place, (config, loss) in enumerate(tried):

@@ -1,1 +1,1 @@
-"""Experience of past tables: advice for this one, and the record of a fit."""
+"""Experience of past tables: advice for the present table, and the record of a fit."""

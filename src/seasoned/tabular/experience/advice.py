@@ -1,4 +1,4 @@
-"""What experience says about one table: which configurations are worth trying, and what they will cost."""
+"""Advice of past tasks for one table: configurations worth trying, their expected gains and predicted seconds."""
 
 from __future__ import annotations
 
@@ -43,27 +43,27 @@ __all__ = ["Guide", "Scene", "family_of", "features_of", "guide_for"]
 logger = logging.getLogger("seasoned.tabular")
 
 _FILE, _NONE = "experience.npz", "experience.none"
-_FLOOR: Final = 0.03  # of the time limit: the least that a trial is taken to cost, or only cheap ones would be tried
-_HELD_OUT: Final = 0.8  # of the rows that the one fit of a holdout sees
-_ROOM: Final = 0.25  # of the gap between a task's median and its best: how far behind a family still helps an ensemble
-_WAITING: Final = 0.05  # of the time limit, to wait for a store that others hold, or a server that does not answer
-_SIMILAR: Final = 5  # past tasks that are named
-_FIXED_ROWS: Final = 600.0  # before any trial seconds are believed to go with rows + 600: a part of them is fixed
+_FLOOR: Final = 0.03  # smallest cost of a trial, as a share of the time limit; else only cheap trials would be tried
+_HELD_OUT: Final = 0.8  # share of the rows in the single fit of a holdout
+_ROOM: Final = 0.25  # largest lag of a family that helps an ensemble, as a share of a task's gap from median to best
+_WAITING: Final = 0.05  # longest wait for a locked store or a slow server, as a share of the time limit
+_SIMILAR: Final = 5  # number of similar past tasks in the report
+_FIXED_ROWS: Final = 600.0  # fixed cost of a fit, in rows: before any trial, seconds are proportional to rows + 600
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """The table as experience sees it.
+    """Task description: the properties of a table that experience uses.
 
     Attributes:
-        metafeatures: In the registry's order.
-        baseline: Loss of predicting the same for all rows; None where it is undefined.
-        sort: binary, multiclass or regression.
-        metric: Its name.
-        sizes: Rows and columns.
+        metafeatures: Name -> value, in the registry's order.
+        baseline: Loss of a constant prediction; None where undefined.
+        sort: Type of the task: binary, multiclass or regression.
+        metric: Name of the metric.
+        sizes: Number of rows and of columns.
         folds: Number of folds.
-        family: What counts as one table: a digest of its columns' names, or a unique one where they have none.
-        fit_seconds: Seconds that the fit of one fold may take; None for no limit.
+        family: Identifier of the table: a digest of the column names, or of the meta-features if columns have no names.
+        fit_seconds: Largest number of seconds for the fit of one fold; None for no limit.
     """
 
     metafeatures: dict[str, float]
@@ -78,12 +78,16 @@ class Scene:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Guide:
-    """What past tasks say about this one.
+    """Advice of past tasks for one table.
 
     Attributes:
-        recalled: Tasks and configurations that bear on it.
-        scene: The table.
-        seconds: Of the time limit; what a trial costs is measured against it.
+        recalled: Relevant past tasks and their configurations.
+        scene: Description of the present task.
+        space: The joint space.
+        seconds: The time limit in seconds. The smallest cost of a trial is a share of this limit.
+        adviser: Performance model of the configurations.
+        rows: Indices of all configurations.
+        families: Family of each configuration.
     """
 
     recalled: Recalled
@@ -123,31 +127,32 @@ class Guide:
 
     @property
     def configs(self) -> tuple[dict[str, Any], ...]:
-        """The configurations that it knows."""
+        """The configurations of past tasks."""
         return self.recalled.configs
 
     @property
     def regrets(self) -> NDArray[np.float64]:
-        """Regrets of its configurations on the past tasks, shape (tasks, n); NaN where not tried, stopped or failed."""
+        """Regrets on the past tasks, shape (tasks, n); NaN where a configuration was not tried, stopped or failed."""
         metric = self.adviser.metric
         assert metric is not None, "the guide has just fitted it"
         return metric.losses
 
     def row_of(self, text: str) -> int | None:
-        """The row of the configuration that has this text; None if it has none such."""
+        """Row of the configuration with this text; None if no row has it."""
         return self._texts.get(text)
 
     def advises(self, text: str) -> bool:
-        """Whether a configuration is one that past tasks know, and not one of the defaults that families begin with."""
+        """True if a configuration is one of past tasks, and no default that a family begins with."""
         row = self._texts.get(text)
         return row is not None and row not in {default for default, _ in self._defaults.values()}
 
     def row_of_start(self, config: Mapping[str, Any]) -> int | None:
-        """The row of the family's default, where a search's first configuration stands for it; None where it does not.
+        """Row of the family's default, if a first configuration of the search stands for this default; else None.
 
-        On a large table boosters begin with a higher learning rate, and CatBoost on a small one with shallower trees
-        (`starts.py`), or with level features for columns of very many levels: these stand for the default. A start that
-        makes other features, or learns the median or another scale, does not.
+        On a large table, boosters begin with a higher learning rate. On a small table, CatBoost begins with shallower
+        trees (`search/initial_configurations.py`). CatBoost can also begin with level features for columns of very many
+        levels. These first configurations stand for the default. A first configuration with other features, the median
+        as target, or another target scale does not.
         """
         ((family, settings),) = config["model"].items()
         row, default = self._defaults.get(family, (None, {}))
@@ -158,27 +163,26 @@ class Guide:
         return row if same else None
 
     def kind_of(self, family: str) -> int:
-        """The number of a family, for the adviser; families that past tasks do not know share the last one."""
+        """Number of a family for the adviser. Families that are in no past task share the last number."""
         return self._kinds.get(family, len(self._kinds))
 
     def relative(self, loss: float) -> float:
-        """A loss on this table in the units of the past tasks."""
+        """Loss on this table in the units of the past tasks, relative to the constant prediction."""
         return float(relative(loss, self.scene.baseline))
 
     def gains(
         self, state: AdviserState, rows: NDArray[np.intp], ended: Mapping[str, tuple[int, int]] | None = None
     ) -> NDArray[np.float64]:
-        """Expected gains, in units of the gap, failures counting as none.
+        """Expected gains of configurations, in units of the gap from median to best, shape (m,). Failures count as 0.
 
-        Coming near the best trial is a gain as well, where the family has come no nearer yet: it helps an ensemble.
-
-        A failure on this table counts against its family: if k of the n trials of a family here failed, a configuration
-        completes with the probability (1 - k/(n + 1)) times what past tasks say.
+        A configuration also gains by coming near the best trial if its family has not come so near yet, because this
+        helps an ensemble. A failure on this table counts against its family. If k of the n trials of a family failed
+        here, the probability to complete is the past one times (1 - k/(n + 1)).
 
         Args:
-            state: What was tried of these configurations.
-            rows: Which of them.
-            ended: Family -> how many of its trials on this table completed, and how many failed.
+            state: State of the adviser: the configurations tried so far.
+            rows: Rows of the configurations, shape (m,).
+            ended: Family -> number of its completed and of its failed trials on this table.
         """
         risks = {family: failed / (whole + failed + 1.0) for family, (whole, failed) in (ended or {}).items()}
         here = np.array([risks.get(self.families[row], 0.0) for row in rows])
@@ -187,19 +191,19 @@ class Guide:
 
     @property
     def floor(self) -> float:
-        """Seconds that a trial counts as at least, where gains are compared."""
+        """Smallest cost of a trial in seconds, used to compare gains."""
         return _FLOOR * self.seconds
 
     def expected_seconds(
         self, seen: Mapping[int, float], rows: NDArray[np.intp], least: Mapping[int, float] | None = None
     ) -> NDArray[np.float64]:
-        """Predicted seconds of some configurations, 0 where nothing is known of any.
+        """Predicted seconds of configurations, shape (m,); 0 if past tasks have too few timings.
 
         Args:
-            seen: Configuration -> seconds that it took on this table.
-            rows: Those asked for.
-            least: Configuration -> seconds after which it was cut off, or failed: they count where it was expected to
-                be quicker.
+            seen: Row -> seconds of the trial on this table.
+            rows: Rows of the requested configurations, shape (m,).
+            least: Row -> seconds until the trial was stopped or failed. This lower bound counts where the prediction is
+                smaller.
         """
         if self._clock is None:
             return np.zeros(len(rows))
@@ -213,7 +217,7 @@ class Guide:
         return expected
 
     def told(self) -> dict[str, Any]:
-        """Plain data for report and bundle: the experience's id, and the past tasks judged most similar."""
+        """Plain data for report and bundle: the id of the experience, and the most similar past tasks."""
         found = self.recalled
         order = np.argsort(-found.weights, kind="stable")[:_SIMILAR]
         return {
@@ -232,10 +236,10 @@ class Guide:
 
 
 def features_of(configs: Sequence[Mapping[str, Any]], space: Space) -> NDArray[np.float64]:
-    """Configurations as numbers: which family, and its settings in the unit cube, 0 where they are not in use.
+    """Numeric features of configurations: the family, one-hot, and settings in the unit cube, 0 where inactive.
 
     Args:
-        configs: Each `{"model": {family: {...}}}`, valid in the space.
+        configs: Configurations `{"model": {family: {...}}}`, valid in the space.
         space: The joint space.
 
     Returns:
@@ -250,12 +254,12 @@ def features_of(configs: Sequence[Mapping[str, Any]], space: Space) -> NDArray[n
 
 
 def family_of(config: Mapping[str, Any]) -> str:
-    """The family of a configuration."""
+    """Family of a configuration."""
     return str(next(iter(config["model"])))
 
 
 def _defaults(texts: Mapping[str, int], space: Space) -> dict[str, tuple[int, Mapping[str, Any]]]:
-    """Family -> row of its default, and the default; families whose default nobody has tried are left out."""
+    """Family -> row of its default, and the default. Families whose default is in no past task are left out."""
     families = space.parameters["model"]
     assert isinstance(families, Choice), "the joint space has no other parameter"
     defaults = {family: dict(inner.default) for family, inner in families.options.items()}
@@ -264,16 +268,16 @@ def _defaults(texts: Mapping[str, int], space: Space) -> dict[str, tuple[int, Ma
 
 
 def _logs(seconds: Mapping[int, float], offset: float) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Rows, and log seconds on the scale of past tasks."""
+    """Rows, and log10 of their seconds on the scale of past tasks."""
     values = np.array(list(seconds.values()), dtype=np.float64)
     return np.array(list(seconds), dtype=np.intp), np.log10(np.maximum(values, 1e-3)) - offset
 
 
 def _clock(found: Recalled, scene: Scene, families: Sequence[str]) -> tuple[Foresight, float] | None:
-    """A predictor of log seconds as of a past task of mean size, and how far this table's lie above; None if few known.
+    """Model of log10 seconds for a past task of mean size, and this table's offset; None for fewer than three tasks.
 
-    A past task's seconds are taken as if it were of that size, or what large tables alone tried would seem slow on all.
-    What failed or was stopped would have taken at least as long.
+    The seconds of a past task are scaled to the mean size. Otherwise a configuration that only large tables tried would
+    seem slow everywhere. Seconds of failed or stopped trials are lower bounds.
     """
     cut = found.failed if found.stopped is None else found.failed | found.stopped
     tasks = (np.isfinite(found.seconds) & ~cut).any(axis=1)
@@ -291,7 +295,7 @@ def _clock(found: Recalled, scene: Scene, families: Sequence[str]) -> tuple[Fore
 
 
 def _completed(logs: NDArray[np.float64], families: NDArray[np.str_]) -> NDArray[np.float64]:
-    """A configuration whose seconds nobody knows is taken to be as quick as its family, or else as all are."""
+    """Fill missing log10 seconds of a configuration with the mean of its family, or else of all configurations."""
     known = np.isfinite(logs)
     filled = logs.copy()
     for column in np.flatnonzero(~known.any(axis=0)):
@@ -304,12 +308,12 @@ def _completed(logs: NDArray[np.float64], families: NDArray[np.str_]) -> NDArray
 
 
 def guide_for(folder: Path, found_in: Places, scene: Scene, space: Space, seconds: float) -> Guide | None:
-    """The guide of a run, from the experience that the setting names and the table recalls; None if there is none.
+    """Advice for a run, from the experience that the setting names; None if too little is relevant.
 
     Args:
-        folder: The run's; what was recalled is kept there, or that nothing was, so that a resumed run uses the same.
-        found_in: Where experience is read.
-        scene: The table.
+        folder: The run folder. It stores what was recalled, or that nothing was, so that a resumed run uses the same.
+        found_in: Locations of the experience to read.
+        scene: Description of the present task.
         space: The joint space.
         seconds: The time limit.
     """

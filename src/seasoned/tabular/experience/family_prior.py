@@ -1,9 +1,10 @@
-"""What past tasks expect inside a family: a prior mean for the Bayesian optimisation that searches there.
+"""Family prior: a prior mean from past tasks for the Bayesian optimisation inside a family.
 
-The learned metric covers configurations that past tasks share. The space between and beyond them is left to a family's
-own search, which need not begin with a flat prior: a forest over all past tasks' trials of the family, as quantiles
-within each task, says which settings did better there (`knowledge/transfer.py`). It is a *relative* warm start: the
-search takes its values as a prior mean, as far as the trials on this table agree with it, and it adds no trial.
+The performance model covers configurations that past tasks share. All other configurations are left to the search
+inside each family, which can use a prior. A random forest is fitted to the past trials of the family, with scores as
+quantiles within each task. It predicts which settings were better (`knowledge/transfer/warm_starts.py`). The result is
+a *relative* warm start: a prior mean for the search, as far as the trials on this table agree with it. It adds no
+trial.
 """
 
 from __future__ import annotations
@@ -26,15 +27,15 @@ __all__ = ["FamilyStarts", "family_start"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_LEAST: Final = 3  # tasks that know a family, and configurations of it that such a task has scored
+_LEAST: Final = 3  # smallest number of tasks with a family, and of its configurations that such a task has scored
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FamilyStarts:
-    """Each family's warm start, learned once, when it is first asked for; an empty one where too little is known.
+    """Warm start of each family, learned at its first use and cached; empty where too little is known.
 
-    What others have put into a store must not end a fit: where learning fails, the log says so, and the family is
-    searched without it.
+    Faulty content of a shared store must not end a fit. If learning fails, the log gives the reason, and the family is
+    searched without a prior.
 
     Args:
         found: Past tasks and configurations.
@@ -46,7 +47,7 @@ class FamilyStarts:
     _known: dict[str, WarmStart] = field(default_factory=dict, init=False, repr=False)
 
     def __call__(self, family: str) -> WarmStart:
-        """What past tasks expect inside the family."""
+        """Warm start of the family."""
         if family not in self._known:
             try:
                 start = family_start(self.found, self.space, family)
@@ -58,16 +59,16 @@ class FamilyStarts:
 
 
 def family_start(found: Recalled, space: Space, family: str, *, seed: int = 0) -> WarmStart | None:
-    """The relative warm start of a family; None if fewer than three past tasks scored three configurations of it.
+    """Relative warm start of a family; None if fewer than three past tasks scored three of its configurations.
 
-    Each past task counts by its relevance to the new one. A trial that was stopped is left out: its score is only a
-    bound, which has no rank.
+    Each past task counts by its relevance to the new one. Stopped trials are left out, because their scores are bounds,
+    which have no rank.
 
     Args:
         found: Past tasks and configurations.
-        space: The joint space; its one parameter is the choice of a family.
-        family: Its name.
-        seed: Of the forest.
+        space: The joint space. Its one parameter is the choice of a family.
+        family: Name of the family.
+        seed: Seed of the forest.
     """
     (choice,) = space.parameters.values()
     assert isinstance(choice, Choice), "the joint space has no other parameter"

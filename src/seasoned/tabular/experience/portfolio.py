@@ -1,9 +1,10 @@
-"""A fixed list of pipelines to try, made from all past tasks of one type, for one metric and so many seconds.
+"""Pipeline portfolio: a fixed list of configurations from all past tasks of one type, for a metric and a time limit.
 
-For those who cannot choose trial by trial: for fits that run in parallel elsewhere, or in another tool. The list is the
-greedy cost-aware portfolio (`knowledge/portfolio.py`) of the past tasks' regrets, each task weighted softly by its
-likeness to the table, if there is one. Its curve says what is to be expected: the mean regret of the past tasks after
-the first configuration, the first two, and so on; 0 is the best that is known of a task, 1 its median or worse.
+A portfolio is for users who cannot choose trial by trial: fits that run in parallel elsewhere, or in another tool. It
+is the greedy cost-aware portfolio of the past tasks' regrets (`knowledge/advice/portfolio.py`). If a table is passed,
+each past task is weighted by its similarity to this table. The expected curve is the mean regret of the past tasks
+after the first configuration, the first two, and so on. A regret of 0 is the best known score of a task; 1 is its
+median or worse.
 """
 
 from __future__ import annotations
@@ -41,23 +42,23 @@ if TYPE_CHECKING:
 __all__ = ["PipelinePortfolio", "portfolio_of_past", "portfolio_of_table"]
 
 _FOLDS: Final = 5
-_USUAL_ROWS: Final = 1_000  # of a past task whose size is not known
-_LEAST_SECONDS: Final = 0.1  # shortest time that a trial is expected to take
+_USUAL_ROWS: Final = 1_000  # rows assumed if the size of no past task is known
+_LEAST_SECONDS: Final = 0.1  # smallest predicted time of a trial in seconds
 _CLASSES: Final[Mapping[Task, int]] = {"binary": 2, "multiclass": 3, "regression": 0}
 
 
 @dataclass(frozen=True, slots=True)
 class PipelinePortfolio:
-    """Configurations in the order in which to try them, and what is expected of them.
+    """Portfolio: configurations in the order in which to try them, and their expected regret and time.
 
     Attributes:
         sort: binary, multiclass or regression.
-        metric: What past tasks were judged by; two names where few had the one that was asked for.
-        tasks: Number of past studies that it was made from.
-        rows: Rows of the table that `seconds` are for.
-        configurations: `{"model": {family: settings}}` each.
-        expected: Mean regret of the past tasks after the first, the first two, ... of them.
-        seconds: Seconds of one core that the first, the first two, ... take together, five folds each.
+        metric: Metric of the past tasks; two names if few tasks had the requested metric.
+        tasks: Number of past studies.
+        rows: Number of table rows that `seconds` refers to.
+        configurations: Configurations `{"model": {family: settings}}`.
+        expected: Mean regret of the past tasks after the first configuration, the first two, and so on.
+        seconds: Seconds on one core for the first configuration, the first two, and so on, with five folds each.
     """
 
     sort: str
@@ -69,7 +70,7 @@ class PipelinePortfolio:
     seconds: tuple[float, ...]
 
     def to_json(self) -> str:
-        """As text, for other tools."""
+        """JSON text, for other tools."""
         return json.dumps(asdict(self), indent=1, default=dict)
 
 
@@ -81,17 +82,17 @@ def portfolio_of_past(
     seconds: float | None = None,
     experience: str | None = "default",
 ) -> PipelinePortfolio:
-    """The portfolio of all past tasks of one type, each table counting once.
+    """Portfolio from all past tasks of one type, with equal weight of each table.
 
     Args:
         sort: "binary", "multiclass" or "regression".
-        metric: Its name; the usual one of the sort if left out.
-        size: Most configurations.
-        seconds: Seconds of one core for all of them, on a table of the usual past size; no limit if left out.
-        experience: Which past tasks (`knowledge/places.py`).
+        metric: Name of the metric; by default the usual one of the type.
+        size: Largest number of configurations.
+        seconds: Seconds on one core for all configurations, on a table of the median past size; no limit by default.
+        experience: Past tasks to use (`knowledge/experience/locations.py`).
 
     Raises:
-        InvalidInput: If an argument breaks its rule, or too little is known.
+        InvalidInput: If an argument is invalid, or too few past tasks are known.
 
     Example:
         >>> found = portfolio_of_past("binary", size=3, experience="shipped")
@@ -114,19 +115,19 @@ def portfolio_of_table(
     seconds: float | None = None,
     experience: str | None = "default",
 ) -> PipelinePortfolio:
-    """The portfolio for a table: past tasks that are like it count more.
+    """Portfolio for a table, from past tasks weighted by their similarity to the table.
 
     Args:
         frame: The features.
         target: One value per row.
-        metric: Its name; the usual one of the sort if left out.
-        sort: binary, multiclass or regression; inferred from the target if left out.
-        size: Most configurations.
-        seconds: Seconds of one core for all of them, on this table; no limit if left out.
-        experience: Which past tasks (`knowledge/places.py`).
+        metric: Name of the metric; by default the usual one of the task type.
+        sort: binary, multiclass or regression; by default inferred from the target.
+        size: Largest number of configurations.
+        seconds: Seconds on one core for all configurations, on this table; no limit by default.
+        experience: Past tasks to use (`knowledge/experience/locations.py`).
 
     Raises:
-        InvalidInput: If an argument breaks its rule, or too little is known.
+        InvalidInput: If an argument is invalid, or too few past tasks are known.
     """
     read = read_target(target, _kind(target, sort))
     if sort not in {None, read.task}:
@@ -140,7 +141,7 @@ def portfolio_of_table(
 
 
 def _kind(target: Any, sort: str | None) -> Literal["classification", "regression"]:
-    """Whether the target is read as classes or as numbers."""
+    """Type of the target: classes or numbers."""
     if sort is None:
         return infer_task(target)
     if sort not in _CLASSES:
@@ -193,6 +194,6 @@ def _portfolio(
 
 
 def _usual_rows(past: Recalled) -> int:
-    """The median of the past tasks' rows."""
+    """Median number of rows of the past tasks."""
     logs = past.metafeatures[:, [feature.name for feature in METAFEATURES].index("log_rows")]
     return round(10 ** float(np.nanmedian(logs))) if np.isfinite(logs).any() else _USUAL_ROWS

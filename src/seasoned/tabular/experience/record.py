@@ -1,4 +1,4 @@
-"""How a fit uses experience: what past tasks tell it, and what it stores for later ones; never any rows."""
+"""Experience of a fit: read the advice of past tasks, and store the finished search for later fits, never any rows."""
 
 from __future__ import annotations
 
@@ -39,31 +39,31 @@ __all__ = ["Memory", "described"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_MOST_COLUMNS: Final = 2_000  # that meta-features are computed on
+_MOST_COLUMNS: Final = 2_000  # largest number of columns for meta-features
 _MOST_ROWS: Final = 50_000
-_MOST_CELLS: Final = 10_000_000  # of a table, of which several copies are made
+_MOST_CELLS: Final = 10_000_000  # largest number of cells for meta-features, because several copies are made
 _LEAST_ROWS: Final = 2_000
 _Found = TypeVar("_Found")
 _NOISE: Final = 0.05
-_LEAST_PATIENCE: Final = 1.0  # seconds to wait, in any case, for a store that another process holds
-_LEAST_TRIALS: Final = 3  # complete trials from which on a study is worth keeping
-_PLACE: Final = re.compile(r"(\D*)\d+")  # the name of a column that only says which one it is
+_LEAST_PATIENCE: Final = 1.0  # smallest wait in seconds for a store that another process has locked
+_LEAST_TRIALS: Final = 3  # smallest number of complete trials in a stored study
+_PLACE: Final = re.compile(r"(\D*)\d+")  # generated name of a column: a prefix and its position
 _OF_THE_MACHINE: Final = re.compile(
     r"No space left|Disk quota|killed by signal SIG(?:TERM|HUP|INT)|are free on this machine", re.IGNORECASE
 )
-"""Why trials fail that would not fail at another time: it says nothing of their configurations."""
+"""Errors that come from the machine, not from the configuration. Such failures are not stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Where a fit reads and adds experience, and how its table is described there; without a scene, it does neither.
+    """Experience of a fit: its locations and the task description, without which nothing is read or stored.
 
     Attributes:
-        places: Where to read and to add, as the setting says.
-        scene: The table; None where no experience is wanted.
-        paced: Whether trials may be stopped for predicting too slowly.
-        fit_seconds: Time limit of the fit of one fold; None for no limit.
-        begun: Configurations, as text, that the search begins with whatever past tasks say.
+        places: Locations to read from and to write to, according to the setting.
+        scene: Task description; None if no experience is used.
+        paced: True if trials may be stopped for slow predictions.
+        fit_seconds: Time limit for the fit of one fold, in seconds; None for no limit.
+        begun: Texts of the configurations that the search begins with, whatever the advice.
     """
 
     places: Places
@@ -74,10 +74,10 @@ class Memory:
 
     @classmethod
     def of(cls, setting: str | None, canonical: pd.DataFrame, target: Target, objective: CrossValidation) -> Memory:
-        """For the estimator's setting `experience`.
+        """Experience for the estimator's setting `experience`.
 
         Raises:
-            InvalidInput: If the setting is not valid; for nothing else.
+            InvalidInput: If the setting is invalid. Other errors are logged.
         """
         found = places(setting)
         if found == Places(False, None):
@@ -86,20 +86,20 @@ class Memory:
         return cls(found, scene, objective.predict_limit is not None)
 
     def within(self, fit_seconds: float | None, starts: Iterable[Mapping[str, Any]]) -> Memory:
-        """The same, for a search that begins with some configurations.
+        """Copy for a search that begins with some configurations.
 
         Args:
-            fit_seconds: Time limit of the fit of one fold in the shortest call of a run.
-            starts: Configurations that are tried whatever past tasks say.
+            fit_seconds: Time limit for the fit of one fold in the shortest call of a run, in seconds.
+            starts: Configurations that are tried whatever the advice.
         """
         return replace(self, fit_seconds=fit_seconds, begun=frozenset(map(textual, starts)))
 
     def guide(self, folder: Path, space: Space, seconds: float) -> Guide | None:
-        """What past tasks say; None where experience is off, too little is known, or what is stored cannot be used.
+        """Advice of past tasks; None if experience is off, too small or unusable.
 
         Args:
-            folder: The run's folder.
-            space: The space of the configurations that can be tried.
+            folder: The run folder.
+            space: Space of the configurations that can be tried.
             seconds: The time limit.
         """
         scene = self.scene
@@ -115,16 +115,17 @@ class Memory:
         *,
         instead: str | None = None,
     ) -> str | None:
-        """Add the finished search to the store, if there is one; returns its key, or `instead` if not added.
+        """Add the finished search to the store, if any. Return its key, or `instead` if it was not added.
 
-        Never raises because of the store: a fitted model is worth more than a note about it. Families of the user's
-        own are left out: other code may have their names tomorrow.
+        Errors of the store are only logged: a fitted model is worth more than its record. The user's own families are
+        left out, because other code may use their names later.
 
         Args:
-            trials: Those of the search.
-            guide: What steered it.
-            seconds: What is left of the time limit; a store that another process holds is not waited for beyond that.
-            instead: Key of what an earlier part of the same search has stored there; it is removed.
+            trials: Trials of the search.
+            guide: Advice that guided the search.
+            seconds: Seconds left of the time limit. The wait for a locked store is no longer than this, but at least 1
+                s.
+            instead: Key of the record of an earlier part of the same search. This record is replaced.
         """
         patience = min(PATIENCE, max(seconds, _LEAST_PATIENCE))
         what = "this fit is not kept as experience"
@@ -133,14 +134,14 @@ class Memory:
     def _keep(
         self, trials: Sequence[Mapping[str, Any]], guide: Guide | None, patience: float, instead: str | None
     ) -> str | None:
-        trials = [trial for trial in trials if BELOW not in trial["config"]]  # a stacked model says nothing by itself
+        trials = [trial for trial in trials if BELOW not in trial["config"]]  # a stacked model depends on other models
         kept = [t for t in trials if t["state"] in {"complete", "failed", "pruned"} and t["model"] in MODELS]
         kept = [t for t in kept if t["state"] != "failed" or not _OF_THE_MACHINE.search(str(t.get("error")))]
         complete = sum(trial["state"] == "complete" for trial in kept)
         if self.scene is None or self.places.store is None or complete < _LEAST_TRIALS:
             return instead
         past = [_trial(trial) for trial in kept if trial["state"] != "pruned"]
-        if not self.paced:  # else a poor loss may not be why they were stopped
+        if not self.paced:  # otherwise slow predictions can be the reason for the stop
             past += [self._stopped(trial, trials) for trial in kept if trial["state"] == "pruned"]
         head = _head(self.scene, self.fit_seconds, _gained(trials, guide, self.scene.baseline, self.begun))
         study = PastStudy(head, self.scene.metafeatures, past)
@@ -148,22 +149,22 @@ class Memory:
         return row_of(study)[0].key
 
     def _stopped(self, trial: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> PastTrial:
-        """A trial that the race stopped, with a lower bound on its loss.
+        """Past trial that racing stopped, with a lower bound on its loss.
 
-        The best trial at that time was no better than the best one in the end. A trial is also stopped for being worse
-        than the best of its own family, by however little.
+        The best trial at the time of the stop was no better than the final best trial. A trial is also stopped for any
+        lag behind the best of its own family.
         """
         baseline = None if self.scene is None else self.scene.baseline
         losses = [(t["loss"], t["model"]) for t in trials if t["state"] == "complete"]
         best = min(loss for loss, _ in losses)
-        least = best + BEHIND * max((baseline or 0.0) - best, 0.0)  # None: the baseline is 0, or undefined
+        least = best + BEHIND * max((baseline or 0.0) - best, 0.0)  # None: the baseline is 0 or undefined
         least = min([least, *(loss for loss, model in losses if model == trial["model"])])
         config = {"model": {trial["model"]: trial["config"]}}
         return PastTrial(config, least, trial["seconds"], stopped=True)
 
 
 def _spared(work: Callable[[], _Found], otherwise: _Found, what: str) -> _Found:
-    """The result of some work with experience; where it fails, whatever a store may hold, the fit goes on without."""
+    """Result of `work`. On any error of an experience store, log a warning and return `otherwise`."""
     try:
         return work()
     except Exception as error:  # noqa: BLE001 - a stranger's file can hold anything, and a fit needs no experience
@@ -173,7 +174,7 @@ def _spared(work: Callable[[], _Found], otherwise: _Found, what: str) -> _Found:
 
 def _scene(canonical: pd.DataFrame, target: Target, objective: CrossValidation) -> Scene:
     rows, columns = canonical.shape
-    metafeatures = described(canonical, target, 0)  # seed 0 whatever the fit's: the same rows are the same table
+    metafeatures = described(canonical, target, 0)  # fixed seed: the same rows must be recognised as the same table
     return Scene(
         metafeatures,
         None if objective.metric.name in ZERO_BY_DEFINITION else _unit(objective),
@@ -187,10 +188,10 @@ def _scene(canonical: pd.DataFrame, target: Target, objective: CrossValidation) 
 
 
 def _unit(objective: CrossValidation) -> float | None:
-    """The loss of predicting the same for all rows; None where it is 0 but for noise, as that of a correlation.
+    """Loss of a constant prediction, the unit of gains; None where it is 0 up to noise, as for a correlation.
 
-    There it is no unit to measure gains in. Of metrics that have a name this is known (`ZERO_BY_DEFINITION`); for a
-    function it holds where the loss is small compared with its distance to the loss of perfect predictions.
+    For a named metric this is known (`ZERO_BY_DEFINITION`). For a function, it holds if the loss is small compared with
+    its distance to the loss of perfect predictions.
     """
     found = objective.baseline_loss()
     if found is None or objective.metric.function is None:
@@ -200,11 +201,11 @@ def _unit(objective: CrossValidation) -> float | None:
 
 
 def _family(columns: Sequence[str], metafeatures: Mapping[str, float]) -> str:
-    """A digest of the columns' names, or of the meta-features where the names are only positions.
+    """Identifier of a table: a digest of the column names, or of the meta-features if the names are only positions.
 
-    The columns of an array are called x0, x1 and so on, whatever is in them, so that all arrays of one width would be
-    one table. The same rows again are of one family by their digest, more such rows by similarity
-    (`knowledge/weighing.py`).
+    The columns of an array are named x0, x1 and so on, whatever they contain, so all arrays of one width would be one
+    table. With a digest of the meta-features, only the same rows have the same identifier. Tables with more rows of the
+    same kind are matched by similarity (`knowledge/advice/task_weights.py`).
     """
     matches = [_PLACE.fullmatch(name) for name in columns]
     if len({match and match[1] for match in matches}) == 1 and matches[0] is not None:
@@ -217,9 +218,9 @@ def _digest(text: str) -> str:
 
 
 def described(canonical: pd.DataFrame, target: Target, seed: int) -> dict[str, float]:
-    """Meta-features; of a very long table they are those of 50,000 rows (fewer if it is wide), but for its length.
+    """Meta-features of a table. Long tables are sampled to 50,000 rows (fewer if wide), wide ones to 2,000 columns.
 
-    Those of a very wide table are of 2,000 of its columns, but for its width.
+    The features `log_rows`, `log_columns` and `log_ratio` are of the whole table.
     """
     rows, values = len(canonical), target.values
     columns = canonical.shape[1]
@@ -265,7 +266,7 @@ def _head(scene: Scene, fit_seconds: float | None, gained: Mapping[str, Any]) ->
 def _gained(
     trials: Sequence[Mapping[str, Any]], guide: Guide | None, baseline: float | None, begun: frozenset[str]
 ) -> dict[str, Any]:
-    """How the search went, for `seasoned experience stats`: which trial was best, and what past tasks added."""
+    """Statistics of the search for `seasoned experience stats`: the best trial, and the gain by advice."""
     complete = [trial for trial in trials if trial["state"] == "complete"]
     best = min(complete, key=lambda trial: (trial["loss"], trial["number"]))
     found: dict[str, Any] = {"trials": len(trials), "best_at": int(best["number"]), "guided": guide is not None}
@@ -281,6 +282,6 @@ def _gained(
 
 
 def _advised(trial: Mapping[str, Any], guide: Guide, begun: frozenset[str]) -> bool:
-    """Whether past tasks know the configuration, and the search would not have begun with it anyhow."""
+    """True if past tasks contain the configuration and the search would not begin with it in any case."""
     text = textual({"model": {trial["model"]: trial["config"]}})
     return text not in begun and guide.advises(text)

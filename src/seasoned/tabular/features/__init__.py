@@ -1,1 +1,1 @@
-"""Features made from columns, inside each fold: which steps there are (`made.py`), and one file for each."""
+"""Feature engineering, fitted inside each fold: the steps (`pipeline.py` lists them), one file per step."""

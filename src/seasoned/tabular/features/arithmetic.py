@@ -1,4 +1,4 @@
-"""Sums, differences, products and ratios of pairs of quantities."""
+"""Sums, differences, products and ratios of pairs of numeric columns."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["Arithmetic", "PairColumns"]
 
 _OPERATIONS: Final = ("sum", "difference", "product", "ratio", "inverse")
-_PAIRS: Final = 400  # looked at; of more, half among the most relevant columns, and half at random
-_ROWS: Final = 2_000  # looked at
+# largest number of candidate pairs; half of them from the most relevant columns, the rest at random
+_PAIRS: Final = 400
+_ROWS: Final = 2_000  # rows on which pairs are scored
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +31,18 @@ class PairColumns:
     """Columns a + b, a - b, a b, a / b or b / a.
 
     Attributes:
-        pairs: Columns a < b of the codes, and the operation.
+        pairs: Indices a < b of two columns of codes, and the operation.
     """
 
     pairs: tuple[Pair, ...]
 
     @property
     def count(self) -> int:
-        """Number of columns that it gives."""
+        """Number of output columns."""
         return len(self.pairs)
 
     def transform(self, given: Given) -> NDArray[np.float64]:
-        """Shape (n, count); NaN where either is missing, or the divisor is 0."""
+        """Return the columns, shape (n, count); NaN where an operand is missing or the divisor is 0."""
         codes = given.codes
         found = np.empty((len(codes), len(self.pairs)))
         for place, (a, b, operation) in enumerate(self.pairs):
@@ -49,23 +50,23 @@ class PairColumns:
         return found
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data that `Arithmetic.from_json` reads."""
+        """State for `Arithmetic.from_json`."""
         return {"pairs": [list(pair) for pair in self.pairs]}
 
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic:
-    """The pairs, each with its best operation, that tell more than either of their columns.
+    """Pairs of columns, each with its best operation, that explain more of the target than either column alone.
 
-    Gain of a pair = relevance(a op b) - max(relevance(a), relevance(b)), on up to 2,000 rows; a pair is taken only if
-    its gain, as a share of the variance that the better column leaves, is above what noise hardly ever reaches, so a
-    table without such pairs gets no columns.
+    Gain of a pair = relevance(a op b) - max(relevance(a), relevance(b)), on up to 2,000 rows. The gain is divided by
+    the share of variance that the better column leaves unexplained. A pair is selected only if this ratio exceeds the
+    noise level (`beyond_chance`). A table without useful pairs therefore gets no columns.
     """
 
     name: str = "arithmetic"
 
     def fit(self, rows: Rows, most: int) -> tuple[PairColumns, NDArray[np.float64]]:
-        """Choose at most so many pairs."""
+        """Select at most `most` pairs."""
         looked = rows.sample(_ROWS)
         codes, aims = rows.codes[looked], rows.aims[looked]
         alone = relevance(codes, aims)
@@ -82,10 +83,10 @@ class Arithmetic:
         return columns, columns.transform(rows.given)
 
     def from_json(self, state: dict[str, Any], width: int) -> PairColumns:
-        """What `PairColumns.to_json` described.
+        """Restore columns from `PairColumns.to_json`.
 
         Raises:
-            ValueError: If it is something else.
+            ValueError: If the state is invalid.
         """
         pairs = [(a, b, operation) for a, b, operation in state["pairs"]]
         known = all(type(a) is int and type(b) is int and 0 <= a < b < width for a, b, _ in pairs)
@@ -109,10 +110,10 @@ def _combined(a: NDArray[np.float64], b: NDArray[np.float64], operation: str) ->
 
 
 def _candidates(rows: Rows, alone: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Pairs of quantities that vary, shape (m, 2), a < b."""
+    """Candidate pairs of numeric columns that vary, shape (m, 2), a < b."""
     quantities = rows.quantities
     low, high = np.fmin.reduce(rows.codes[:, quantities]), np.fmax.reduce(rows.codes[:, quantities])
-    varying = quantities[high > low]  # False for NaN, which a column without values has
+    varying = quantities[high > low]  # False for NaN, the bound of a column without values
     count = len(varying)
     if count * (count - 1) // 2 <= _PAIRS:
         return np.array(list(combinations(varying, 2)), dtype=np.int64).reshape(-1, 2)
@@ -126,7 +127,7 @@ def _candidates(rows: Rows, alone: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def _root(pairs: int) -> int:
-    """How many columns have about half as many pairs."""
+    """Number of columns that form about half as many pairs."""
     return int(np.sqrt(pairs))
 
 
@@ -137,7 +138,7 @@ def _gains(
     pairs: NDArray[np.int64],
     operation: str,
 ) -> NDArray[np.float64]:
-    """What the combination tells beyond the better of its columns, shape (m,)."""
+    """Relevance of each combined column minus the larger relevance of its two columns, shape (m,)."""
     if not len(pairs):
         return np.zeros(0)
     made = _combined(codes[:, pairs[:, 0]], codes[:, pairs[:, 1]], operation)

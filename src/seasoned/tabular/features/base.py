@@ -1,4 +1,4 @@
-"""What a feature step is: something that is fitted on the training rows of a fold and gives further columns."""
+"""Interfaces of feature steps: a step is fitted on the training rows of a fold and computes further columns."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ if TYPE_CHECKING:
 
     from seasoned.tabular.features.text_cache import TextRows
 
-    Levels = tuple[NDArray[np.float64], NDArray[np.int64]]  # what `levels_of` gives
+    Levels = tuple[NDArray[np.float64], NDArray[np.int64]]  # distinct values and row indices into them; see `levels_of`
 
 __all__ = ["LARGEST", "Columns", "Given", "Rows", "Selection", "Step", "few_valued", "levels_of", "plain_numbers"]
 
-LARGEST: Final = 1e37  # forests compute in float32; beyond its range they refuse the whole table
-_MOST_LEVELS: Final = 10_000  # of a column that holds level codes
-_GLANCE: Final = 2_000  # first rows, which suffice to rule most columns out
+# largest absolute value of a feature; scikit-learn forests convert to float32 and reject larger values
+LARGEST: Final = 1e37
+_MOST_LEVELS: Final = 10_000  # largest number of levels in a column of level codes
+_GLANCE: Final = 2_000  # first rows, tested before the whole column because they exclude most columns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Given:
-    """What features of any rows are made from.
+    """Input columns of feature steps, for any rows.
 
     Attributes:
-        codes: Quantities with NaN and level codes, shape (n, p): those of the diet `codes`, and after them the levels
-            of text columns.
+        codes: Numbers with NaN and level codes, shape (n, p). The columns of the input encoding `codes` come first, the
+            level codes of text columns follow.
         texts: The text columns.
     """
 
@@ -39,23 +40,23 @@ class Given:
     texts: tuple[TextRows, ...] = ()
 
     def take(self, rows: NDArray[np.int64]) -> Given:
-        """Some of the rows."""
+        """Return a subset of the rows."""
         return Given(self.codes[rows], tuple(text.take(rows) for text in self.texts))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """The training rows of a fold.
+    """Training rows of a fold.
 
     Attributes:
-        given: Their columns.
-        categorical: Which columns of codes hold level codes.
-        aims: What is to be predicted, shape (n, k): the number without extremes, or an indicator of each class.
-        weight: How much each row counts, shape (n,); None if all count the same.
-        seed: Of everything random.
-        cyclic: Columns that are parts of dates, and the period of each.
-        together: Rows of the same number belong together, shape (n,); None if all are free.
-        own: How many of the columns of codes models get anyway; the others are levels of text.
+        given: Input columns of the rows.
+        categorical: Indices of the columns of codes that contain level codes.
+        aims: Target, shape (n, k): the clipped number, or an indicator of each class.
+        weight: Row weights, shape (n,); None for equal weights.
+        seed: Random seed.
+        cyclic: Index and period of each column that is a part of a date.
+        together: Group of each row, shape (n,); rows of a group stay in one fold. None without groups.
+        own: Number of columns of codes that models receive anyway; the columns after them are levels of text.
     """
 
     given: Given
@@ -69,18 +70,18 @@ class Rows:
 
     @property
     def codes(self) -> NDArray[np.float64]:
-        """Shape (n, p)."""
+        """Columns of codes, shape (n, p)."""
         return self.given.codes
 
     @property
     def quantities(self) -> NDArray[np.int64]:
-        """The columns that hold no level codes."""
+        """Indices of the columns that contain no level codes."""
         return np.array(
             [place for place in range(self.codes.shape[1]) if place not in self.categorical], dtype=np.int64
         )
 
     def common_aims(self, most: int) -> NDArray[np.float64]:
-        """Of two classes one, which says it all, of more the most common ones, or a number as it is, shape (n, k)."""
+        """Target columns, shape (n, k): one of two classes, the `most` most common of more classes, or the number."""
         if self.aims.shape[1] == 2:
             return self.aims[:, 1:]
         common = np.argsort(-self.aims.sum(axis=0), kind="stable")[:most]
@@ -88,52 +89,54 @@ class Rows:
         return found
 
     def dealt(self, folds: int) -> NDArray[np.int64]:
-        """A random fold for each row, the same for rows that belong together; fewer folds for fewer such groups."""
+        """Random fold of each row; rows of a group share a fold. Fewer groups than `folds` give fewer folds."""
         rng = np.random.default_rng(self.seed)
         if self.together is not None and len(np.unique(self.together)) > 1:
             return together_in(self.together, folds, rng)
         return rng.permutation(len(self.codes)) % folds
 
     def sample(self, most: int) -> NDArray[np.int64]:
-        """Rows to look at, in random order, so that ties and sorted tables tell nothing."""
+        """Indices of at most `most` rows in random order, so that ties and sorted tables carry no information."""
         return np.random.default_rng(self.seed).permutation(len(self.codes))[:most]
 
 
 class Columns(Protocol):
-    """A fitted step, plain data."""
+    """Fitted feature step: plain data."""
 
     @property
     def count(self) -> int:
-        """Number of columns that it gives."""
+        """Number of output columns."""
         ...
 
     def transform(self, given: Given) -> NDArray[np.float64]:
-        """The new columns of any rows, shape (n, count); NaN where there is no value, never infinite."""
+        """Return the new columns of any rows, shape (n, count); NaN for missing values, never infinite."""
         ...
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data that `Step.from_json` reads."""
+        """State for `Step.from_json`."""
         ...
 
 
 class Step(Protocol):
-    """A way to make columns."""
+    """Feature step: computes new columns."""
 
     @property
     def name(self) -> str:
-        """Its name in configurations."""
+        """Name of the step in configurations."""
         ...
 
     def fit(self, rows: Rows, most: int) -> tuple[Columns, NDArray[np.float64]]:
-        """Learn from the training rows which columns to make, at most `most`, and give their values for these rows.
+        """Select at most `most` new columns on the training rows, and return the fitted step with their values.
 
-        A step that looks at the target computes the training rows' values from other rows' targets (out of fold), so
-        they differ from what `transform` would give.
+        A step that uses the target computes the values of the training rows out of fold. These values differ from the
+        result of `transform`.
         """
         ...
 
     def from_json(self, state: dict[str, Any], width: int) -> Columns:
-        """What `Columns.to_json` described, for tables of `width` columns of what it reads: codes, or texts.
+        """Restore a fitted step from `Columns.to_json`.
+
+        `width` is the number of input columns: columns of codes, or text columns.
 
         Raises:
             ValueError: If a column is out of range, or a value is not a number.
@@ -142,25 +145,25 @@ class Step(Protocol):
 
 
 class Selection(Protocol):
-    """A way to leave columns out; it has no state but which columns stay."""
+    """Feature selection: drops columns. The retained columns are its only state."""
 
     @property
     def name(self) -> str:
-        """Its name in configurations."""
+        """Name of the selection in configurations."""
         ...
 
     def keep(self, matrix: NDArray[np.float64], rows: Rows) -> NDArray[np.bool_]:
-        """Which columns stay, shape (m,).
+        """Return a mask of the retained columns, shape (m,).
 
         Args:
-            matrix: The training rows as the model would eat them, made columns included, shape (n, m).
-            rows: The same rows, for their target and weights.
+            matrix: Training rows as the model receives them, with the new columns, shape (n, m).
+            rows: The same rows, with target and weights.
         """
         ...
 
 
 def few_valued(rows: Rows, most: int = 100) -> list[int]:
-    """Columns whose values may name groups: level codes or few whole numbers, each in three rows or more on average."""
+    """Columns that can define groups: level codes or few whole numbers; at least three rows per value on average."""
     found = []
     for place, column in enumerate(rows.codes.T):
         present = column[~np.isnan(column)]
@@ -172,7 +175,7 @@ def few_valued(rows: Rows, most: int = 100) -> list[int]:
 
 
 def levels_of(column: NDArray[np.float64]) -> Levels:
-    """A column's values, ascending, and the place of each row among them, -1 where it is missing, shape (n,)."""
+    """Distinct values of a column, ascending, and each row's index in the values, shape (n,); -1 if missing."""
     known = ~np.isnan(column)
     values, place = np.unique(column[known], return_inverse=True)
     places = np.full(len(column), -1)
@@ -181,16 +184,16 @@ def levels_of(column: NDArray[np.float64]) -> Levels:
 
 
 def _few(values: NDArray[np.float64], most: int) -> bool:
-    """Whether there are at most so many values, all of them whole."""
+    """True for at most `most` distinct values, all of them whole numbers."""
     found = np.unique(values)
     return len(found) <= most and bool((found == np.round(found)).all())
 
 
 def plain_numbers(values: Sequence[Any], *, low: float = -np.inf, high: float = np.inf) -> NDArray[np.float64]:
-    """A list from a file as finite numbers, shape (n,), none below `low` or above `high`.
+    """Convert a list from a file to finite numbers between `low` and `high`, shape (n,).
 
     Raises:
-        ValueError: If it holds anything else.
+        ValueError: If the list contains anything else.
     """
     if not isinstance(values, list) or not all(type(value) in {int, float} for value in values):
         raise ValueError("a feature's state holds something else than numbers")

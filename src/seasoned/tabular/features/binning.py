@@ -1,4 +1,4 @@
-"""Step functions of a quantity, for models that are otherwise linear in it."""
+"""Step functions of a numeric column, for models that are otherwise linear in the column."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 __all__ = ["BinColumns", "Bins"]
 
 _QUANTILES: Final = (0.1, 0.25, 0.5, 0.75, 0.9)
-_ROWS: Final = 5_000  # looked at when choosing
+_ROWS: Final = 5_000  # rows on which columns are selected
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BinColumns:
-    """Columns that are 1 above a threshold, 0 up to it, and NaN where there is no value.
+    """Indicators of thresholds: 1 above a threshold, 0 up to the threshold, NaN for missing values.
 
     Attributes:
-        thresholds: Column of codes, and its thresholds in ascending order.
+        thresholds: Index of a column of codes, and its thresholds in ascending order.
     """
 
     thresholds: tuple[tuple[int, NDArray[np.float64]], ...]
 
     @property
     def count(self) -> int:
-        """Number of columns that it gives."""
+        """Number of output columns."""
         return sum(len(cuts) for _, cuts in self.thresholds)
 
     def transform(self, given: Given) -> NDArray[np.float64]:
-        """Shape (n, count)."""
+        """Return the indicators, shape (n, count)."""
         blocks = [np.zeros((len(given.codes), 0))]
         for column, cuts in self.thresholds:
             x = given.codes[:, [column]]
@@ -45,22 +45,23 @@ class BinColumns:
         return np.hstack(blocks)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data that `Bins.from_json` reads."""
+        """State for `Bins.from_json`."""
         return {"thresholds": [[column, cuts.tolist()] for column, cuts in self.thresholds]}
 
 
 @dataclass(frozen=True, slots=True)
 class Bins:
-    """Thresholds at the quantiles of quantities whose relation to the target is not a straight line.
+    """Quantile thresholds of numeric columns whose relation to the target is not linear.
 
-    A quantity is taken if bins explain more than a line does: relevance(x) - r(x, y)^2 above what noise reaches.
-    Thresholds are cumulative (x > q), so a linear model of them is a step function whose weights are the steps.
+    A column is selected if bins explain more than a line: relevance(x) - r(x, y)^2 exceeds the noise level. Thresholds
+    are cumulative (x > q). A linear model of the indicators is therefore a step function, and its weights are the
+    steps.
     """
 
     name: str = "bins"
 
     def fit(self, rows: Rows, most: int) -> tuple[BinColumns, NDArray[np.float64]]:
-        """Choose at most so many thresholds, of the columns that are the least linear."""
+        """Select at most `most` thresholds, of the least linear columns first."""
         looked = rows.sample(_ROWS)
         quantities = rows.quantities
         codes, aims = rows.codes[looked][:, quantities], rows.aims[looked]
@@ -77,10 +78,10 @@ class Bins:
         return columns, columns.transform(rows.given)
 
     def from_json(self, state: dict[str, Any], width: int) -> BinColumns:
-        """What `BinColumns.to_json` described.
+        """Restore columns from `BinColumns.to_json`.
 
         Raises:
-            ValueError: If it is something else.
+            ValueError: If the state is invalid.
         """
         found = []
         for column, cuts in state["thresholds"]:
@@ -102,11 +103,11 @@ def _cuts(column: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _straight(codes: NDArray[np.float64], aims: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share of the aims' variance that a straight line in each column explains, shape (m,); gaps count as the mean."""
+    """Share of the target's variance that a line in each column explains, shape (m,); missing values count as mean."""
     known = ~np.isnan(codes)
     rows = np.maximum(known.sum(axis=0), 1)
     spread = np.maximum(np.abs(np.where(known, codes, 0.0)).max(axis=0, initial=0.0), 1e-300)
-    scaled = np.where(known, codes, 0.0) / spread  # squares of numbers up to 1e37 and more stay finite
+    scaled = np.where(known, codes, 0.0) / spread  # squares of numbers up to 1e37 stay finite
     x = np.where(known, scaled - scaled.sum(axis=0) / rows, 0.0)
     centred = aims - aims.mean(axis=0)
     total, square = float(np.sum(centred**2)), np.sum(x**2, axis=0)

@@ -1,4 +1,4 @@
-"""Parts of dates on their circle: December is next to January."""
+"""Cyclic encoding of date parts: December is next to January."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ __all__ = ["CycleColumns", "Cycles"]
 
 @dataclass(frozen=True, slots=True)
 class CycleColumns:
-    """The columns sin(2 pi x / period) and cos(2 pi x / period).
+    """Columns sin(2 pi x / period) and cos(2 pi x / period).
 
     Attributes:
-        periods: Column of codes, and its period.
+        periods: Index of a column of codes, and its period.
     """
 
     periods: tuple[tuple[int, float], ...]
 
     @property
     def count(self) -> int:
-        """Number of columns that it gives."""
+        """Number of output columns."""
         return 2 * len(self.periods)
 
     def transform(self, given: Given) -> NDArray[np.float64]:
-        """Shape (n, count); NaN where the date is missing."""
+        """Return the columns, shape (n, count); NaN where the date is missing."""
         codes = given.codes
         blocks = [np.zeros((len(codes), 0))]
         for column, period in self.periods:
@@ -40,21 +40,21 @@ class CycleColumns:
         return np.hstack(blocks)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data that `Cycles.from_json` reads."""
+        """State for `Cycles.from_json`."""
         return {"periods": [list(pair) for pair in self.periods]}
 
 
 @dataclass(frozen=True, slots=True)
 class Cycles:
-    """The circle of every part of a date that has one (month, day of the week and of the year, hour, minute).
+    """Cyclic encoding of every periodic date part (month, day of the week and of the year, hour, minute).
 
-    The target is not used, so nothing is chosen by it; a part that is the same in all rows is left out.
+    The step does not use the target. A date part that is constant in the training rows is dropped.
     """
 
     name: str = "cycles"
 
     def fit(self, rows: Rows, most: int) -> tuple[CycleColumns, NDArray[np.float64]]:
-        """Take at most so many, in the order of the table."""
+        """Encode date parts in the order of the table, with at most `most` columns."""
         varying = []
         for column, period in rows.cyclic:
             present = rows.codes[~np.isnan(rows.codes[:, column]), column]
@@ -64,10 +64,10 @@ class Cycles:
         return columns, columns.transform(rows.given)
 
     def from_json(self, state: dict[str, Any], width: int) -> CycleColumns:
-        """What `CycleColumns.to_json` described.
+        """Restore columns from `CycleColumns.to_json`.
 
         Raises:
-            ValueError: If it is something else.
+            ValueError: If the state is invalid.
         """
         periods = [(column, period) for column, period in state["periods"]]
         for column, period in periods:

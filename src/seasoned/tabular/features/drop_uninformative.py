@@ -1,4 +1,4 @@
-"""Leave out columns that tell no more than noise, even together with others."""
+"""Drop columns that are no more informative than noise, alone or with other columns."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ if TYPE_CHECKING:
 __all__ = ["Uninformative"]
 
 _COPIES: Final = 5
-_TREES: Final = 30  # of a forest, at least
-_ROWS: Final = 2_000  # looked at
-_AIMS: Final = 10  # the most common classes
-_LEAST: Final = 50  # rows; with fewer, nothing is left out
+_TREES: Final = 30  # smallest number of trees of a forest
+_ROWS: Final = 2_000  # rows on which forests are grown
+_AIMS: Final = 10  # largest number of target classes, the most common ones
+_LEAST: Final = 50  # smallest number of rows; with fewer rows no column is dropped
 
 
 @dataclass(frozen=True, slots=True)
 class Uninformative:
-    """The permutation filter: a column is left out unless it is more important than each of five permuted copies.
+    """Permutation filter: a column is retained if it is more important than each of its five permuted copies.
 
-    Five forests of randomised trees are grown, each on all columns and a permuted copy of every one. A column stays if
-    its mean importance (decrease of the squared error) is above those of all its copies, so that noise stays with a
-    probability of about 1/6, and a column that tells something only with another one, as in XOR, stays as well.
+    Five forests of randomised trees are grown, each on all columns and one permuted copy of every column. The
+    importance of a column is the decrease of the squared error. A column is retained if its mean importance exceeds the
+    importances of all its copies. A noise column is retained with a probability of about 1/6. A column that is
+    informative only with another column, as in XOR, is retained as well.
 
     Source: Kursa and Rudnicki 2010, Feature selection with the Boruta package, whose copies compete as a whole.
     """
@@ -35,7 +36,7 @@ class Uninformative:
     name: str = "uninformative"
 
     def keep(self, matrix: NDArray[np.float64], rows: Rows) -> NDArray[np.bool_]:
-        """Which columns stay, shape (m,)."""
+        """Return a mask of the retained columns, shape (m,)."""
         count = matrix.shape[1]
         looked = rows.sample(_ROWS)
         if len(looked) < _LEAST or count < 2:
@@ -52,7 +53,7 @@ class Uninformative:
 def _importances(
     matrix: NDArray[np.float64], aims: NDArray[np.float64], weight: NDArray[np.float64] | None, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Importances of all columns and then of their permuted copies: means over trees, shape (2 m,)."""
+    """Importances of all columns, then of their permuted copies: means over the trees, shape (2 m,)."""
     from sklearn.tree import ExtraTreeRegressor
 
     copies = np.column_stack([column[rng.permutation(len(column))] for column in matrix.T])

@@ -1,4 +1,4 @@
-"""How common a level is."""
+"""Frequency encoding of levels."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ __all__ = ["Frequency", "FrequencyColumns"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrequencyColumns:
-    """The logarithm of 1 + the number of training rows with each row's level; 0 for a level that none had.
+    """Columns log(1 + number of training rows with the level); 0 for an unknown level.
 
     Attributes:
-        tables: Column of codes, its values in ascending order, and the rows of each.
+        tables: Index of a column of codes, its values in ascending order, and the number of rows of each value.
     """
 
     tables: tuple[tuple[int, NDArray[np.float64], NDArray[np.float64]], ...]
 
     @property
     def count(self) -> int:
-        """Number of columns that it gives."""
+        """Number of output columns."""
         return len(self.tables)
 
     def transform(self, given: Given) -> NDArray[np.float64]:
-        """Shape (n, count); NaN where the level is missing."""
+        """Return the columns, shape (n, count); NaN where the level is missing."""
         codes = given.codes
         found = np.full((len(codes), len(self.tables)), np.nan)
         for place, (column, values, counts) in enumerate(self.tables):
@@ -43,18 +43,18 @@ class FrequencyColumns:
         return found
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data that `Frequency.from_json` reads."""
+        """State for `Frequency.from_json`."""
         return {"tables": [[column, values.tolist(), counts.tolist()] for column, values, counts in self.tables]}
 
 
 @dataclass(frozen=True, slots=True)
 class Frequency:
-    """The frequencies of the columns with the most levels; the target is not used, so nothing is chosen by it."""
+    """Frequency encoding of the columns with the most levels; the step does not use the target."""
 
     name: str = "frequency"
 
     def fit(self, rows: Rows, most: int) -> tuple[FrequencyColumns, NDArray[np.float64]]:
-        """Count the levels of at most so many columns; the counts of two levels tell nothing."""
+        """Count the levels of at most `most` columns; a column with two levels or equal counts is skipped."""
         tables = []
         for column in few_valued(rows):
             values, counts = np.unique(rows.codes[:, column], return_counts=True, equal_nan=True)
@@ -66,10 +66,10 @@ class Frequency:
         return columns, columns.transform(rows.given)
 
     def from_json(self, state: dict[str, Any], width: int) -> FrequencyColumns:
-        """What `FrequencyColumns.to_json` described.
+        """Restore columns from `FrequencyColumns.to_json`.
 
         Raises:
-            ValueError: If it is something else.
+            ValueError: If the state is invalid.
         """
         tables = []
         for column, values, counts in state["tables"]:

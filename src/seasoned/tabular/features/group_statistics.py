@@ -1,4 +1,4 @@
-"""Statistics of a quantity within groups: its mean and spread there, and how far a row is from its group."""
+"""Statistics of a numeric column within groups: mean, standard deviation, and a row's deviation from the mean."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 __all__ = ["GroupColumns", "GroupStatistic", "GroupStatistics"]
 
 _STATISTICS: Final = ("mean", "deviation", "spread")
-_PAIRS: Final = 300  # of a group and a quantity, that are looked at
-_ROWS: Final = 5_000  # looked at when choosing; the statistics themselves are taken on all
-_PRIOR: Final = 1.0  # rows of the overall mean that a group's mean is blended with
+_PAIRS: Final = 300  # largest number of candidate pairs of a group and a numeric column
+_ROWS: Final = 5_000  # rows on which statistics are selected; the statistics themselves use all rows
+_PRIOR: Final = 1.0  # weight of the overall mean in a group's mean, in rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupStatistic:
-    """One statistic of one quantity in the groups of one column.
+    """One statistic of one numeric column in the groups of another column.
 
     Attributes:
-        group: The column of codes whose values name the groups.
-        quantity: The column that is summarised.
+        group: Index of the column of codes whose values define the groups.
+        quantity: Index of the summarised column.
         statistic: mean, deviation (of the row from the mean) or spread (the standard deviation).
-        values: The groups, ascending, shape (m,).
-        summary: The statistic of each, and last that of a row in no known group, shape (m + 1,).
+        values: Groups, ascending, shape (m,).
+        summary: Statistic of each group, then the statistic of a row in no known group, shape (m + 1,).
     """
 
     group: int
@@ -42,14 +42,14 @@ class GroupStatistic:
     summary: NDArray[np.float64]
 
     def column(self, codes: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The statistic for any rows, shape (n,)."""
+        """Return the statistic of any rows, shape (n,)."""
         found = self.summary[places_of(codes[:, self.group], self.values)]
         if self.statistic == "deviation":
             found = np.clip(codes[:, self.quantity] - found, -LARGEST, LARGEST)
         return found
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """State of the statistic."""
         return {
             "group": self.group,
             "quantity": self.quantity,
@@ -61,38 +61,38 @@ class GroupStatistic:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupColumns:
-    """One column for each statistic."""
+    """Columns of group statistics, one per statistic."""
 
     statistics: tuple[GroupStatistic, ...]
 
     @property
     def count(self) -> int:
-        """Number of columns that it gives."""
+        """Number of output columns."""
         return len(self.statistics)
 
     def transform(self, given: Given) -> NDArray[np.float64]:
-        """Shape (n, count)."""
+        """Return the columns, shape (n, count)."""
         codes = given.codes
         return np.column_stack([np.zeros((len(codes), 0)), *(one.column(codes) for one in self.statistics)])
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data that `GroupStatistics.from_json` reads."""
+        """State for `GroupStatistics.from_json`."""
         return {"statistics": [one.to_json() for one in self.statistics]}
 
 
 @dataclass(frozen=True, slots=True)
 class GroupStatistics:
-    """Group statistics that tell more than the group's code and the quantity do.
+    """Group statistics that explain more of the target than the group and the numeric column alone.
 
-    Groups are the levels of categories, and whole numbers of which there are few. A mean is blended with the mean of
-    all rows, by one row's weight, so that a group of one row does not repeat the quantity. The target is used only to
-    choose the statistics.
+    Groups are levels of categories, and the values of columns with few whole numbers. A group mean is shrunk towards
+    the mean of all rows with the weight of one row. Without shrinkage the mean of a group of one row would repeat the
+    numeric column. The target is used only for the selection.
     """
 
     name: str = "groups"
 
     def fit(self, rows: Rows, most: int) -> tuple[GroupColumns, NDArray[np.float64]]:
-        """Choose at most so many statistics."""
+        """Select at most `most` statistics."""
         looked = rows.sample(_ROWS)
         aims = rows.aims[looked]
         alone = relevance(rows.codes[looked], aims)
@@ -113,7 +113,7 @@ class GroupStatistics:
         groups = few_valued(rows)
         named = set(groups)
         quantities = [place for place in rows.quantities.tolist() if place not in named]
-        if len(groups) * len(quantities) > _PAIRS:  # the best sums are of the best of each
+        if len(groups) * len(quantities) > _PAIRS:  # no pair outside these lists has a larger sum of relevances
             groups, quantities = (sorted(some, key=lambda one: -alone[one])[:_PAIRS] for some in (groups, quantities))
         pairs = [(group, quantity) for group in groups for quantity in quantities]
         if len(pairs) <= _PAIRS:
@@ -121,16 +121,16 @@ class GroupStatistics:
         return sorted(pairs, key=lambda pair: -(alone[pair[0]] + alone[pair[1]]))[:_PAIRS]
 
     def from_json(self, state: dict[str, Any], width: int) -> GroupColumns:
-        """What `GroupColumns.to_json` described.
+        """Restore columns from `GroupColumns.to_json`.
 
         Raises:
-            ValueError: If it is something else.
+            ValueError: If the state is invalid.
         """
         return GroupColumns(tuple(_from_json(one, width) for one in state["statistics"]))
 
 
 def places_of(column: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The place of each value in the ascending `values`, and `len(values)` for one that is not there, shape (n,)."""
+    """Index of each value in the ascending `values`, shape (n,); `len(values)` for an unknown value."""
     place = np.minimum(np.searchsorted(values, column), len(values) - 1)
     found: NDArray[np.int64] = np.where(values[place] == column, place, len(values))
     return found
@@ -148,7 +148,7 @@ def _statistics(
     if not len(x) or x.min() == x.max():
         return []
     there = np.bincount(place, minlength=len(values)) > 0
-    if not there.all():  # the quantity is missing in all rows of a group
+    if not there.all():  # a group whose rows all lack the numeric column
         values, place = values[there], (np.cumsum(there) - 1)[place]
     rows, overall = np.bincount(place).astype(np.float64), x.mean()
     means = (np.bincount(place, x) + _PRIOR * overall) / (rows + _PRIOR)

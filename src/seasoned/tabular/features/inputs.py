@@ -1,4 +1,4 @@
-"""From a table, or from the run folder, to what feature steps read."""
+"""Inputs of feature steps, computed from a table or read from the run folder."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ _TEXTS: Final = "texts.arrow"
 
 
 def text_columns(plan: ColumnPlan) -> list[tuple[Column, TextColumn]]:
-    """The text columns of a table, in its order."""
+    """Return the text columns of a table, in the order of the table."""
     columns = zip(plan.schema.used, plan.encoders, strict=True)
     return [(column, encoder) for column, encoder in columns if isinstance(encoder, TextColumn)]
 
 
 def feature_width(plan: ColumnPlan) -> int:
-    """Columns of codes that features are made from: those of the plan, and the levels of each text column."""
+    """Number of input columns of codes: the columns of the plan, and one column of levels per text column."""
     return len(plan.dense.levels) + len(text_columns(plan))
 
 
 def given_of(plan: ColumnPlan, frame: pd.DataFrame, codes: NDArray[np.float64], *, texts: bool) -> Given:
-    """What features of these rows are made from.
+    """Compute the inputs of feature steps for some rows.
 
     Args:
         plan: The column plan.
         frame: The rows, not yet in canonical form.
-        codes: The same rows in the diet `codes`.
-        texts: Whether the texts themselves are needed, too.
+        codes: The same rows in the input encoding `codes`.
+        texts: True if the steps read texts as well.
     """
     columns = [(encoder, read(column, frame[column.name])) for column, encoder in text_columns(plan)]
     levels = [encoder.level_codes(values) for encoder, values in columns]
@@ -53,12 +53,12 @@ def given_of(plan: ColumnPlan, frame: pd.DataFrame, codes: NDArray[np.float64], 
 
 
 def save_texts(folder: Path, plan: ColumnPlan, canonical: pd.DataFrame) -> None:
-    """Keep in the run folder what `load_given` reads beside the codes; nothing where there is no text column."""
+    """Write the text inputs of `load_given` to the run folder; nothing for a table without text columns."""
     import pandas as pd
 
     columns = text_columns(plan)
     if not columns:
-        for name in (_LEVELS, _TEXTS):  # left from when the table's columns were read in another way
+        for name in (_LEVELS, _TEXTS):  # files of an earlier fit in this folder, with another schema
             (folder / name).unlink(missing_ok=True)
         return
     np.save(folder / _LEVELS, np.column_stack([encoder.level_codes(canonical[c.name]) for c, encoder in columns]))
@@ -67,7 +67,7 @@ def save_texts(folder: Path, plan: ColumnPlan, canonical: pd.DataFrame) -> None:
 
 
 def load_given(folder: Path, codes: NDArray[np.float64], *, texts: bool) -> Given:
-    """What features of all rows of a run are made from, as `given_of` has it."""
+    """Read the inputs of feature steps for all rows of a run; the counterpart of `given_of`."""
     import pandas as pd
 
     if not (folder / _LEVELS).is_file():

@@ -1,4 +1,4 @@
-"""All steps together: from the training rows of a fold to the columns that the model eats, in its diet."""
+"""Pipeline of all feature steps: from the training rows of a fold to the input matrix of a model."""
 
 from __future__ import annotations
 
@@ -55,29 +55,30 @@ __all__ = [
 ]
 
 FEATURES: Final = "features"
-"""The parameter of a family's space that says which features are made."""
+"""Parameter of a family's space that selects the features."""
 LEVELS: Final = "levels"
-"""The step that gives the codes of columns with very many levels."""
+"""Name of the step that returns the codes of columns with very many levels."""
 TEXT_STEPS: Final[Mapping[str, Step]] = {step.name: step for step in (TextStatistics(), TextWords())}
 """Steps that read texts."""
 STEPS: Final[Mapping[str, Step]] = {
     step.name: step for step in (Arithmetic(), GroupStatistics(), Frequency(), Encoding(), Levels(), Cycles(), Bins())
 } | dict(TEXT_STEPS)
 NEEDS: Final[Mapping[str, str]] = {**dict.fromkeys(TEXT_STEPS, "text"), LEVELS: "text", "cycles": "date"}
-"""The kind of column that a step cannot do without; tables without such a column are searched without the step."""
+"""Column type that a step requires; the search space of a table without such columns excludes the step."""
 SELECTIONS: Final[Mapping[str, Selection]] = {step.name: step for step in (Redundant(), Uninformative())}
-"""Steps that leave columns out, the made ones and the table's own, after all others."""
+"""Feature selections, applied after all steps to new columns and to the table's own columns."""
 _NONE, _MADE, _MOST = "none", "made", "columns"
-_MANY: Final = 12_000  # rows from which on steps are worth their time; with fewer, chance decides what they make
-_CLASSES: Final = 10  # the most common ones, which steps look at
-_FIRST: Final = 2  # families that are tried with features among the first configurations
+# smallest number of rows for features by default; with fewer rows, chance dominates their selection
+_MANY: Final = 12_000
+_CLASSES: Final = 10  # largest number of target classes that steps use, the most common ones
+_FIRST: Final = 2  # number of families whose first configuration is tried with features as well
 
 
 def choose_steps(names: Sequence[str] | None) -> tuple[str, ...]:
-    """Names of steps, checked, in the order of `STEPS` and `SELECTIONS`; "all" for all of them, none for None.
+    """Validate names of steps and sort them as in `STEPS` and `SELECTIONS`; "all" selects every step, None no step.
 
     Raises:
-        InvalidInput: If one is unknown.
+        InvalidInput: If a name is unknown.
     """
     known = (*STEPS, *SELECTIONS)
     if names == "all":
@@ -91,7 +92,7 @@ def choose_steps(names: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def steps_for(names: Sequence[str] | None, rows: int) -> tuple[str, ...]:
-    """Names of the steps of a fit on so many rows: those asked for or, for None, all from 12,000 rows on.
+    """Names of the steps of a fit on `rows` rows; None selects no step below 12,000 rows and all steps from 12,000 on.
 
     Example:
         >>> steps_for(None, 1_000), steps_for(["bins"], 1_000), "arithmetic" in steps_for(None, 20_000)
@@ -101,15 +102,15 @@ def steps_for(names: Sequence[str] | None, rows: int) -> tuple[str, ...]:
 
 
 def with_features(space: Space, steps: Sequence[str]) -> Space:
-    """A family's space with the choice to make features, none by default; unchanged without steps.
+    """Add the optional parameter `features` to a family's space, none by default; without steps the space is unchanged.
 
     Example:
         >>> with_features(Space(), ["arithmetic"]).default
         {'features': {'none': {}}}
     """
-    if not steps or FEATURES in space.parameters:  # a custom family may have a parameter of this name
+    if not steps or FEATURES in space.parameters:  # a custom family may define a parameter `features`
         return space
-    usual = [name for name in steps if name not in SELECTIONS] or steps  # what the first configurations have
+    usual = [name for name in steps if name not in SELECTIONS] or steps  # steps that the first configurations use
     made = Space(
         {
             **{name: Categorical((True, False), default=name in usual) for name in steps},
@@ -121,39 +122,39 @@ def with_features(space: Space, steps: Sequence[str]) -> Space:
 
 
 def reads_texts(choice: Mapping[str, Any] | None) -> bool:
-    """Whether the steps that a configuration asks for need the texts themselves, not only their codes."""
+    """True if a configuration uses a step that reads texts, not only their codes."""
     wanted = {} if choice is None else choice.get(_MADE, {})
     return any(wanted.get(name) for name in TEXT_STEPS)
 
 
 def asks(choice: Mapping[str, Any] | None) -> bool:
-    """Whether a configuration asks for any step at all."""
+    """True if a configuration uses any step."""
     wanted = {} if choice is None else choice.get(_MADE, {})
     return any(wanted.get(name) for name in (*STEPS, *SELECTIONS))
 
 
 def only_levels(choice: Mapping[str, Any] | None) -> bool:
-    """Whether a configuration has no step but `levels`, whose columns are in the table and no guess."""
+    """True if `levels` is the only step of a configuration's space: its columns exist in the table already."""
     wanted = {} if choice is None else choice.get(_MADE, {})
     return wanted.keys() == {LEVELS, _MOST}
 
 
 def most_columns(choice: Mapping[str, Any] | None) -> int:
-    """The most columns that a configuration's features can have."""
+    """Largest number of new columns of a configuration."""
     wanted = {} if choice is None else choice.get(_MADE, {})
     return sum(bool(wanted.get(name)) for name in STEPS) * int(wanted.get(_MOST, 0))
 
 
 def starts_with_features(starts: Iterable[Mapping[str, Any]], space: Space) -> list[dict[str, Any]]:
-    """The configurations tried first, as points of the joint space with features.
+    """Initial configurations as points of the joint space with features.
 
-    Each is tried without features, and then the first two families, the cheapest, again with all steps, so that what
-    features are worth is known early. A family that has no step but `levels` begins with it: its columns are in the
-    table and no guess.
+    Each configuration is tried without features first. The first two families of the list, the cheapest, are then tried
+    again with all steps, so that the search measures the benefit of features early. A family whose only step is
+    `levels` starts with that step, because its columns exist in the table already.
 
     Args:
-        starts: Configurations `{"model": {family: {...}}}` that know no features.
-        space: The joint space of families, whose default has features where they may be made.
+        starts: Configurations `{"model": {family: {...}}}` without features.
+        space: Joint space of the families, with the parameter `features` where features are possible.
     """
     families = space.parameters["model"]
     assert isinstance(families, Choice), "the joint space has no other parameter"
@@ -173,7 +174,7 @@ def starts_with_features(starts: Iterable[Mapping[str, Any]], space: Space) -> l
 
 
 def split_features(settings: Mapping[str, Any]) -> tuple[dict[str, Any], Mapping[str, Any] | None]:
-    """A family's settings without the choice of `with_features`, and the choice; None if there is none."""
+    """Split a family's settings from its parameter `features`; None if the settings have no such value."""
     choice = settings.get(FEATURES)
     if not isinstance(choice, Mapping) or not set(choice) <= {_NONE, _MADE}:
         return dict(settings), None
@@ -182,14 +183,15 @@ def split_features(settings: Mapping[str, Any]) -> tuple[dict[str, Any], Mapping
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Made:
-    """Fitted steps, how their columns are scaled for models that need that, and which columns stay. Plain data.
+    """Fitted feature pipeline: steps, scaling of their columns, and retained columns. Plain data.
 
     Attributes:
-        steps: Name and fitted state of each.
-        dense: The scaling of all their columns.
-        width: Number of columns of codes that they are made from.
-        texts: Number of text columns that they read; 0 where they need no more than codes.
-        kept: Places of the columns that stay, among the model's own and the made ones, ascending; None if all do.
+        steps: Name and fitted state of each step.
+        dense: Scaling of the new columns, for models with the input encoding `dense`.
+        width: Number of input columns of codes.
+        texts: Number of input text columns; 0 if the steps read only codes.
+        kept: Indices of the retained columns among the model's own columns and the new columns, ascending; None for
+            all.
     """
 
     steps: tuple[tuple[str, Columns], ...]
@@ -200,24 +202,24 @@ class Made:
 
     @property
     def count(self) -> int:
-        """Number of columns that are made."""
+        """Number of new columns."""
         return sum(columns.count for _, columns in self.steps)
 
     @property
     def reads_texts(self) -> bool:
-        """Whether it needs the texts themselves, not only their codes."""
+        """True if a step reads texts, not only their codes."""
         return any(name in TEXT_STEPS for name, _ in self.steps)
 
     def extend(self, given: Given, matrix: NDArray[np.float64], diet: Diet) -> NDArray[np.float64]:
-        """The matrix that a model eats: its own columns and then the made ones, those of them that stay.
+        """Return the input matrix of a model: its columns and the new columns, without dropped columns.
 
         Args:
-            given: What columns are made from.
-            matrix: The same rows in the model's diet, shape (n, p).
-            diet: Which it is.
+            given: Inputs of the steps.
+            matrix: The same rows in the model's input encoding, shape (n, p).
+            diet: Input encoding of the model.
 
         Raises:
-            ValueError: If it was fitted on fewer columns.
+            ValueError: If the pipeline was fitted on a different number of columns.
         """
         made = [columns.transform(given) for _, columns in self.steps]
         return self._beside(matrix, np.hstack([np.zeros((len(matrix), 0)), *made]), diet)
@@ -231,17 +233,17 @@ class Made:
         return found[:, self.kept]
 
     def _complete(self, made: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Gaps of quantities that had none in the fit filled by their medians, as those of the table's own columns."""
+        """Impute medians in columns that had no missing values in the fit, as for the table's own columns."""
         levels = [np.full(state.count, isinstance(state, LevelColumns)) for _, state in self.steps]
         new = np.isnan(made) & ~self.dense.gaps & ~np.concatenate([np.zeros(0, dtype=np.bool_), *levels])
         return np.where(new, self.dense.centre, made) if new.any() else made
 
     def categorical(self, columns: Sequence[int], own: int) -> tuple[int, ...]:
-        """Where level codes are in what a model of the diet `codes` eats.
+        """Indices of the level codes in the input matrix of a model with the input encoding `codes`.
 
         Args:
-            columns: Where they are among its own columns.
-            own: How many these are.
+            columns: Indices of the level codes among the model's own columns.
+            own: Number of the model's own columns.
         """
         found, place = list(columns), own
         for _, state in self.steps:
@@ -251,11 +253,11 @@ class Made:
         return tuple(found) if self.kept is None else tuple(np.flatnonzero(np.isin(self.kept, found)).tolist())
 
     def nothing(self) -> Given:
-        """What columns are made from, with zero rows."""
+        """Return empty inputs of the steps (zero rows)."""
         return Given(np.zeros((0, self.width)), (TextRows.of([]),) * self.texts)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data that `from_json` reads."""
+        """State for `from_json`."""
         return {
             "width": self.width,
             "texts": self.texts,
@@ -266,12 +268,13 @@ class Made:
 
     @classmethod
     def from_json(cls, state: dict[str, Any], width: int, texts: int = 0) -> Made:
-        """What `to_json` described, for tables of `width` columns of codes and so many text columns.
+        """Restore a pipeline from `to_json`, for tables of `width` columns of codes and `texts` text columns.
 
-        A state from before there were steps that read texts counts only the plan's own columns, which come first.
+        A state without the key `texts` comes from an earlier version. Its columns of codes are the plan's own columns,
+        which come first.
 
         Raises:
-            ValueError: If it names columns that are not there, or its parts do not fit together.
+            ValueError: If the state names a column out of range, or its parts are inconsistent.
         """
         read, known = state.get("texts", 0), width if "texts" in state else width - texts
         if state["width"] != known or read not in {0, texts}:
@@ -305,16 +308,16 @@ def _places(kept: list[Any]) -> NDArray[np.int64]:
 def fit_features(
     config: Mapping[str, Any] | None, rows: Rows, matrix: NDArray[np.float64], diet: Diet
 ) -> tuple[Made | None, NDArray[np.float64]]:
-    """The features that a configuration asks for, and the training rows' matrix with them.
+    """Fit the feature steps of a configuration, and return the pipeline with the extended training matrix.
 
     Args:
-        config: The value of the parameter `features`; None where there is none.
+        config: Value of the parameter `features`; None without features.
         rows: The training rows.
-        matrix: The same rows in the model's diet.
-        diet: Which it is.
+        matrix: The same rows in the model's input encoding.
+        diet: Input encoding of the model.
 
     Returns:
-        None and the matrix as it is where nothing is asked for, or nothing was found worth making or leaving out.
+        None and the unchanged matrix if the configuration has no step, or no column was added or dropped.
     """
     wanted = {} if config is None else dict(config.get(_MADE, {}))
     names = [name for name in STEPS if wanted.get(name)]
@@ -331,7 +334,10 @@ def fit_features(
 
 
 def _kept(names: Sequence[str], matrix: NDArray[np.float64], rows: Rows) -> NDArray[np.int64] | None:
-    """The places of the columns that all selections keep, one after the other; None if all stay, or none would."""
+    """Indices of the columns that pass all selections in sequence; None if all columns pass.
+
+    A selection that would drop every column is skipped.
+    """
     places = np.arange(matrix.shape[1])
     for name in names:
         stay = SELECTIONS[name].keep(matrix[:, places], rows)
@@ -340,10 +346,10 @@ def _kept(names: Sequence[str], matrix: NDArray[np.float64], rows: Rows) -> NDAr
 
 
 def aims_of(y: NDArray[Any], n_classes: int) -> NDArray[np.float64]:
-    """What steps look at, shape (n, k): an indicator of each class, or the number.
+    """Target of the feature steps, shape (n, k): an indicator of each class, or the number.
 
-    Of many classes only the ten most common ones. Numbers are cut off at their first and last percentile, so that a few
-    enormous ones do not decide what is made.
+    Only the ten most common classes are used. Numbers are clipped at their first and last percentile, so that outliers
+    do not dominate the selection of features.
     """
     if n_classes:
         codes = y.astype(np.int64)

@@ -1,4 +1,4 @@
-"""How much a column tells about a target, whatever the form of their relation."""
+"""Univariate relevance of a column to a target, for relations of any form."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 __all__ = ["beyond_chance", "relevance"]
 
 _BINS: Final = 16
-_LEAST: Final = 10  # rows of a bin
+_LEAST: Final = 10  # smallest number of rows per bin
 
 
 def relevance(columns: NDArray[np.float64], aims: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The share of the target's variance between bins of equal size of each column, shape (m,), about 0 for noise.
+    """Corrected correlation ratio of each column, shape (m,): share of target variance between equal-size bins.
 
-    With b bins and n rows, the correlation ratio eta^2 = sum_bins n_b (mean_b - mean)^2 / sum (y - mean)^2 is on
-    average c = (b - 1) / (n - 1) for noise; what is returned is (eta^2 - c) / (1 - c). Several aims (the classes) are
-    taken together: numerators and denominators are summed. It sees relations that are not monotone, such as XOR in a
-    product, which a rank correlation does not. Missing values come last.
+    With b bins and n rows, the correlation ratio is eta^2 = sum_bins n_b (mean_b - mean)^2 / sum (y - mean)^2. Its mean
+    for noise is c = (b - 1) / (n - 1). The function returns (eta^2 - c) / (1 - c), which is about 0 for noise. For
+    several targets (the classes), numerators and denominators are summed. The ratio detects relations that are not
+    monotone, such as XOR in a product, unlike a rank correlation. Missing values fall into the last bins.
 
     The rows must be in random order, because equal values are binned in that order.
 
     Args:
         columns: Shape (n, m).
-        aims: Shape (n, k).
+        aims: Targets, shape (n, k).
 
     Source: Pearson 1905, On the general theory of skew correlation; the correction is Kelley's epsilon^2 (1935).
 
@@ -58,12 +58,12 @@ def relevance(columns: NDArray[np.float64], aims: NDArray[np.float64]) -> NDArra
 
 
 def bins_of(rows: int) -> int:
-    """Number of bins for so many rows."""
+    """Number of bins for `rows` rows."""
     return min(_BINS, rows // _LEAST)
 
 
 def beyond_chance(rows: int, tried: int) -> float:
-    """The relevance that the best of `tried` noise columns hardly ever reaches (probability about 1%)."""
+    """Noise level: relevance that the best of `tried` noise columns exceeds with a probability of about 1%."""
     bins = bins_of(rows)
     if bins < 2:
         return math.inf

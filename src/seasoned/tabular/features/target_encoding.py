@@ -1,4 +1,4 @@
-"""The target's mean for each level and for each pair of levels, taken on other rows."""
+"""Target encoding: out-of-fold target means of each level and of each pair of levels."""
 
 from __future__ import annotations
 
@@ -21,24 +21,25 @@ if TYPE_CHECKING:
 
 __all__ = ["Encoding", "EncodingColumns", "LevelMeans"]
 
-_FOLDS: Final = 5  # of the training rows, within the fold
-_PRIOR: Final = 10.0  # rows of the overall mean that a level's mean is blended with
-_SETS: Final = 60  # of one or two columns, that are looked at
-_AIMS: Final = 10  # the most common classes, which are encoded
-_ROWS: Final = 5_000  # looked at when choosing
-_SPARSE: Final = 4  # possible combinations of levels per row, above which those that occur are found by sorting
+_FOLDS: Final = 5  # number of inner folds of the training rows
+_PRIOR: Final = 10.0  # weight of the overall mean in a level's mean, in rows
+_SETS: Final = 60  # largest number of candidate columns, and of candidate pairs
+_AIMS: Final = 10  # largest number of encoded classes, the most common ones
+_ROWS: Final = 5_000  # rows on which encodings are selected
+_SPARSE: Final = 4  # possible level combinations per row above which the combinations are found by sorting
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LevelMeans:
-    """Means of one aim over the levels of one column, or over pairs of levels of two.
+    """Means of one target over the levels of one column, or over the level pairs of two columns.
 
     Attributes:
-        columns: One or two columns of codes.
-        values: For each column its levels, ascending.
-        keys: The combinations that occurred, ascending: the place of the first level or, for two, place * (m + 1) + the
-            place of the second, which has m levels; a missing or unknown level comes after the others.
-        means: The mean of each, and last that of all rows, shape (keys + 1,).
+        columns: Indices of one or two columns of codes.
+        values: Levels of each column, ascending.
+        keys: Level combinations of the training rows, ascending. The key of one column is the index of the level. The
+            key of two columns is i * (m + 1) + j for the level indices i and j, where the second column has m levels.
+            The index of a missing or unknown level is the number of levels.
+        means: Mean of each key, then the mean of all rows, shape (keys + 1,).
     """
 
     columns: tuple[int, ...]
@@ -47,11 +48,11 @@ class LevelMeans:
     means: NDArray[np.float64]
 
     def column(self, codes: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The means for any rows, shape (n,)."""
+        """Return the means of any rows, shape (n,)."""
         return self.means[places_of(keys_of(codes, self.columns, self.values), self.keys)]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """State of the means."""
         return {
             "columns": list(self.columns),
             "values": [values.tolist() for values in self.values],
@@ -62,32 +63,34 @@ class LevelMeans:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodingColumns:
-    """One column for each of the means."""
+    """Columns of target means, one per `LevelMeans`."""
 
     encodings: tuple[LevelMeans, ...]
 
     @property
     def count(self) -> int:
-        """Number of columns that it gives."""
+        """Number of output columns."""
         return len(self.encodings)
 
     def transform(self, given: Given) -> NDArray[np.float64]:
-        """Shape (n, count)."""
+        """Return the columns, shape (n, count)."""
         codes = given.codes
         return np.column_stack([np.zeros((len(codes), 0)), *(one.column(codes) for one in self.encodings)])
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data that `Encoding.from_json` reads."""
+        """State for `Encoding.from_json`."""
         return {"encodings": [one.to_json() for one in self.encodings]}
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """Target encoding of levels and of their interactions, for the training rows out of fold.
+    """Target encoding of levels and of pairs of levels, out of fold for the training rows.
 
-    A level's mean is (sum of y + 10 mean) / (rows + 10). A training row gets the means of the other four fifths of the
-    training rows, so that its own target never reaches it; other rows get the means of all. Columns with more than two
-    levels, and pairs, are encoded if their means tell more than the codes of each column alone (as for XOR).
+    The mean of a level is (sum of y + 10 mean) / (rows + 10). A training row gets means of the other four inner folds,
+    so that its target never enters its features. Other rows get means of all training rows.
+
+    Candidates are columns with more than two levels, and pairs of columns. A candidate is encoded if its means explain
+    more of the target than the codes of each column alone (as for XOR).
 
     Source: Micci-Barreca 2001, A preprocessing scheme for high-cardinality categorical attributes, equation 3.
     """
@@ -95,7 +98,7 @@ class Encoding:
     name: str = "encoding"
 
     def fit(self, rows: Rows, most: int) -> tuple[EncodingColumns, NDArray[np.float64]]:
-        """Choose at most so many sets of columns and classes."""
+        """Select at most `most` combinations of columns and classes."""
         looked = rows.sample(_ROWS)
         levels = {column: levels_of(rows.codes[:, column]) for column in few_valued(rows)}
         aims = rows.common_aims(min(_AIMS, most))
@@ -114,16 +117,17 @@ class Encoding:
             if np.isfinite(enough) and gain > enough * (1.0 - known):
                 found.append((gain, columns, made))
                 found.sort(key=lambda one: -one[0])
-                del found[max(1, most // aims.shape[1]) :]  # each holds a number for every row
+                del found[max(1, most // aims.shape[1]) :]  # bound memory: each entry has a value per row
         encodings = [_means(rows, aim, columns, levels) for _, columns, _ in found for aim in aims.T]
         made = np.hstack([np.zeros((len(rows.codes), 0)), *(made for *_, made in found)])
         return EncodingColumns(tuple(encodings)), made
 
     def _sets(self, levels: Mapping[int, Levels]) -> list[tuple[int, ...]]:
-        """Columns alone, then pairs, those with the fewest combinations first."""
+        """Candidates: single columns, then the pairs with the fewest level combinations."""
         sizes = {column: len(values) for column, (values, _) in levels.items()}
         alone = [(column,) for column, size in sizes.items() if size > 2]
-        least = set(sorted(sizes, key=sizes.__getitem__)[: _SETS + 2])  # the pairs with the fewest are of these
+        # the pairs with the fewest combinations lie in this set
+        least = set(sorted(sizes, key=sizes.__getitem__)[: _SETS + 2])
         few = [column for column in sizes if column in least]
         pairs = sorted(combinations(few, 2), key=lambda pair: sizes[pair[0]] * sizes[pair[1]])
         return [*alone[:_SETS], *pairs[:_SETS]]
@@ -136,7 +140,7 @@ class Encoding:
         levels: Mapping[int, Levels],
         dealt: NDArray[np.int64],
     ) -> NDArray[np.float64]:
-        """For each training row the means without its own fold, shape (n, aims)."""
+        """Means of each training row without its own fold, shape (n, targets)."""
         keys, place = _combinations([levels[column] for column in columns])
         weight = np.ones(len(rows.codes)) if rows.weight is None else rows.weight
         cells, shape = place * _FOLDS + dealt, (len(keys), _FOLDS)
@@ -152,10 +156,10 @@ class Encoding:
         return found
 
     def from_json(self, state: dict[str, Any], width: int) -> EncodingColumns:
-        """What `EncodingColumns.to_json` described.
+        """Restore columns from `EncodingColumns.to_json`.
 
         Raises:
-            ValueError: If it is something else.
+            ValueError: If the state is invalid.
         """
         return EncodingColumns(tuple(_from_json(one, width) for one in state["encodings"]))
 
@@ -163,7 +167,7 @@ class Encoding:
 def keys_of(
     codes: NDArray[np.float64], columns: tuple[int, ...], values: tuple[NDArray[np.float64], ...]
 ) -> NDArray[np.float64]:
-    """The combination of levels of each row as a number, shape (n,)."""
+    """Return the key of each row's level combination, shape (n,); see `LevelMeans`."""
     found = np.zeros(len(codes))
     for column, known in zip(columns, values, strict=True):
         found = found * (len(known) + 1) + places_of(codes[:, column], known)
@@ -171,7 +175,7 @@ def keys_of(
 
 
 def _combinations(levels: Sequence[Levels]) -> Levels:
-    """The combinations of levels that training rows have, as `keys_of` numbers them, and the place of each row's."""
+    """Keys of the training rows' level combinations, as in `keys_of`, and each row's index into the keys."""
     found, size = np.zeros(len(levels[0][1]), dtype=np.int64), 1
     for values, places in levels:
         size *= len(values) + 1
@@ -184,10 +188,10 @@ def _combinations(levels: Sequence[Levels]) -> Levels:
 
 
 def _told(made: NDArray[np.float64], aims: NDArray[np.float64], folds: list[NDArray[np.int64]]) -> float:
-    """The mean of the relevances within the folds.
+    """Mean relevance within the folds, for the best target column.
 
-    Across folds it would be too high: where a fold's targets happen to be large, the means of the other rows are small,
-    so that even noise would tell something.
+    A relevance across folds would be too high. Where the targets of a fold are large by chance, the means of the other
+    rows are small, and even noise would seem relevant.
     """
     found = [relevance(made[held], aims[held]) for held in folds]
     return float(np.mean(found, axis=0).max())

@@ -1,4 +1,4 @@
-"""What feature steps see of a text column: statistics of each text, and how often each hashed word occurs in it."""
+"""Inputs of the text steps: statistics of each text, and the counts of its hashed words."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ STATISTICS: Final = (
     "characters", "words", "lines", "word length", "longest word", "distinct words", "digits", "capitals",
     "punctuation", "spaces", "other scripts",
 )  # fmt: skip
-BUCKETS: Final = 2**14  # that words and pairs of words are hashed into
-_LONGEST: Final = 5_000  # characters that are read; the rest of a text hardly says anything new
+BUCKETS: Final = 2**14  # number of hash buckets for words and pairs of words
+_LONGEST: Final = 5_000  # characters read per text; the rest adds little information
 _WORD: Final = re.compile(r"\w+")
 
 
@@ -29,10 +29,10 @@ class TextRows:
     """One text column.
 
     Attributes:
-        statistics: Of each text, shape (n, 11), in the order of `STATISTICS`; NaN where it is missing. Counts are
-            logarithms of 1 + x; capitals are a share of the letters, distinct words of the words, and digits,
-            punctuation, spaces and characters beyond ASCII of all characters.
-        words: How often each hashed word and pair of neighbouring words occurs, a sparse matrix of shape (n, 2^14).
+        statistics: Statistics of each text in the order of `STATISTICS`, shape (n, 11); NaN for a missing text. Counts
+            and word lengths are log(1 + x). Capitals are a share of the letters, distinct words a share of the words.
+            Digits, punctuation, spaces and characters beyond ASCII are shares of all characters.
+        words: Counts of hashed words and of pairs of neighbouring words, a sparse matrix of shape (n, 2^14).
     """
 
     statistics: NDArray[np.float64]
@@ -40,7 +40,9 @@ class TextRows:
 
     @classmethod
     def of(cls, texts: Sequence[str | None]) -> TextRows:
-        """Nothing is fitted, so it is the same for all folds; of long texts the first 5,000 characters are read.
+        """Compute statistics and hashed words of the first 5,000 characters of each text.
+
+        The computation fits nothing, so that all folds share the result.
 
         Example:
             >>> found = TextRows.of(["Two words", None])
@@ -51,7 +53,7 @@ class TextRows:
         return cls(np.array([_statistics(text) for text in read]).reshape(-1, len(STATISTICS)), _hashed(read))
 
     def take(self, rows: NDArray[np.int64]) -> TextRows:
-        """Some of the rows."""
+        """Return a subset of the rows."""
         return TextRows(self.statistics[rows], self.words[rows])
 
 
@@ -81,11 +83,11 @@ def _statistics(text: str | None) -> list[float]:
 
 
 def _hashed(texts: Sequence[str | None]) -> Any:
-    """MurmurHash3 of words and pairs of words, as scikit-learn has it, which is the same in all its versions."""
+    """Hash words and pairs of words by MurmurHash3 of scikit-learn, which is the same in all its versions."""
     from scipy.sparse import csr_array
     from sklearn.feature_extraction.text import HashingVectorizer
 
-    if not len(texts):  # scikit-learn refuses to transform zero texts
+    if not len(texts):  # scikit-learn rejects empty input
         return csr_array((0, BUCKETS))
     hashing = HashingVectorizer(
         n_features=BUCKETS, ngram_range=(1, 2), norm=None, alternate_sign=False, token_pattern=_WORD.pattern

@@ -1,4 +1,4 @@
-"""Level codes of text columns whose values repeat too seldom for the plan to treat them as categories."""
+"""Level codes of text columns whose values repeat too rarely to be categories of the column plan."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ if TYPE_CHECKING:
 
 __all__ = ["LevelColumns", "Levels"]
 
-_MORE: Final = 100  # levels, above which a column is worth a code of its own
+_MORE: Final = 100  # smallest number of levels (exclusive) of a column with its own codes
 
 
 @dataclass(frozen=True, slots=True)
 class LevelColumns:
-    """Level codes, 0 for the most common level; NaN for a rare one.
+    """Level codes, 0 for the most common level; NaN for a rare level.
 
     Attributes:
-        columns: The columns of codes that hold them.
+        columns: Indices of the columns of codes that contain the level codes.
     """
 
     columns: tuple[int, ...]
 
     @property
     def count(self) -> int:
-        """Number of columns that it gives."""
+        """Number of output columns."""
         return len(self.columns)
 
     def transform(self, given: Given) -> NDArray[np.float64]:
-        """Shape (n, count)."""
+        """Return the level codes, shape (n, count)."""
         return given.codes[:, list(self.columns)]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data that `Levels.from_json` reads."""
+        """State for `Levels.from_json`."""
         return {"columns": list(self.columns)}
 
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """The codes of text columns with more than 100 levels; the target is not used.
+    """Level codes of text columns with more than 100 levels; the step does not use the target.
 
-    Boosters that split categories natively are told which columns these are; to other trees they are ranks by
+    Boosters with native categorical splits receive these columns as categorical. Other tree models use them as ranks by
     frequency.
     """
 
     name: str = "levels"
 
     def fit(self, rows: Rows, most: int) -> tuple[LevelColumns, NDArray[np.float64]]:
-        """Take at most so many, those with the most levels."""
+        """Select at most `most` columns, those with the most levels."""
         counts = {column: _count(rows.codes[:, column]) for column in few_valued(rows)}
         levels = [column for column in rows.categorical & counts.keys() if column >= rows.own]
         found = [column for column in levels if counts[column] > _MORE]
@@ -62,10 +62,10 @@ class Levels:
         return columns, columns.transform(rows.given)
 
     def from_json(self, state: dict[str, Any], width: int) -> LevelColumns:
-        """What `LevelColumns.to_json` described.
+        """Restore columns from `LevelColumns.to_json`.
 
         Raises:
-            ValueError: If it is something else.
+            ValueError: If the state is invalid.
         """
         columns = state["columns"]
         if not isinstance(columns, list) or not all(type(c) is int and 0 <= c < width for c in columns):
@@ -74,5 +74,5 @@ class Levels:
 
 
 def _count(codes: NDArray[np.float64]) -> int:
-    """How many levels there are; what is missing is none."""
+    """Number of levels, without missing values."""
     return len(np.unique(codes[~np.isnan(codes)]))

@@ -1,4 +1,4 @@
-"""How long texts are, and what characters they are made of."""
+"""Statistics of texts: lengths, and shares of character classes."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ if TYPE_CHECKING:
 
 __all__ = ["StatisticColumns", "TextStatistics"]
 
-_ROWS = 5_000  # looked at when there are too many
+_ROWS = 5_000  # rows on which statistics are selected
 
 
 @dataclass(frozen=True, slots=True)
 class StatisticColumns:
-    """One column for each statistic.
+    """Columns of text statistics, one per statistic.
 
     Attributes:
-        statistics: Place of the text column, and of the statistic in `STATISTICS`.
+        statistics: Index of the text column, and index of the statistic in `STATISTICS`.
     """
 
     statistics: tuple[tuple[int, int], ...]
 
     @property
     def count(self) -> int:
-        """Number of columns that it gives."""
+        """Number of output columns."""
         return len(self.statistics)
 
     def transform(self, given: Given) -> NDArray[np.float64]:
-        """Shape (n, count); NaN where the text is missing."""
+        """Return the columns, shape (n, count); NaN where the text is missing."""
         blocks = [given.texts[text].statistics[:, [place]] for text, place in self.statistics]
         return np.hstack([np.zeros((len(given.codes), 0)), *blocks])
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data that `TextStatistics.from_json` reads."""
+        """State for `TextStatistics.from_json`."""
         return {"statistics": [list(pair) for pair in self.statistics]}
 
 
 @dataclass(frozen=True, slots=True)
 class TextStatistics:
-    """The statistics of texts that are not the same for all rows; of too many, the most relevant ones."""
+    """Text statistics that vary between rows; the most relevant ones where their number exceeds the limit."""
 
     name: str = "text_statistics"
 
     def fit(self, rows: Rows, most: int) -> tuple[StatisticColumns, NDArray[np.float64]]:
-        """Take at most so many."""
+        """Select at most `most` statistics."""
         pairs = [
             (text, place)
             for text, found in enumerate(rows.given.texts)
@@ -68,10 +68,10 @@ class TextStatistics:
         return StatisticColumns(tuple(pairs[place] for place in kept)), made[:, kept]
 
     def from_json(self, state: dict[str, Any], width: int) -> StatisticColumns:
-        """What `StatisticColumns.to_json` described, for `width` text columns.
+        """Restore columns from `StatisticColumns.to_json`, for `width` text columns.
 
         Raises:
-            ValueError: If it is something else.
+            ValueError: If the state is invalid.
         """
         pairs = [(text, place) for text, place in state["statistics"]]
         for text, place in pairs:

@@ -1,4 +1,4 @@
-"""What texts are about: latent components of their words."""
+"""Topics of texts: latent semantic analysis of their words."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 __all__ = ["TextWords", "WordColumns", "WordComponents"]
 
-_ROWS: Final = 10_000  # that components are learned from
-_WORDS: Final = 1_000  # the most common ones, which they are made of
-_LEAST: Final = 3  # texts that a word must occur in
-_COMPONENTS: Final = 20  # of a text column
-_DIGITS: Final = 4  # of a loading, so that its file stays small
+_ROWS: Final = 10_000  # largest number of texts of a decomposition
+_WORDS: Final = 1_000  # largest number of words of a decomposition, the most common ones
+_LEAST: Final = 3  # smallest number of texts that contain a word
+_COMPONENTS: Final = 20  # largest number of components of a text column
+_DIGITS: Final = 4  # decimal digits of a loading, for a small file
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,10 +29,10 @@ class WordComponents:
     """Components of one text column.
 
     Attributes:
-        text: Its place among the text columns.
-        buckets: The hashed words, ascending, shape (m,).
-        rarity: Their weights, shape (m,).
-        loadings: Of each word in each component, shape (m, k).
+        text: Index of the text column.
+        buckets: Hashed words, ascending, shape (m,).
+        rarity: Inverse document frequencies of the words, shape (m,).
+        loadings: Loading of each word in each component, shape (m, k).
     """
 
     text: int
@@ -41,12 +41,12 @@ class WordComponents:
     loadings: NDArray[np.float64]
 
     def columns(self, given: Given) -> NDArray[np.float64]:
-        """The components of any rows, shape (n, k); 0 for a text without a known word."""
+        """Return the components of any rows, shape (n, k); 0 for a text without a known word."""
         words = given.texts[self.text].words[:, self.buckets]
         return np.asarray(_weighted(words, self.rarity) @ self.loadings)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """State of the components."""
         return {
             "text": self.text,
             "buckets": self.buckets.tolist(),
@@ -57,21 +57,21 @@ class WordComponents:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WordColumns:
-    """The components of each text column."""
+    """Components of all text columns."""
 
     parts: tuple[WordComponents, ...]
 
     @property
     def count(self) -> int:
-        """Number of columns that it gives."""
+        """Number of output columns."""
         return sum(part.loadings.shape[1] for part in self.parts)
 
     def transform(self, given: Given) -> NDArray[np.float64]:
-        """Shape (n, count)."""
+        """Return the columns, shape (n, count)."""
         return np.hstack([np.zeros((len(given.codes), 0)), *(part.columns(given) for part in self.parts)])
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data that `TextWords.from_json` reads."""
+        """State for `TextWords.from_json`."""
         return {"parts": [part.to_json() for part in self.parts]}
 
 
@@ -79,10 +79,10 @@ class WordColumns:
 class TextWords:
     """Truncated singular value decomposition of the words and pairs of words of texts.
 
-    With c the counts of hashed words of a text, its vector is x = log(1 + c) * log((1 + n) / (1 + df)), scaled to
-    length 1, where df of n texts hold the word; what is given is x V, V the first right singular vectors of all
-    training texts. The column plan has components of *characters* already, which see spelling; these see topics. The
-    target is not used.
+    A text with the counts c of hashed words has the vector x = log(1 + c) * log((1 + n) / (1 + df)), scaled to length
+    1. Here df of n texts contain the word. The output is x V, with V the first right singular vectors of up to 10,000
+    training texts. Components of *characters*, which represent spelling, are part of the column plan; the components of
+    words represent topics. The step does not use the target.
 
     Source: Deerwester and others 1990, Indexing by latent semantic analysis; hashing: Weinberger and others 2009.
     """
@@ -90,7 +90,7 @@ class TextWords:
     name: str = "text_words"
 
     def fit(self, rows: Rows, most: int) -> tuple[WordColumns, NDArray[np.float64]]:
-        """At most so many components, shared by the text columns."""
+        """Compute at most `most` components, divided equally among the text columns."""
         texts = rows.given.texts
         each = min(most // max(len(texts), 1), _COMPONENTS)
         looked = np.sort(rows.sample(_ROWS))
@@ -99,16 +99,16 @@ class TextWords:
         return columns, columns.transform(rows.given)
 
     def from_json(self, state: dict[str, Any], width: int) -> WordColumns:
-        """What `WordColumns.to_json` described, for `width` text columns.
+        """Restore columns from `WordColumns.to_json`, for `width` text columns.
 
         Raises:
-            ValueError: If it is something else.
+            ValueError: If the state is invalid.
         """
         return WordColumns(tuple(_from_json(part, width) for part in state["parts"]))
 
 
 def _components(place: int, words: Any, count: int, seed: int) -> WordComponents | None:
-    """The components of one text column; None where texts share too few words."""
+    """Components of one text column; None if the texts share too few words."""
     from sklearn.utils.extmath import randomized_svd
 
     texts = np.bincount(words.indices, minlength=BUCKETS)
@@ -125,10 +125,10 @@ def _components(place: int, words: Any, count: int, seed: int) -> WordComponents
 
 
 def _weighted(words: Any, rarity: NDArray[np.float64]) -> Any:
-    """Term frequencies, damped and weighted, of length 1 in each row."""
+    """Weighted term frequencies, log(1 + c) times rarity, scaled to length 1 in each row."""
     from sklearn.preprocessing import normalize
 
-    if not words.shape[0]:  # scikit-learn refuses to scale zero rows
+    if not words.shape[0]:  # scikit-learn rejects an empty matrix
         return words
     damped = words.copy()
     damped.data = np.log1p(damped.data)

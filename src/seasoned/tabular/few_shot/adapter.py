@@ -1,4 +1,4 @@
-"""What adapts a few-shot model to a task: numpy where the learner is a ridge head, else the learner itself."""
+"""Task adapters of a few-shot model: numpy code for a ridge head, the meta-learner itself for all others."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ if TYPE_CHECKING:
 
 __all__ = ["Adapter", "LearnerAdapter", "adapter_of", "checked_file", "own_params"]
 
-_MOST_ROWS: Final = 512  # rows of a known task that its own parameters are fitted to
+_MOST_ROWS: Final = 512  # largest number of rows of a known task that its ridge head is fitted to
 _FILE: Final = "learner.npz"
-_LARGEST: Final = 2**30  # bytes unpacked
+_LARGEST: Final = 2**30  # largest unpacked size of a learner's file, in bytes
 
 
 @dataclass(slots=True)
 class LearnerAdapter:
-    """Any meta-learner; one in a file is read when it is first needed, because that takes JAX.
+    """Adapter of any meta-learner. A stored learner is loaded at its first use, because loading imports JAX.
 
     Attributes:
-        learner: The fitted meta-learner, where it is there already.
-        data: Its file's content, where it is not.
+        learner: The fitted meta-learner; None before it is loaded.
+        data: Content of the learner's file; empty for a learner of this process.
     """
 
     learner: MetaLearner | None = None
     data: bytes = field(default=b"", repr=False)
 
     def adapt(self, X: NDArray[Any], y: NDArray[Any], *, tune: bool) -> tuple[Any, int, float]:
-        """The network's parameters for a support set, the steps taken and the factor on the rates."""
+        """Network parameters for a support set X [rows, inputs], y [rows]; the steps taken; the factor on the rates."""
         if self.learner is None:
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder, _FILE)
@@ -56,10 +56,10 @@ class LearnerAdapter:
         return model.params, model.steps, model.rate_scale
 
     def dump(self) -> bytes:
-        """The learner's file.
+        """Content of the learner's file.
 
         Raises:
-            InvalidInput: If its network or loss is a function, or it is of a class of the user's own.
+            InvalidInput: If the network or loss is a function, or the learner or a part of it has a user-defined class.
         """
         if self.learner is None:
             return self.data
@@ -68,8 +68,8 @@ class LearnerAdapter:
                 "the learner's network or loss is a function of your own, which no file can hold: predict in this "
                 "process, or use a WideDeep or an MLP."
             )
-        loading = importlib.import_module("seasoned.metagrad.loading")  # which takes JAX
-        own = ("network", "loss", "training", "fitted")  # which a file holds in other ways, or which were checked above
+        loading = importlib.import_module("seasoned.metagrad.loading")  # imports JAX
+        own = ("network", "loss", "training", "fitted")  # fields with checks or file entries of their own
         parts = [getattr(self.learner, entry.name) for entry in fields(self.learner) if entry.name not in own]
         settings = [part for part in parts if is_dataclass(part) and not isinstance(part, type)]
         known = [*loading.LEARNERS.values(), *loading.PARTS.values()]
@@ -85,10 +85,10 @@ class LearnerAdapter:
 
 
 def checked_file(data: bytes) -> bytes:
-    """The content of a learner's file, unchanged.
+    """Return the content of a learner's file unchanged, if its unpacked size is at most 1 GiB.
 
     Raises:
-        ValueError: If it unpacks to more than any learner does.
+        ValueError: If it unpacks to more.
     """
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         if sum(member.file_size for member in archive.infolist()) > _LARGEST:
@@ -100,7 +100,7 @@ Adapter: TypeAlias = HeadAdapter | LearnerAdapter
 
 
 def adapter_of(learner: MetaLearner) -> Adapter:
-    """What adapts with a fitted learner."""
+    """Task adapter of a fitted meta-learner."""
     if not isinstance(learner, metagrad.RidgeHead):
         return LearnerAdapter(learner)
     params = {name: _in_numpy(part) for name, part in learner.theta["params"].items()}
@@ -114,18 +114,18 @@ def adapter_of(learner: MetaLearner) -> Adapter:
 def own_params(
     adapter: Adapter, prior: Any, X: NDArray[np.float32], y: NDArray[Any], groups: Sequence[NDArray[np.int64]]
 ) -> Mapping[str, NDArray[Any]]:
-    """The parameters of every group of rows where they differ from the prior: path -> [groups, ...].
+    """Adapted parameters of every group of rows, where they differ from the prior: path -> [groups, ...].
 
     Args:
-        adapter: What adapts.
+        adapter: The task adapter.
         prior: Parameters before adaptation.
-        X: The network's inputs.
-        y: Targets.
+        X: Network inputs, shape (n, inputs).
+        y: Targets, shape (n,).
         groups: Row numbers of each group; the first 512 of each are used.
     """
     if isinstance(adapter, HeadAdapter):
         return {"head": adapter.heads_of(X, y, [rows[:_MOST_ROWS] for rows in groups])}
-    assert adapter.learner is not None  # one that was just trained
+    assert adapter.learner is not None  # the learner was just trained
     stacked = flatten(metagrad.adapt_groups(adapter.learner, X, y, groups))
     shared = flatten(prior)
     return {path: leaf for path, leaf in stacked.items() if (leaf != shared[path]).any()}

@@ -1,8 +1,10 @@
-"""Few-shot models as files: the bundle of the global models, with the network, the known tasks and the adapter beside.
+"""Files of few-shot models: the bundle of the global models, extended by network, known tasks and adapter.
 
-Members beyond those of a bundle: `few-shot.json` (scaling, network, tasks, names of the arrays) and `few-shot.npz`
-(parameters before adaptation, those of the known tasks where they differ, the adapter's arrays, and, where the learner
-is no ridge head, its file as bytes, which is read only to adapt).
+Members beyond those of a bundle:
+
+- `few-shot.json`: scaling, network, tasks, names of the arrays.
+- `few-shot.npz`: parameters before adaptation, parameters of the known tasks where they differ, arrays of the adapter.
+  For a learner other than a ridge head also the bytes of its file, which are read only for adaptation.
 """
 
 from __future__ import annotations
@@ -49,12 +51,12 @@ def write(
     """Write the file whole or not at all.
 
     Args:
-        few_shot: What predicts.
-        adapter: What adapts.
-        rows: Canonical rows whose global predictions are kept; see `archive.write`.
-        about: Plain data stored beside it: the estimator's class and parameters, and the target's name.
+        few_shot: The fitted model.
+        adapter: The task adapter.
+        rows: Canonical rows whose global predictions are stored; see `archive.write`.
+        about: Plain data to store: the estimator's class and parameters, and the name of the target.
         path: The file; an existing one is replaced in one step.
-        key: Signs the file; None for no signature.
+        key: Secret that signs the file; None for no signature.
     """
     head = isinstance(adapter, HeadAdapter)
     text = {
@@ -72,7 +74,7 @@ def write(
     if isinstance(adapter, LearnerAdapter):
         arrays["learner"] = np.frombuffer(adapter.dump(), dtype=np.uint8)
     buffer = io.BytesIO()
-    places = {f"a{place}": leaf for place, leaf in enumerate(arrays.values())}  # a bundle's members have plain names
+    places = {f"a{place}": leaf for place, leaf in enumerate(arrays.values())}  # plain names in place of paths
     np.savez_compressed(buffer, allow_pickle=False, **places)
     text["arrays"] = list(arrays)
     extra = {_ARRAYS: buffer.getvalue(), _ABOUT: to_json(text).encode()}
@@ -80,15 +82,15 @@ def write(
 
 
 def is_few_shot(members: Mapping[str, bytes]) -> bool:
-    """Whether a bundle's members are those of a few-shot model."""
+    """Return True if the members of a bundle are those of a few-shot model."""
     return _ABOUT in members
 
 
 def rebuild(fitted: Fitted, members: Mapping[str, bytes], name: str) -> tuple[FewShotFitted, Adapter]:
-    """What `write` stored beside the global models, checked against them.
+    """Rebuild the parts that `write` stored beside the global models, and check them.
 
     Raises:
-        InvalidInput: If a part is missing, or the parts do not fit together.
+        InvalidInput: If a part is missing, or the parts are inconsistent.
     """
     try:
         text = json.loads(members[_ABOUT])
@@ -113,7 +115,7 @@ def rebuild(fitted: Fitted, members: Mapping[str, bytes], name: str) -> tuple[Fe
         return few_shot, _head_adapter(few_shot, text["adapter"], _part(arrays, "adapter/"))
     except MissingExtra:
         raise
-    except Exception as error:  # libraries raise types of their own on what a stranger wrote
+    except Exception as error:  # libraries raise errors of many types on an invalid file
         raise InvalidInput(f"{name!r} cannot be read: {error}; get another copy.") from error
 
 
@@ -131,13 +133,13 @@ def _head_adapter(few_shot: FewShotFitted, text: dict[str, Any], arrays: Mapping
         raise ValueError("its adapter is that of another target")
     if not (adapter.variance > 0).all() or not (adapter.sizes > 0).all() or not len(adapter.sizes):
         raise ValueError("its adapter has a prior that no tasks teach")
-    width = few_shot.expected(_one_row(few_shot))[1]  # one adaptation tells whether all shapes fit
+    width = few_shot.expected(_one_row(few_shot))[1]  # one adaptation checks all shapes
     adapter.adapt(np.repeat(width, 2, axis=0), np.zeros(2, dtype=np.int64), tune=True)
     return adapter
 
 
 def _check(few_shot: FewShotFitted) -> None:
-    """Raise ValueError where the parts do not fit together."""
+    """Raise ValueError if the parts are inconsistent."""
     count = len(few_shot.tasks)
     folds, members = few_shot.task_folds, few_shot.member_folds
     if not count or folds.shape != (count,) or len(members) != len(few_shot.fitted.members):

@@ -1,4 +1,4 @@
-"""FewShotClassifier and FewShotRegressor: a table whose rows belong to tasks, and new tasks learned from a few rows."""
+"""FewShotClassifier and FewShotRegressor: few-shot learning on tables whose rows belong to tasks."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ __all__ = ["FewShotClassifier", "FewShotRegressor"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_MISSING: Final = "empty cells and words such as NA, null and ? name no task"  # said of rows without one
+_MISSING: Final = "empty cells and words such as NA, null and ? name no task"  # for rows without a task
 
 
 class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
-    """What classifier and regressor share; see the two."""
+    """Base class of `FewShotClassifier` and `FewShotRegressor`."""
 
     _kind: ClassVar[Literal["classification", "regression"]]
 
@@ -60,17 +60,17 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, task: Any = None) -> Self:
-        """Meta-train: a global model, cross-validated over tasks, and what adapts it to a task.
+        """Fit a global model, cross-validated over tasks, and meta-train its adaptation to a task.
 
         Args:
-            X: The features and the column that names the task: pandas or polars frame, pyarrow table, list of dicts; or
-                a 2-D array with labels as `task`; or pandas groups, `frame.groupby("store")`.
-            y: The target, one value per row; rows where it is missing are left out.
-            task: Name of the column (or names of the columns) that say which task a row belongs to, or one label per
-                row, or pandas groups. Rows without a task are left out. None if X is grouped.
+            X: The features and the task column: pandas or polars frame, pyarrow table, list of dicts. Or a 2-D array,
+                with labels as `task`. Or pandas groups, `frame.groupby("store")`.
+            y: The target, one value per row; rows without a target are left out.
+            task: Name or names of the task columns, or one label per row, or pandas groups. Rows without a task are
+                left out. None if X is grouped.
 
         Raises:
-            InvalidInput: If the table, the target, the tasks or a parameter breaks a rule; the message says which.
+            InvalidInput: If the table, the target, the tasks or a parameter is invalid; the message names the rule.
             MissingExtra: If JAX is not installed.
         """
         refuse_incomplete(self)
@@ -96,42 +96,43 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         return self
 
     def restore(self, fitted: FewShotFitted, adapter: Adapter, rows: pd.DataFrame | None) -> None:
-        """Take the state of a finished fit, as `load` does.
+        """Set the state of a finished fit, as `load` does.
 
         Args:
-            fitted: What predicts.
-            adapter: What adapts.
-            rows: Up to 20 rows that a file keeps, so that a load under other versions can compare predictions.
+            fitted: The fitted model.
+            adapter: The task adapter.
+            rows: Up to 20 rows to store in the file, so that a load under other library versions can compare
+                predictions.
         """
         names = [column.name for column in fitted.fitted.plan.schema.columns]
         self.fitted_ = fitted
         self.adapter_ = adapter
         self.rows_ = rows
-        self.unsaved_: tuple[str, ...] = ()  # parameters that a file could not hold
-        self.decimal_: str | None = None  # decimal sign of the text file that it was fitted to, if a comma
-        self.encoding_: str | None = None  # encoding that was given for this file
+        self.unsaved_: tuple[str, ...] = ()  # names of parameters that a file cannot store
+        self.decimal_: str | None = None  # decimal sign of the text file of the fit, if a comma
+        self.encoding_: str | None = None  # encoding that the user set for this file
         self.n_features_in_ = len(names)
         self.feature_names_in_ = np.array(names, dtype=object)
 
     @property
     def tasks_(self) -> NDArray[Any]:
-        """Names of the tasks seen by `fit`, sorted."""
+        """Names of the tasks of `fit`, sorted."""
         check_is_fitted(self)
         tasks: NDArray[Any] = self.fitted_.tasks
         return tasks
 
     def adapt(self, X: Any, y: Any, *, tune: bool = True) -> AdaptedTable:
-        """A model for a new task, from a few of its rows.
+        """Adapt the model to a new task by a few labelled rows.
 
         Args:
-            X: The features of the task's labelled rows; a column that names the task may be there or not.
-            y: Their target.
-            tune: Choose the number of steps and the rate (for the default learner, how far to move from what all tasks
-                have in common) by cross-validation on these rows, weighed against what did best on validation tasks.
+            X: Features of the labelled rows; the task columns may be present or absent.
+            y: Targets of the rows; rows without a target are left out.
+            tune: True to choose the number of steps and the rate by cross-validation on these rows. For the default
+                learner, the rate is a factor on the prior variances, and the losses of validation tasks count as well.
 
         Raises:
-            InvalidInput: If the rows break a rule, are of several tasks by the columns that named tasks in fit, or hold
-                a class that fit did not see.
+            InvalidInput: If the rows are invalid, belong to several tasks by the task columns of `fit`, or contain a
+                class that is not in `fit`.
             MissingExtra: If the learner is not the default one and JAX is not installed.
         """
         check_is_fitted(self)
@@ -151,16 +152,17 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         return adapt_table(self.fitted_, self.adapter_, frame, target, tune=bool(tune))
 
     def save(self, path: str | Path, *, key: bytes | str | None = None) -> None:
-        """Write everything that predicting and adapting need into one file without pickle; `seasoned.load` reads it.
+        """Write everything for prediction and adaptation to one file without pickle; `seasoned.load` reads it.
 
-        Predicting from it needs no JAX, nor does adapting with the default learner.
+        Prediction from the file needs no JAX. Adaptation with the default learner needs none either.
 
         Args:
             path: The file; an existing one is replaced in one step.
-            key: A secret that signs the file; see `AutoClassifier.save`.
+            key: Secret that signs the file; see `AutoClassifier.save`.
 
         Raises:
-            InvalidInput: If the key is empty or neither bytes nor text, or the learner's network or loss is a function.
+            InvalidInput: If the key is empty or neither bytes nor text. If the learner's network or loss is a function,
+                or a part of the learner has a user-defined class.
         """
         check_is_fitted(self)
         told = about(self)
@@ -168,7 +170,7 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         write(self.fitted_, self.adapter_, self.rows_, told, Path(path), key)
 
     def _predict(self, X: Any, task: Any) -> NDArray[np.float64]:
-        """Numbers or probabilities for rows of known tasks."""
+        """Numbers, shape (n,), or probabilities, shape (n, classes), for rows of known tasks."""
         check_is_fitted(self)
         fitted: FewShotFitted = self.fitted_
         if task is not None:
@@ -192,7 +194,7 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         return frame
 
     def read_target(self, values: pd.Series[Any]) -> Target:
-        """The checked target of labelled rows, however few."""
+        """Check and encode the target of labelled rows; a single row is enough."""
         kept = np.ones(len(values), dtype=bool)
         if self._kind == "classification":
             classes = self.fitted_.fitted.classes
@@ -231,24 +233,25 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
 
 
 class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]  # scikit-learn is untyped
-    """Classes for tables split into tasks (per customer, per sensor, per store), with few rows of a new task.
+    """Few-shot classifier for tables of many tasks (customers, sensors, stores), with few rows per new task.
 
-    A linear and a boosted model of all tasks, cross-validated over tasks, predict log-probabilities; a network corrects
-    them, and its adaptation to a task is meta-trained: softmax(log p(x) + phi(x) W_task). By default W_task is a ridge
-    head, shrunk by a prior that is learned from the tasks (`metagrad.RidgeHead`).
+    Linear and boosted models of all tasks, cross-validated over tasks, predict log-probabilities log p(x). A network
+    phi corrects them, and its adaptation to a task is meta-trained: softmax(log p(x) + phi(x) W_task). By default
+    W_task is a ridge head whose prior is learned from the tasks (`metagrad.RidgeHead`).
 
     Args:
-        learner: A meta-learner of `seasoned.metagrad`; with `network=None` its network is a `WideDeep`.
-        shots: Most rows of a new task that meta-training prepares for; it draws 1 to `shots`.
-        validation: Share of the tasks held out, to stop early and keep the best.
-        time_limit: Seconds that `fit` may take; None for no limit. It does not interrupt compilation, which takes some
-            ten seconds more for a table of a new size; it is checked after every `training.every` steps of the learner.
-        random_state: An int for the same result again, a numpy Generator or RandomState, or None.
+        learner: A meta-learner of `seasoned.metagrad`; None for the default. With `network=None` its network is a
+            `WideDeep`.
+        shots: Largest number of labelled rows of a new task; meta-training draws 1 to `shots`.
+        validation: Share of the tasks held out for early stopping and the choice of the best step.
+        time_limit: Seconds for `fit`; None for no limit. The limit is checked after every `training.every` steps of the
+            learner. It does not interrupt compilation, which adds some ten seconds for a table of a new size.
+        random_state: An int for reproducible results, a numpy Generator or RandomState, or None.
 
     Attributes:
-        classes_: The labels, sorted; the columns of `predict_proba`.
-        tasks_: Names of the tasks seen by `fit`.
-        n_features_in_, feature_names_in_: The features seen by `fit`, without the task.
+        classes_: The labels, sorted: the order of the columns of `predict_proba`.
+        tasks_: Names of the tasks of `fit`.
+        n_features_in_, feature_names_in_: Number and names of the features of `fit`, without the task.
 
     Example:
         >>> clf = FewShotClassifier(random_state=0).fit(visits, bought, task="customer")  # doctest: +SKIP
@@ -265,7 +268,7 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]  # sci
         return classes
 
     def predict(self, X: Any, task: Any = None) -> NDArray[Any]:
-        """The most probable label of each row of known tasks, shape (n,); see `predict_proba`."""
+        """Most probable label of each row of known tasks, shape (n,); see `predict_proba`."""
         best: NDArray[Any] = self.classes_[np.argmax(self.predict_proba(X, task), axis=1)]
         return best
 
@@ -273,34 +276,35 @@ class FewShotClassifier(ClassifierMixin, _FewShot):  # type: ignore[misc]  # sci
         """Probabilities for rows of known tasks, shape (n, classes), in the order of `classes_`.
 
         Args:
-            X: The features and the column that names the task.
-            task: As for `fit`; None for the columns that were named there.
+            X: The features and the task column.
+            task: As for `fit`; None for the task columns of `fit`.
 
         Raises:
-            InvalidInput: If a row's task is missing or was not seen in fit.
+            InvalidInput: If the task of a row is missing or is not in `fit`.
         """
         return self._predict(X, task)
 
 
 class FewShotRegressor(RegressorMixin, _FewShot):  # type: ignore[misc]  # scikit-learn is untyped
-    """Numbers for tables split into tasks (per customer, per sensor, per store), with few rows of a new task.
+    """Few-shot regressor for tables of many tasks (customers, sensors, stores), with few rows per new task.
 
-    A linear and a boosted model of all tasks, cross-validated over tasks, predict first; a network corrects them, and
-    its adaptation to a task is meta-trained: y = f(x) + unit * phi(x) W_task, where the unit is the robust size of f's
-    errors. By default W_task is a ridge head, shrunk by a prior that is learned from the tasks (`metagrad.RidgeHead`):
-    the exact solution of the inner problem, empirical Bayes for the hierarchical model.
+    Linear and boosted models of all tasks, cross-validated over tasks, predict f(x). A network phi corrects them, and
+    its adaptation to a task is meta-trained: y = f(x) + unit * phi(x) W_task. The unit is a robust size of the errors
+    of f. By default W_task is a ridge head whose prior is learned from the tasks (`metagrad.RidgeHead`). The ridge head
+    is the exact solution of the inner problem, and empirical Bayes for the hierarchical model.
 
     Args:
-        learner: A meta-learner of `seasoned.metagrad`; with `network=None` its network is a `WideDeep`.
-        shots: Most rows of a new task that meta-training prepares for; it draws 1 to `shots`.
-        validation: Share of the tasks held out, to stop early and keep the best.
-        time_limit: Seconds that `fit` may take; None for no limit. It does not interrupt compilation, which takes some
-            ten seconds more for a table of a new size; it is checked after every `training.every` steps of the learner.
-        random_state: An int for the same result again, a numpy Generator or RandomState, or None.
+        learner: A meta-learner of `seasoned.metagrad`; None for the default. With `network=None` its network is a
+            `WideDeep`.
+        shots: Largest number of labelled rows of a new task; meta-training draws 1 to `shots`.
+        validation: Share of the tasks held out for early stopping and the choice of the best step.
+        time_limit: Seconds for `fit`; None for no limit. The limit is checked after every `training.every` steps of the
+            learner. It does not interrupt compilation, which adds some ten seconds for a table of a new size.
+        random_state: An int for reproducible results, a numpy Generator or RandomState, or None.
 
     Attributes:
-        tasks_: Names of the tasks seen by `fit`.
-        n_features_in_, feature_names_in_: The features seen by `fit`, without the task.
+        tasks_: Names of the tasks of `fit`.
+        n_features_in_, feature_names_in_: Number and names of the features of `fit`, without the task.
 
     Example:
         >>> reg = FewShotRegressor(random_state=0).fit(days, amounts, task="store")  # doctest: +SKIP
@@ -313,10 +317,10 @@ class FewShotRegressor(RegressorMixin, _FewShot):  # type: ignore[misc]  # sciki
         """Predicted numbers for rows of known tasks, shape (n,).
 
         Args:
-            X: The features and the column that names the task.
-            task: As for `fit`; None for the columns that were named there.
+            X: The features and the task column.
+            task: As for `fit`; None for the task columns of `fit`.
 
         Raises:
-            InvalidInput: If a row's task is missing or was not seen in fit.
+            InvalidInput: If the task of a row is missing or is not in `fit`.
         """
         return self._predict(X, task)

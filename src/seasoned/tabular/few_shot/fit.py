@@ -1,4 +1,4 @@
-"""One few-shot fit: from a clean table with tasks to what predicts and what adapts."""
+"""Fit of a few-shot model to a table with tasks: global model, meta-training, parameters of the known tasks."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ __all__ = ["Options", "adapt_table", "fit_tasks"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_MANY_CLASSES: Final = 100
+_MANY_CLASSES: Final = 100  # number of classes from which on a warning is logged
 _TOO_MANY: Final = (
     "there are %d classes, and few-shot learning is made for up to some tens: it will be slow, and a few rows say "
     "little about so many; pass the task as an ordinary column to AutoClassifier instead."
 )
-_GLOBAL_SHARE: Final = 0.5  # of the time limit, for the model of all tasks
+_GLOBAL_SHARE: Final = 0.5  # share of the time limit for the global model
 
 
 class Options(NamedTuple):
@@ -49,10 +49,10 @@ class Options(NamedTuple):
 
     Attributes:
         learner: A meta-learner; None for the default.
-        shots: Most support rows that training draws.
+        shots: Largest number of support rows in meta-training.
         validation: Share of tasks held out.
-        deadline: On `time.monotonic`'s clock.
-        seed: Of everything random.
+        deadline: End of the fit in seconds on `time.monotonic`'s clock.
+        seed: Seed of all random draws.
     """
 
     learner: MetaLearner | None
@@ -69,9 +69,9 @@ def fit_tasks(
 
     Args:
         frame: The features.
-        target: The target, one per row.
-        words: The task of each row.
-        columns: The columns that named the tasks.
+        target: The target, one value per row.
+        words: The task name of each row, shape (n,).
+        columns: The task columns.
         options: Settings.
     """
     tasks, codes = np.unique(words, return_inverse=True)
@@ -93,7 +93,7 @@ def fit_tasks(
     if isinstance(adapter, HeadAdapter):
         adapter = judge_settings(adapter, X, y, split, options.shots, seed)
     prior = unflatten(flatten(learner.params(learner.start(learner.theta))))
-    if not classes and isinstance(adapter, HeadAdapter):  # others take gradient steps, meant for errors of this size
+    if not classes and isinstance(adapter, HeadAdapter):  # gradient steps need the errors of meta-training
         for rows in groups:
             y[rows] = scaling.errors_of_task(target.values[rows], base.held_out[rows])
     own = own_params(adapter, prior, X, y, groups)
@@ -107,14 +107,14 @@ def fit_tasks(
 def adapt_table(
     fitted: FewShotFitted, adapter: Adapter, frame: pd.DataFrame, target: Target, *, tune: bool
 ) -> AdaptedTable:
-    """A model adapted to the labelled rows of one task.
+    """Adapt the model to the labelled rows of one task.
 
     Args:
-        fitted: What all tasks share.
-        adapter: What adapts.
-        frame: Features.
-        target: Their target.
-        tune: Whether to choose steps and rate by cross-validation on the rows.
+        fitted: The fitted model of all tasks.
+        adapter: The task adapter.
+        frame: Features of the rows.
+        target: Target of the rows.
+        tune: True to choose steps and rate by cross-validation on the rows.
     """
     return adapt_to(fitted, adapter, *fitted.expected(frame), target, tune=tune)
 
@@ -128,7 +128,7 @@ def adapt_to(
     *,
     tune: bool,
 ) -> AdaptedTable:
-    """The same, for rows for which it is known what `fitted.expected` gives."""
+    """`adapt_table` for rows whose result of `fitted.expected` is known: global predictions and network inputs."""
     errors = fitted.scaling.errors_of_task if isinstance(adapter, HeadAdapter) else fitted.scaling.errors
     y = target.values if len(target.classes) else errors(target.values, expected)
     return AdaptedTable(fitted, *adapter.adapt(X, y, tune=tune), rows=len(X))

@@ -1,8 +1,8 @@
-"""The model of all tasks together, which every task's own part corrects.
+"""Global model of all tasks, whose predictions each task corrects with its own parameters.
 
-It is cross-validated over tasks, and the models of the folds are kept: together they predict for a new task, and for a
-task seen in training those that did not see it predict. So what a task's own part learns to correct is always the error
-on rows of a task that the model has never seen.
+The global model is cross-validated over tasks, and all fold models are kept. A new task is predicted by all of them, a
+known task by the fold models that were not trained on it. The parameters of a task therefore always correct errors on
+a task that the global model was not trained on.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ __all__ = ["GlobalModel", "fit_global", "fold_models"]
 _FAMILIES: Final = ("linear", "lightgbm")
 _FOLDS: Final = 5
 _FEW_FOLDS: Final = 3
-_LEAST_WEIGHT: Final = 0.05
-_MANY: Final = 20_000  # rows above which fewer folds do
+_LEAST_WEIGHT: Final = 0.05  # smallest ensemble weight of a family that is kept
+_MANY: Final = 20_000  # rows above which `_FEW_FOLDS` folds are used
 
 
 @dataclass(frozen=True, slots=True)
 class GlobalModel:
-    """A model for each fold of tasks.
+    """Fold models of a global model, with one fold of tasks held out each.
 
     Attributes:
-        fitted: The models of all folds; what they predict together is for new tasks.
-        member_folds: The fold of tasks that each member has not seen.
+        fitted: Ensemble of all fold models, for new tasks.
+        member_folds: The held-out fold of each ensemble member.
         task_folds: The fold of each task, shape (tasks,).
-        held_out: For every row, what the models that had not seen its task predict, shape (n,) or (n, classes).
-        dense: The columns as scaled numbers without gaps, shape (n, p).
+        held_out: Out-of-fold predictions, shape (n,) or (n, classes).
+        dense: The columns as scaled numbers without missing values, shape (n, p).
     """
 
     fitted: Fitted
@@ -59,14 +59,14 @@ class GlobalModel:
 def fit_global(
     frame: pd.DataFrame, target: Target, codes: NDArray[np.int64], seed: int, deadline: float
 ) -> GlobalModel:
-    """Fit linear and boosted models fold by fold of tasks, and weigh them by their error on the tasks held out.
+    """Fit linear and boosted models on folds of tasks, and weight them by greedy selection on held-out tasks.
 
     Args:
         frame: The features.
         target: The target.
-        codes: The task of each row, from 0.
-        seed: Of folds and models.
-        deadline: On `time.monotonic`'s clock; boosting stops in time for it.
+        codes: The task code of each row, from 0, shape (n,).
+        seed: Seed of folds and models.
+        deadline: End of the fit in seconds on `time.monotonic`'s clock; it limits the boosting rounds.
     """
     schema = Schema.infer(frame)
     plan = ColumnPlan.fit(schema.apply(frame), schema, seed=seed)
@@ -94,7 +94,7 @@ def fit_global(
 
 
 def _families(row_folds: NDArray[np.int64], target: Target) -> tuple[str, ...]:
-    """The families to fit; only the baseline where a fold's other rows are of one class."""
+    """Families to fit: only the baseline if the training rows of a fold have a single class."""
     if target.task != "regression":
         for fold in np.unique(row_folds):
             if len(np.unique(target.values[row_folds != fold])) < 2:
@@ -105,7 +105,7 @@ def _families(row_folds: NDArray[np.int64], target: Target) -> tuple[str, ...]:
 def _fit_folds(
     model: Model, X: NDArray[np.float64], target: Target, job: Job, row_folds: NDArray[np.int64], seconds: float
 ) -> tuple[list[Any], NDArray[np.float64]]:
-    """The model of each fold, and what they predict for the rows that they have not seen."""
+    """Fold models of a family, and their out-of-fold predictions, shape (n,) or (n, classes)."""
     estimators = []
     held_out = np.zeros((len(X), len(target.classes)) if job.n_classes else len(X))
     for fold in range(int(row_folds.max()) + 1):
@@ -118,20 +118,20 @@ def _fit_folds(
 
 
 def _weights(found: dict[int, float]) -> dict[int, float]:
-    """The weights of the models that count; one that hardly does is not worth its place in every file."""
+    """Normalised weights, without families of little weight, which would only enlarge the file."""
     kept = {place: weight for place, weight in found.items() if weight >= _LEAST_WEIGHT}
     return {place: weight / sum(kept.values()) for place, weight in kept.items()}
 
 
 def fold_models(fitted: Fitted, member_folds: tuple[int, ...], fold: int) -> Fitted:
-    """The models that have not seen the tasks of a fold, as one."""
+    """Ensemble of the models that were not trained on the tasks of a fold."""
     own = [member for member, place in zip(fitted.members, member_folds, strict=True) if place == fold]
     total = sum(member.weight for member in own)
     return replace(fitted, members=tuple(replace(member, weight=member.weight / total) for member in own))
 
 
 def _folds(codes: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """A fold for each task: the largest first, each to the fold with the fewest rows so far."""
+    """Fold of each task, shape (tasks,): tasks from large to small, each to the fold with the fewest rows so far."""
     counts = np.bincount(codes)
     count = _FOLDS if len(codes) <= _MANY else _FEW_FOLDS
     order = np.random.default_rng(seed).permutation(len(counts))

@@ -1,4 +1,4 @@
-"""Meta-training on the tasks of a table: validation over held-out tasks, early stopping, a time limit."""
+"""Meta-training on the tasks of a table, with validation on held-out tasks, early stopping and a time limit."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ __all__ = ["default_learner", "for_tables", "judge_settings", "meta_train", "row
 
 logger = logging.getLogger("seasoned.tabular")
 
-_ROWS: Final = 400  # of a task that training draws from; more add little and cost memory
-_QUERIES: Final = 15
-_PATIENCE: Final = 5  # validations without an improvement
-_LEAST_TO_VALIDATE: Final = 5  # tasks; of fewer, all train and all validate
-_TASKS_TO_JUDGE: Final = 10  # below so many validation tasks, settings are judged on all
-_EPISODES: Final = 120
-_SIZES: Final = (3, 5, 10, 20)
+_ROWS: Final = 400  # largest number of rows of a task in meta-training, to save memory
+_QUERIES: Final = 15  # largest number of query rows of an episode
+_PATIENCE: Final = 5  # validations without improvement before early stopping
+_LEAST_TO_VALIDATE: Final = 5  # fewest tasks for a held-out set; of fewer tasks, all train and all validate
+_TASKS_TO_JUDGE: Final = 10  # fewest validation tasks that choose settings alone; else the training tasks help
+_EPISODES: Final = 120  # episodes per number of support rows
+_SIZES: Final = (3, 5, 10, 20)  # numbers of support rows at which settings are compared
 
 
 def default_learner(classes: int, seed: int) -> MetaLearner:
-    """A ridge head on learned features: exact adaptation, shrunk as much as the tasks have taught."""
+    """Default learner: a ridge head on learned features, with exact adaptation and a learned prior."""
     training = metagrad.Training(
         steps=2000, tasks=16, lr=5e-3, schedule="cosine", clip=1.0, every=100, validation_tasks=200, seed=seed
     )
@@ -40,9 +40,9 @@ def default_learner(classes: int, seed: int) -> MetaLearner:
 
 
 def for_tables(learner: MetaLearner, classes: int) -> MetaLearner:
-    """The learner with a network that corrects the global model; a network that was given becomes the correction.
+    """Learner whose network corrects the global model.
 
-    Its number of outputs is set to the target's.
+    A network of the user becomes the correction, with as many outputs as the target has. The default is a `WideDeep`.
     """
     network: Any = metagrad.WideDeep() if learner.network is None else learner.network
     if getattr(network, "outputs", None) is not None:
@@ -53,7 +53,7 @@ def for_tables(learner: MetaLearner, classes: int) -> MetaLearner:
 
 
 def rows_of_tasks(codes: NDArray[np.int64], seed: int) -> list[NDArray[np.int64]]:
-    """The rows of each task, in random order."""
+    """Row numbers of each task, in random order."""
     order = np.random.default_rng(seed).permutation(len(codes))
     order = order[np.argsort(codes[order], kind="stable")]
     return np.split(order, np.cumsum(np.bincount(codes))[:-1])
@@ -62,7 +62,10 @@ def rows_of_tasks(codes: NDArray[np.int64], seed: int) -> list[NDArray[np.int64]
 def split_tasks(
     groups: list[NDArray[np.int64]], share: float, seed: int
 ) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
-    """Tasks of two rows or more to train on, and tasks to validate on; all for both if there are fewer than 5."""
+    """Split the tasks of two rows or more into training and validation tasks; fewer than 5 are all in both sets.
+
+    A task is a list of row numbers, cut after 400.
+    """
     several = [rows[:_ROWS] for rows in groups if len(rows) > 1]
     if len(several) < _LEAST_TO_VALIDATE:
         return several, several
@@ -75,15 +78,15 @@ def split_tasks(
 def meta_train(
     learner: MetaLearner, X: NDArray[np.float32], y: NDArray[Any], split: tuple[Any, Any], shots: int, deadline: float
 ) -> MetaLearner:
-    """Train until the steps are done, validation has not improved for a while, or the time is up.
+    """Train until the last step, early stopping, or the deadline.
 
     Args:
-        learner: Settings.
-        X: The network's inputs.
-        y: Its targets.
-        split: Rows of the tasks to train on, and of those to validate on.
-        shots: Most support rows.
-        deadline: On `time.monotonic`'s clock; looked at between validations.
+        learner: The meta-learner with its settings.
+        X: Network inputs, shape (n, inputs).
+        y: Network targets, shape (n,).
+        split: Row numbers of the training tasks and of the validation tasks.
+        shots: Largest number of support rows.
+        deadline: Seconds on `time.monotonic`'s clock; checked between validations.
     """
     family, validation = (_family(X, y, groups, shots) for groups in split)
     every, steps = learner.training.every, learner.training.steps
@@ -104,7 +107,7 @@ def meta_train(
 def _family(X: NDArray[np.float32], y: NDArray[Any], groups: list[NDArray[np.int64]], shots: int) -> Any:
     rows = np.concatenate(groups)
     codes = np.repeat(np.arange(len(groups)), [len(part) for part in groups])
-    ways = 1 + int(y.max()) if y.dtype.kind in "iu" else None  # these tasks may lack a class that others have
+    ways = 1 + int(y.max()) if y.dtype.kind in "iu" else None  # a split may lack a class
     return metagrad.GroupedRows.of(X[rows], y[rows], codes, shots=shots, queries=_QUERIES, least=1, ways=ways)
 
 
@@ -116,7 +119,7 @@ def _step(learner: MetaLearner, which: str = "step") -> int:
 def judge_settings(
     adapter: HeadAdapter, X: NDArray[np.float32], y: NDArray[Any], split: tuple[Any, Any], shots: int, seed: int
 ) -> HeadAdapter:
-    """The adapter with what validation tasks say about how far to move, by number of rows."""
+    """Adapter with the validation losses of all its settings (steps, scale), by number of support rows."""
     train, validation = split
     groups = validation if len(validation) >= _TASKS_TO_JUDGE else [*train, *validation]
     rng = np.random.default_rng(seed + 2)

@@ -1,4 +1,4 @@
-"""What few-shot learning leaves behind, as data that predicts in numpy; and the model of one task."""
+"""Fitted few-shot model, which predicts in numpy, and its adaptation to one task."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 
 __all__ = ["AdaptedTable", "FewShotFitted", "Scaling", "network_inputs"]
 
-_LEAST_PROBABILITY: Final = 1e-4
+_LEAST_PROBABILITY: Final = 1e-4  # smaller probabilities are raised to it before the logarithm
 _DENSE: Final[tuple[Diet, ...]] = ("dense",)
-_NAMED: Final = 5  # classes that a representation lists
-_TELLING: Final = 3  # rows of a task from which on their median is trusted
-_OUTLIER: Final = 10.0  # units from what is expected beyond which an error is clipped
+_NAMED: Final = 5  # largest number of classes in a `repr`
+_TELLING: Final = 3  # fewest rows of a task for a reliable median error
+_OUTLIER: Final = 10.0  # largest size of an error, in units of `Scaling.unit`; larger errors are clipped
 
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """How predictions and errors become a network's numbers.
+    """Scales of the network's inputs and targets.
 
     Attributes:
-        centre: Median of the global model's predictions; unused for classes.
-        spread: Their interquartile range; unused for classes.
-        unit: Size of an error in the target's units; 1 for classes.
+        centre: Median of the global predictions; unused for classes.
+        spread: Interquartile range of the global predictions; unused for classes.
+        unit: Robust size of an error, in the target's units; 1 for classes.
     """
 
     centre: float
@@ -47,7 +47,11 @@ class Scaling:
 
     @classmethod
     def fit(cls, target: NDArray[Any], held_out: NDArray[np.float64], task: str) -> Scaling:
-        """Robust scales: quartiles, but no less than a third of the standard deviation, so that few errors are huge."""
+        """Robust scales from the target and the out-of-fold predictions, shape (n,) each.
+
+        The unit is the interquartile range of the errors / 1.349. It is at least a third of their standard deviation,
+        so that few errors are huge.
+        """
         if task != "regression":
             return cls(0.0, 1.0, 1.0)
         low, centre, high = np.percentile(held_out, [25, 50, 75])
@@ -57,25 +61,28 @@ class Scaling:
         return cls(float(centre), float(high - low) or float(held_out.std()) or 1.0, float(unit) or 1.0)
 
     def errors(self, target: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Errors in units, clipped at 10, as the network learns them."""
+        """Errors in units, clipped to -10 and 10, as network targets, shape (n,)."""
         found = np.clip((target - expected) / self.unit, -_OUTLIER, _OUTLIER)
         return np.asarray(found, dtype=np.float32)
 
     def errors_of_task(self, target: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float32]:
-        """The same for one task's rows, clipped at 10 about their median: what all of them share is no outlier."""
+        """Errors of one task in units, clipped to 10 units around their median, shape (n,).
+
+        An offset that all rows share is no outlier. With fewer than 3 rows, errors are clipped around 0.
+        """
         found = (target - expected) / self.unit
         middle = float(np.median(found)) if len(found) >= _TELLING else 0.0
         return np.asarray(np.clip(found, middle - _OUTLIER, middle + _OUTLIER), dtype=np.float32)
 
 
 def network_inputs(scaling: Scaling, expected: NDArray[np.float64], dense: NDArray[np.float64]) -> NDArray[np.float32]:
-    """What the network sees: what the global model predicts, and the scaled columns.
+    """Network inputs, shape (n, inputs): the global predictions and the scaled columns.
 
-    For classes the centred log-probabilities come first; the network corrects them.
+    For classes the first columns are the centred log-probabilities, to which the network adds its correction.
 
     Args:
         scaling: See `Scaling`.
-        expected: The global model's predictions, shape (n,) or (n, classes).
+        expected: The global predictions, shape (n,) or (n, classes).
         dense: The scaled columns, shape (n, p).
     """
     if expected.ndim == 1:
@@ -93,14 +100,14 @@ class FewShotFitted:
 
     Attributes:
         fitted: The global models (see `GlobalModel`).
-        member_folds: The fold that each of its members has not seen.
-        scaling: Numbers for the network.
+        member_folds: The held-out fold of each global model.
+        scaling: Scales of the network's inputs and targets.
         network: The network's settings.
-        prior: Its parameters before any adaptation.
-        tasks: Names of the known tasks, sorted.
-        task_folds: The fold of each.
+        prior: The network's parameters before adaptation.
+        tasks: Names of the known tasks, sorted, shape (tasks,).
+        task_folds: The fold of each task, shape (tasks,).
         own: Parameters of the known tasks where they differ from the prior: path -> [tasks, ...].
-        columns: The columns that name the tasks; () if they came as an array.
+        columns: The task columns; () if the tasks came as an array.
     """
 
     fitted: Fitted
@@ -114,24 +121,24 @@ class FewShotFitted:
     columns: tuple[str, ...]
 
     def expected(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        """For rows of a new task, the global prediction and the network's inputs."""
+        """Global predictions and network inputs for rows of a new task."""
         frame = to_frame(X)
         expected = self.fitted.predict(frame)
-        dense = self.fitted.plan.matrices(frame, _DENSE, [])["dense"]  # unreadable cells have been reported by now
+        dense = self.fitted.plan.matrices(frame, _DENSE, [])["dense"]  # `predict` has reported unreadable cells
         return expected, network_inputs(self.scaling, expected, dense)
 
     def corrected(self, expected: NDArray[np.float64], inputs: NDArray[np.float32], params: Any) -> Any:
-        """Numbers, shape (n,), or probabilities, shape (n, classes), after the network's correction."""
+        """Corrected predictions: numbers, shape (n,), or probabilities, shape (n, classes)."""
         if not len(inputs):
             return expected
         outputs = np.asarray(self.network.forward(params, inputs), dtype=np.float64)
         return expected + self.scaling.unit * outputs[:, 0] if expected.ndim == 1 else softmax(outputs)
 
     def predict_known(self, X: Any, words: NDArray[Any]) -> NDArray[np.float64]:
-        """Predictions for rows of tasks seen in training, named by `words`.
+        """Predictions for rows of known tasks, shape (n,) or (n, classes); `words` are the task names, shape (n,).
 
         Raises:
-            InvalidInput: If a task was not seen in fit.
+            InvalidInput: If a task is not known.
         """
         frame = to_frame(X)
         codes = np.searchsorted(self.tasks, words).clip(max=len(self.tasks) - 1)
@@ -140,7 +147,7 @@ class FewShotFitted:
             raise InvalidInput(
                 f"the task {str(words[strange][0])!r} was not there in fit; adapt(X, y) to a few of its labelled rows."
             )
-        dense = self.fitted.plan.matrices(frame, _DENSE)["dense"]  # which reports unreadable cells, once for all folds
+        dense = self.fitted.plan.matrices(frame, _DENSE)["dense"]  # reports unreadable cells once for all folds
         classes = len(self.fitted.classes)
         found = np.zeros((len(frame), classes) if classes else len(frame))
         for fold in np.unique(self.task_folds[codes]):
@@ -153,7 +160,7 @@ class FewShotFitted:
         return found
 
     def params_of(self, code: int) -> Any:
-        """The network's parameters for a known task."""
+        """Network parameters of a known task."""
         return unflatten({**flatten(self.prior), **{path: leaves[code] for path, leaves in self.own.items()}})
 
 
@@ -162,11 +169,11 @@ class AdaptedTable:
     """A model adapted to one task of a table.
 
     Attributes:
-        shared: What all tasks share.
+        shared: The fitted model of all tasks.
         params: The network's parameters for this task.
-        steps: Adaptation steps taken.
-        rate_scale: Factor on the learner's own rates.
-        rows: Labelled rows that it was adapted to.
+        steps: Number of adaptation steps.
+        rate_scale: Factor on the learner's rates; for a ridge head, on the prior variances.
+        rows: Number of labelled rows.
     """
 
     shared: FewShotFitted
@@ -192,7 +199,11 @@ class AdaptedTable:
         return self.classes_[found.argmax(axis=1)] if found.ndim == 2 else found
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Probabilities, shape (n, classes), in the order of `classes_`."""
+        """Probabilities, shape (n, classes), in the order of `classes_`.
+
+        Raises:
+            InvalidInput: If the model is a regressor.
+        """
         if not len(self.classes_):
             raise InvalidInput("this model predicts numbers, not classes: use predict.")
         return self._predict(X)

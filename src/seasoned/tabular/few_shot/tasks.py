@@ -1,4 +1,4 @@
-"""Which task each row belongs to: from a column, an array of labels or pandas groups, as words."""
+"""Task names of rows as text, from columns, an array of labels or pandas groups."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 __all__ = ["TaskRows", "count_tasks", "read_tasks", "refuse_several", "task_words"]
 
-_LEAST = 5
-_NAMED = 5  # tasks listed in a message
+_LEAST = 5  # fewest tasks of two rows or more
+_NAMED = 5  # largest number of tasks in a message
 
 
 @dataclass(frozen=True, slots=True)
 class TaskRows:
-    """A table whose rows belong to tasks.
+    """Table whose rows belong to tasks.
 
     Attributes:
         frame: The features.
-        words: The name of each row's task, shape (n,); "" where it is missing.
-        columns: The columns that named the tasks, which are no features; () if they came as an array.
+        words: The task name of each row, shape (n,); "" if missing.
+        columns: The task columns, which are no features; () if the tasks came as an array.
     """
 
     frame: pd.DataFrame
@@ -42,11 +42,11 @@ def read_tasks(X: Any, task: Any) -> TaskRows:
     """Separate a table from its task labels.
 
     Args:
-        X: The table, or pandas groups of it (`frame.groupby("store")`), which then are the tasks.
-        task: A column's name, a list of them, one label per row, pandas groups; None if X is grouped.
+        X: The table, or pandas groups (`frame.groupby("store")`), which are then the tasks.
+        task: Name or names of columns, one label per row, or pandas groups; None if X is grouped.
 
     Raises:
-        InvalidInput: If there are no tasks, no such column, or not one label per row.
+        InvalidInput: If there are no tasks, a column is missing, or there is not one label per row.
     """
     if _is_grouped(X):
         chosen = getattr(X, "_selection", None)  # frame.groupby("store")[["price", "season"]]
@@ -70,7 +70,7 @@ def read_tasks(X: Any, task: Any) -> TaskRows:
     columns = tuple(name for name in named if isinstance(name, str) and name in frame.columns)
     rest = frame.drop(columns=list(columns))
     if named and len(columns) == len(named) and len(task.obj) == len(frame):
-        words = _joined(to_frame(task.obj), columns)  # as predicting will find them in these columns
+        words = _joined(to_frame(task.obj), columns)  # same words as in prediction from these columns
         return TaskRows(rest, words, columns)
     words = _of_groups(task) if _is_grouped(task) else task_words(task)
     if len(words) != len(frame):
@@ -79,12 +79,12 @@ def read_tasks(X: Any, task: Any) -> TaskRows:
 
 
 def _is_word(name: Any) -> bool:
-    """Whether it can be a column's name, rather than a list of labels."""
+    """Return True if the value can be a column name, not a list of labels."""
     return isinstance(name, str | int | np.integer) and not isinstance(name, bool)
 
 
 def _named(given: Any, frame: pd.DataFrame) -> list[str]:
-    """The columns that are named, as the frame has them, where numbers are text; empty if it names none."""
+    """Names of the task columns as text, as in the frame; empty if `given` names no columns."""
     if _is_word(given):
         return [str(given)]
     if not isinstance(given, list | tuple) or not given or not all(map(_is_word, given)):
@@ -95,9 +95,9 @@ def _named(given: Any, frame: pd.DataFrame) -> list[str]:
 
 
 def task_words(labels: Any) -> NDArray[Any]:
-    """Labels of tasks as words, in which 3, 3.0 and "3" are the same; "" where one is missing."""
+    """Task labels as text, in which 3, 3.0 and "3" are the same; "" for a missing label."""
     series = to_series(labels)
-    if series.dtype.kind in "iu" and (whole := whole_words(series)) is not None:  # numbers of 16 digits and more
+    if series.dtype.kind in "iu" and (whole := whole_words(series)) is not None:  # keeps 16 digits and more
         return whole.fillna("").to_numpy(dtype=np.str_)
     plain = canonical(series)
     words = plain if plain.dtype.kind not in "fM" else numbers_as_words(plain)
@@ -105,10 +105,10 @@ def task_words(labels: Any) -> NDArray[Any]:
 
 
 def count_tasks(codes: NDArray[np.int64], tasks: int) -> NDArray[np.int64]:
-    """Rows of each task.
+    """Number of rows of each task, shape (tasks,).
 
     Raises:
-        InvalidInput: If there are too few tasks, or none has two rows.
+        InvalidInput: If fewer than 5 tasks have two rows or more.
     """
     counts = np.bincount(codes, minlength=tasks)
     if tasks < _LEAST:
@@ -123,14 +123,14 @@ def count_tasks(codes: NDArray[np.int64], tasks: int) -> NDArray[np.int64]:
 
 
 def refuse_several(frame: pd.DataFrame, columns: Sequence[str]) -> None:
-    """Refuse rows of several tasks: a model adapts to one.
+    """Refuse rows of several tasks, because a model adapts to one task.
 
     Args:
         frame: The rows.
-        columns: The columns that name tasks, as far as the rows have them; rows without a task may be of any.
+        columns: The task columns; absent ones are ignored. Rows without a task may belong to any task.
 
     Raises:
-        InvalidInput: If they name more than one task.
+        InvalidInput: If the rows name more than one task.
     """
     present = [name for name in columns if name in frame.columns]
     words = _joined(frame, present) if present else np.array([], dtype=np.str_)
@@ -145,15 +145,15 @@ def refuse_several(frame: pd.DataFrame, columns: Sequence[str]) -> None:
 
 
 def refuse_width(X: Any, expected: int, who: str) -> None:
-    """Refuse an array without names that is not as wide as in fit: a column more, such as the task's, shifts others.
+    """Refuse an array without column names whose width differs from `fit`: an extra task column would shift others.
 
     Args:
-        X: The features, as they were given.
-        expected: How many fit saw.
-        who: The estimator's name.
+        X: The features as passed by the caller.
+        expected: Number of features in `fit`.
+        who: Name of the estimator, for the message.
 
     Raises:
-        InvalidInput: If there are more or fewer.
+        InvalidInput: If the width differs.
     """
     if not has_names(X) and (found := to_frame(X).shape[1]) != expected:
         raise InvalidInput(
@@ -170,7 +170,7 @@ def _joined(frame: pd.DataFrame, names: Sequence[str]) -> NDArray[Any]:
 
 
 def _together(words: Iterable[str]) -> str:
-    """One word for several; bars within words are escaped, so that different words never become the same."""
+    """Join several words to one. Bars within words are escaped, so that different lists never give the same word."""
     return " | ".join(word.replace("\\", "\\\\").replace("|", "\\|") for word in words)
 
 
@@ -179,10 +179,10 @@ def _is_grouped(value: Any) -> bool:
 
 
 def _of_groups(groups: Any) -> NDArray[Any]:
-    """Words for the groups of a pandas GroupBy."""
-    held = [name for name, rows in groups if len(rows)]  # a category without rows has a name and no number
+    """Task names of the rows of a pandas GroupBy, shape (n,)."""
+    held = [name for name, rows in groups if len(rows)]  # a category without rows has a name and no group number
     names = [_together(task_words(list(name))) if isinstance(name, tuple) else name for name in held]
-    codes = groups.ngroup().fillna(-1).to_numpy(dtype=np.int64)  # missing for rows without a group
+    codes = groups.ngroup().fillna(-1).to_numpy(dtype=np.int64)  # -1, the empty word, if no group
     words: NDArray[Any] = np.array([*task_words(names), ""], dtype=np.str_)[codes]
     return words
 

@@ -1,1 +1,1 @@
-"""One fit or refit of a table, from its parameters to the fitted model."""
+"""One fit or refit of a table: from the estimator's parameters to the fitted model."""

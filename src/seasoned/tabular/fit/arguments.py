@@ -1,4 +1,4 @@
-"""The features and the target as a user passes them: what is in the wrong place is said in one sentence."""
+"""Features and target as passed by the user: conversion to a frame, and errors for misplaced arguments."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["read_features"]
 
 
 def read_features(X: Any, y: Any, sample_weight: Any, groups: Any, validation: Any) -> pd.DataFrame:
-    """The features of a fit as a frame, after a look at what was passed beside them.
+    """Features of a fit as a frame, after checks of the arguments passed with it.
 
     Raises:
         InvalidInput: If X is no table, has no column, or X and y are swapped.
@@ -32,10 +32,10 @@ def read_features(X: Any, y: Any, sample_weight: Any, groups: Any, validation: A
 
 
 def _refuse_swapped(X: Any, y: Any) -> None:
-    """Refuse a table in the place of the target, beside a column or its name in the place of the table.
+    """Refuse a table as the target if the features are a single column or the name of a column.
 
     Raises:
-        InvalidInput: If so; the sentence has the call as it is meant.
+        InvalidInput: In this case. The message contains the intended call.
     """
     columns = _columns(y)
     if columns < 2 or not (isinstance(X, str) or _is_flat(X)):
@@ -50,7 +50,7 @@ def _refuse_swapped(X: Any, y: Any) -> None:
 
 
 def _is_flat(values: Any) -> bool:
-    """A series, an array of one dimension, or a list of single values."""
+    """True for a series, an array of one dimension, or a list of single values."""
     if isinstance(values, list | tuple):
         return bool(values) and (isinstance(values[0], str) or not hasattr(values[0], "__len__"))
     shape = getattr(values, "shape", ())
@@ -58,6 +58,6 @@ def _is_flat(values: Any) -> bool:
 
 
 def _columns(table: Any) -> int:
-    """The number of columns of a table; 0 of what has no two dimensions."""
+    """Number of columns of a table; 0 for data without two dimensions."""
     shape = getattr(table, "shape", ())
     return int(shape[1]) if isinstance(shape, tuple) and len(shape) == 2 else 0

@@ -1,4 +1,4 @@
-"""Data that can be learned from and still looks like a mistake: the log warns once, and leaves it to the user."""
+"""Warnings about data that can be learned from and still look like a mistake. The fit continues."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ __all__ = [
 
 logger = logging.getLogger("seasoned.tabular")
 
-_ROWS: Final = 20  # below, a column may agree with the target by chance
-_PERSONS: Final = re.compile(  # whose rows are alike, and of whom a model meets others later; "customers" counts them
+_ROWS: Final = 20  # smallest number of values for a warning; with fewer, a pattern can be chance
+_PERSONS: Final = re.compile(  # names of columns that identify persons, whose rows are alike; "customers" is a count
     r"(?:customer|client|patient|user|person|participant|household|respondent|student|member|subject(?=.))"
     r"(?:s?[ _.-]?(?:id|no|nr|num|number|code|key))?",
     re.IGNORECASE,
@@ -43,11 +43,11 @@ _PERSONS: Final = re.compile(  # whose rows are alike, and of whom a model meets
 
 
 def warn_of_order(X: Any, **beside: Any) -> None:
-    """Warn where the target, weights or groups have the index of X in another order; rows are paired by position.
+    """Warn if the target, weights or groups have the index of X in another order. Rows are paired by position.
 
     Args:
         X: The features.
-        beside: Name -> the target, weights, groups.
+        beside: Name -> the target, the weights or the groups.
     """
     for name, values in beside.items():
         _warn_of_order(X, values, name)
@@ -69,9 +69,9 @@ def _warn_of_order(X: Any, y: Any, name: str) -> None:
 
 
 def warn_of_models(models: Sequence[Model], roles: Roles, metric: Measure) -> None:
-    """Warn, before time is spent on it, where weights were given and the metric or a family takes none.
+    """Warn before the search if weights were passed and the metric or a family takes none.
 
-    Also where a family of the user's own cannot be saved in a file.
+    Also warn if a user's own family cannot be saved in a file.
     """
     if roles.weights is not None:
         deaf = [model.name for model in models if not takes_weights(model)]
@@ -90,7 +90,7 @@ def warn_of_models(models: Sequence[Model], roles: Roles, metric: Measure) -> No
 
 
 def warn_of_positive(metric: Measure, target: Target) -> None:
-    """Warn where a metric is about one of two classes and only their counts or their order say which is positive."""
+    """Warn if a metric is about one of two classes and only class counts or class order decided which one."""
     doubtful = metric.positive_reason in {Reason.RARER, Reason.LAST}
     if not doubtful or metric.scorer not in OF_ONE_CLASS or target.task != "binary":
         return
@@ -102,12 +102,12 @@ def warn_of_positive(metric: Measure, target: Target) -> None:
 
 
 def warn_of_time(canonical: pd.DataFrame, roles: Roles, validation: Any) -> None:
-    """Warn where rows that validation splits at random are in the order of a column of times.
+    """Warn if the rows are in the order of a date column and validation splits them at random.
 
     Args:
-        canonical: The columns as the schema reads them.
-        roles: Groups of these rows, if there are any.
-        validation: As it was declared.
+        canonical: The columns as read by the schema.
+        roles: Weights and groups of the rows.
+        validation: The `validation` argument.
     """
     if not _at_random(roles.groups, validation):
         return
@@ -126,12 +126,12 @@ def warn_of_time(canonical: pd.DataFrame, roles: Roles, validation: Any) -> None
 
 
 def warn_of_index(X: Any, groups: Any, validation: Any) -> None:
-    """Warn where the index of a pandas frame holds times, which no model sees, and validation splits rows at random.
+    """Warn if the index of a pandas frame contains times, which no model reads, and validation splits rows at random.
 
     Args:
-        X: The features, as they were given.
-        groups: As they were given.
-        validation: As it was declared.
+        X: The features as passed.
+        groups: The groups as passed.
+        validation: The `validation` argument.
     """
     import pandas as pd
 
@@ -149,12 +149,12 @@ def warn_of_index(X: Any, groups: Any, validation: Any) -> None:
 
 
 def warn_of_groups(canonical: pd.DataFrame, roles: Roles, validation: Any) -> None:
-    """Warn where most rows share their customer, patient or the like, and validation splits them at random.
+    """Warn if most rows share their customer, patient or the like, and validation splits them at random.
 
     Args:
-        canonical: The columns as the schema reads them.
-        roles: Groups of these rows, if there are any.
-        validation: As it was declared.
+        canonical: The columns as read by the schema.
+        roles: Weights and groups of the rows.
+        validation: The `validation` argument.
     """
     if not _at_random(roles.groups, validation):
         return
@@ -172,5 +172,5 @@ def warn_of_groups(canonical: pd.DataFrame, roles: Roles, validation: Any) -> No
 
 
 def _at_random(groups: Any, validation: Any) -> bool:
-    """Whether validation splits rows at random, whatever belongs together."""
+    """True if validation splits rows at random, without regard to groups."""
     return groups is None and (validation is None or isinstance(validation, int | np.integer))

@@ -74,16 +74,19 @@ __all__ = ["fit_table"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_PLAN_SHARE = 0.2  # of the time limit; a text vocabulary that takes longer is not worth it
-_GLANCE = 0.2  # seconds between checks whether to stop
+_PLAN_SHARE = 0.2  # largest time to learn text vectorisers, as a share of the time limit
+_GLANCE = 0.2  # seconds between checks for a stop request
 _DATA = "data.arrow"
 _ANEW = "resume: found no run of this table, target and settings that is free to be resumed; starting a new one."
 _BESIDE = "resume: another process is at work on this table, target and settings; starting a new run beside it."
-_LEARNED = "texts.json"  # whether text columns have vectors in this run
+_LEARNED = "texts.json"  # file with true if text columns have vectors in this run, else false
 _RUNS = 7
-"""What trials of a run mean: before 7, the positive class was the one sorted last; before 6, dates were counted from
-2000; before 5, numbers far from 0 were counted from there; before 4, categories with many levels were text; before 3,
-trees had no units of targets; before 2, nothing learned logarithms."""
+"""Version of the meaning of stored trials: a run of another version is not resumed.
+
+Before 7, the positive class was the one sorted last. Before 6, dates were counted from 2000. Before 5, numbers far from
+0 had no origin of their own. Before 4, categories with many levels were text. Before 3, trees did not scale targets.
+Before 2, no model learned the logarithm of the target.
+"""
 
 
 def fit_table(
@@ -97,21 +100,21 @@ def fit_table(
     experience: str | None = None,
     audience: Audience | None = None,
 ) -> Fitted:
-    """Fit a table.
+    """Fit a table: search, and fit the best configurations on all rows.
 
     Args:
         frame: The features, one row per target value.
         target: The target.
-        roles: Weights and groups of these rows.
-        settings: What the estimator was given: metric, models, features, folds, spaces, starts, calibrate,
+        roles: Weights and groups of the rows.
+        settings: Parameters of the estimator: metric, models, features, folds, spaces, starts, calibrate,
             predict_limit, validation and random_state.
         budget: Time, trials, workers and memory.
-        resume: Whether to go on with a run of the same data, target and settings.
-        experience: Which experience is used, and where this fit is stored as experience (`knowledge/places.py`).
-        audience: Whom to tell of trials.
+        resume: Whether to resume a run of the same data, target and settings.
+        experience: Experience to read, and where this fit is stored (`knowledge/experience/locations.py`).
+        audience: The user's callbacks, and whether to show progress.
 
     Raises:
-        InvalidInput: If a setting or the table breaks a rule.
+        InvalidInput: If a setting or the table is invalid.
     """
     models = choose(settings["models"])
     metric = resolve(settings["metric"], target.task, len(target.classes), target.classes, target.values)
@@ -147,7 +150,7 @@ def _fitted(
     warming: Warming,
     how: _How,
 ) -> Fitted:
-    """The same while workers warm up: read the table, search, fit the best on all rows, conclude."""
+    """Fit while workers warm up: read the table, search, fit the best on all rows, finalise."""
     schema = Schema.infer(frame, settings["validation"])
     canonical = schema.apply(frame)
     warn_of_leaks(canonical, target)
@@ -157,14 +160,14 @@ def _fitted(
     warn_of_groups(canonical, roles, validation)
     size = (len(frame), foreseen_width(schema), len(target.classes) if target.task == "multiclass" else 1)
     hashed = _textual(settings, target.task, validation, roles, how.experience)
-    if metric.function is not None:  # it may read the labels
+    if metric.function is not None:  # a user's function can depend on the labels
         hashed["classes"] = target.classes.tolist()
     key = fingerprint(canonical, target.values, hashed)
     seed, usual = seed_of(settings["random_state"]), affordable_folds(*size, budget.fits_seconds)
     run = _opened(key, frame, target, {"seed": seed, "folds": usual, "fits_seconds": budget.fits_seconds}, how)
     own = {model.name: model for model in models if model.name not in MODELS}
     with _at_work(run):
-        usual = int(run.about.get("folds", usual))  # a run from before folds were noted has none
+        usual = int(run.about.get("folds", usual))  # missing in older runs
         declared = declared_folds(validation, settings["folds"], frame, target, roles, default=usual)
         folds = _dealt(declared, target, run, usual)
         summary = how.watching.show(describe(target, metric, schema, folds, roles, validation))
@@ -172,7 +175,7 @@ def _fitted(
         steps = _steps(steps_for(settings["features"], len(frame)), schema)
         _write(run, (canonical, target, roles), folds, plan, models)
         budget = with_room(budget, models, Arrays(run.path), plan, target, warming.close)
-        budget.check_memory()  # again, because the table is now there in all its forms
+        budget.check_memory()  # again, because all forms of the table are now in memory
         job = _job(run, target, metric, plan, budget, len(folds))
         pace = _pace(settings["predict_limit"], plan, frame, warming)
         limits = budget.trial_memory, levels_of(len(folds[0][0]), len(folds)), free_memory() // (budget.workers + 1)
@@ -186,7 +189,7 @@ def _fitted(
         guide = memory.guide(run.path, space, budget.seconds)
         planned = plan_of(models, settings["models"], budget, _past(how.experience, guide))
         summary = how.watching.show(replace(summary, **planned))
-        del canonical  # of a long table, the matrices on the disk are all that is needed from here on
+        del canonical  # frees memory: only the matrices on disk are needed from here on
         also: Any = {"fresh": warming.ready(), "own": asked, "audience": how.audience, "watching": how.watching}
         found = search(objective, space, starts, run.storage, budget, guide, **also)
         members = tuple(replace(member, own=own.get(member.name)) for member in found.members)
@@ -198,7 +201,7 @@ def _fitted(
 
 
 def _completed(fitted: Fitted, found: Searched, budget: Budget, summary: FitSummary, watching: Watching) -> Fitted:
-    """The model with all trials, the seconds of the fit, and the summary with what was resumed or skipped."""
+    """Model with all trials, the seconds of the fit, and a summary with notes on resumed and skipped work."""
     trials = tuple({**trial, "error": budget.explain(trial["error"])} for trial in found.trials)
     summary = watching.show(replace(summary, notes=(*found.notes, *notes_of(trials))))
     seconds = time.monotonic() - (budget.deadline - budget.seconds)
@@ -206,7 +209,7 @@ def _completed(fitted: Fitted, found: Searched, budget: Budget, summary: FitSumm
 
 
 class _How(NamedTuple):
-    """How a fit is called, beside its table and settings; see `fit_table`."""
+    """Arguments of a fit besides its table and settings; see `fit_table`."""
 
     resume: bool
     experience: str | None
@@ -215,7 +218,7 @@ class _How(NamedTuple):
 
 
 def _opened(key: str, frame: pd.DataFrame, target: Target, about: Mapping[str, Any], how: _How) -> RunFolder:
-    """The run's folder; a warning is logged where a run cannot be resumed as asked."""
+    """Open the run folder. Log a warning if a resume was requested and no run can be resumed."""
     told = {"rows": len(frame), "columns": frame.shape[1], "task": target.task, **about}
     run = RunFolder.open(key, told, resume=how.resume)
     if how.resume and not run.resumed:
@@ -224,7 +227,7 @@ def _opened(key: str, frame: pd.DataFrame, target: Target, about: Mapping[str, A
 
 
 def _past(experience: str | None, guide: Guide | None) -> str:
-    """The past tasks that guide the search, in words."""
+    """Past tasks that guide the search, as a phrase."""
     found = places(experience)
     if found == Places(False, None):
         return "none is used"
@@ -235,7 +238,7 @@ def _past(experience: str | None, guide: Guide | None) -> str:
 
 
 def _settle(run: RunFolder, memory: Memory, found: Searched, guide: Guide | None, budget: Budget) -> None:
-    """Decide what stays of the run, to be resumed after a stop, when there is room again, or when it has more time."""
+    """Finish the run and store its experience. After a stop or a storage failure, only release it for a resume."""
     if budget.stop() or found.failed:
         run.release()
         return
@@ -245,7 +248,7 @@ def _settle(run: RunFolder, memory: Memory, found: Searched, guide: Guide | None
 
 @contextmanager
 def _at_work(run: RunFolder) -> Iterator[None]:
-    """Whatever ends a fit early leaves its finished trials to a resume; a refused one has finished nothing new."""
+    """Context of a fit: after an error the run is released for a resume; a run of invalid input is abandoned."""
     try:
         yield
     except InvalidInput:
@@ -257,7 +260,7 @@ def _at_work(run: RunFolder) -> Iterator[None]:
 
 
 def _check_judged(objective: CrossValidation, target: Target) -> None:
-    """Refuse to validate on rows of one class alone, where the metric is undefined on such rows."""
+    """Refuse validation rows of one class alone if the metric is undefined on such rows."""
     rows = objective.data.known_rows()
     if not len(target.classes) or len(codes := np.unique(target.values[rows])) > 1:
         return
@@ -285,43 +288,47 @@ def _write(
 
 
 def _dealt(declared: int | list[Fold] | None, target: Target, run: RunFolder, usual: int) -> list[Fold]:
-    """The folds.
+    """Folds of the run.
 
-    A run that is resumed keeps its folds: a splitter without a seed would give others, and its trials are of these.
+    A resumed run keeps its folds, because its finished trials belong to them. A splitter without a seed would give
+    other folds.
     """
     return stored_folds(run.path) or make_folds(declared, target, int(run.about["seed"]), default=usual)
 
 
 def _space(models: Sequence[Model], metric: Measure, job: Job, steps: Sequence[str], *, levels: bool) -> Space:
-    """The joint space of the families, with what the target and the metric let them learn."""
+    """Joint space of the families, with the choices that the target and the metric allow."""
     offered = job.logarithm is not None and not job.logarithm.always
     return joint_space(models, job.task, steps, levels=levels, logarithm=offered, absolute=metric.absolute)
 
 
 def _first(models: Sequence[Model], target: Target, size: tuple[int, int, int], job: Job, space: Space) -> Any:
-    """The families' first configurations, for a table of this size and the time of a fit."""
+    """Initial configurations of the families, for the size of the table and the time of a fit."""
     found = first_configurations(models, target.task, haste(*size, job.seconds), size[0])
     return starts_with_features(SCALE.starts(CENTRE.starts(found, space), space), space)
 
 
 def _least(job: Job, run: RunFolder, folds: int) -> float | None:
-    """Seconds that a fold's fit might take in the shortest call of this run, which tells what was cut off there."""
+    """Time limit for the fit of a fold in the shortest call of this run, in seconds; None for no limit.
+
+    With this limit, experience recognises trials that were cut off.
+    """
     limits = [limit for limit in (run.about.get("least_seconds"), job.seconds and job.seconds * folds) if limit]
     run.note(least_seconds=min(limits, default=None))
     return min(limits) / folds if limits else None
 
 
 def _pace(limit: float | None, plan: ColumnPlan, frame: pd.DataFrame, warming: Warming) -> float | None:
-    """Milliseconds a row of the limit that are left to models; None for no limit."""
+    """Latency limit for the models alone, in milliseconds per row; None for no limit."""
     if limit is None:
         return None
-    warming.ready()  # while workers import what they need, everything takes longer than it will later
+    warming.ready()  # importing workers would slow down the measurement
     return limit - preparing(plan, frame)
 
 
 def _begun(job: Job, run: RunFolder, folds: int) -> Job:
-    """The job as the run began: the same configurations come first, whatever time it has now."""
-    first = run.about.get("fits_seconds", job.seconds and job.seconds * folds)  # a run from before this was noted
+    """Job with the time limit of the run's first call, so that a resumed run has the same initial configurations."""
+    first = run.about.get("fits_seconds", job.seconds and job.seconds * folds)  # missing in older runs
     return replace(job, seconds=None if first is None else first / folds)
 
 
@@ -341,14 +348,14 @@ def _job(run: RunFolder, target: Target, metric: Measure, plan: ColumnPlan, budg
 
 
 def _plan(canonical: pd.DataFrame, schema: Schema, run: RunFolder, budget: Budget, warming: Warming) -> ColumnPlan:
-    """The column plan; text can take long, so it is learned in a worker that is killed at its limit.
+    """Learn the column plan. Text vectorisers can take long, so a worker learns them and is killed at its limit.
 
-    Where `trials` is given it may take half of what is left of the fit's limit. A run that is resumed has what its
-    finished trials had, or does not go on.
+    With a trial budget, text vectorisers may take half of the time left. A resumed run must have the text vectorisers
+    of its finished trials; otherwise the fit ends with an error.
 
     Raises:
-        InvalidInput: If text that the run's trials had cannot be learned again.
-        KeyboardInterrupt: If the fit is asked to stop while that is learned.
+        InvalidInput: If text vectorisers of a resumed run cannot be learned again.
+        KeyboardInterrupt: If a stop is requested while text vectorisers of a resumed run are learned.
     """
     folder, seed = run.path, int(run.about["seed"])
     if all(column.kind != "text" for column in schema.used):
@@ -356,7 +363,7 @@ def _plan(canonical: pd.DataFrame, schema: Schema, run: RunFolder, budget: Budge
     learned = run.read_json(_LEARNED)
     if learned is False:
         return ColumnPlan.fit(canonical, schema, seed=seed, vectors=False)
-    warming.ready()  # one of these workers learns it
+    warming.ready()  # a warm worker learns the vectorisers
     with disk_errors(folder):
         canonical.to_feather(folder / _DATA, compression="uncompressed")
     timed = learned is None and budget.trials is None
@@ -378,7 +385,7 @@ def _plan(canonical: pd.DataFrame, schema: Schema, run: RunFolder, budget: Budge
         )
     if learned:
         raise KeyboardInterrupt
-    if ended:  # not after a stop: a resumed run may still learn it
+    if ended:  # not after a stop: a resumed run may still learn the vectorisers
         run.write_json(_LEARNED, content=False)
     logger.warning("text columns are used by their frequency only: %s", reason)
     return ColumnPlan.fit(canonical, schema, seed=seed, vectors=False)
@@ -391,7 +398,7 @@ def _plan_from_file(path: str, schema: Schema, seed: int) -> ColumnPlan:
 
 
 def _steps(names: Sequence[str], schema: Schema) -> list[str]:
-    """The feature steps that can do something for this table."""
+    """Feature steps that apply to the columns of this table."""
     kinds = {column.kind for column in schema.used}
     return [name for name in names if name not in NEEDS or NEEDS[name] in kinds]
 
@@ -414,10 +421,10 @@ def _materialised(validation: Any) -> Any:
 def _textual(
     settings: Mapping[str, Any], task: str, validation: Any, roles: Roles, experience: str | None
 ) -> dict[str, Any]:
-    """Settings that tell one run from another, as text that is the same in every process."""
+    """Settings that identify a run, as text that is the same in every process."""
     given = {**settings, "task": task, "metric": metric_key(settings["metric"]), "validation": _key(validation)}
     digests = {name: _digest([rows]) for name, rows in roles.arrays().items()}
-    told = places(experience) != Places(False, None)  # a search that began cold cannot go on as an advised one
+    told = places(experience) != Places(False, None)  # a search without advice cannot be resumed with advice
     told_of = {"spaces": declared(settings["spaces"] or {}), "starts": settings["starts"]}
     given = {name: value for name, value in (given | told_of).items() if name not in told_of or value}
     if (models := settings["models"]) is not None:
@@ -426,7 +433,7 @@ def _textual(
 
 
 def _key(validation: Any) -> str:
-    """Text that tells one declaration of validation from another."""
+    """Text that identifies a declaration of validation."""
     if isinstance(validation, list):
         try:
             return _digest(np.asarray(rows) for pair in validation for rows in pair)

@@ -1,4 +1,4 @@
-"""What was tried, as frames for people."""
+"""Leaderboard and failed trials of a fit, as data frames."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 __all__ = ["HeldOut", "failures", "leaderboard"]
 
 
-_WIDTH: Final = 15  # characters of a configuration
+_WIDTH: Final = 15  # largest number of characters of a displayed configuration
 
 
 class HeldOut(NamedTuple):
-    """Rows to judge models on.
+    """Test rows that models are scored on.
 
     Attributes:
         frame: The features.
         truth: Class codes or numbers, shape (n,).
-        weights: How much each row counts, shape (n,); None if all count the same.
+        weights: Weight of each row, shape (n,); None for equal weights.
     """
 
     frame: pd.DataFrame
@@ -39,20 +39,20 @@ class HeldOut(NamedTuple):
 
 
 def leaderboard(fitted: Fitted, test: HeldOut | None = None) -> pd.DataFrame:
-    """Complete trials, the best first, then the others; `attrs` say what all members reach together.
+    """Leaderboard: complete trials, the best first, then the others.
 
-    `attrs["summary"]` is what all members reach together in validation, beside what predicting the same for all rows
-    does, `attrs["score"]` and `attrs["baseline"]` are these two as numbers (None where unknown), and `attrs["finish"]`
-    is what follows their average. `attrs["configs"]` has the configuration of each trial by its number, of which the
-    column `config` shows the beginning, so that the table can be printed.
+    The frame has five attributes. `attrs["summary"]` is a sentence with the ensemble's validation score and the score
+    of a constant prediction. `attrs["score"]` and `attrs["baseline"]` are these two scores as numbers (None where
+    unknown). `attrs["finish"]` lists sentences on the postprocessing. `attrs["configs"]` maps the number of each trial
+    to its configuration. The column `config` shows only the beginning, so that the table can be printed.
 
-    Scores are those of trials alone, without the latter; for f1 and other metrics that get a threshold, at the trial's
-    best threshold.
+    Scores are of single trials without postprocessing. For f1 and other metrics with a tuned threshold, they are at the
+    trial's best threshold.
 
     Args:
-        fitted: What was fitted.
-        test: Rows that add a column `test_<metric>` and, above the trials, the row of all members together. A score
-            is missing where the trial's model is not held.
+        fitted: The fitted model.
+        test: Test rows, which add a column `test_<metric>` and a first row for the ensemble. The score is missing for a
+            trial whose model is no ensemble member.
 
     Raises:
         InvalidInput: If the rows do not fit the model.
@@ -64,7 +64,7 @@ def leaderboard(fitted: Fitted, test: HeldOut | None = None) -> pd.DataFrame:
     rows = [_row(fitted, trial, rank) for rank, trial in enumerate(complete, start=1)]
     rows += [_row(fitted, trial, None) for trial in others]
     seen: set[str] = set()
-    for row in rows:  # what was tried twice is one model, with one share
+    for row in rows:  # a configuration tried twice is one model with one weight
         if (config := textual({"model": {row["model"]: row["config"]}})) in seen:
             row["weight"] = 0.0
         seen.add(config)
@@ -81,7 +81,7 @@ def leaderboard(fitted: Fitted, test: HeldOut | None = None) -> pd.DataFrame:
         kinds |= {"number": "Int64", name: "float64", f"test_{name}": "float64"}
     frame = pd.DataFrame(rows, columns=columns)
     frame["config"] = frame["config"].map(_brief)
-    frame["predict_ms"] = pd.to_numeric(frame["predict_ms"], errors="coerce")  # older files do not have it
+    frame["predict_ms"] = pd.to_numeric(frame["predict_ms"], errors="coerce")  # missing in older files
     frame = frame.astype(kinds)
     frame.attrs["finish"], frame.attrs["summary"] = fitted.sentences, fitted.summary
     frame.attrs["configs"] = {trial["number"]: trial["config"] for trial in complete + others}
@@ -90,20 +90,20 @@ def leaderboard(fitted: Fitted, test: HeldOut | None = None) -> pd.DataFrame:
 
 
 def _brief(config: Mapping[str, Any]) -> str:
-    """The beginning of a configuration, short enough for a line of a console."""
+    """Beginning of a configuration, short enough for one line of a console."""
     parts = (f"{name}={_value(value)}" for name, value in config.items())
     return textwrap.shorten(" ".join(parts), _WIDTH, placeholder=" ...")
 
 
 def _value(value: Any) -> str:
-    """A value in few characters; of a choice its option."""
+    """Value in few characters; for a choice, its option."""
     if isinstance(value, Mapping):
         return "+".join(map(str, value)) or "-"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _scores(fitted: Fitted, test: HeldOut) -> tuple[float, list[float]]:
-    """The metric of all members together and of each alone, from one pass over the rows."""
+    """Metric of the ensemble and of each member, from one pass over the rows."""
     each = fitted.predict_each(test.frame)
     losses = [fitted.alone(place).loss(test.truth, found, test.weights) for place, found in enumerate(each)]
     together = fitted.loss(test.truth, fitted.together(each), test.weights)
@@ -111,7 +111,7 @@ def _scores(fitted: Fitted, test: HeldOut) -> tuple[float, list[float]]:
 
 
 def _ensemble(fitted: Fitted) -> dict[str, Any]:
-    """The row of all members together, in those of the trials' columns that apply to it."""
+    """Leaderboard row of the ensemble, with the columns that apply."""
     return {
         "model": TOGETHER,
         fitted.metric.name: fitted.validation_score,
@@ -138,18 +138,18 @@ def _row(fitted: Fitted, trial: dict[str, Any], rank: int | None) -> dict[str, A
 
 
 def _spread(fitted: Fitted, trial: dict[str, Any]) -> float:
-    """The standard deviation of the folds' scores; NaN for one fold, where one is undefined, or in an older file."""
+    """Standard deviation of the fold scores; NaN for one fold, for an undefined score, or in an older file."""
     losses = [math.nan if loss is None else loss for loss in trial.get("losses") or ()]
     return float(np.std([fitted.metric.score(loss) for loss in losses], ddof=1)) if len(losses) > 1 else math.nan
 
 
 def _weight(fitted: Fitted, trial: dict[str, Any]) -> float:
-    """The trial's share in the predictions; 0 if it has none."""
+    """Weight of the trial's model in the ensemble; 0 if it is no member."""
     return sum(m.weight for m in fitted.members if (m.name, m.config) == (trial["model"], trial["config"]))
 
 
 def failures(fitted: Fitted) -> pd.DataFrame:
-    """Failed trials, each with its reason."""
+    """Failed trials with their reasons."""
     import pandas as pd
 
     columns = ["number", "model", "seconds", "error", "config"]

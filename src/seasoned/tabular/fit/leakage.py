@@ -1,9 +1,9 @@
-"""Leaks: columns that tell the target by themselves, as a copy of it or what is known only after it.
+"""Target leakage: columns that predict the target alone, as a copy or as information from after the event.
 
-At most 1,000 rows and 30 columns are looked at, those with the largest share of their variance between the classes, or
-the largest correlation with the numbers. A column's score of classes is the share of the errors of the most frequent
-class that a small tree of that column alone avoids on the half of the rows that it has not seen; its score of numbers
-is their rank correlation.
+The check uses at most 1,000 rows and 30 columns. The columns are those with the largest share of variance between the
+classes, or the largest correlation with a numeric target. For classes, a small tree of one column is fitted on half of
+the rows. Its score is the share of the most frequent class's errors that it avoids on the other half. For a numeric
+target, the score is the rank correlation.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ __all__ = ["warn_of_leaks"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_COPY_ROWS: Final = 20  # below, a column may agree with the target by chance
-_ROWS: Final = 100  # below, one of many columns may tell the target by chance
+_COPY_ROWS: Final = 20  # smallest number of rows for the copy check; with fewer, a column can be equal by chance
+_ROWS: Final = 100  # smallest number of rows for scores; with fewer, one of many columns can score by chance
 _SAMPLE, _COLUMNS, _WIDEST = 1_000, 30, 2_000
-_LEVELS: Final = 50  # of a category: one with more is no simple rule
+_LEVELS: Final = 50  # largest number of levels of a category; more levels are no simple rule
 _LEAVES: Final = 64
-_TELLING: Final = 0.98  # avoided errors
-_ERRORS: Final = 10  # of the most frequent class, at least: of fewer, all may be avoided by chance
-_RANKS: Final = 0.999  # rank correlation
+_TELLING: Final = 0.98  # smallest share of avoided errors, and of known values for a rank correlation
+_ERRORS: Final = 10  # smallest number of errors of the most frequent class; fewer can be avoided by chance
+_RANKS: Final = 0.999  # smallest absolute rank correlation
 
 
 def warn_of_leaks(canonical: pd.DataFrame, target: Target) -> None:
-    """Warn where a column is the target under another name, or tells it by itself in nearly every row.
+    """Warn about columns that copy the target, or predict it alone in nearly every row.
 
     Args:
-        canonical: The columns as the schema reads them.
+        canonical: The columns as read by the schema.
         target: The target of the same rows.
     """
     if len(canonical) < _COPY_ROWS:
@@ -64,7 +64,7 @@ def warn_of_leaks(canonical: pd.DataFrame, target: Target) -> None:
 
 
 def _may_be_copy(canonical: pd.DataFrame, target: Target) -> NDArray[np.bool_]:
-    """The columns that are worth a look; of a wide table most numbers are none."""
+    """Columns that can be copies of the target by their first rows, shape (columns,). Most number columns cannot."""
     places = number_places(canonical)
     found = ~places
     head = numbers(canonical.head(_COPY_ROWS), places)
@@ -77,7 +77,7 @@ def _may_be_copy(canonical: pd.DataFrame, target: Target) -> NDArray[np.bool_]:
 
 
 def _is_target(column: pd.Series[Any], target: Target) -> bool:
-    """Numbers that are equal, or levels that name the classes."""
+    """True if the column equals the target: the same numbers, or levels that match the classes one to one."""
     import pandas as pd
 
     if target.task == "regression":
@@ -87,7 +87,7 @@ def _is_target(column: pd.Series[Any], target: Target) -> bool:
     if distinct > len(target.classes) or distinct != len(
         np.unique(np.column_stack([head, target.values[:_COPY_ROWS]]), axis=0)
     ):
-        return False  # settles most columns
+        return False  # sufficient for most columns
     codes, levels = pd.factorize(column)
     if len(levels) != len(target.classes) or (codes < 0).any():
         return False
@@ -97,7 +97,7 @@ def _is_target(column: pd.Series[Any], target: Target) -> bool:
 
 
 def _telling(canonical: pd.DataFrame, target: Target) -> list[tuple[Any, str]]:
-    """The columns that tell the target, each with its score in words."""
+    """Columns that predict the target alone, each with its score as a phrase."""
     rows = np.sort(np.random.default_rng(0).permutation(len(canonical))[:_SAMPLE])
     some, y = canonical.iloc[rows], target.values[rows]
     columns = {name: cells for name in some.columns if (cells := _cells(some[name])) is not None}
@@ -111,24 +111,24 @@ def _telling(canonical: pd.DataFrame, target: Target) -> list[tuple[Any, str]]:
 
 
 def _cells(column: pd.Series[Any]) -> NDArray[np.float64] | None:
-    """A column as numbers, missing ones as NaN; None for texts and categories of many levels."""
+    """Column as numbers, shape (n,); None for texts and categories of many levels."""
     import pandas as pd
 
     if column.dtype.kind in "fiub":
         return column.to_numpy(dtype=np.float64)
     if column.dtype.kind == "M":
-        return column.to_numpy(dtype="datetime64[s]").astype(np.float64)  # a gap becomes the least number
+        return column.to_numpy(dtype="datetime64[s]").astype(np.float64)  # a missing date becomes the smallest number
     codes, levels = pd.factorize(column)
     return codes.astype(np.float64) if len(levels) <= _LEVELS else None
 
 
 def _related(matrix: NDArray[np.float64], y: NDArray[Any], n_classes: int) -> NDArray[np.float64]:
-    """The share of each column's variance that the target explains in a straight way, shape (columns,)."""
+    """Share of each column's variance that the target explains linearly, shape (columns,)."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a column without a number
+        warnings.simplefilter("ignore", RuntimeWarning)  # a column without numbers
         means = np.nanmean(matrix, axis=0)
     centred = np.nan_to_num(np.where(np.isnan(matrix), means, matrix) - means, posinf=0.0, neginf=0.0)
-    centred /= np.abs(centred).max(axis=0, initial=1e-300)  # squares of large numbers are infinite
+    centred /= np.abs(centred).max(axis=0, initial=1e-300)  # prevents overflow of the squares
     total = np.square(centred).sum(axis=0)
     aims = np.eye(n_classes)[y.astype(np.intp)] if n_classes else (y - y.mean())[:, None] / np.abs(y).max()
     sums, sizes = aims.T @ centred, np.square(aims).sum(axis=0)
@@ -137,7 +137,7 @@ def _related(matrix: NDArray[np.float64], y: NDArray[Any], n_classes: int) -> ND
 
 
 def _class_score(cells: NDArray[np.float64], y: NDArray[Any]) -> str | None:
-    """The score of a column that tells the class, in words; None for another column."""
+    """Score of a column that predicts the class alone, as a phrase; None for other columns."""
     from sklearn.tree import DecisionTreeClassifier
 
     rows = np.random.default_rng(1).permutation(len(y))
@@ -158,7 +158,7 @@ def _class_score(cells: NDArray[np.float64], y: NDArray[Any]) -> str | None:
 
 
 def _rank_score(cells: NDArray[np.float64], y: NDArray[Any]) -> str | None:
-    """The score of a column whose order is that of the numbers, in words; None for another column."""
+    """Score of a column in the order of the target, as a phrase; None for other columns."""
     from scipy.stats import spearmanr
 
     known = np.isfinite(cells)

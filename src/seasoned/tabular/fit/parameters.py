@@ -1,4 +1,4 @@
-"""The parameters of the estimators: checked, and as the search takes them."""
+"""Parameters of the estimators: checks, and conversion to the settings and the budget of a search."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class Parameters(Protocol):
 
 
 def check_parameters(given: Parameters) -> None:
-    """Refuse a parameter that breaks a rule, with a sentence that says which.
+    """Refuse an invalid parameter. The message states the rule.
 
     Raises:
-        InvalidInput: If one does.
+        InvalidInput: If a parameter is invalid.
     """
     check_number("time_limit", given.time_limit, Real, "a number of seconds, or None for no limit")
     check_number("trials", given.trials, Real, "a whole number above 0, or None")
@@ -46,7 +46,7 @@ def check_parameters(given: Parameters) -> None:
         raise InvalidInput(f"time_limit is {given.time_limit}; it is in seconds, above 0; None is for no limit.")
     if given.trials is not None and not _is_count(given.trials):
         raise InvalidInput(f"trials is {given.trials!r}; it must be a whole number above 0, or None.")
-    places(given.experience)  # refuses what it does not know
+    places(given.experience)  # raises for an invalid setting
     if given.search is not None and not isinstance(given.search, SearchSettings):
         raise InvalidInput(f"search is {given.search!r}; pass SearchSettings(...) or None.")
 
@@ -58,12 +58,12 @@ def _check_workers(workers: Any) -> None:
 
 
 def _is_count(number: float) -> bool:
-    """Whether it is a whole number above 0."""
+    """True for a whole number above 0."""
     return math.isfinite(number) and number == int(number) >= 1
 
 
 def settings_of(given: Parameters) -> dict[str, Any]:
-    """What tells one run from another, as plain data."""
+    """Settings that identify a run, as plain data."""
     search = SearchSettings() if given.search is None else given.search
     return {
         "metric": given.metric,
@@ -80,12 +80,12 @@ def settings_of(given: Parameters) -> dict[str, Any]:
 
 
 def budget_of(given: Parameters, started: float) -> Budget:
-    """Time, trials, workers and memory of a fit that began at that moment of `time.monotonic`.
+    """Time, trials, workers and memory of a fit that started at `started`, on `time.monotonic`'s clock.
 
     Raises:
-        InvalidInput: If there is less than a fit needs, or `workers` is no number of workers.
+        InvalidInput: If the memory limit is too small for a fit, or `workers` is invalid.
     """
-    _check_workers(given.workers)  # `refit` checks nothing before
+    _check_workers(given.workers)  # `refit` has no earlier check
     cores = cpu_count()
     workers = cores if given.workers is None else min(int(given.workers), cores)
     seconds = 1e9 if given.time_limit is None else float(given.time_limit)

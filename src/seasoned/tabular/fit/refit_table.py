@@ -1,4 +1,4 @@
-"""The same models on other rows: what a search found, fitted again without a search."""
+"""Refit: the members of a fitted model, fitted again on other rows without a search."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ __all__ = ["refit_table"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_BELOW: Final = 0.5  # of the time, for predictions out of fold that a second layer learns from
+_BELOW: Final = 0.5  # largest time for out-of-fold predictions of base models, as a share of the time left
 
 
 def refit_table(
@@ -62,29 +62,29 @@ def refit_table(
     validation: Any = None,
     parts: int | None = None,
 ) -> Fitted:
-    """The members with the same settings, rounds and weights on these rows; all that follows their mean stays.
+    """Refit the members with the same settings, rounds and weights on other rows. The postprocessing stays.
 
-    A learned pool stays, too, unless a member is not ready in time: it was learned for all members, so the mean of
-    those that are ready takes its place.
+    A learned pool stays, too, unless a member is not ready in time. The pool was learned for all members, so the
+    weighted mean of the ready members then replaces it.
 
-    Columns are read as the fit read them, so a level that it had not seen stays unknown. What is known of validation
-    (scores, thresholds, calibration, intervals) is still that of the search. Members that were fitted with several
-    seeds are fitted so again while there is time; models of the search's folds are left out: there are no folds here.
+    Columns are read as in the first fit, so a level unknown to that fit stays unknown. Validation results (scores,
+    thresholds, calibration, intervals) remain those of the search. Members with several seeds get several seeds again
+    while time is left. Fold models are left out, because a refit does not have the search's folds.
 
     Args:
-        fitted: What the search found.
+        fitted: The fitted model.
         frame: The rows, one per target value.
-        target: Their target.
-        roles: How much each row counts, and which rows belong together.
+        target: The target of the rows.
+        roles: Weights and groups of the rows.
         seed: Seed of the models.
-        budget: Time, workers and memory; members that are not ready in time are left out.
-        validation: As the search had it. A second layer learns from what the models below it predict for rows that they
-            have not seen, so the new rows are split into folds by it again.
-        parts: Number of these folds, if `validation` does not say.
+        budget: Time, workers and memory. Members that are not ready in time are left out.
+        validation: The `validation` of the search. A second layer needs out-of-fold predictions of its base models, so
+            the new rows are split into folds again.
+        parts: Number of these folds, if `validation` does not state it.
 
     Raises:
-        InvalidInput: If the target has other classes, a column is missing, no member was ready in time, or the bundle
-            that the model comes from does not hold how a member is fitted, or how long.
+        InvalidInput: If the target has other classes, a column is missing, or no member was ready in time. Also if the
+            file of the model does not contain how a member is fitted, or for how many rounds.
     """
     _check_known(fitted)
     scale = _logarithm(fitted)
@@ -95,7 +95,7 @@ def refit_table(
     with tempfile.TemporaryDirectory(prefix="seasoned-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         _store(fitted, canonical, folder)
-        del canonical  # of a long table, the matrices on the disk are all that is needed from here on
+        del canonical  # frees memory: only the matrices on disk are needed from here on
 
         def objective_of(folds: Sequence[Fold]) -> CrossValidation:
             write_arrays(folder, target.values, folds, {}, roles.weights, together=roles.groups)
@@ -136,11 +136,11 @@ def refit_table(
 
 
 def _store(fitted: Fitted, canonical: pd.DataFrame, folder: Path) -> None:
-    """Store what the members' fits read, in the form of each diet."""
+    """Store the inputs of the members' fits, in each input format."""
     (folder / "trials").mkdir()
     diets: set[Diet] = {"codes", *(member.model.diet for member in fitted.members)}
     store(fitted.plan, canonical, folder, sorted(diets))
-    if any(split_features(member.config)[1] is not None for member in fitted.members):  # even if none was made
+    if any(split_features(member.config)[1] is not None for member in fitted.members):  # even with no columns
         save_texts(folder, fitted.plan, canonical)
 
 
@@ -164,19 +164,19 @@ def _fitted(
     budget: Budget,
     several: Collection[int],
 ) -> dict[int, Member]:
-    """The members that are ready in time, those at the places in `several` fitted more than once, as they were."""
+    """Members that are ready in time. Those at the positions in `several` are fitted several times, as before."""
     began = time.monotonic()
     ready = fit_all(objective, waiting, budget)
     if not several or not ready:
         return ready
-    each = (time.monotonic() - began) * budget.workers / len(ready)  # seconds of a fit, on average
+    each = (time.monotonic() - began) * budget.workers / len(ready)  # mean seconds of a fit
     return fit_again(objective, ready, dict.fromkeys(ready, each), budget, several)
 
 
 def _parted(
     validation: Any, parts: int | None, frame: pd.DataFrame, target: Target, roles: Roles, seed: int
 ) -> list[Fold]:
-    """Folds that partition these rows: those declared where they do, else the usual ones, with a warning."""
+    """Folds that partition the rows: the declared ones if they do so, else the default ones, with a warning."""
     if validation is not None:
         try:
             folds = make_folds(declared_folds(validation, parts, frame, target, roles), target, seed)
@@ -192,7 +192,7 @@ def _parted(
 
 
 def _foretell(objective: CrossValidation, configs: Sequence[Mapping[str, Any]], budget: Budget) -> None:
-    """Store what the models below a second layer predict out of fold; if some is not ready, its reader fails."""
+    """Store the out-of-fold predictions of base models. If some are not ready, the stacked fits fail."""
     with LocalExecutor(budget.workers) as executor:
         end = time.monotonic() + _BELOW * budget.remaining
         side_by_side(executor, objective.unraced, [(config,) for config in configs], budget, end)
@@ -203,14 +203,14 @@ def _several(member: Member) -> bool:
 
 
 def _check_known(fitted: Fitted) -> None:
-    """Refuse members of which only the fitted model is known, not how to fit it."""
+    """Refuse members whose file contains the fitted model, but not the way to fit it."""
     for member in fitted.members:
         if not getattr(member.own, "fits", True):
             raise InvalidInput(f"the file does not hold how {member.name!r} is fitted; fit again.")
 
 
 def _check_target(fitted: Fitted, target: Target, scale: Logarithm | None) -> None:
-    """Refuse a target that the models cannot learn as they learned the first one."""
+    """Refuse a target that the models cannot learn like the first one."""
     if scale is not None and not target.values.min() + scale.offset > 0:
         raise InvalidInput(
             f"the target holds {target.values.min():.6g}, and the model was found on numbers that all have a "
@@ -224,19 +224,19 @@ def _check_target(fitted: Fitted, target: Target, scale: Logarithm | None) -> No
 
 
 def _row(fitted: Fitted, place: int) -> dict[str, Any]:
-    """The member as the trial that it comes from; one that replaces a search comes from none."""
+    """Member as a row of its trial. A member without a trial, such as the baseline, gets its position as the number."""
     member = fitted.members[place]
     return {"number": _trial(fitted, member).get("number", place), "model": member.name, "config": member.config}
 
 
 def _trial(fitted: Fitted, member: Member) -> Mapping[str, Any]:
-    """The member's trial, a complete one if the configuration was tried several times; empty if there is none."""
+    """Trial of the member, a complete one if the configuration was tried several times; empty without a trial."""
     same = [t for t in fitted.trials if (t["model"], t["config"]) == (member.name, member.config)]
     return next((t for t in same if t["state"] == "complete"), same[0] if same else {})
 
 
 def _record(fitted: Fitted, member: Member) -> TrialRecord:
-    """The rounds that the member's trial took on average over folds, none for models without, and its pace."""
+    """Record of the member's trial: mean rounds over folds (None for models without), latency, and log-scale factor."""
     trial = _trial(fitted, member)
     pace, scale = float(trial.get("predict_ms") or 0.0), _scale(member)
     record = TrialRecord(None, 0.0, predict_ms=pace, factor=1.0 if scale is None else scale.factor)
@@ -250,13 +250,13 @@ def _record(fitted: Fitted, member: Member) -> TrialRecord:
 
 
 def _scale(member: Member) -> Exponential | None:
-    """How the member turns logarithms into numbers; None if it has not learned any."""
+    """Inverse log transform of the member; None if it did not learn logarithms."""
     fit = fits_of(member.estimator)[0]
     inner = fit.estimator if isinstance(fit, Featured) else fit
     return inner if isinstance(inner, Exponential) else None
 
 
 def _logarithm(fitted: Fitted) -> Logarithm | None:
-    """The scale of the members that learn logarithms; its factor is the one that the search found."""
+    """Log scale of the members that learned logarithms; None without such members."""
     scales = [scale for member in fitted.members if (scale := _scale(member)) is not None]
     return Logarithm.of(fitted.metric, scales[0].offset) if scales else None

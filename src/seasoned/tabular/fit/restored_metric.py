@@ -1,4 +1,4 @@
-"""What was fitted, with its metric given again where that is a function, which no file holds."""
+"""Metric of a loaded model: a metric function is in no file, and the user sets it again."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["judging"]
 
 
 def judging(estimator: Any) -> Fitted:
-    """What an estimator fitted or loaded, able to judge predictions.
+    """Fitted model of an estimator, with a metric that can score predictions.
 
     Args:
-        estimator: A fitted one; loaded, it may have been given its function by `set_params(metric=...)`.
+        estimator: A fitted estimator. After loading, `set_params(metric=...)` sets a metric function again.
     """
     fitted: Fitted = estimator.fitted_
     lacks = fitted.metric.scorer == FUNCTION and fitted.metric.function is None

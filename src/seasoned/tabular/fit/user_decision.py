@@ -1,4 +1,4 @@
-"""How labels are chosen where the user decides so after the fit."""
+"""Decision rule for labels that the user sets after the fit."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = ["decision_of"]
 
 
 def decision_of(fitted: Fitted, threshold: Any, costs: Any) -> Decision | None:
-    """The decision by a threshold or by costs; None for the most probable label.
+    """Decision rule of a threshold or of costs; None for the most probable label.
 
     Raises:
-        InvalidInput: As `AutoClassifier.decide`.
+        InvalidInput: As in `AutoClassifier.decide`.
     """
     if fitted.metric.costs is not None:
         raise InvalidInput(

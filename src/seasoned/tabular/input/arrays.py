@@ -16,20 +16,20 @@ __all__ = ["as_array", "dense", "from_array", "from_dicts"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_FORMS: Final = 2  # of a dense table that are in memory at once: as it came, and column by column
+_FORMS: Final = 2  # copies of a dense table in memory at once: the array, and the frame by columns
 
 
 def as_array(table: Any) -> Any:
-    """Lists and tensors as an array, and masked arrays as plain ones with NaN in place of the masked values.
+    """Convert lists and tensors to an array, and masked arrays to plain ones with NaN for masked values.
 
     Raises:
-        InvalidInput: If it is an empty list, or a list of rows of different lengths.
+        InvalidInput: If a list is empty, or its rows have different lengths.
     """
     import numpy as np
 
     if isinstance(table, np.ma.MaskedArray):
         if table.dtype.names:
-            return table  # each of its columns comes here again
+            return table  # `from_array` converts each field
         shown = np.ma.getdata(table).astype(float if table.dtype.kind in "biuf" else object)
         shown[np.ma.getmaskarray(table)] = np.nan
         return shown
@@ -44,10 +44,10 @@ def as_array(table: Any) -> Any:
 
 
 def dense(table: Any) -> Any:
-    """A scipy sparse matrix as a dense array, because the models here take dense ones.
+    """Convert a scipy sparse matrix to a dense array, the input of all models.
 
     Raises:
-        InvalidInput: If there is no memory for it.
+        InvalidInput: If memory is too small.
     """
     needed, free = _FORMS * 8 * math.prod(table.shape), free_memory()
     if needed > free:
@@ -59,10 +59,10 @@ def dense(table: Any) -> Any:
 
 
 def from_array(array: Any) -> pd.DataFrame:
-    """A 2-D array with columns `x0`, `x1`, ..., or a structured one with its own names.
+    """Frame of a 2-D array with columns `x0`, `x1`, ..., or of a structured array with its field names.
 
     Raises:
-        InvalidInput: If it has another number of dimensions, or is complex.
+        InvalidInput: If the array has another number of dimensions, is complex, or holds durations without a unit.
     """
     import numpy as np
     import pandas as pd
@@ -84,15 +84,15 @@ def from_array(array: Any) -> pd.DataFrame:
     if array.dtype.kind == "c":
         raise InvalidInput("Complex data not supported; pass the real and imaginary parts as two columns.")
     columns = [f"x{index}" for index in range(array.shape[1])]
-    text = array.dtype.kind in "SU"  # as objects: pandas would ask pyarrow, which refuses text that is not UTF-8
+    text = array.dtype.kind in "SU"  # as objects, because pyarrow, which pandas uses, refuses text that is not UTF-8
     return pd.DataFrame(array.astype(object) if text else array, columns=columns, copy=False)
 
 
 def from_dicts(table: Any) -> pd.DataFrame:
-    """A dict of columns, or a list of dicts with a row each; columns are aligned by position, whatever their indexes.
+    """Frame of a dict of columns, or of a list with a dict per row. Columns are aligned by position, not by index.
 
     Raises:
-        InvalidInput: If the columns have different lengths, or the list holds anything but dicts.
+        InvalidInput: If the columns have different lengths, or the list contains anything but dicts.
     """
     import pandas as pd
 
@@ -108,7 +108,7 @@ def from_dicts(table: Any) -> pd.DataFrame:
 
 
 def _check_series(columns: dict[Any, pd.Series[Any]]) -> None:
-    """Refuse columns of several lengths, which pandas would fill up, and warn of indexes that differ."""
+    """Refuse columns of different lengths, which pandas would fill up, and warn of different indexes."""
     if not columns:
         return
     first, *others = columns

@@ -1,4 +1,4 @@
-"""Weights of rows given by class: "balanced", or a weight for each label."""
+"""Sample weights by class: "balanced", or a weight for each label."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
 __all__ = ["BALANCED", "by_class", "told_by_class"]
 
 BALANCED: Final = "balanced"
-_SHOWN: Final = 20  # labels listed in a message
+_SHOWN: Final = 20  # largest number of labels in a message
 
 
 def told_by_class(sample_weight: Any) -> bool:
-    """Whether weights are given by class rather than row by row."""
+    """Return True if weights are by class, not by row."""
     return isinstance(sample_weight, str | Mapping)
 
 
 def by_class(sample_weight: str | Mapping[Any, Any], codes: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.float64]:
-    """The weights of rows, as shares of the largest, shape (n,).
+    """Sample weights as shares of the largest weight, shape (n,).
 
-    "balanced" gives all classes among the rows the same total weight: a row of a class of m rows weighs 1/m, as by
-    scikit-learn's `compute_sample_weight`. In a mapping, labels that are not named weigh 1.
+    "balanced" gives all classes the same total weight: a row of a class of m rows weighs 1/m, as in scikit-learn's
+    `compute_sample_weight`. Labels that a mapping omits weigh 1.
 
     Args:
-        sample_weight: What the user gave.
-        codes: The rows' classes, shape (n,).
-        classes: The labels behind the codes; none where the target is a number.
+        sample_weight: "balanced", or a mapping label -> weight.
+        codes: The class code of each row, shape (n,).
+        classes: The labels of the codes, shape (classes,); empty if the target is a number.
 
     Raises:
-        InvalidInput: If the text is not "balanced", the target holds no classes, a label is unknown or named twice, or
+        InvalidInput: If the text is not "balanced", or the target is a number. If a label is unknown or repeated, or
             weights are not numbers above 0 or are too far apart.
 
     Example:
@@ -62,7 +62,7 @@ def by_class(sample_weight: str | Mapping[Any, Any], codes: NDArray[Any], classe
 
 
 def _of_mapping(given: Mapping[Any, Any], classes: NDArray[Any]) -> NDArray[np.float64]:
-    """The weight of each class, shape (k,)."""
+    """Weight of each class, shape (classes,)."""
     weights, named = np.ones(len(classes)), set()
     for label, weight in given.items():
         code = code_of(label, classes)

@@ -1,4 +1,4 @@
-"""Text files with separators: encoding, separator and decimal sign, as their beginning shows, and their rows."""
+"""Delimited text files: encoding, separator and decimal sign are detected from the first bytes; rows are read."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 
 __all__ = ["HEAD", "cause", "decimal_of", "encoding_of", "head_of", "is_encoding", "read_csv", "separator_of"]
 
-HEAD: Final = 1 << 18  # bytes that are looked at
-_SNIFFED: Final = 1 << 14  # characters that tell the separator
+HEAD: Final = 1 << 18  # bytes at the beginning of a file that detection reads
+_SNIFFED: Final = 1 << 14  # characters that `csv.Sniffer` reads
 _OTHERS: Final = ";|\t"
-_NO_FILES: Final = frozenset({"idna", "punycode", "undefined"})  # encodings of names, not of files
+_NO_FILES: Final = frozenset({"idna", "punycode", "undefined"})  # codecs that are not for text files
 _POINT: Final = r"[+-]?(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _COMMA: Final = r"[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)?,\d+(?:[eE][+-]?\d+)?"  # also "1.234,5"
-_EITHER: Final = r"[+-]?[1-9]\d{0,2}(?:(?:\.\d{3})+|(?:,\d{3})+)"  # "1,234": a thousand, or a little more than one
+_EITHER: Final = r"[+-]?[1-9]\d{0,2}(?:(?:\.\d{3})+|(?:,\d{3})+)"  # ambiguous: "1,234" is 1234 or 1.234
 _UNREADABLE: Final = (OSError, EOFError, ValueError, RuntimeError, lzma.LZMAError, zipfile.BadZipFile, zlib.error)
 
 
-# ------------------------------------------------------------------------------------------------ the beginning
+# ------------------------------------------------------------------------------------------------ detection
 
 
 def head_of(path: Path) -> bytes:
-    """The first bytes of a file, decompressed; empty if that fails, as reading the file will say why."""
+    """First bytes of a file, decompressed; empty on an error, which the later reading of the file reports."""
     try:
         with _opened(path) as file:
             return bytes(file.read(HEAD))
@@ -48,7 +48,7 @@ def head_of(path: Path) -> bytes:
 
 
 def _opened(source: Any) -> Any:
-    """The bytes of a file, decompressed, or of what is open already, from their beginning."""
+    """Open a file, decompressed, or copy an open stream from its beginning."""
     if not isinstance(source, Path):
         source.seek(0)
         return io.BytesIO(source.read())
@@ -58,14 +58,14 @@ def _opened(source: Any) -> Any:
 
         return pa.input_stream(str(source), compression="zstd")
     if ending == ".zip":
-        with zipfile.ZipFile(source) as archive:  # what is opened in it keeps the file open
+        with zipfile.ZipFile(source) as archive:  # the opened member keeps the file open
             return archive.open(archive.namelist()[0])
     opened: Any = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}.get(ending, open)
     return opened(source, "rb")
 
 
 def is_encoding(name: str) -> bool:
-    """Report that Python knows an encoding of text files by this name.
+    """Return True if Python has an encoding of text files with this name.
 
     Example:
         >>> [is_encoding(name) for name in ("gb18030", "utf-16", "klingon", "hex", "idna")]
@@ -78,11 +78,11 @@ def is_encoding(name: str) -> bool:
 
 
 def encoding_of(head: bytes, usual: str | None = None) -> str | None:
-    """UTF-16 where a file begins with its byte order mark; the usual one where it is not UTF-8; else None.
+    """Encoding of a file: UTF-16 by its byte order mark; `usual` if the bytes are ASCII or not UTF-8; else None.
 
     Args:
-        head: The beginning of the file.
-        usual: The encoding of other files of the same table.
+        head: First bytes of the file.
+        usual: Encoding of other files of the same table; None if unknown.
     """
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
@@ -95,7 +95,9 @@ def encoding_of(head: bytes, usual: str | None = None) -> str | None:
 
 
 def separator_of(head: bytes, encoding: str | None, usual: str) -> str:
-    r"""The usual separator; or, if the header has none, the only other one in it that `csv.Sniffer` confirms.
+    r"""Column separator: the usual one, or, if the header lacks it, another one that `csv.Sniffer` confirms.
+
+    The other one must be the only separator among ";", "|" and the tab in the header.
 
     Example:
         >>> separator_of(b"a;b\n1,5;2\n", None, ","), separator_of(b"question; why\nhow\n", None, ",")
@@ -113,7 +115,7 @@ def separator_of(head: bytes, encoding: str | None, usual: str) -> str:
 
 
 def decimal_of(head: bytes, encoding: str | None) -> str | None:
-    r"""The decimal sign between semicolons, as unambiguous numbers show it; None if there are none.
+    r"""Decimal sign of a file with semicolons, from its unambiguous numbers; None without such numbers.
 
     Example:
         >>> decimal_of(b"a;b\n1,5;2\n", None), decimal_of(b"a;b\n1.5;1,234\n", None), decimal_of(b"a\n1e-5\n", None)
@@ -131,26 +133,26 @@ def _text(head: bytes, encoding: str | None) -> str:
 
 
 def _rows(head: bytes, encoding: str | None, separator: str) -> Iterator[list[str]]:
-    """The rows that are complete; blank lines are left out."""
+    """Complete rows of the first bytes, without blank lines."""
     text = _text(head, encoding)
     lines = io.StringIO(text if len(head) < HEAD else text.rpartition("\n")[0], newline="")
     try:
         yield from filter(None, csv.reader(lines, delimiter=separator))
-    except csv.Error:  # a cell of more than 131072 characters
+    except csv.Error:  # a cell has more than 131072 characters
         return
 
 
-# ------------------------------------------------------------------------------------------------ all rows
+# ------------------------------------------------------------------------------------------------ rows
 
 
 def read_csv(source: Any, name: str, separator: str = ",", **options: Any) -> pd.DataFrame:
-    """Read text with separators from a path or an open file that can be read again; `name` is what errors call it.
+    """Read delimited text from a path or a seekable stream; messages call it `name`.
 
-    Rows may be shorter than the header, or end in a separator. Longer rows are refused, unless each begins with a cell
-    more that is the name of the row, as R writes it: words that differ.
+    Rows may be shorter than the header, or end in a separator. Longer rows are refused, with one exception: each row
+    may begin with an extra cell that is its name, as R writes it. Names are words that all differ.
 
     Raises:
-        InvalidInput: If it cannot be read.
+        InvalidInput: If the text cannot be read.
     """
     import pandas as pd
 
@@ -172,13 +174,13 @@ def read_csv(source: Any, name: str, separator: str = ",", **options: Any) -> pd
 
 
 def _within_header(source: Any, separator: str, options: dict[str, Any]) -> pd.DataFrame | None:
-    """The rows of a file; None where one has a cell beyond the header that is not empty."""
+    """Frame of a file; None if a row has a non-empty cell beyond the header."""
     import pandas as pd
 
     if _ends_in_words(source, separator, options.get("encoding")):
         return None
     with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)  # that cells beyond the header are left out
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # pandas warns of cells beyond the header
         try:
             return _parsed(source, sep=separator, index_col=False, **options)
         except pd.errors.ParserWarning:
@@ -186,10 +188,10 @@ def _within_header(source: Any, separator: str, options: dict[str, Any]) -> pd.D
 
 
 def _beyond_header(source: Any, name: str, separator: str, options: dict[str, Any]) -> pd.DataFrame:
-    """The rows of a file with cells beyond the header: names of the rows, or separators at the ends of rows.
+    """Frame of a file with cells beyond the header: names of rows, or separators at the ends of rows.
 
     Raises:
-        InvalidInput: If they are anything else.
+        InvalidInput: If the cells are anything else.
     """
     import pandas as pd
 
@@ -200,7 +202,7 @@ def _beyond_header(source: Any, name: str, separator: str, options: dict[str, An
     if long is not None:
         raise InvalidInput(_too_long(name, *long))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", pd.errors.ParserWarning)  # nothing is left out
+        warnings.simplefilter("ignore", pd.errors.ParserWarning)  # the omitted cells are empty
         return _parsed(source, sep=separator, index_col=False, **options)
 
 
@@ -214,7 +216,7 @@ def _unreadable(name: str, separator: str, error: Exception) -> str:
 
 
 def _guess(source: Any) -> str:
-    """The probable encoding of a file that is not what it should be, in words."""
+    """Probable encoding of a file, as a part of a message; empty if unknown."""
     import charset_normalizer
 
     with _opened(source) as file:
@@ -223,11 +225,11 @@ def _guess(source: Any) -> str:
 
 
 def _parsed(source: Any, **options: Any) -> pd.DataFrame:
-    """What pandas reads of a file, from its beginning."""
+    """Frame that pandas reads from the beginning of a file."""
     import pandas as pd
 
     frame: pd.DataFrame
-    if isinstance(source, Path) and source.suffix.lower() == ".zst":  # pandas would ask for one more package
+    if isinstance(source, Path) and source.suffix.lower() == ".zst":  # pandas needs one more package
         with _opened(source) as stream:
             frame = pd.read_csv(stream, low_memory=False, **options)
     else:
@@ -238,14 +240,14 @@ def _parsed(source: Any, **options: Any) -> pd.DataFrame:
 
 
 def _ends_in_words(source: Any, separator: str, encoding: str | None) -> bool:
-    """Report that the first row has a cell beyond the header that is not empty; pandas takes "NA" there for empty."""
+    """Return True if the first row has a non-empty cell beyond the header. Pandas reads "NA" there as empty."""
     with _opened(source) as file:
         first, second = [*itertools.islice(_rows(file.read(HEAD), encoding, separator), 2), [], []][:2]
     return len(second) > len(first) and bool(second[-1])
 
 
 def _are_names(index: pd.Index[Any]) -> bool:
-    """Report that what stands before the first column are names of rows: one each, none a number, and all differ."""
+    """Return True if the index consists of names of rows: one level, all different, none a number."""
     import pandas as pd
 
     if index.nlevels > 1 or not index.is_unique or index.dtype.kind in "iufb":
@@ -254,7 +256,7 @@ def _are_names(index: pd.Index[Any]) -> bool:
 
 
 def _long_row(source: Any, separator: str, encoding: str | None) -> tuple[int, int, int] | None:
-    """The line of the first row that is longer than the header, its cells, and those of the header.
+    """First row longer than the header: its line, its number of cells, and that of the header; None without one.
 
     An empty cell after the last column is a separator at the end of the row.
     """
@@ -269,7 +271,7 @@ def _long_row(source: Any, separator: str, encoding: str | None) -> tuple[int, i
 
 
 def _too_long(name: str, line: int, cells: int, header: int) -> str:
-    if header == 1:  # a title
+    if header == 1:  # the first line is a title
         above = "line 1 looks like a title" if line == 2 else f"lines 1 to {line - 1} look like titles"
         return (
             f"{name!r} has {cells} cells in line {line} and one in line 1; {above}, so delete what is above the header."

@@ -1,4 +1,4 @@
-"""Any table that people have, as one pandas frame with plain, unique, textual column names."""
+"""Conversion of tables and targets of any library to pandas, with unique text as column names; reading of files."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 __all__ = ["COMPRESSED", "SEPARATORS", "has_names", "kind_of", "read_table", "to_frame", "to_series"]
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
-_WIDE = 500  # columns
+_WIDE = 500  # columns above which a frame is copied to blocks of one type
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 
 
 def to_frame(table: Any) -> pd.DataFrame:
-    """A table of any usual kind as a pandas frame; the caller's own object is never changed.
+    """Convert a table to a pandas frame; the caller's object stays unchanged.
 
     Args:
         table: pandas or polars frame, pyarrow table, 2-D numpy array or scipy sparse matrix (columns become `x0`, `x1`,
             ...), list of dicts (a row each) or dict of lists (a column each).
 
     Raises:
-        InvalidInput: If it is none of these, its rows or columns differ in length, or two columns have the same name.
+        InvalidInput: If the type is none of these, rows or columns differ in length, or two columns have the same name.
 
     Example:
         >>> to_frame([{"a": 1, "b": "x"}, {"a": 2, "b": None}]).shape
@@ -40,7 +40,7 @@ def to_frame(table: Any) -> pd.DataFrame:
 
     if isinstance(table, pd.DataFrame):
         frame = table.copy(deep=False)
-    elif hasattr(table, "toarray"):  # scipy sparse, one of whose kinds is a dict
+    elif hasattr(table, "toarray"):  # scipy sparse; tested first, because one of its formats is a dict
         frame = from_array(dense(table))
     elif isinstance(table, dict) or _holds_dicts(table):
         frame = from_dicts(table)
@@ -56,7 +56,7 @@ def to_frame(table: Any) -> pd.DataFrame:
 
 
 def has_names(table: Any) -> bool:
-    """Whether the columns of a table have names, so that their order does not matter.
+    """Return True if the columns of a table have names, so that their order is irrelevant.
 
     Example:
         >>> has_names({"a": [1]}), has_names([[1]])
@@ -76,7 +76,7 @@ def _holds_dicts(table: Any) -> bool:
 
 
 def _is_plain_array(table: Any) -> bool:
-    """Whether numpy can read it and nothing else can: tensors and the like; frames have columns."""
+    """Return True for tensors and other arrays that only numpy can read. Frames have columns."""
     return hasattr(table, "__array__") and not hasattr(table, "columns")
 
 
@@ -95,15 +95,15 @@ def _from_native(table: Any) -> pd.DataFrame:
 
 
 def _to_pandas(table: Any, *, allow_series: bool | None = None) -> Any:
-    """A pandas frame or series from that of any library which narwhals knows.
+    """Pandas frame or series from any library that narwhals supports.
 
     Raises:
-        TypeError: If narwhals does not know it.
+        TypeError: If narwhals does not support the object.
         InvalidInput: If two columns have the same name.
     """
     import narwhals as nw
 
-    wide = {nw.Int128, nw.UInt128}  # types that pyarrow, used in between, does not know
+    wide = {nw.Int128, nw.UInt128}  # types that pyarrow, the intermediate format, lacks
     try:
         native = nw.from_native(table, allow_series=allow_series)
         if isinstance(native, nw.Series):
@@ -126,7 +126,7 @@ def _no_table(table: Any) -> str:
 
 
 def _in_native_bytes(frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns in the byte order of this machine, because pandas cannot even select rows of others."""
+    """Convert columns to the native byte order, because pandas cannot even select rows of other columns."""
     import numpy as np
 
     foreign = {
@@ -138,16 +138,16 @@ def _in_native_bytes(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _textual(names: Any) -> list[str]:
-    """Names as text; lone surrogates, which no file can hold, are written out."""
+    """Column names as text. Lone surrogates are escaped, because no file can store them."""
     words = [".".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in names]
     return [word.encode("utf-8", "backslashreplace").decode() for word in words]
 
 
 def to_series(target: Any) -> pd.Series[Any]:
-    """A target of any usual kind as a pandas series.
+    """Convert a target to a pandas series.
 
     Raises:
-        InvalidInput: If it has more than one column.
+        InvalidInput: If the target has more than one column, or the type is unknown.
     """
     import numpy as np
     import pandas as pd
@@ -178,14 +178,14 @@ def _several(columns: int) -> str:
 
 
 def _series_of(array: Any) -> Any:
-    """The array as a series, or as a frame if it has two dimensions."""
+    """Series of a 1-D array, or frame of a 2-D array."""
     import pandas as pd
 
     if array.ndim not in {1, 2}:
         raise InvalidInput(f"y has {array.ndim} dimensions; pass one value a row.")
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
-    text = array.dtype.kind in "SU"  # as objects: pandas would ask pyarrow, which refuses text that is not UTF-8
+    text = array.dtype.kind in "SU"  # as objects, because pyarrow, which pandas uses, refuses text that is not UTF-8
     values = array.astype(object) if text else array
     return pd.DataFrame(values) if array.ndim == 2 else pd.Series(values, dtype=values.dtype)
 
@@ -196,7 +196,7 @@ def _target_array(target: Any) -> Any:
     if isinstance(target, list | tuple) and not target:
         return np.array([], dtype=np.float64)
     if isinstance(target, list | tuple) and len({isinstance(value, str) for value in target}) > 1:
-        return np.asarray(target, dtype=object)  # numpy would turn missing values and numbers among text into text
+        return np.asarray(target, dtype=object)  # numpy would convert missing values and numbers among text to text
     try:
         return as_array(target)
     except InvalidInput:
@@ -207,7 +207,7 @@ def _target_array(target: Any) -> Any:
 
 
 def _native_series(target: Any) -> Any:
-    """A pandas series or frame from another library's, or from anything else that numpy can read."""
+    """Pandas series or frame of an object of another library, or of any object that numpy can read."""
     import pyarrow as pa
 
     try:
@@ -229,7 +229,7 @@ def _native_series(target: Any) -> Any:
 
 
 def kind_of(path: Path) -> str:
-    """The suffix that tells what a file holds, whatever it is compressed with.
+    """Suffix of the table format, without a suffix of compression.
 
     Example:
         >>> kind_of(Path("rows.csv.gz"))
@@ -244,11 +244,11 @@ def read_table(path: str | Path, separator: str | None = None, **options: Any) -
 
     Args:
         path: The file.
-        separator: Separator of columns in a text file, if not the one that the file's name implies.
+        separator: Column separator of a text file; None for the one of the file name.
         options: For text files, further options of `pandas.read_csv`.
 
     Raises:
-        InvalidInput: If the file is missing, of another kind, or cannot be read as what its name says.
+        InvalidInput: If the file is missing, of another kind, or not in the format of its suffix.
     """
     import pandas as pd
 
@@ -269,14 +269,14 @@ def read_table(path: str | Path, separator: str | None = None, **options: Any) -
 
 
 def _joined(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame; that of a wide table with its columns of one type side by side.
+    """Copy the frame of a wide table, so that columns of one type share an array.
 
-    pandas reads each column into an array of its own, and afterwards each selection of rows goes through all of them.
+    Pandas reads each column into an array of its own, and a later selection of rows would loop over all arrays.
     """
     return frame.copy() if frame.shape[1] > _WIDE else frame
 
 
 def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with named levels of its index as columns before the others, as every other reader shows them."""
+    """Frame with the named levels of its index as first columns, as other readers of Parquet show them."""
     names = [name for name in frame.index.names if name is not None and name not in frame.columns]
     return frame.reset_index(names) if names else frame

@@ -1,9 +1,11 @@
-"""Labels written in several ways: "Yes" and "yes " are one class, under its most frequent spelling.
+"""Spellings of labels: "Yes" and "yes " are one class, with its most frequent spelling as name.
 
 Two labels are one class if they differ only in width (Unicode's compatibility form), blanks or case. Two exceptions
-keep such labels apart, with a warning. Case has a meaning where both cases are frequent and the labels are single
-characters, as of handwriting, or written in no usual case, as the vowels "had" and "hAd". And labels are not merged
-where one class would be left of several.
+keep such labels apart, with a warning:
+
+- Labels that differ in case, if both cases are frequent. They must also be single characters (as in handwriting) or in
+  no usual case (the vowels "had" and "hAd").
+- All labels, if a merge would leave a single class.
 """
 
 from __future__ import annotations
@@ -23,12 +25,12 @@ __all__ = ["as_known", "code_by_spelling", "folded", "merged"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_FREQUENT: Final = 0.25  # of the rows of a class: a case with fewer is a slip
-_SHOWN: Final = 5  # classes that a warning names
+_FREQUENT: Final = 0.25  # smallest share of a class's rows for a frequent case; a rarer case is a typing error
+_SHOWN: Final = 5  # largest number of classes in a warning
 
 
 def spaced(label: str) -> str:
-    """The label without differences in width and blanks.
+    """Label with normalised width and blanks.
 
     Example:
         >>> spaced(" \uff4e\uff4f  answer")
@@ -38,7 +40,7 @@ def spaced(label: str) -> str:
 
 
 def folded(label: str) -> str:
-    """The label without differences in width, blanks and case.
+    """Label with normalised width, blanks and case.
 
     Example:
         >>> folded("\uff39\uff25\uff33 ")
@@ -48,7 +50,7 @@ def folded(label: str) -> str:
 
 
 def code_by_spelling(label: str, labels: Sequence[str]) -> int | None:
-    """The place of the one label that is the same but for width and blanks, or else case; None if none or several are.
+    """Index of the only label that is equal up to width and blanks, or else up to case; None if none or several are.
 
     Example:
         >>> code_by_spelling("yes ", ["No", "Yes"]), code_by_spelling("A ", ["A", "a"]), code_by_spelling("b", ["a"])
@@ -62,10 +64,10 @@ def code_by_spelling(label: str, labels: Sequence[str]) -> int | None:
 
 
 def merged(labels: NDArray[Any]) -> NDArray[Any]:
-    """The labels of rows, each class in its most frequent spelling; a warning names what was merged.
+    """Labels with each class in its most frequent spelling; a warning names the merged labels.
 
     Args:
-        labels: Texts, shape (n,); of other types nothing changes.
+        labels: Texts, shape (n,); labels of other types are returned unchanged.
 
     Example:
         >>> merged(np.array(["Yes", "no", "Yes", "yes "])).tolist()
@@ -96,11 +98,11 @@ def merged(labels: NDArray[Any]) -> NDArray[Any]:
 
 
 def as_known(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[Any]:
-    """The labels of rows in the spelling of known classes; those of no class stay as they are.
+    """Labels in the spelling of known classes; unknown labels stay unchanged.
 
     Args:
         labels: Texts, shape (n,).
-        classes: Texts, shape (k,).
+        classes: Texts, shape (classes,).
 
     Example:
         >>> as_known(np.array(["no", "YES ", "maybe"]), np.array(["No", "Yes"])).tolist()
@@ -122,7 +124,7 @@ def as_known(labels: NDArray[Any], classes: NDArray[Any]) -> NDArray[Any]:
 
 
 def _factorized(labels: NDArray[Any]) -> tuple[NDArray[np.intp], list[str]]:
-    """The place of each row's word among the different words, and these, sorted."""
+    """Index of each row's label among the sorted different labels, shape (n,), and these labels."""
     import pandas as pd
 
     places, words = pd.factorize(labels.astype(object), sort=False)  # hashing, because sorting long tables is slow
@@ -131,7 +133,7 @@ def _factorized(labels: NDArray[Any]) -> tuple[NDArray[np.intp], list[str]]:
 
 
 def _grouped(places: Iterable[int], words: Sequence[str], alike: Callable[[str], str]) -> list[list[int]]:
-    """The places whose words are alike."""
+    """Group the indices whose words are equal after `alike`."""
     groups: dict[str, list[int]] = {}
     for place in places:
         groups.setdefault(alike(words[place]), []).append(place)
@@ -139,7 +141,7 @@ def _grouped(places: Iterable[int], words: Sequence[str], alike: Callable[[str],
 
 
 def _apart(group: list[int], words: Sequence[str], counts: Sequence[int]) -> list[list[int]]:
-    """The classes of one group: one, unless case has a meaning in it."""
+    """Classes of one group of spellings: one class, or one per case if case has a meaning."""
     cases = _grouped(group, words, spaced)
     rows = [sum(counts[place] for place in case) for case in cases]
     short = len(folded(words[group[0]])) == 1
@@ -149,7 +151,7 @@ def _apart(group: list[int], words: Sequence[str], counts: Sequence[int]) -> lis
 
 
 def _usual_cases(word: str) -> set[str]:
-    """The word in lower case, in capitals, and with capitals where words or the label begin."""
+    """Word in lower case, upper case, capitalised, and in title case."""
     return {word.lower(), word.upper(), word.capitalize(), word.title()}
 
 

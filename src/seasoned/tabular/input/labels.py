@@ -1,4 +1,4 @@
-"""Which class a user means by a label."""
+"""Class codes of labels that a user passes."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ __all__ = ["code_of"]
 
 
 def code_of(label: Any, labels: NDArray[Any]) -> int | None:
-    """The code of the class that equals the label, or else is written like it; None where there is none.
+    """Code of the class that equals the label or has the same text; None without such a class.
 
-    Of texts, blanks, width and case do not matter where only one class is meant.
-
-    A number names no class True or False, though Python takes 1 for equal to True.
+    For text, differences in blanks, width and case are ignored if a single class remains. The number 1 does not name
+    the class True, although Python compares them as equal.
 
     Args:
-        label: As a user gave it, perhaps in a file of text.
-        labels: The user's labels by code.
+        label: Label from the user, possibly text from a file.
+        labels: The user's labels by code, shape (classes,).
 
     Example:
         >>> import numpy as np

@@ -1,4 +1,4 @@
-"""From what a caller gives as `random_state` to the one seed of a fit."""
+"""Conversion of `random_state` to the integer seed of a fit."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["seed_of"]
 
 
 def seed_of(random_state: Any) -> int:
-    """A seed for everything below; drawn from the generator given, never from numpy's global state.
+    """Integer seed from 0 to 2**31 - 2. A passed generator draws it; numpy's global state is never used.
 
     Raises:
-        InvalidInput: If it is no whole number, Generator, RandomState or None.
+        InvalidInput: If `random_state` is no whole number, Generator, RandomState or None.
 
     Example:
         >>> seed_of(7), seed_of(-1)

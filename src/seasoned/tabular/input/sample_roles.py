@@ -1,4 +1,4 @@
-"""Values of each row besides features and target: how much it counts, and which rows belong together."""
+"""Sample weights and groups of rows: checks, and conversion to arrays."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ __all__ = ["Roles", "check_lengths", "read_roles", "read_weights"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_RATIO: Final = 1e12  # of the largest weight to the smallest; beyond, only the heaviest rows count in single precision
+_RATIO: Final = 1e12  # largest ratio of two weights; beyond it, light rows vanish in single precision
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Roles:
-    """The roles of the rows that `fit` was given.
+    """Weights and groups of the rows of a fit.
 
     Attributes:
-        weights: How much each row counts, shape (n,), not negative; None if all count the same.
-        groups: Which rows belong together, as codes from 0, shape (n,); None if none do.
-        names: The groups as they were given, for splitters that read them, shape (n,).
+        weights: Sample weights, shape (n,), not negative; None if all are equal.
+        groups: Group codes from 0, shape (n,); None without groups.
+        names: Group labels as passed by the user, shape (n,), for splitters that read them.
     """
 
     weights: NDArray[np.float64] | None = None
@@ -39,16 +39,16 @@ class Roles:
 
     @property
     def counted(self) -> NDArray[np.bool_] | None:
-        """Which rows count at all; None if all do."""
+        """Mask of the rows with a weight above 0, shape (n,); None without weights."""
         return None if self.weights is None else self.weights > 0
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The roles that were given, by their names."""
+        """Weights and groups by name, as far as they exist."""
         given = {"weights": self.weights, "groups": self.groups}
         return {name: array for name, array in given.items() if array is not None}
 
     def of(self, kept: NDArray[np.bool_]) -> Roles:
-        """The roles of the rows that are kept."""
+        """Roles of the rows of a mask, shape (n,)."""
         return Roles(
             None if self.weights is None else self.weights[kept],
             None if self.groups is None else np.unique(self.groups[kept], return_inverse=True)[1],
@@ -57,13 +57,13 @@ class Roles:
 
 
 def read_roles(sample_weight: Any, groups: Any, rows: int) -> Roles:
-    """Check what `fit` was given besides features and target; rows of weight 0 are counted in the log.
+    """Check the weights and groups of `fit`. A warning counts the rows with weight 0.
 
-    Weights come back as shares of the largest.
+    Weights are returned as shares of the largest weight.
 
     Raises:
-        InvalidInput: If a role has another number of rows, is missing somewhere, or weights are negative, infinite or
-            all 0.
+        InvalidInput: If a role has another number of rows or a missing value, or weights are negative, infinite, all 0
+            or too far apart.
 
     Example:
         >>> read_roles([1, 2, 0], None, 3).weights
@@ -77,7 +77,7 @@ def read_roles(sample_weight: Any, groups: Any, rows: int) -> Roles:
 
 
 def read_weights(sample_weight: Any, rows: int) -> NDArray[np.float64]:
-    """Weights as numbers, shape (rows,).
+    """Weights as shares of the largest weight, shape (rows,).
 
     Raises:
         InvalidInput: As `read_roles`.
@@ -113,7 +113,7 @@ def read_weights(sample_weight: Any, rows: int) -> NDArray[np.float64]:
 
 
 def read_groups(groups: Any, rows: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Groups as codes from 0 on, and as they were given, shape (rows,) each.
+    """Group codes from 0, and group labels as passed by the user, shape (rows,) each.
 
     Raises:
         InvalidInput: As `read_roles`.
@@ -136,7 +136,7 @@ def read_groups(groups: Any, rows: int) -> tuple[NDArray[np.int64], NDArray[Any]
     names = series.to_numpy()
     try:
         np.unique(names[:0] if names.dtype.kind != "O" else names)
-    except TypeError:  # of several types, which splitters cannot sort
+    except TypeError:  # splitters cannot sort labels of several types
         return codes.astype(np.int64), codes.astype(np.int64)
     return codes.astype(np.int64), names
 
@@ -157,10 +157,10 @@ def _one_a_row(values: Any, name: str, rows: int) -> pd.Series[Any]:
 
 
 def check_lengths(rows: int, targets: int) -> None:
-    """Refuse a target that has not one value a row.
+    """Refuse a target whose length differs from the number of rows.
 
     Raises:
-        InvalidInput: If there are more or fewer.
+        InvalidInput: If the lengths differ.
     """
     if rows != targets:
         raise InvalidInput(

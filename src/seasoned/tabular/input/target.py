@@ -1,4 +1,4 @@
-"""The target: which task it poses, its classes, and its values as numbers."""
+"""The target: its task (classes or numbers), its classes, and its values as numbers."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ logger = logging.getLogger("seasoned.tabular")
 
 Task = Literal["binary", "multiclass", "regression"]
 _COLUMN = "A column-vector y was passed when a 1d array was expected; pass y.ravel(), for one target is supported."
-_LARGEST = 1e37  # single precision goes little further
-_SMALLEST = 1e-150  # squares of smaller numbers are 0
-_EXACT = 2**53  # whole numbers up to here are floats without loss
-_LONGEST = 1000  # characters of a label
+_LARGEST = 1e37  # largest absolute value of a numeric target; single precision ends at 3.4e38
+_SMALLEST = 1e-150  # smallest range of a numeric target; squares of smaller ranges underflow
+_EXACT = 2**53  # largest whole number up to which floats are exact
+_LONGEST = 1000  # largest number of characters of a label
 _COLLECTIONS = (list, tuple, set, frozenset, dict, np.ndarray)
-_FEW = 20  # integer targets with at most this many values, repeated often, are classes
+_FEW = 20  # largest number of different values of a whole-number target with classes
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A target that can be learned from.
+    """Checked target of a fit.
 
     Attributes:
         task: binary, multiclass or regression.
-        values: Class codes (int64) or numbers (float64), shape (n,), for the rows kept.
-        classes: The labels behind the codes, sorted; empty for regression.
-        kept: Which rows have a target, shape (rows given,).
-        name: Its name; None if it has none.
+        values: Class codes (int64) or numbers (float64) of the kept rows, shape (n,).
+        classes: The labels of the codes, sorted; empty for regression.
+        kept: Mask of the rows with a target, shape (rows passed,).
+        name: Name of the target; None without a name.
     """
 
     task: Task
@@ -55,7 +55,7 @@ class Target:
 
 
 def without_gaps(series: pd.Series[Any]) -> pd.Series[Any]:
-    """Whole numbers that are floats because of missing ones, since removed, as integers again.
+    """Convert floats that are all whole numbers to integers: they were floats for missing values, since removed.
 
     Example:
         >>> import pandas as pd
@@ -67,10 +67,10 @@ def without_gaps(series: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def infer_task(y: Any) -> Literal["classification", "regression"]:
-    """Whether a target asks for classes or for a number.
+    """Infer the task of a target: classification or regression.
 
-    Text, booleans and categories are classes, and so are whole numbers with at most 20 values, each repeated at least
-    10 times on average; all other numbers are regression.
+    Text, booleans and categories are classes. Whole numbers are classes if they have at most 20 different values, each
+    repeated at least 10 times on average; two values are always few enough. All other numbers are regression.
 
     Example:
         >>> infer_task([0.1, 2.5, 3.7]), infer_task(["yes", "no", "yes"])
@@ -90,7 +90,7 @@ def infer_task(y: Any) -> Literal["classification", "regression"]:
 
 
 def _are_decimals(series: pd.Series[Any]) -> bool:
-    """Whether objects are numbers, some of them `Decimal`."""
+    """Return True if the objects are numbers, and some are `Decimal`."""
     kinds = set(map(type, series))
     return Decimal in kinds and all(issubclass(kind, Real | Decimal) for kind in kinds) and bool not in kinds
 
@@ -103,18 +103,19 @@ def read_target(
     few: bool = False,
     classes: NDArray[Any] | None = None,
 ) -> Target:
-    """Check a target and turn it into numbers; rows without one are left out, with a logged note.
+    """Check a target and convert it to codes or numbers. Rows without a target are left out, with a warning.
 
     Args:
-        y: The target, a value a row.
-        task: Whether it is classes or a number.
-        counted: Which rows count; others are left out as well.
-        few: Whether one number is enough, and all may be the same, as where a model adapts to them.
-        classes: The classes of an earlier fit, in whose spelling labels are read; None for a first one, where labels
-            that differ only in blanks, width or case are merged.
+        y: The target, one value per row.
+        task: Classification or regression.
+        counted: Mask of the rows with a weight above 0, shape (rows passed,); the others are left out as well.
+        few: True to accept a single number and equal numbers, for the adaptation of a model.
+        classes: Classes of an earlier fit, in whose spelling labels are read. None for a first fit, which merges labels
+            that differ only in blanks, width or case.
 
     Raises:
-        InvalidInput: If it is empty, all missing, of one class, infinite, or no number where one is needed.
+        InvalidInput: If the target is empty, all missing, of one class, infinite, complex, or not numeric where numbers
+            are needed.
     """
     if y is None:
         raise InvalidInput("y is None; this estimator requires y to be passed, but the target y is None.")
@@ -133,7 +134,7 @@ def read_target(
     gaps = not kept.all()
     if gaps:
         logger.warning("%d of %d rows have no target and are left out.", int((~kept).sum()), len(series))
-    if counted is not None and len(counted) == len(kept):  # other lengths are the caller's to refuse
+    if counted is not None and len(counted) == len(kept):  # the caller refuses other lengths
         kept &= counted
         if not kept.any():
             raise InvalidInput("no row has both a target and a sample_weight above 0; give such rows.")
@@ -170,10 +171,10 @@ def _as_floats(series: pd.Series[Any]) -> NDArray[np.float64]:
 
 
 def read_numbers(y: Any) -> NDArray[np.float64]:
-    """The true numbers of a regression, to compare predictions with.
+    """True numbers of a regression, shape (n,), for the comparison with predictions.
 
     Raises:
-        InvalidInput: If one is missing, infinite, or no number.
+        InvalidInput: If a value is missing, infinite, or no number.
     """
     series = to_series(y)
     gaps = int(absent(series, "y").sum())
@@ -186,7 +187,7 @@ def read_numbers(y: Any) -> NDArray[np.float64]:
 
 
 def _check_range(values: NDArray[np.float64], *, few: bool) -> None:
-    """Refuse what is too large or too close together: models compute in single precision, and with squares."""
+    """Refuse numbers that are too large or too close together: models use single precision and squares."""
     largest, spread = float(np.abs(values).max()), float(np.ptp(values))
     if largest > _LARGEST:
         raise InvalidInput(
@@ -239,10 +240,10 @@ def _classes(series: pd.Series[Any], kept: NDArray[np.bool_], known: NDArray[Any
 
 
 def encode(y: Any, classes: NDArray[Any]) -> NDArray[np.int64]:
-    """The codes of labels seen before.
+    """Class codes of labels, shape (n,), by the classes of a fit.
 
     Raises:
-        InvalidInput: If a label is missing, or none of the classes.
+        InvalidInput: If a label is missing, or is none of the classes.
     """
     import pandas as pd
 
@@ -253,12 +254,12 @@ def encode(y: Any, classes: NDArray[Any]) -> NDArray[np.int64]:
     labels = _labels(series)
     if classes.dtype.kind == "U":
         words = labels.astype(np.str_)
-        if labels.dtype.kind == "f":  # 1.0 may have been "1" in a column of text
+        if labels.dtype.kind == "f":  # 1.0 may be "1" in a column of text
             there = set(classes.tolist())
             pairs = zip(words.tolist(), labels.tolist(), strict=True)
             words = np.array([word if word in there else number_word(label) for word, label in pairs], dtype=np.str_)
         labels = as_known(words, classes)
-    known = pd.Index(classes.tolist(), dtype=object)  # as objects: pandas would ask pyarrow, which knows UTF-8 only
+    known = pd.Index(classes.tolist(), dtype=object)  # as objects, because pyarrow accepts UTF-8 only
     codes = known.get_indexer(pd.Index(labels.tolist(), dtype=object))
     if (codes < 0).any():
         strange = labels[codes < 0].tolist()[0]
@@ -267,7 +268,7 @@ def encode(y: Any, classes: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _labels(series: pd.Series[Any]) -> NDArray[Any]:
-    """The labels as a plain array: numbers, booleans or text."""
+    """Labels as a plain array of numbers, booleans or text, shape (n,)."""
     values = series.to_numpy()
     if values.dtype.kind in "iufb":
         return np.asarray(values)
@@ -279,7 +280,7 @@ def _labels(series: pd.Series[Any]) -> NDArray[Any]:
         return objects.to_numpy(dtype=np.bool_)
     if not kinds & {bool, np.bool_} and all(issubclass(kind, Real) for kind in kinds):
         whole = all(issubclass(kind, Integral) for kind in kinds)
-        with contextlib.suppress(OverflowError):  # then they become text
+        with contextlib.suppress(OverflowError):  # too large numbers become text
             return objects.to_numpy(dtype=np.int64 if whole else np.float64)
     words = [value.decode(errors="replace") if isinstance(value, bytes) else str(value) for value in objects]
     longest = max(map(len, words), default=0)

@@ -1,6 +1,6 @@
-"""Targets that no fit can learn from, which are refused, and those of which it learns little, which are warned of.
+"""Checks of a target: an unusable target is refused, and a target of little information gives a warning.
 
-Too few rows, names, texts; classes with hardly a row.
+The checks cover few rows, names or texts as classes, and rare classes.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ __all__ = ["LEAST_ROWS", "check_target"]
 logger = logging.getLogger("seasoned.tabular")
 
 LEAST_ROWS: Final = 10
-"""Fewest labelled rows of a fit: with fewer no row can be held out that says anything."""
-_FEW_ROWS: Final = 50
-_OWN: Final = 0.6  # of the rows: with more labels than this a text is a name of its own in nearly every row
-_OWN_NUMBER: Final = 0.9  # the same for numbers, of which classes may be many
-_LONG, _SEVERAL = 80, 0.2  # characters of the usual label, and labels by row: more of both are texts
-_RARE_CLASS: Final = 5  # rows: a class of fewer is missing on one side of some of five folds
-_FEW_OF_TWO: Final = 20
-_SHARE_OF_TWO: Final = 0.1
-_SHOWN: Final = 5  # classes that a warning names
+"""Fewest labelled rows of a fit: with fewer rows, a validation is meaningless."""
+_FEW_ROWS: Final = 50  # labelled rows below which scores are warned of
+_OWN: Final = 0.6  # largest ratio of labels to rows for text; above it, labels are names of rows
+_OWN_NUMBER: Final = 0.9  # largest ratio of labels to rows for numbers, which may have many classes
+_LONG, _SEVERAL = 80, 0.2  # median characters, and largest ratio of labels to rows for labels longer than that
+_RARE_CLASS: Final = 5  # rows below which a class is missing on one side of some of five folds
+_FEW_OF_TWO: Final = 20  # rows of the smaller of two classes below which a warning is possible
+_SHARE_OF_TWO: Final = 0.1  # share of the smaller of two classes below which a warning is possible
+_SHOWN: Final = 5  # largest number of classes in a warning
 
 
 def check_target(target: Target, name: Any = None) -> None:
-    """Refuse a target that no fit can learn from; warn of one that says little.
+    """Refuse an unusable target, and warn of a target of little information.
 
     Args:
         target: The target of the labelled rows.
-        name: The target column's name, if it has one.
+        name: Name of the target column; None without a name.
 
     Raises:
-        InvalidInput: If there are fewer than 10 rows, or classes are names or texts.
+        InvalidInput: If there are fewer than 10 rows, or classes are names, texts or measured numbers.
     """
     rows, what = len(target.values), "the target" if name is None else f"the target {name!r}"
     if rows < LEAST_ROWS:

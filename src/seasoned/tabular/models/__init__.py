@@ -1,3 +1,3 @@
-"""Model families, one file each. A new one needs its own file and a line in `registry.py`."""
+"""Model families, one file each. A new family needs its own file and a line in `registry.py`."""
 
 from __future__ import annotations

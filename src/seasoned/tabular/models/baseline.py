@@ -1,4 +1,4 @@
-"""The baseline: class frequencies or the mean. It is never searched, and always there to fall back on."""
+"""Baseline: class frequencies or the mean. The search never tunes the baseline; it is the fallback of a fit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Baseline"]
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """Predicts the same for every row."""
+    """Constant prediction for all rows."""
 
     name: str = "baseline"
     diet: Diet = "codes"
@@ -26,11 +26,11 @@ class Baseline:
     seeded: bool = False
 
     def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature
-        """Nothing to tune."""
+        """Empty space."""
         return Space()
 
     def build(self, config: dict[str, Any], job: Job) -> Any:  # noqa: ARG002 - the protocol's signature
-        """scikit-learn's dummy."""
+        """Return a dummy estimator of scikit-learn."""
         from sklearn.dummy import DummyClassifier, DummyRegressor
 
         if job.n_classes:
@@ -51,13 +51,13 @@ class Baseline:
         estimator.fit(*train, None if weights is None else weights[0])
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:  # noqa: ARG002 - the protocol's signature
-        """Unchanged: it has no rounds."""
+        """Return the configuration unchanged: the baseline has no rounds."""
         return config
 
     def dump(self, estimator: Any) -> bytes:
-        """As a skops archive."""
+        """Serialise as a skops archive."""
         return skops_file.dump(estimator)
 
     def load(self, data: bytes) -> Any:
-        """From a skops archive."""
+        """Deserialise a skops archive."""
         return skops_file.load(data, ("DummyClassifier", "DummyRegressor"))

@@ -1,4 +1,4 @@
-"""A family of the user's own: a scikit-learn estimator and the space of its parameters."""
+"""Custom model families: a scikit-learn estimator and the space of its parameters."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CustomModel", "stored"]
 
-# Estimators that a bundle may hold: they predict in numpy, or their trees are checked on load. Others (support vectors,
-# neighbour trees) follow indices from the file in compiled code, and foreign classes are foreign code.
+# Estimators that a bundle can contain: they predict in numpy, or their trees are checked on load. Other estimators
+# (support vectors, neighbour trees) follow indices from the file in compiled code. Foreign classes would execute
+# foreign code.
 _STORABLE: Final = (
     "ARDRegression", "BayesianRidge", "DecisionTreeClassifier", "DecisionTreeRegressor", "ElasticNet",
     "ExtraTreesClassifier", "ExtraTreesRegressor", "GaussianNB", "HistGradientBoostingClassifier",
@@ -28,20 +29,22 @@ _STORABLE: Final = (
 
 
 class CustomModel:
-    """A scikit-learn estimator as a model family beside the built-in ones.
+    """Model family from a scikit-learn estimator.
 
     Each trial clones the estimator and sets the parameters of the configuration. A `Choice` named `kernel` with the
-    options `rbf=Space(gamma=...)` and `linear=Space()` sets `kernel`, and `gamma` if "rbf" is chosen. An `n_jobs` that
-    is None is set too, and so is every `random_state` that is None, of a pipeline's steps as well.
+    options `rbf=Space(gamma=...)` and `linear=Space()` sets `kernel`, and `gamma` for the option "rbf". A trial also
+    sets an `n_jobs` of None to its number of threads, and every `random_state` of None to its seed, including the steps
+    of a pipeline.
 
     Args:
-        name: Its name in configurations and on the leaderboard.
-        estimator: The prototype, which is never fitted itself; a classifier needs `predict_proba`.
-        space: Its parameters.
-        diet: "dense" (scaled, no gaps, a column per level) or "codes" (NaN where missing, levels as whole numbers).
+        name: Name in configurations and on the leaderboard.
+        estimator: Prototype, which is never fitted itself; a classifier needs `predict_proba`.
+        space: Space of the estimator's parameters.
+        diet: Input encoding: "dense" (scaled, no missing values, a column per level) or "codes" (NaN for missing
+            values, levels as whole numbers).
 
     Raises:
-        InvalidInput: If the diet is unknown, or the estimator lacks `fit` or a parameter of the space.
+        InvalidInput: If `diet` is unknown, or the estimator lacks `fit` or a parameter of the space.
 
     Example:
         >>> from sklearn.svm import SVR
@@ -60,7 +63,7 @@ class CustomModel:
             raise InvalidInput(f"{type(estimator).__name__} has no parameter {unknown[0]!r}; correct the space.")
         self.name = name
         self.diet: Diet = diet
-        self.fits = True  # False where a file holds only what was fitted
+        self.fits = True  # False for a fitted model restored from a file
         self._estimator = estimator
         self._space = space
 
@@ -68,10 +71,10 @@ class CustomModel:
         return f"CustomModel({self.name!r}, {self._estimator!r}, {self._space!r}, {self.diet!r})"
 
     def space(self, task: Task) -> Space:
-        """The space given.
+        """Return the space of the constructor.
 
         Raises:
-            InvalidInput: If the estimator is for the other task, or predicts no probabilities.
+            InvalidInput: If the estimator does not suit the task, or has no `predict_proba` for classes.
         """
         from sklearn.base import is_classifier
 
@@ -87,7 +90,7 @@ class CustomModel:
         return self._space
 
     def build(self, config: dict[str, Any], job: Job) -> Any:
-        """A clone with the configuration's parameters."""
+        """Return a clone with the configuration's parameters."""
         from sklearn.base import clone
 
         estimator = clone(self._estimator)
@@ -104,35 +107,35 @@ class CustomModel:
         seconds: float | None = None,  # noqa: ARG002
         weights: Weights | None = None,
     ) -> None:
-        """Fit on (X, y), and on the weights of the rows if it takes `sample_weight`."""
+        """Fit on (X, y), with the row weights if the estimator's `fit` has the argument `sample_weight`."""
         estimator.fit(*train, **({} if weights is None else {"sample_weight": weights[0]}))
 
     @property
     def seeded(self) -> bool:
-        """Whether another seed may give another fit: the estimator draws at random, and its seed is not fixed."""
+        """True if the fit depends on the seed: a `random_state` is not fixed."""
         return bool(_seeds(self._estimator))
 
     @property
     def weighs(self) -> bool:
-        """Whether the estimator takes `sample_weight`."""
+        """True if the estimator's `fit` has the argument `sample_weight`."""
         from sklearn.utils.validation import has_fit_parameter
 
         return bool(has_fit_parameter(self._estimator, "sample_weight"))
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:  # noqa: ARG002
-        """Unchanged: it has no rounds."""
+        """Return the configuration unchanged: the estimator has no rounds."""
         return config
 
     @property
     def storable(self) -> bool:
-        """Whether a bundle can hold what is fitted."""
+        """True if a bundle can contain the fitted estimator."""
         return _storable(self._estimator)
 
     def dump(self, estimator: Any) -> bytes:
-        """As a skops archive.
+        """Serialise as a skops archive.
 
         Raises:
-            InvalidInput: If a bundle cannot hold this estimator safely.
+            InvalidInput: If a bundle cannot contain this estimator safely.
         """
         if not _storable(estimator):
             raise InvalidInput(
@@ -142,19 +145,19 @@ class CustomModel:
         data = skops_file.dump(estimator)
         try:
             self.load(data)
-        except InvalidInput as error:  # what is not safe in a file, or was not foreseen
+        except InvalidInput as error:  # an unsafe or unsupported object in the archive
             raise InvalidInput(
                 f"the model {self.name!r} ({type(estimator).__name__}) cannot be saved: {error}"
             ) from None
         return data
 
     def load(self, data: bytes) -> Any:
-        """From a skops archive, checked."""
+        """Deserialise a skops archive after a check."""
         return skops_file.load(data, _STORABLE)
 
 
 def stored(name: str, diet: Diet) -> CustomModel:
-    """A family that a bundle names: it can load and predict, and knows nothing else of what was fitted."""
+    """Family of a loaded model from a bundle: it deserialises and predicts, but cannot fit."""
     from sklearn.dummy import DummyRegressor
 
     model = CustomModel(name, DummyRegressor(), Space(), diet)
@@ -163,7 +166,7 @@ def stored(name: str, diet: Diet) -> CustomModel:
 
 
 def _storable(estimator: Any) -> bool:
-    """Whether it is of a kind that a bundle holds, and no setting would put other objects into its file."""
+    """True for an estimator of `_STORABLE` without settings that would add other objects to the archive."""
     kind, given = type(estimator), estimator.get_params(deep=False)
     levels, scoring = given.get("categorical_features"), given.get("scoring", "loss")
     plain = (levels is None or _is(levels, "from_dtype")) and _is(scoring, "loss")
@@ -171,18 +174,18 @@ def _storable(estimator: Any) -> bool:
 
 
 def _is(value: Any, word: str) -> bool:
-    """Whether it is that word; an array is not."""
+    """True if the value is this string; False for an array."""
     return isinstance(value, str) and value == word
 
 
 def _seeds(estimator: Any) -> list[str]:
-    """The parameters, of its parts too, that are named `random_state` and are not fixed."""
+    """Names of all `random_state` parameters, of nested estimators too, whose value is None."""
     given = estimator.get_params(deep=True)
     return [name for name, value in given.items() if name.rpartition("__")[2] == "random_state" and value is None]
 
 
 def _names(space: Space) -> set[str]:
-    """All parameters that some configuration sets."""
+    """Names of all parameters that some configuration sets."""
     found = set(space.parameters)
     for parameter in space.parameters.values():
         if isinstance(parameter, Choice):
@@ -191,7 +194,7 @@ def _names(space: Space) -> set[str]:
 
 
 def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters as the estimator names them: a choice has its option as value, beside the option's own parameters."""
+    """Flatten a configuration: a choice becomes its option's name, next to the parameters of the option."""
     found: dict[str, Any] = {}
     for name, value in config.items():
         if hasattr(value, "items"):

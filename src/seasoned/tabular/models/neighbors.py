@@ -25,38 +25,41 @@ if TYPE_CHECKING:
 
 __all__ = ["PIECE", "Neighbours", "Vote"]
 
-PIECE: Final = 4_096  # rows predicted at once
+PIECE: Final = 4_096  # rows per block of predictions
 
-_MOST_ROWS: Final = 20_000  # rows remembered; more make predictions slower and bundles larger, but hardly better
-_MOST_NEIGHBOURS: Final = 1000  # that a file may ask for
+# largest number of stored rows; more rows slow predictions and enlarge bundles for little accuracy
+_MOST_ROWS: Final = 20_000
+_MOST_NEIGHBOURS: Final = 1000  # largest number of neighbours in a file
 _FILE: Final = {"y": ("float64", 1), "settings": ("int64", 1)}
 _FULL: Final = {"X": ("float32", 2)}
 _SPARSE: Final = {"shape": ("int64", 1), "ends": ("int64", 1), "places": ("int64", 1), "cells": ("float32", 1)}
 _MAYBE: Final = {"weight": ("float64", 1), "quantile": ("float64", 1)}
-_FEW: Final = 0.05  # of the cells; if fewer are not 0, only these are written, or a file would unpack a thousandfold
-_LARGEST: Final = 2**31  # bytes of all cells
+# share of nonzero cells up to which a file stores only these cells, so that no file expands a thousandfold
+_FEW: Final = 0.05
+_LARGEST: Final = 2**31  # largest size of the matrix of a sparse file, in bytes
 
 
 @dataclass(slots=True)
 class Vote:
-    """The training rows, and how the nearest of them vote.
+    """Training rows of k nearest neighbours, and the vote of the nearest rows.
 
-    Class k of a row has the probability (s_k + q_k) / (m + 1): s_k is the weight of the neighbours of class k, all m
-    weights scaled to the sum m, and q_k the share of class k among all rows. This additional voter keeps probabilities
-    of seen classes above 0, as the logarithmic loss needs. A number is the weighted mean of the neighbours' numbers, a
-    quantile the smallest of them at or below which that share of their weight lies.
-    Where rows have weights, a neighbour's weight is multiplied by that of its row, and shares are weighted.
+    Class k has the probability (s_k + q_k) / (m + 1). s_k is the weight of the neighbours of class k, with all m
+    weights scaled to the sum m. q_k is the share of class k among all rows. This additional vote gives every seen class
+    a probability above 0, as the logarithmic loss requires. A number is the weighted mean of the neighbours' numbers. A
+    quantile is the smallest neighbour value at or below which that share of the weight lies.
+
+    Row weights multiply the weights of neighbours and apply to the class shares.
 
     Attributes:
-        neighbours: Number of neighbours m; all rows where there are fewer.
-        power: Of the Minkowski distance: 1 or 2.
-        by_distance: Whether a neighbour's weight is 1 / distance rather than 1.
+        neighbours: Number of neighbours m; at most the number of rows.
+        power: Power of the Minkowski distance, 1 or 2.
+        by_distance: True for neighbour weights of 1 / distance, False for equal weights.
         n_classes: Number of classes; 0 for regression.
-        seed: Chooses the rows that are remembered where there are too many.
-        X: The rows remembered, shape (n, p), float32.
-        y: Their class codes or numbers, shape (n,), float64.
-        weight: How much each of them counts, shape (n,); None if all count the same.
-        quantile: Which quantile of numbers is predicted; None for the mean.
+        seed: Random seed of the row sample of a large table.
+        X: Stored rows, shape (n, p), float32.
+        y: Class codes or numbers of the rows, shape (n,), float64.
+        weight: Row weights, shape (n,); None for equal weights.
+        quantile: Quantile to predict; None for the mean.
     """
 
     neighbours: int
@@ -72,11 +75,11 @@ class Vote:
 
     @property
     def classes_(self) -> NDArray[np.int64]:
-        """All class codes, seen or not."""
+        """All class codes, including classes absent from the training rows."""
         return np.arange(self.n_classes)
 
     def fit(self, X: NDArray[np.float64], y: NDArray[Any], weight: NDArray[np.float64] | None = None) -> None:
-        """Remember the rows, 20,000 at most, and one more of each class that is not among these."""
+        """Store at most 20,000 rows, plus one row of each class that the sample lacks."""
         rows = some_rows(y, _MOST_ROWS, np.random.default_rng(self.seed), classes=self.n_classes > 0)
         kept = None if weight is None else weight[rows]
         self.remember(X[rows].astype(np.float32), np.asarray(y[rows], dtype=np.float64), kept)
@@ -84,24 +87,24 @@ class Vote:
     def remember(
         self, X: NDArray[np.float32], y: NDArray[np.float64], weight: NDArray[np.float64] | None = None
     ) -> None:
-        """Take rows and build the index over them; the index itself is never stored, so none can be forged."""
+        """Store rows and build the index; the index itself is never serialised, so that no file can forge it."""
         from sklearn.neighbors import NearestNeighbors
 
         self.X, self.y, self.weight = X, y, weight
         self._index = NearestNeighbors(n_neighbors=min(self.neighbours, len(X)), p=self.power, n_jobs=1).fit(X)
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Numbers, shape (n,)."""
+        """Predict numbers, shape (n,)."""
         return self._in_pieces(X, self._numbers)
 
     def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Probabilities, shape (n, n_classes)."""
+        """Predict probabilities, shape (n, n_classes)."""
         return self._in_pieces(X, self._shares)
 
     def _in_pieces(
         self, X: NDArray[np.float64], work: Callable[[NDArray[np.float64]], NDArray[np.float64]]
     ) -> NDArray[np.float64]:
-        """Work piece by piece: a row takes 50 bytes for each neighbour, so a long table would take gigabytes."""
+        """Predict in blocks: a row takes 50 bytes per neighbour, so that a long table would take gigabytes."""
         parts = [work(X[start : start + PIECE]) for start in range(0, max(len(X), 1), PIECE)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
@@ -110,7 +113,7 @@ class Vote:
         if self.quantile is not None:
             order = np.argsort(values, axis=1, kind="stable")
             reached = np.cumsum(np.take_along_axis(weights, order, axis=1), axis=1)
-            place = (reached < self.quantile * reached[:, -1:] * (1 - 1e-12)).sum(axis=1)  # as `quantile_of`
+            place = (reached < self.quantile * reached[:, -1:] * (1 - 1e-12)).sum(axis=1)  # same rule as `quantile_of`
             return np.asarray(values[np.arange(len(X)), order[np.arange(len(X)), place]])
         return np.asarray((weights * values).sum(axis=1) / weights.sum(axis=1))
 
@@ -127,9 +130,9 @@ class Vote:
         return found
 
     def _neighbours(self, X: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Weights and values of each row's neighbours, both of shape (n, m)."""
+        """Weights and target values of each row's neighbours, both of shape (n, m)."""
         assert self.y is not None, "fitted or loaded first"
-        with one_thread("openmp"):  # how threads split the rows would decide between equally near ones
+        with one_thread("openmp"):  # with several threads, their schedule would decide between ties
             distance, place = self._index.kneighbors(X.astype(np.float32))
         values = self.y[place]
         own = np.ones(values.shape) if self.weight is None else self.weight[place]
@@ -142,7 +145,7 @@ class Vote:
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """k nearest neighbours on scaled quantities and one-hot levels."""
+    """k nearest neighbours on scaled numbers and one-hot levels."""
 
     name: str = "neighbours"
     diet: Diet = "dense"
@@ -150,7 +153,7 @@ class Neighbours:
     seeded: bool = False
 
     def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature
-        """How many neighbours, the power of the distance, and whether near ones count more."""
+        """Number of neighbours, power of the distance, and weights by distance."""
         return Space(
             neighbours=Int(1, 100, log=True, default=15),
             weights=Categorical(("distance", "uniform")),
@@ -158,7 +161,7 @@ class Neighbours:
         )
 
     def build(self, config: dict[str, Any], job: Job) -> Vote:
-        """No rows yet; enough neighbours to estimate a requested quantile."""
+        """Return an unfitted model, with enough neighbours to estimate a requested quantile."""
         by_distance, count = config["weights"] == "distance", config["neighbours"]
         if job.quantile is not None:
             count = min(max(count, rows_to_know(job.quantile)), _MOST_NEIGHBOURS)
@@ -172,15 +175,15 @@ class Neighbours:
         seconds: float | None = None,  # noqa: ARG002
         weights: Weights | None = None,
     ) -> None:
-        """Remember (X, y), and how much each row counts."""
+        """Store (X, y) and the row weights."""
         estimator.fit(*train, None if weights is None else weights[0])
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:  # noqa: ARG002
-        """Unchanged: it has no rounds."""
+        """Return the configuration unchanged: the model has no rounds."""
         return config
 
     def dump(self, estimator: Vote) -> bytes:
-        """The rows remembered; the index is built anew by `load`."""
+        """Serialise the stored rows; `load` rebuilds the index."""
         assert estimator.X is not None, "only what was fitted is stored"
         assert estimator.y is not None
         settings = [estimator.neighbours, estimator.power, estimator.by_distance, estimator.n_classes]
@@ -196,7 +199,7 @@ class Neighbours:
         return npz.dump(arrays)
 
     def load(self, data: bytes) -> Vote:
-        """From the rows remembered."""
+        """Deserialise the stored rows after a check."""
         found = npz.load(data, _FILE, {**_FULL, **_SPARSE, **_MAYBE})
         X, y, weight = _read(found), found["y"], found.get("weight")
         quantiles = found.get("quantile", np.zeros(0)).tolist()
@@ -220,7 +223,7 @@ class Neighbours:
 
 
 def _written(X: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
-    """A matrix as it is or, if it is nearly all zeros, its other cells, row by row."""
+    """Arrays of a matrix; a sparse matrix is written as its nonzero cells, row by row."""
     filled = X != 0
     if np.count_nonzero(filled) > _FEW * X.size:
         return {"X": X}
@@ -229,7 +232,7 @@ def _written(X: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
 
 
 def _read(found: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
-    """What `_written` gave."""
+    """Parse the arrays of `_written` into a matrix."""
     if set(found) & {*_FULL, *_SPARSE} == {*_FULL}:
         return np.ascontiguousarray(found["X"], dtype=np.float32)
     if set(found) & {*_FULL, *_SPARSE} != {*_SPARSE}:

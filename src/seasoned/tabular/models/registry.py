@@ -1,4 +1,4 @@
-"""The list of model families."""
+"""Registry of model families."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ logger = logging.getLogger("seasoned.tabular")
 
 
 def register(models: Iterable[Model]) -> Mapping[str, Model]:
-    """Models by name, in the order given.
+    """Map families by name, in the order of the argument.
 
     Raises:
-        InvalidInput: If two have the same name.
+        InvalidInput: If two families have the same name.
     """
     found: dict[str, Model] = {}
     for model in models:
@@ -62,8 +62,8 @@ def register(models: Iterable[Model]) -> Mapping[str, Model]:
 
 
 BASELINE = Baseline()
-# In order of cost: their defaults are tried in this order, so the first usable model is there within seconds, and the
-# strongest cheap family follows at once.
+# Families in order of cost. The search tries their defaults in this order: a usable model exists within seconds, and
+# the strongest cheap family follows.
 MODELS = register(
     [
         Linear(), LightGBM(), Splines(), Tree(), ExtraTrees(), Histogram(), Forest(), Neighbours(), AdaptiveLinear(),
@@ -73,7 +73,7 @@ MODELS = register(
 
 
 class Extra(NamedTuple):
-    """A package that a family needs, and whether predicting needs it as well."""
+    """Optional package of a family; `predicts` is True if predictions need the package as well."""
 
     package: str
     predicts: bool = True
@@ -87,21 +87,21 @@ EXTRAS: Final[Mapping[str, Extra]] = MappingProxyType(
         "tuned_mlp": Extra("jax", predicts=False),
     }
 )
-"""Families that need a package which is not installed with this one."""
+"""Families that need an optional package."""
 NAMED_ONLY: Final = frozenset({"adaptive_linear", "realmlp", "tuned_mlp"})
-"""Families that take part only when named: what they add to the default ensemble has not been measured yet."""
+"""Families used only if a caller names them: their benefit for the default ensemble is not measured yet."""
 _DEFAULT: Final = "default"
 
 
 def choose(models: Sequence[str | Model] | None) -> tuple[Model, ...]:
-    """The families of these names, in order of cost, then those given as objects.
+    """Select families by name, in order of cost, then the families passed as objects.
 
-    None, and the name "default", stand for all that are installed, except those of `NAMED_ONLY`. A name after "-"
-    leaves a family out; a list of such names alone leaves them out of the default.
+    None and the name "default" select all installed families except `NAMED_ONLY`. A name after "-" excludes a family. A
+    list of excluded names alone starts from the default.
 
     Raises:
-        InvalidInput: If a name is unknown, or two families have it, or nothing is left.
-        MissingExtra: If a family is named whose package is not installed.
+        InvalidInput: If a name is unknown or not unique, or no family remains.
+        MissingExtra: If the package of a named family is not installed.
 
     Example:
         >>> [model.name for model in choose(["default", "-mlp"])] == [model.name for model in choose(["-mlp"])]
@@ -122,7 +122,7 @@ def choose(models: Sequence[str | Model] | None) -> tuple[Model, ...]:
         check_installed(name)
     if _DEFAULT in names or not (names or own):
         names += [name for name in MODELS if name not in NAMED_ONLY and _has_package(name)]
-    register([*MODELS.values(), BASELINE, *own])  # refuses a custom family with the name of another
+    register([*MODELS.values(), BASELINE, *own])  # raises for a custom family with the name of another family
     found = (*(model for name, model in MODELS.items() if name in names and name not in without), *own)
     if not found:
         raise InvalidInput(f"models is {list(models or ())}, which leaves no family; leave fewer out.")
@@ -130,54 +130,55 @@ def choose(models: Sequence[str | Model] | None) -> tuple[Model, ...]:
 
 
 def _meant(name: str) -> str | None:
-    """Our name of a family that other libraries call so, or that is written nearly so."""
+    """Return the family for another library's name or for a misspelt name; None without a match."""
     return family_of(name) or next(iter(difflib.get_close_matches(name.lower(), MODELS, n=1)), None)
 
 
 def find(name: str) -> Model:
-    """The family of this name, the baseline included.
+    """Return the family with this name, including the baseline.
 
     Raises:
-        InvalidInput: If there is none.
-        MissingExtra: If not even predictions are possible without a package that is not installed.
+        InvalidInput: If no family has this name.
+        MissingExtra: If predictions need a package that is not installed.
     """
     if name == BASELINE.name:
         return BASELINE
-    if name in MODELS and not (name in EXTRAS and EXTRAS[name].predicts):  # each prediction asks for each of its models
+    # each prediction calls this function once per member
+    if name in MODELS and not (name in EXTRAS and EXTRAS[name].predicts):
         return MODELS[name]
     return choose([name])[0]
 
 
 def check_installed(name: str) -> None:
-    """Refuse a family that cannot be fitted here.
+    """Raise for a family without its package.
 
     Raises:
-        MissingExtra: If its package is not installed.
+        MissingExtra: If the package is not installed.
     """
     if name in EXTRAS:
         require(EXTRAS[name].package)
 
 
 def takes_weights(model: Model) -> bool:
-    """Whether it takes weights of rows; a family that does not says `weighs = False`."""
+    """True if the family uses row weights; other families have `weighs = False`."""
     return bool(getattr(model, "weighs", True))
 
 
 def is_seeded(model: Model) -> bool:
-    """Whether another seed gives another fit worth having; a family for which it does not says `seeded = False`."""
+    """True if a fit with another seed is useful; other families have `seeded = False`."""
     return bool(getattr(model, "seeded", True))
 
 
 def holds_out(model: Model) -> bool:
-    """Whether its fit holds rows out by itself and takes `together`; such a family says `holds_out = True`."""
+    """True for a family with `holds_out = True`: its fit holds out rows by itself and has the argument `together`."""
     return bool(getattr(model, "holds_out", False))
 
 
 def for_quantile(models: Sequence[Model], named: Sequence[str | Model] | None) -> tuple[Model, ...]:
-    """The families that learn a quantile; those that were named explicitly stay, with a warning in the log.
+    """Select the families that learn a quantile; explicitly named families remain, with a warning in the log.
 
     Raises:
-        InvalidInput: If there are none.
+        InvalidInput: If no family remains.
     """
     asked = {model if isinstance(model, str) else model.name for model in named or ()}
     able = [model.name for model in models if getattr(model, "quantiles", False)]
@@ -198,23 +199,22 @@ def joint_space(
     logarithm: bool = False,
     absolute: bool = False,
 ) -> Space:
-    """One conditional space over all families: `{"model": {"lightgbm": {...}}}`.
+    """Conditional search space over all families: `{"model": {"lightgbm": {...}}}`.
 
     Args:
         models: The families.
-        task: What they are for.
-        steps: Names of the steps that may make features.
-        levels: Whether families that say `splits_levels = True` may use the codes of columns with very many levels,
-            whatever else is made.
-        logarithm: Whether they may learn the logarithm of the target.
-        absolute: Whether absolute errors count, so that they may learn medians.
+        task: Task of the families.
+        steps: Names of the available feature steps.
+        levels: True to add the step `levels` to families with `splits_levels = True`, regardless of `steps`.
+        logarithm: True to add the choice of a logarithmic target.
+        absolute: True to add the choice of the median, for metrics of absolute errors.
     """
     more = [*steps, LEVELS] if levels and LEVELS not in steps else steps
     given = {model.name: more if getattr(model, "splits_levels", False) else steps for model in models}
     found = {}
     for model in models:
         space = model.space(task)
-        searched = bool(space.dimensions)  # what has no settings is fitted once, and no more
+        searched = bool(space.dimensions)  # a family without hyperparameters is fitted once
         if searched and logarithm:
             space = SCALE.added(model.name, space)
         if searched and absolute and getattr(model, "quantiles", False):

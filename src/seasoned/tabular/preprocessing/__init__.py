@@ -1,3 +1,3 @@
-"""Columns to numbers: one file per kind, fitted states that are plain data, and the plan that joins them."""
+"""Encoders from columns to numbers: one file per column type, fitted states as plain data, and the column plan."""
 
 from __future__ import annotations

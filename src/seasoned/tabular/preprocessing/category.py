@@ -1,4 +1,4 @@
-"""Category columns: each level a code, the missing and the unseen level NaN."""
+"""Category columns: one code per level; missing and unseen levels are NaN."""
 
 from __future__ import annotations
 
@@ -25,22 +25,25 @@ class CategoryColumn:
 
     @classmethod
     def fit(cls, name: str, column: pd.Series[Any]) -> CategoryColumn:
-        """Take the levels that occur; beside others, one of more than 100,000 characters counts as missing."""
+        """Collect the levels.
+
+        A level of more than 100,000 characters counts as missing, unless all levels are that long.
+        """
         words = sorted(map(str, column.dropna().unique()))
         return cls(name, tuple([word for word in words if len(word) <= LONGEST_LEVEL] or words))
 
     @property
     def column_levels(self) -> tuple[int, ...]:
-        """Levels of each column of codes; 0 for what is a quantity."""
+        """Number of levels of each column of codes; 0 for a number."""
         return (len(self.words),)
 
     def codes(self, column: pd.Series[Any]) -> NDArray[np.float64]:
-        """Shape (n, 1); NaN where missing or unseen."""
+        """Return the codes, shape (n, 1); NaN for missing and unseen levels."""
         import pandas as pd
 
         found = pd.Index(self.words, dtype="str").get_indexer(pd.Index(column.astype("str")))
         return np.where(found < 0, np.nan, found.astype(np.float64))[:, None]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data that rebuilds the column."""
+        """State of the column."""
         return {"kind": "category", "name": self.name, "words": list(self.words)}

@@ -1,4 +1,4 @@
-"""Latent components of character n-grams: vectors in which texts that are spelt alike are near each other."""
+"""Latent components of character n-grams: texts with similar spelling have similar vectors."""
 
 from __future__ import annotations
 
@@ -16,24 +16,26 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_COMPONENTS", "Ngrams"]
 
-_SIZES: Final = (3, 4)  # characters, within words and with the spaces around them
-_END: Final = -1  # fills the places of shorter n-grams
+_SIZES: Final = (3, 4)  # characters of an n-gram, within words including the spaces around them
+_END: Final = -1  # padding of n-grams shorter than the longest
 MOST_COMPONENTS: Final = 20
-_MOST_NGRAMS: Final = 2**17  # the most common ones; English has about so many, scripts without spaces millions
-_MANY_TEXTS: Final = 500  # from which on n-grams that only one text has are left out
-_MOST_CHARACTERS: Final = 5_000  # that are read of a text, its first
+# largest number of n-grams, the most common ones; English has about as many, scripts without spaces millions
+_MOST_NGRAMS: Final = 2**17
+_MANY_TEXTS: Final = 500  # number of texts from which on n-grams of a single text are dropped
+_MOST_CHARACTERS: Final = 5_000  # characters read per text
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ngrams:
-    """tf-idf of n-grams of 3 and 4 characters, times the right singular vectors of the texts that it was learned from.
+    """tf-idf of n-grams of 3 and 4 characters, projected on the leading right singular vectors of the training texts.
 
-    A text's vector is t V, where t is its row of tf-idf (L2 norm 1) and V holds the leading singular vectors: latent
-    semantic analysis (Deerwester et al., 1990), of characters. scikit-learn finds both; what is kept are plain arrays.
+    The vector of a text is t V, where t is its tf-idf row (L2 norm 1) and V contains the leading singular vectors:
+    latent semantic analysis (Deerwester et al., 1990) of characters. scikit-learn computes both; the fitted state is
+    plain arrays.
 
     Attributes:
-        ngrams: In the order of the columns of t.
-        rarity: Their inverse document frequencies, shape (n,).
+        ngrams: N-grams in the order of the columns of t.
+        rarity: Inverse document frequencies of the n-grams, shape (n,).
         components: V transposed, shape (k, n); k is 20, or fewer for few texts or n-grams.
 
     Example:
@@ -46,7 +48,7 @@ class Ngrams:
     KINDS: ClassVar[Mapping[str, tuple[str, int]]] = MappingProxyType(
         {"ngrams": ("int32", 2), "rarity": ("float64", 1), "components": ("float32", 2)}
     )
-    """Name -> data type and dimensions of `arrays()`."""
+    """Name -> data type and number of dimensions of the arrays of `arrays()`."""
 
     ngrams: tuple[str, ...]
     rarity: NDArray[np.float64]
@@ -60,24 +62,25 @@ class Ngrams:
         counting = _tfidf({ngram: place for place, ngram in enumerate(self.ngrams)})
         counting.idf_ = self.rarity
         object.__setattr__(self, "_counting", counting)
-        object.__setattr__(self, "_loadings", np.ascontiguousarray(self.components.T))  # scipy would copy it each time
+        # scipy would otherwise copy the array in each call
+        object.__setattr__(self, "_loadings", np.ascontiguousarray(self.components.T))
 
     @classmethod
     def fit(cls, texts: pd.Series[Any], *, seed: int) -> Ngrams | None:
-        """Learn from texts without gaps; None where no n-gram is in them.
+        """Learn from texts without missing values; None if they contain no n-gram.
 
         Args:
-            texts: One for each row that is learned from.
-            seed: Of the randomised singular value decomposition.
+            texts: One text per training row.
+            seed: Random seed of the randomised singular value decomposition.
         """
         from sklearn.decomposition import TruncatedSVD
 
         counting = _tfidf(least=2 if len(texts) >= _MANY_TEXTS else 1)
         try:
             matrix = counting.fit_transform(texts.str.slice(0, _MOST_CHARACTERS))
-        except ValueError:  # "empty vocabulary": no texts, nothing but spaces, or no n-gram twice
+        except ValueError:  # "empty vocabulary": no texts, only spaces, or no n-gram in two texts
             return None
-        with np.errstate(invalid="ignore"):  # the explained share of a variance of 0, where all texts are the same
+        with np.errstate(invalid="ignore"):  # explained share of a variance of 0, for equal texts
             found = TruncatedSVD(min(MOST_COMPONENTS, *matrix.shape), random_state=seed).fit(matrix)
         names = tuple(counting.get_feature_names_out().tolist())
         return cls(names, np.asarray(counting.idf_, dtype=np.float64), found.components_.astype(np.float32))
@@ -88,14 +91,14 @@ class Ngrams:
         return int(self.components.shape[0])
 
     def transform(self, texts: pd.Series[Any]) -> NDArray[np.float64]:
-        """The texts' vectors, shape (n, width); zeros for a text of which no n-gram is known."""
-        if not len(texts):  # scikit-learn refuses to count in zero texts
+        """Return the vectors of texts, shape (n, width); zeros for a text without a known n-gram."""
+        if not len(texts):  # scikit-learn rejects empty input
             return np.zeros((0, self.width))
         told = self._counting.transform(texts.str.slice(0, _MOST_CHARACTERS))
         return np.asarray(told @ self._loadings, dtype=np.float64)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """All of it as arrays; an n-gram is a row of code points."""
+        """State as arrays; an n-gram is a row of code points."""
         codes = np.full((len(self.ngrams), max(_SIZES)), _END, dtype=np.int32)
         for row, ngram in enumerate(self.ngrams):
             codes[row, : len(ngram)] = [ord(character) for character in ngram]
@@ -103,10 +106,10 @@ class Ngrams:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Ngrams:
-        """What `arrays` gave.
+        """Restore from `arrays`.
 
         Raises:
-            ValueError: If their sizes differ, or an n-gram is empty or comes twice.
+            ValueError: If sizes are inconsistent, or an n-gram is empty or occurs twice.
         """
         ngrams = tuple("".join(chr(code) for code in row if code != _END) for row in arrays["ngrams"].tolist())
         if len(set(ngrams)) < len(ngrams) or not all(ngrams):
@@ -115,7 +118,7 @@ class Ngrams:
 
 
 def _tfidf(places: Mapping[str, int] | None = None, least: int = 1) -> Any:
-    """A vectoriser of n-grams: those with given places, or the most common ones that at least `least` texts have."""
+    """Vectoriser of n-grams: a fixed vocabulary, or the most common n-grams that occur in at least `least` texts."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     kept = {"vocabulary": places} if places is not None else {"min_df": least, "max_features": _MOST_NGRAMS}

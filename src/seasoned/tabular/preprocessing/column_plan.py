@@ -1,4 +1,4 @@
-"""The column plan: one per table, from canonical columns to the matrices that models eat."""
+"""Column plan of a table: from canonical columns to the input matrices of models."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ __all__ = ["ColumnPlan", "Diet", "foreseen_width"]
 
 Diet = Literal["codes", "dense"]
 Encoder: TypeAlias = NumberColumn | CategoryColumn | ManyLevelsColumn | DateColumn | TextColumn
-_MOST_SHOWN: Final = 400  # levels with a column each in `dense`, over all columns with many levels
-_LEAST_SHOWN: Final = 20  # the least of them for one such column
+_MOST_SHOWN: Final = 400  # number of one-hot levels in `dense`, summed over all many-level columns
+_LEAST_SHOWN: Final = 20  # smallest number of one-hot levels of a many-level column
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnPlan:
-    """Fitted once on all rows at fit time, without looking at the target, and shared by all models and folds.
+    """Encoders of all columns, fitted once on all rows without the target, and shared by all models and folds.
 
-    Diets: `codes` for trees (quantities with NaN, levels as integer codes); `dense` for linear models (scaled, no gaps,
-    one column per level).
+    Input encodings: `codes` for trees (numbers with NaN, levels as integer codes); `dense` for linear models (scaled,
+    without missing values, one column per level).
     """
 
     schema: Schema
@@ -51,27 +51,27 @@ class ColumnPlan:
 
     @classmethod
     def fit(cls, canonical: pd.DataFrame, schema: Schema, *, seed: int, vectors: bool = True) -> ColumnPlan:
-        """Fit every column's encoder.
+        """Fit the encoder of every column.
 
         Args:
-            canonical: The columns as `schema.apply` gives them.
-            schema: What the columns are.
-            seed: Of the randomised SVD for text.
-            vectors: Whether text gets vectors, the one slow step, or only counts.
+            canonical: Columns in canonical form (`Schema.apply`).
+            schema: Types of the columns.
+            seed: Random seed of the randomised SVD of texts.
+            vectors: True to compute vectors of texts, the only slow step; False for counts only.
         """
         if is_wide(canonical):
             return cls._wide(canonical, schema, seed, vectors=vectors)
         encoders = tuple(_fit(column, canonical[column.name], seed, vectors) for column in schema.used)
         most = _most_shown(encoders)
         parts = []
-        for encoder in encoders:  # one by one, so that no second copy of the table is in memory
+        for encoder in encoders:  # column by column, to avoid a second copy of the table in memory
             codes = encoder.codes(canonical[encoder.name])
             parts.append(Dense.fit(codes, np.array(encoder.column_levels, dtype=np.int64), most))
         return cls(schema, encoders, Dense.joined(parts))
 
     @classmethod
     def _wide(cls, canonical: pd.DataFrame, schema: Schema, seed: int, *, vectors: bool) -> ColumnPlan:
-        """The same for a wide table, whose number columns are fitted together."""
+        """Fit a wide table, whose number columns are fitted together."""
         together = _numbers(canonical, schema.used)
         known = iter(NumberColumn.fit_all(list(canonical.columns[together]), numbers(canonical, together)))
         encoders: tuple[Encoder, ...] = tuple(
@@ -84,17 +84,17 @@ class ColumnPlan:
 
     @property
     def categorical(self) -> tuple[int, ...]:
-        """Indices of the columns of codes that hold level codes."""
+        """Indices of the columns of codes that contain level codes."""
         return tuple(np.flatnonzero(self.dense.levels > 0).tolist())
 
     @property
     def many(self) -> tuple[int, ...]:
-        """Those of them with more than 100 levels."""
+        """Indices of the level code columns with more than 100 levels."""
         return tuple(np.flatnonzero(self.dense.levels > MOST_ONE_HOT).tolist())
 
     @property
     def cyclic(self) -> tuple[tuple[int, float], ...]:
-        """Columns of codes that are periodic parts of dates, and their periods."""
+        """Index and period of each column of codes that is a periodic date part."""
         place, found = 0, []
         for encoder in self.encoders:
             if isinstance(encoder, DateColumn):
@@ -103,7 +103,7 @@ class ColumnPlan:
         return tuple(found)
 
     def transform(self, frame: pd.DataFrame, diet: Diet) -> NDArray[np.float64]:
-        """The matrix for one diet, shape (n, columns).
+        """Return the matrix in one input encoding, shape (n, columns).
 
         Raises:
             InvalidInput: If a column is missing.
@@ -113,12 +113,12 @@ class ColumnPlan:
     def matrices(
         self, frame: pd.DataFrame, diets: Collection[Diet], lost: list[Lost] | None = None
     ) -> dict[Diet, NDArray[np.float64]]:
-        """The matrices for several diets; the columns are read once.
+        """Return the matrices in several input encodings; the columns are parsed once.
 
         Args:
             frame: The table.
-            diets: Which ones.
-            lost: As in `Schema.apply`.
+            diets: Input encodings.
+            lost: See `Schema.apply`.
 
         Raises:
             InvalidInput: If a column is missing.
@@ -141,7 +141,7 @@ class ColumnPlan:
         return {diet: codes if diet == "codes" else self.dense.transform(codes) for diet in diets}
 
     def encode(self, canonical: pd.DataFrame, diet: Diet) -> NDArray[np.float64]:
-        """As `transform`, from columns that are canonical already."""
+        """Variant of `transform` for columns in canonical form."""
         if is_wide(canonical):
             codes = _codes(self.encoders, canonical, _numbers(canonical, self.schema.used))
         else:
@@ -150,16 +150,17 @@ class ColumnPlan:
         return codes if diet == "codes" else self.dense.transform(codes)
 
     def _complete(self, codes: NDArray[np.float64]) -> None:
-        """Fill gaps of quantities that had none in the fit by their medians, in place.
+        """Impute medians, in place, in number columns that had no missing values in the fit.
 
-        No model has learned what such a gap means: one would treat it as 0, another as larger than any number.
+        No model has learned the meaning of such a missing value: some models would treat it as 0, others as larger than
+        any number.
         """
         whole = (self.dense.levels == 0) & ~self.dense.gaps
         for place in np.flatnonzero(whole & np.isnan(codes).any(axis=0)):
             codes[np.isnan(codes[:, place]), place] = self.dense.centre[place]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data that `from_json` reads, the vectors of text excepted."""
+        """State for `from_json`, without the vectors of texts."""
         return {
             "schema": self.schema.to_json(),
             "encoders": [encoder.to_json() for encoder in self.encoders],
@@ -168,28 +169,28 @@ class ColumnPlan:
 
     @classmethod
     def from_json(cls, state: dict[str, Any], vectors: Mapping[int, Ngrams]) -> ColumnPlan:
-        """The plan that `to_json` described; `vectors` of text by position."""
+        """Restore a plan from `to_json`; `vectors` maps column positions to text vectors."""
         encoders = tuple(_rebuild(item, vectors.get(index)) for index, item in enumerate(state["encoders"]))
         return cls(Schema.from_json(state["schema"]), encoders, Dense.from_json(state["dense"]))
 
 
 def foreseen_width(schema: Schema) -> int:
-    """How many columns of codes a plan will give, before it is fitted.
+    """Estimated number of columns of codes of a plan, before its fit.
 
-    Text counts with the most that it can have; a category counts as one, though one with many levels has two.
+    A text column counts with its largest width. A category counts as one column, although a many-level column has two.
     """
     wide = {"date": DateColumn("").width, "text": TextColumn.most_columns()}
     return sum(wide.get(column.kind, 1) for column in schema.used)
 
 
 def _most_shown(encoders: Sequence[Encoder]) -> int:
-    """Levels with a column each in `dense`, of a column with more than 100."""
+    """Number of one-hot levels in `dense` of a column with more than 100 levels."""
     many = sum(isinstance(encoder, ManyLevelsColumn) for encoder in encoders)
     return min(MOST_ONE_HOT, max(_MOST_SHOWN // max(many, 1), _LEAST_SHOWN))
 
 
 def _numbers(frame: pd.DataFrame, used: Sequence[Column]) -> NDArray[np.bool_]:
-    """The columns of a wide table whose codes are their numbers, shape (columns,)."""
+    """Mask of the columns of a wide table whose codes equal their numbers, shape (columns,)."""
     return number_places(frame) & np.array([column.kind in {"numeric", "boolean"} for column in used], np.bool_)
 
 
@@ -199,7 +200,7 @@ def _codes(
     together: NDArray[np.bool_],
     read: Sequence[Callable[[Encoder, pd.Series[Any]], NDArray[np.float64]]] | None = None,
 ) -> NDArray[np.float64]:
-    """The codes of a wide table, shape (n, columns of codes); `read` gives those of a raw column."""
+    """Codes of a wide table, shape (n, columns of codes); the functions of `read` encode raw columns."""
     widths = [len(encoder.column_levels) for encoder in encoders]
     starts = np.cumsum([0, *widths])
     found = np.empty((len(frame), int(starts[-1])))
@@ -238,10 +239,10 @@ def _rebuild(item: dict[str, Any], vectors: Ngrams | None) -> Encoder:
 
 
 def _origin(found: Any) -> float:
-    """From where a column's numbers are counted, read from an untrusted file.
+    """Validate the origin of a column's numbers from an untrusted file.
 
     Raises:
-        ValueError: If it is something else.
+        ValueError: If the origin is invalid.
     """
     if type(found) not in {int, float} or not math.isfinite(found):
         raise ValueError("the origin of a column's numbers is not a finite number")
@@ -249,10 +250,10 @@ def _origin(found: Any) -> float:
 
 
 def _counts(found: Any) -> dict[str, int]:
-    """How often values occurred, read from an untrusted file.
+    """Validate the counts of a column's values from an untrusted file.
 
     Raises:
-        ValueError: If it is something else.
+        ValueError: If a count is invalid.
     """
     if not isinstance(found, dict) or not all(type(count) is int and 1 < count < 2**53 for count in found.values()):
         raise ValueError("a column's counts of values are invalid")

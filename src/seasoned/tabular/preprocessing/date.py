@@ -1,4 +1,4 @@
-"""Date columns: the calendar's parts and the position in time."""
+"""Date columns: calendar parts and elapsed days."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ _EPOCH = np.datetime64("2000-01-01T00:00:00", "us")
 
 @dataclass(frozen=True, slots=True)
 class DateColumn:
-    """Year, month, day, day of week (0 = Monday), day of year, hour, minute, and days since the first of the fit.
+    """Calendar parts of a date, and days since the earliest day of the fit.
 
-    Most trees see these in single precision, in which days since 2000 would have steps of more than a minute.
+    The parts are year, month, day, day of week (0 = Monday), day of year, hour and minute. Most trees compute in single
+    precision, in which days since 2000 would have steps of more than a minute.
 
     Attributes:
-        name: Of the column.
-        origin: The day from which days are counted, in days since 2000.
+        name: Name of the column.
+        origin: First day of the elapsed days, in days since 2000.
     """
 
     name: str
@@ -40,30 +41,30 @@ class DateColumn:
 
     @property
     def width(self) -> int:
-        """Number of its columns of codes."""
+        """Number of columns of codes."""
         return len(_PARTS) + 1
 
     @property
     def cyclic(self) -> tuple[tuple[int, float], ...]:
-        """Which of them are periodic, and their periods."""
+        """Index and period of each periodic column of codes."""
         return tuple((_PARTS.index(part), period) for part, period in _PERIODS.items())
 
     @property
     def column_levels(self) -> tuple[int, ...]:
-        """Levels of each column of codes; 0 for what is a quantity."""
+        """Number of levels of each column of codes; 0 for a number."""
         return (0,) * self.width
 
     def codes(self, column: pd.Series[Any]) -> NDArray[np.float64]:
-        """Shape (n, 8); NaN where the date is missing."""
+        """Return the codes, shape (n, 8); NaN for missing dates."""
         parts = [getattr(column.dt, part).to_numpy(dtype=np.float64, na_value=np.nan) for part in _PARTS]
         return np.column_stack([*parts, _days(column) - self.origin])
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data that rebuilds the column."""
+        """State of the column."""
         return {"kind": "date", "name": self.name} | ({"origin": self.origin} if self.origin else {})
 
 
 def _days(column: pd.Series[Any]) -> NDArray[np.float64]:
-    """Days since 2000, NaN where the date is missing."""
+    """Days since 2000; NaN for missing dates."""
     elapsed = column.to_numpy(dtype="datetime64[us]") - _EPOCH
     return np.where(np.isnat(elapsed), np.nan, elapsed.astype(np.int64) / 86_400e6)

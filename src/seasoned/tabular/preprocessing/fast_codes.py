@@ -1,7 +1,7 @@
-"""Codes straight from a raw column, where that is the same as reading it first and much quicker.
+"""Fast path from a raw column to codes, with the same result as the path through the canonical form.
 
-Reading a table in canonical form costs pandas some milliseconds a column however few rows there are. Numbers, known
-category levels and answers such as "yes" need none of it.
+pandas needs some milliseconds per column for the canonical form, however few rows the table has. Numbers, known
+category levels and answers such as "yes" need no canonical form.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ if TYPE_CHECKING:
 
 __all__ = ["codes"]
 
-_CELLS: Final = 20  # that are not missing; with so many it is no coincidence that all are new
-_FEW: Final = 100  # levels; in a column with more, such as names, all may be new
+_CELLS: Final = 20  # smallest number of present cells for a report that all cells are unknown levels
+# largest number of levels for that report; in columns with more levels, such as names, all may be unknown
+_FEW: Final = 100
 _NOTHING: Final = MappingProxyType(dict.fromkeys(MISSING_WORDS, np.nan))
 
 
 def codes(column: Column, encoder: Any, series: pd.Series[Any], lost: list[Lost]) -> NDArray[np.float64]:
-    """`encoder.codes(read(column, series, lost))`, by a shortcut where there is one; shape (n, k)."""
+    """Return `encoder.codes(read(column, series, lost))`, by a fast path where one exists; shape (n, k)."""
     import pandas as pd
 
     dtype = series.dtype
@@ -59,7 +60,10 @@ def codes(column: Column, encoder: Any, series: pd.Series[Any], lost: list[Lost]
 def _note_new(
     column: Column, encoder: CategoryColumn, series: pd.Series[Any], levels: NDArray[np.float64], lost: list[Lost]
 ) -> None:
-    """Note a column of few levels whose cells are all new, such as "1234" for "01234"; some new levels are normal."""
+    """Report a column with few levels whose cells are all unknown, such as "1234" for "01234".
+
+    Some unknown levels are normal and are not reported.
+    """
     if len(series) < _CELLS or len(encoder.words) > _FEW or not np.isnan(levels).all():
         return
     words = read(column, series).dropna()
@@ -68,7 +72,7 @@ def _note_new(
 
 
 def _levels(column: Column, encoder: CategoryColumn, series: pd.Series[Any]) -> NDArray[np.float64]:
-    """Codes of known words; what is neither known nor missing is read as usual: it may be " yes" for "yes"."""
+    """Codes of known words; a word that is neither known nor missing is parsed, because " yes" may mean "yes"."""
     found, rest = _looked_up(series, _NOTHING | {word: float(code) for code, word in enumerate(encoder.words)})
     if len(rest):
         found[rest] = encoder.codes(read(column, series.iloc[rest]))[:, 0]
@@ -76,12 +80,12 @@ def _levels(column: Column, encoder: CategoryColumn, series: pd.Series[Any]) -> 
 
 
 def _answer(word: Any) -> float | None:
-    """What a word for yes or no stands for; None if it is another."""
+    """Value of a word for yes or no; None for other words."""
     return ANSWERS.get(word.lower()) if isinstance(word, str) else None
 
 
 def _looked_up(series: pd.Series[Any], known: Mapping[str, float]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """The values of known words, NaN for other cells, shape (n,); and the places of words that are not known."""
+    """Values of known words, NaN for other cells, shape (n,); and the indices of unknown words."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

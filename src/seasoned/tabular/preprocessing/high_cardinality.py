@@ -1,4 +1,4 @@
-"""Categories with many levels: which level it is, and how common it is."""
+"""Categories with many levels: code and frequency of each level."""
 
 from __future__ import annotations
 
@@ -19,24 +19,27 @@ if TYPE_CHECKING:
 
 __all__ = ["ManyLevelsColumn", "counted", "frequencies", "ranks"]
 
-_MOST_COUNTED: Final = 10_000  # levels whose frequency is kept; rarer ones count as seen once
-_FEW: Final = 1_000  # values; fewer are looked up one by one
+_MOST_COUNTED: Final = 10_000  # largest number of levels with a stored frequency; rarer levels count as one occurrence
+_FEW: Final = 1_000  # number of rows below which values are looked up one by one
 _PARTS: Final = re.compile(r"[0-9]{1,18}|[^0-9]+")
 
 
 def counted(column: pd.Series[Any]) -> dict[str, int]:
-    """Value -> occurrences, of values that occur more than once, the most common first; none of 100,000 characters."""
+    """Count values that occur more than once, the most common first; values over 100,000 characters are dropped."""
     counts = column.value_counts().head(_MOST_COUNTED)
     return {str(word): int(count) for word, count in counts.items() if count > 1 and len(str(word)) <= LONGEST_LEVEL}
 
 
 def frequencies(text: pd.Series[Any], counts: Mapping[str, int]) -> NDArray[np.float64]:
-    """The logarithm of how often each value occurred, shape (n,); NaN where it is missing."""
+    """Logarithm of the number of occurrences of each value, shape (n,); NaN for missing values."""
     return np.where(text.isna(), np.nan, np.log(_looked_up(text, counts, 1.0)))
 
 
 def _looked_up(text: pd.Series[Any], known: Mapping[str, float], otherwise: float) -> NDArray[np.float64]:
-    """The known number of each value, shape (n,); few are looked up singly, as pandas would first index all `known`."""
+    """Look up the number of each value, shape (n,).
+
+    Few values are looked up one by one, because pandas would first index all of `known`.
+    """
     if len(text) < _FEW:
         found: NDArray[np.float64] = np.array([known.get(word, otherwise) for word in text.tolist()], dtype=np.float64)
         return found
@@ -44,7 +47,7 @@ def _looked_up(text: pd.Series[Any], known: Mapping[str, float], otherwise: floa
 
 
 def ranks(text: pd.Series[Any], counts: Mapping[str, int]) -> NDArray[np.float64]:
-    """Which level each value is, 0 for the most common one, shape (n,); NaN where it is missing or rare.
+    """Level of each value, 0 for the most common level, shape (n,); NaN for missing or rare values.
 
     A level is a value that occurred more than once and is one of the 2,000 most common.
     """
@@ -53,21 +56,22 @@ def ranks(text: pd.Series[Any], counts: Mapping[str, int]) -> NDArray[np.float64
 
 
 def _naturally(word: str) -> list[tuple[bool, int, str]]:
-    """A key for sorting as people do: r9 comes before r10, and codes that begin alike stand together."""
+    """Key for natural sorting: r9 precedes r10, and codes with a common prefix are adjacent."""
     parts = ((part, part.isascii() and part.isdecimal()) for part in _PARTS.findall(word))
     return [(False, int(part), "") if digits else (True, 0, part) for part, digits in parts]
 
 
 @dataclass(frozen=True, slots=True)
 class ManyLevelsColumn:
-    """The logarithm of a level's frequency, and its code: its place when levels are sorted as people sort.
+    """Log frequency of a level, and its code: its index in natural sort order.
 
-    A level is a value that occurred more than once and is one of the 2,000 most common. Boosters that split categories
-    natively are told which of the two columns the code is; to other trees it is a quantity, in which codes that begin
-    alike are near each other; linear models and networks get a column for each of the most common levels (`dense.py`).
+    A level is a value that occurred more than once and is one of the 2,000 most common. Boosters with native
+    categorical splits receive the code as categorical. Other trees use it as a number, in which codes with a common
+    prefix are close. Linear models and networks get one column for each of the most common levels
+    (`one_hot_scaling.py`).
 
     Attributes:
-        name: The column's name.
+        name: Name of the column.
         counts: Value -> occurrences at fit time, for values that occurred more than once, the most common first.
     """
 
@@ -86,19 +90,19 @@ class ManyLevelsColumn:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The levels that are known."""
+        """Known levels."""
         return tuple(self.counts)
 
     @property
     def column_levels(self) -> tuple[int, ...]:
-        """Levels of each column of codes; 0 for what is a quantity."""
+        """Number of levels of each column of codes; 0 for a number."""
         return 0, len(self._places)
 
     def codes(self, column: pd.Series[Any]) -> NDArray[np.float64]:
-        """Shape (n, 2); NaN where missing, and the level where it is rare or unseen."""
+        """Return frequency and code, shape (n, 2); NaN for missing values. The code of a rare or new level is NaN."""
         text = column.astype("str")
         return np.column_stack([frequencies(text, self.counts), _looked_up(text, self._places, np.nan)])
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data that rebuilds the column."""
+        """State of the column."""
         return {"kind": "levels", "name": self.name, "counts": dict(self.counts)}

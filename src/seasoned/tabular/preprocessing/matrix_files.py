@@ -1,4 +1,4 @@
-"""Matrices on the disk, written some rows at a time, so that a long table is never in memory in all its forms."""
+"""Matrices on disk, written in blocks of rows, so that memory never contains all forms of a long table."""
 
 from __future__ import annotations
 
@@ -19,20 +19,19 @@ if TYPE_CHECKING:
 
 __all__ = ["in_parts", "rows_of", "store"]
 
-_LARGE: Final = 2**26  # bytes
-_LEAST_ROWS: Final = 2_048  # of a part; with fewer, pandas' overhead for each column of a part exceeds its rows' work
-_CELLS: Final = (
-    2**22
-)  # of a part, 32 MB: enough that a part's overhead is nothing, little beside any table that is long
+_LARGE: Final = 2**26  # size in bytes of a file whose pages are released after a read
+# smallest number of rows of a block; with fewer, pandas' overhead per column exceeds the work
+_LEAST_ROWS: Final = 2_048
+_CELLS: Final = 2**22  # cells of a block (32 MB): large against the overhead of a block, small against a long table
 
 
 def in_parts(frame: pd.DataFrame, width: int, most: int | None = None) -> Iterator[pd.DataFrame]:
-    """A frame in parts of consecutive rows, at least one; the rows of each are numbered from 0.
+    """Yield a frame in blocks of consecutive rows, at least one block; the rows of each block count from 0.
 
     Args:
         frame: Any number of rows.
-        width: Columns of what is made from them.
-        most: Most rows of a part; as many as memory has room for if None.
+        width: Number of columns that a caller computes per row.
+        most: Largest number of rows of a block; None for a default by memory.
     """
     step = max(_CELLS // max(width, 1), _LEAST_ROWS)
     step = step if most is None else min(step, most)
@@ -44,10 +43,10 @@ def in_parts(frame: pd.DataFrame, width: int, most: int | None = None) -> Iterat
 
 
 def rows_of(matrix: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Some rows of a matrix, as an array of its own.
+    """Copy some rows of a matrix.
 
-    Pages of a large file that were read for it are released from this process again: otherwise every worker would keep
-    all of them, and the system caches them anyway.
+    Pages of a large memory-mapped file are released from this process afterwards. Otherwise every worker would hold all
+    pages, which the system caches anyway.
     """
     found: NDArray[np.float64] = matrix[rows]
     mapped = getattr(matrix, "_mmap", None)
@@ -57,13 +56,13 @@ def rows_of(matrix: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.
 
 
 def store(plan: ColumnPlan, canonical: pd.DataFrame, folder: Path, diets: Sequence[Diet]) -> None:
-    """Write `<diet>.npy` for each diet, as `np.save` would write `plan.encode(canonical, diet)`.
+    """Write `<diet>.npy` for each input encoding, equal to the file of `np.save(plan.encode(canonical, diet))`.
 
     Args:
         plan: The column plan.
-        canonical: The columns as `plan.schema.apply` gives them.
-        folder: Where the files go.
-        diets: Which matrices.
+        canonical: Columns in canonical form (`plan.schema.apply`).
+        folder: Folder of the files.
+        diets: Input encodings.
     """
     with contextlib.ExitStack() as stack:
         files: dict[Diet, Any] = {diet: stack.enter_context((folder / f"{diet}.npy").open("wb")) for diet in diets}
@@ -76,5 +75,5 @@ def store(plan: ColumnPlan, canonical: pd.DataFrame, folder: Path, diets: Sequen
                     shape = (len(canonical), matrix.shape[1])
                     head = {"descr": matrix.dtype.str, "fortran_order": False, "shape": shape}
                     np.lib.format.write_array_header_1_0(file, head)
-                file.write(matrix.tobytes())  # `tofile` does not say why it could not write
+                file.write(matrix.tobytes())  # errors of `tofile` lack the cause
             begun = True

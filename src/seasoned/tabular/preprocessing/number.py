@@ -1,4 +1,4 @@
-"""Number columns, which models take nearly as they are."""
+"""Number columns, nearly unchanged."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ if TYPE_CHECKING:
 
 __all__ = ["NumberColumn"]
 
-_LARGEST: Final = 1e37  # forests compute in float32; beyond its range they refuse the whole table
-_FAR: Final = 2.0**12  # times their range: numbers so far from 0 have few of float32's 24 bits left for differences
+_LARGEST: Final = 1e37  # largest absolute value; scikit-learn forests convert to float32 and reject larger values
+_FAR: Final = 2.0**12  # distance from 0, in ranges, above which few of float32's 24 bits remain for differences
 
 
 @dataclass(frozen=True, slots=True)
 class NumberColumn:
-    """A number stays a number; missing is NaN.
+    """Numbers with NaN for missing values.
 
-    Where all are far from 0 beside their range, such as milliseconds since 1970 of one hour, they are counted from the
-    smallest: most trees see them in single precision, which would leave them a few dozen different values.
+    If all numbers are far from 0 relative to their range, such as milliseconds since 1970 within one hour, the smallest
+    number is subtracted. Most trees compute in single precision, in which such numbers would have a few dozen distinct
+    values.
 
     Attributes:
-        name: Of the column.
-        origin: From where numbers are counted.
+        name: Name of the column.
+        origin: Subtracted number.
     """
 
     name: str
@@ -47,7 +48,7 @@ class NumberColumn:
 
     @classmethod
     def fit_all(cls, names: Sequence[str], block: NDArray[np.float64]) -> list[NumberColumn]:
-        """`fit` for many columns at once, shape (n, columns); infinities are missing already."""
+        """Vectorised `fit` of many columns, shape (n, columns); infinities must be NaN already."""
         gaps = np.isnan(block)
         low = np.where(gaps, np.inf, block).min(axis=0, initial=np.inf)
         high = np.where(gaps, -np.inf, block).max(axis=0, initial=-np.inf)
@@ -58,25 +59,25 @@ class NumberColumn:
 
     @staticmethod
     def clipped_all(block: NDArray[np.float64], origins: NDArray[np.float64]) -> NDArray[np.float64]:
-        """`clipped` for many columns at once, shape (n, columns)."""
+        """Vectorised `clipped` of many columns, shape (n, columns)."""
         found: NDArray[np.float64] = np.clip(block - origins, -_LARGEST, _LARGEST)
         return found
 
     @property
     def column_levels(self) -> tuple[int, ...]:
-        """Levels of each column of codes; 0 for what is a quantity."""
+        """Number of levels of each column of codes; 0 for a number."""
         return (0,)
 
     def codes(self, column: pd.Series[Any]) -> NDArray[np.float64]:
-        """Shape (n, 1)."""
+        """Return the codes, shape (n, 1)."""
         return self.clipped(column.to_numpy(dtype=np.float64, na_value=np.nan))
 
     def clipped(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Shape (n,) to (n, 1), within what single precision holds."""
+        """Subtract the origin and clip to the range of single precision, shape (n,) to (n, 1)."""
         counted = values - self.origin if self.origin else values
         found: NDArray[np.float64] = np.clip(counted, -_LARGEST, _LARGEST)[:, None]
         return found
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data that rebuilds the column."""
+        """State of the column."""
         return {"kind": "number", "name": self.name} | ({"origin": self.origin} if self.origin else {})

@@ -1,4 +1,4 @@
-"""From codes to what linear models eat: no gaps, one scale, one column per level."""
+"""Dense encoding for linear models: imputation, scaling and one-hot levels."""
 
 from __future__ import annotations
 
@@ -16,29 +16,30 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_ONE_HOT", "Dense"]
 
-_SMOOTH_LIMIT = 3.0  # no scaled value leaves (-3, 3)
-_CELLS = 2**20  # that are worked on at once
-_FAR = 1e150  # its square is still finite
-_ROUNDING: Final = 1e-9  # of numbers; where they differ by less, it is by rounding only
+_SMOOTH_LIMIT = 3.0  # bound of the absolute scaled value
+_CELLS = 2**20  # cells per block of computation
+_FAR = 1e150  # largest absolute value before the smooth clip, with a finite square
+_ROUNDING: Final = 1e-9  # relative difference below which two numbers differ by rounding only
 MOST_ONE_HOT: Final = FEW
-"""Up to so many levels of a column each get one of their own; of more, only the most common ones do."""
+"""Largest number of levels of a fully one-hot column; of more levels, only the most common have a column."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dense:
     """Robust scaling with a smooth clip, median imputation with an indicator, and one-hot levels.
 
-    A quantity x becomes z / sqrt(1 + (z / 3)^2) with z = (x - median) / (interquartile range), or the standard
-    deviation where that range is 0, as in RealMLP (Holzmüller, Grinsztajn and Steinwart 2024, section 3), so that an
-    outlier cannot dominate. Missing quantities become 0 (the median) and set an indicator column. A level that is
-    missing, unseen, or one of many and not common, is a row of zeros.
+    A number x becomes z / sqrt(1 + (z / 3)^2) with z = (x - median) / (interquartile range), so that an outlier cannot
+    dominate. The standard deviation replaces an interquartile range of 0. A missing number becomes 0 (the median) and
+    sets an indicator column. A missing or unseen level, and a level without its own column, is a row of zeros.
+
+    Source: RealMLP (Holzmüller, Grinsztajn and Steinwart 2024, section 3).
 
     Attributes:
-        levels: Number of levels of each column of codes, shape (p,); 0 for quantities.
+        levels: Number of levels of each column of codes, shape (p,); 0 for numbers.
         centre: Median of each column, shape (p,).
-        scale: What z is divided by, shape (p,); 0 for a constant column.
-        gaps: Which columns had missing values at fit time, shape (p,).
-        shown: Of each column the levels that have a column of their own, ascending.
+        scale: Divisor of z, shape (p,); 0 for a constant column.
+        gaps: True for columns with missing values at fit time, shape (p,).
+        shown: One-hot levels of each column, ascending.
     """
 
     levels: NDArray[np.int64]
@@ -49,12 +50,12 @@ class Dense:
 
     @classmethod
     def fit(cls, codes: NDArray[np.float64], levels: NDArray[np.int64], most: int = MOST_ONE_HOT) -> Dense:
-        """Learn centre and scale of each column of codes, shape (n, p), and which levels are common.
+        """Compute centre, scale and common levels of each column.
 
         Args:
             codes: Shape (n, p).
-            levels: Number of levels of each column, shape (p,); 0 for quantities.
-            most: Levels with a column of their own, of a column with more than 100.
+            levels: Number of levels of each column, shape (p,); 0 for numbers.
+            most: Number of one-hot levels of a column with more than 100 levels.
         """
         gaps: NDArray[np.bool_] = np.asarray(np.isnan(codes).any(axis=0))
         summary = _summary(codes, gaps)
@@ -63,7 +64,7 @@ class Dense:
 
     @classmethod
     def joined(cls, parts: Iterable[Dense]) -> Dense:
-        """The transform of columns side by side, from those of its parts."""
+        """Concatenate the encodings of adjacent columns."""
         found = list(parts)
         return cls(
             np.concatenate([part.levels for part in found]),
@@ -75,7 +76,7 @@ class Dense:
 
     @property
     def width(self) -> int:
-        """Columns of the wider of a table's two matrices, in codes and dense."""
+        """Number of columns of the wider of a table's two matrices, codes and dense."""
         quantities = self.levels == 0
         return max(
             len(self.levels),
@@ -83,7 +84,7 @@ class Dense:
         )
 
     def transform(self, codes: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Shape (n, p) to (n, quantities + indicators + levels)."""
+        """Encode, shape (n, p) to (n, numbers + indicators + levels)."""
         step = max(_CELLS // max(codes.shape[1], 1), 1)
         if len(codes) <= step:
             return self._transform(codes)
@@ -95,9 +96,9 @@ class Dense:
         return found
 
     def _transform(self, codes: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The same for rows that are few enough to be in memory several times."""
+        """Encode a block of rows."""
         quantities = np.flatnonzero((self.levels == 0) & (self.scale > 0))
-        with np.errstate(over="ignore"):  # with a scale of 1e-300, an ordinary number is infinitely far away
+        with np.errstate(over="ignore"):  # an ordinary number divided by a scale of 1e-300 is infinite
             scaled = (codes[:, quantities] - self.centre[quantities]) / self.scale[quantities]
         blocks = [_squash(scaled)]
         blocks.append(np.isnan(codes[:, self.gaps & (self.levels == 0)]).astype(np.float64))
@@ -107,7 +108,7 @@ class Dense:
         return np.hstack(blocks)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data that `from_json` reads; floats survive exactly."""
+        """State for `from_json`; floats are exact."""
         return {
             "levels": self.levels.tolist(),
             "centre": self.centre.tolist(),
@@ -118,7 +119,7 @@ class Dense:
 
     @classmethod
     def from_json(cls, state: dict[str, Any]) -> Dense:
-        """The transform that `to_json` described."""
+        """Restore from `to_json`."""
         levels, known = np.array(state["levels"], dtype=np.int64), state.get("shown", {})
         return cls(
             levels,
@@ -133,7 +134,7 @@ class Dense:
 
 
 def _common(column: NDArray[np.float64], levels: int, most: int) -> NDArray[np.int64]:
-    """All levels of a column with few; of many the most common ones, ascending."""
+    """All levels of a column with few levels, else the most common levels; ascending."""
     if levels <= MOST_ONE_HOT:
         return np.arange(levels)
     counts = np.bincount(column[~np.isnan(column)].astype(np.int64), minlength=levels)
@@ -141,7 +142,7 @@ def _common(column: NDArray[np.float64], levels: int, most: int) -> NDArray[np.i
 
 
 def _summary(codes: NDArray[np.float64], gaps: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Centre and scale of each column, shape (p, 2); those without gaps that differ are worked on together."""
+    """Centre and scale of each column, shape (p, 2); varying columns without missing values are computed together."""
     alone = gaps | (codes.min(axis=0, initial=np.inf) == codes.max(axis=0, initial=-np.inf))
     if alone.all() or not len(codes):
         return np.array([_centre_and_scale(column) for column in codes.T]).reshape(-1, 2)
@@ -159,10 +160,10 @@ def _centre_and_scale(column: NDArray[np.float64]) -> tuple[float, float]:
     present = column[~np.isnan(column)]
     if not len(present):
         return 0.0, 0.0
-    if present.min() == present.max():  # whose standard deviation is 0 but for rounding
+    if present.min() == present.max():  # avoids a standard deviation of rounding error
         return float(present[0]), 0.0
     low, centre, high = np.percentile(present, [25, 50, 75])
-    honest = high - low > _ROUNDING * max(abs(low), abs(high))  # else one number and its rounding
+    honest = high - low > _ROUNDING * max(abs(low), abs(high))  # False if the numbers differ only by rounding
     return float(centre), float(high - low if honest else present.std())
 
 

@@ -1,4 +1,4 @@
-"""Text columns: components of their n-grams, and how common each value is."""
+"""Text columns: components of character n-grams, and frequency of the whole value."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ if TYPE_CHECKING:
 
 __all__ = ["TextColumn"]
 
-_MOST_LEARNED: Final = 10_000  # rows that components are learned from
+_MOST_LEARNED: Final = 10_000  # largest number of rows for the computation of components
 
 
 @dataclass(frozen=True, slots=True)
 class TextColumn:
-    """Latent components of the character n-grams, and the logarithm of how often the whole value occurred.
+    """Latent components of character n-grams, and the logarithm of the number of occurrences of the whole value.
 
-    The components (`ngrams.py`) give similar vectors to values that look alike. They are learned from 10,000 of the
-    rows at most, in which a common value counts as often as it occurs, and computed once for each different value.
+    Values with similar spelling have similar components (`character_ngrams.py`). The components are learned from at
+    most 10,000 rows, in which a common value counts as often as it occurs. Encoding computes them once per distinct
+    value.
 
     Attributes:
-        name: The column's name.
-        vectors: What makes the components; None where there was no time for it, or nothing to learn from.
+        name: Name of the column.
+        vectors: Fitted components; None if time was short or no n-gram exists.
         counts: Value -> occurrences at fit time, for values that occurred more than once, the most common first.
     """
 
@@ -40,12 +41,12 @@ class TextColumn:
 
     @classmethod
     def fit(cls, name: str, column: pd.Series[Any], *, seed: int, vectors: bool = True) -> TextColumn:
-        """Learn the vocabulary; with `vectors=False` only the counts, which is cheap at any size."""
+        """Learn components and counts; with `vectors=False` only the counts, which are fast at any size."""
         return cls(name, _fit_vectors(column, seed) if vectors else None, counted(column))
 
     @staticmethod
     def most_columns() -> int:
-        """The most columns of codes that one can have."""
+        """Largest number of columns of codes of a text column."""
         return 1 + MOST_COMPONENTS
 
     @property
@@ -55,11 +56,14 @@ class TextColumn:
 
     @property
     def column_levels(self) -> tuple[int, ...]:
-        """Levels of each column of codes; 0 for what is a quantity."""
+        """Number of levels of each column of codes; 0 for a number."""
         return (0,) * self.width
 
     def codes(self, column: pd.Series[Any]) -> NDArray[np.float64]:
-        """Shape (n, 1 + components); the count is NaN where the text is missing, the components are 0."""
+        """Return the codes, shape (n, 1 + components).
+
+        The frequency of a missing text is NaN, and its components are 0.
+        """
         text = column.astype("str")
         frequency = frequencies(text, self.counts)[:, None]
         if self.vectors is None:
@@ -71,11 +75,11 @@ class TextColumn:
         return np.hstack([frequency, found])
 
     def level_codes(self, column: pd.Series[Any]) -> NDArray[np.float64]:
-        """Which level each value is, as `ranks` has it. No model gets these codes; features are made from them."""
+        """Level of each value, see `ranks`. No model receives these codes directly; feature steps use them."""
         return ranks(column.astype("str"), self.counts)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data that rebuilds the column, the vectors excepted."""
+        """State of the column, without the vectors."""
         return {"kind": "text", "name": self.name, "counts": dict(self.counts)}
 
 

@@ -1,1 +1,1 @@
-"""Kinds of columns, and the reading of every later table in the same way."""
+"""Kinds of columns, inferred at fit time, and the reading of later tables by them."""

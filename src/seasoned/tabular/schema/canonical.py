@@ -1,4 +1,4 @@
-"""Any column as float64, datetime64 (UTC, without zone) or text, whatever its dtype; what is missing as NaN or NaT."""
+"""Canonical form of columns: float64, datetime64 (UTC, without zone) or text, with missing values as NaN or NaT."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ __all__ = ["canonical", "is_categorical", "numbers_as_words", "whole_words"]
 
 
 def canonical(series: pd.Series[Any]) -> pd.Series[Any]:
-    """Values as float64, datetime64 (UTC, without zone) or text; missing ones and infinities as NaN or NaT.
+    """Convert a column to float64, datetime64 (UTC, without zone) or text.
 
-    Durations become seconds, periods the date of their start, times of day seconds since midnight.
+    Missing values and infinities become NaN or NaT. Durations become seconds, periods the date of their start, times of
+    day seconds since midnight.
 
     Raises:
-        InvalidInput: If the column is complex, or a cell of it cannot be used.
+        InvalidInput: If the column is complex, or a cell cannot be used.
     """
     import pandas as pd
     from pandas.api import types
@@ -41,7 +42,7 @@ def canonical(series: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def is_categorical(dtype: Any) -> bool:
-    """Whether a column is declared to hold categories."""
+    """Return True if the dtype declares categories."""
     import pandas as pd
     import pyarrow as pa
 
@@ -63,7 +64,7 @@ def _in_time(series: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _category(series: pd.Series[Any], dtype: pd.CategoricalDtype) -> pd.Series[Any]:
-    """Levels as words; those that are numbers as `numbers_as_words` writes them, so that 3.0 and 3 are one level."""
+    """Levels as text. Numbers are written as in `numbers_as_words`, so that 3.0 and 3 are one level."""
     import pandas as pd
     from pandas.api import types
 
@@ -77,13 +78,13 @@ def _category(series: pd.Series[Any], dtype: pd.CategoricalDtype) -> pd.Series[A
 
 
 def _from_arrow(series: pd.Series[Any]) -> pd.Series[Any]:
-    """Arrow-backed columns: numbers, times and durations as numpy's; decimals, lists and the like as objects."""
+    """Canonical form of an Arrow column: numbers, times and durations by numpy dtypes, other types as objects."""
     import pandas as pd
     import pyarrow as pa
 
     kind = series.dtype.pyarrow_dtype  # type: ignore[union-attr]  # the caller looked at the dtype
     if pa.types.is_dictionary(kind):
-        levels = pa.chunked_array(series.array.__arrow_array__()).to_pandas()  # pandas' own conversion refuses gaps
+        levels = pa.chunked_array(series.array.__arrow_array__()).to_pandas()  # the conversion of pandas refuses gaps
         return canonical(pd.Series(levels.array, index=series.index, name=series.name))
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
         return to_number(series)
@@ -97,7 +98,7 @@ def _from_arrow(series: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def numbers_as_words(plain: pd.Series[Any]) -> pd.Series[Any]:
-    """Numbers and dates as the levels of a category: 3.0 is the level "3"."""
+    """Numbers and dates as levels of a category: 3.0 is the level "3"."""
     import numpy as np
     import pandas as pd
 
@@ -106,7 +107,7 @@ def numbers_as_words(plain: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def whole_words(series: pd.Series[Any]) -> pd.Series[Any] | None:
-    """Whole numbers and truth values as a column of text would hold them, with all digits; None for other dtypes."""
+    """Whole numbers and booleans as text with all digits; None for other dtypes."""
     import numpy as np
     import pandas as pd
     from pandas.api import types

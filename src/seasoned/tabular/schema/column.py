@@ -1,4 +1,4 @@
-"""What a column is, and cells of it that cannot be read as that."""
+"""Description of a column, and of its cells that cannot be read by it."""
 
 from __future__ import annotations
 
@@ -16,34 +16,33 @@ logger = logging.getLogger("seasoned.tabular")
 
 Kind = Literal["numeric", "boolean", "category", "text", "date", "id", "constant"]
 FEW: Final = 100
-"""Levels up to which text counts as a category."""
+"""Largest number of levels at which text always counts as a category."""
 LONGEST_LEVEL: Final = 100_000
-"""Characters of a level; a longer text beside others is no level."""
+"""Largest number of characters of a level; longer texts are levels only if no shorter text exists."""
 MOST_LEVELS: Final = 2_000
-"""Most levels of a category that models know one by one; of more, the most common ones."""
+"""Largest number of levels of a category for a model; of more levels, the most frequent ones are used."""
 UNREAD: Final = 20
-"""Words that are kept of those that were no numbers or dates at fit time."""
-_TOLD: Final = 3  # columns that a warning names
-_LONGEST: Final = 40  # characters of a cell that a warning shows
-_MOMENT: Final = dt.datetime(2024, 12, 31, 23, 59, 58, tzinfo=dt.UTC)  # to show a format of dates by
+"""Largest number of unreadable words at fit time that a column stores."""
+_TOLD: Final = 3  # largest number of columns in a warning
+_LONGEST: Final = 40  # largest number of characters of a cell in a warning
+_MOMENT: Final = dt.datetime(2024, 12, 31, 23, 59, 58, tzinfo=dt.UTC)  # example of a date format in a message
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column.
+    """Description of one column.
 
     Attributes:
-        name: Its name.
-        kind: What it is.
-        format: How it is written, where that is not as its kind usually is: the format of dates that came as text, the
+        name: Name of the column.
+        kind: Kind of the column.
+        format: Text format of the cells, where it is not the usual one of the kind. It is the format of dates, the
             style of numbers ("plain", "1,234.5", "1.234,5"), or the two words of a boolean ("no/yes").
-        reason: Why it is left out, as a sentence; None if it is used.
-        unread: Words that were in a column of numbers or dates at fit time and are neither, the most frequent 20. They
-            count as missing; a warning said so then, and is not repeated.
-        zone: The zone of dates that had one at fit time, of text its commonest offset. Dates in another zone are
-            converted to this one, and those without a zone are taken to be in it. Where the fit saw none, dates with a
-            zone are converted to UTC.
-        example: A cell as it is written, where the way to read it is not obvious.
+        reason: Reason why the column is left out, as a sentence; None if it is used.
+        unread: The 20 most frequent words at fit time that are no numbers or dates. They count as missing. The fit
+            warned of them, and later readings do not.
+        zone: Time zone of the dates at fit time; for text, the most frequent offset. Dates in another zone are
+            converted to it, and dates without a zone are in it. If None, dates with a zone are converted to UTC.
+        example: A cell as written, where its reading is not obvious.
     """
 
     name: str
@@ -56,7 +55,7 @@ class Column:
 
     @property
     def expected(self) -> str:
-        """What a cell should be, in words; for columns of numbers and dates."""
+        """Expected content of a cell in words; for columns of numbers, dates and booleans."""
         if self.kind == "date":
             style = None if self.format == "ISO8601" else self.format
             return f"a date like {_MOMENT.strftime(style or '%Y-%m-%d')}"
@@ -69,14 +68,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Cells of a column of numbers or dates that hold something else, and so are missing; or a column of new levels.
+    """Unreadable cells of a column of numbers or dates, which count as missing, or a column without any known level.
 
     Attributes:
         column: The column.
-        cells: How many they are.
-        present: Number of cells that hold anything; 0 where that was not counted in all parts of the table.
-        example: One of them.
-        known: A level of the fit, where none of the cells holds a known level.
+        cells: Number of these cells.
+        present: Number of cells that are not empty; 0 if parts of the table were not counted.
+        example: One of these cells.
+        known: A level of the fit, if no cell has a known level; else None.
     """
 
     column: Column
@@ -87,7 +86,7 @@ class Lost:
 
     @property
     def sentence(self) -> str:
-        """The same for people."""
+        """Clause that describes the cells in a warning."""
         short = self.example if len(self.example) <= _LONGEST else self.example[: _LONGEST - 3] + "..."
         if self.known is not None:
             number = f"the {self.cells} cells" if self.present else f"{self.cells} cells"
@@ -103,7 +102,7 @@ class Lost:
 
 
 def warn_of_lost(lost: Sequence[Lost], parts: int = 1) -> None:
-    """One warning for all columns of a table, read in so many parts, which names those that lost the most."""
+    """Log one warning for all columns of a table that was read in `parts` parts; it names the worst columns."""
     if not lost:
         return
     told = list(lost) if parts == 1 else _together(lost)
@@ -117,7 +116,7 @@ def warn_of_lost(lost: Sequence[Lost], parts: int = 1) -> None:
 
 
 def _together(lost: Sequence[Lost]) -> list[Lost]:
-    """One per column, with the cells added up."""
+    """One entry per column, with the sum of its cells."""
     found: dict[str, Lost] = {}
     for one in lost:
         before = found.get(one.column.name)

@@ -1,4 +1,4 @@
-"""Dates that were written as text, in one format a column."""
+"""Dates in text, with one format per column."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["date_style", "either_order", "mostly_dates", "read_dates", "several_formats"]
 
 _ISO: Final = r"\d{4}-\d{2}-\d{2}(?:$|[T ])"
-_SAMPLE: Final = 1000  # cells that tell what most columns are
-_PARTS: Final = 6  # of the cells, from which the format of dates is guessed; some are without a slip
-_PART: Final = 20  # cells in each
+_SAMPLE: Final = 1000  # largest number of cells from which a shared format is guessed
+_PARTS: Final = 6  # parts of a column from which formats are guessed; some parts are free of typing errors
+_PART: Final = 20  # cells in each part
 _CHINESE: Final = (
     "%Y年%m月%d日",
     "%Y年%m月",
@@ -29,7 +29,7 @@ _CHINESE: Final = (
     "%Y年%m月%d日 %H时%M分",
     "%Y年%m月%d日%H时%M分",
 )
-_MONTHS: Final = MappingProxyType(  # beginnings of their French, German and Spanish names
+_MONTHS: Final = MappingProxyType(  # patterns of the French, German and Spanish names
     {
         "Jan": "j[aä]n|ene",
         "Feb": "f[eé][bv]",
@@ -48,17 +48,17 @@ _MONTHS: Final = MappingProxyType(  # beginnings of their French, German and Spa
 
 
 def date_style(text: pd.Series[Any]) -> str | None:
-    """The format that all values share (months first where both orders fit), ISO8601 for variants of it, or None."""
+    """Format that all values share, "ISO8601" for its variants, or None. The month is first if both orders fit."""
     head = without_width(first_in(text))
     if not len(head) or not head.str.contains(r"\d", regex=True).all():
-        return None  # no date without a digit
+        return None  # all dates have a digit
     present = without_width(present_in(text))
     sample = present if len(present) <= _SAMPLE else present.sample(_SAMPLE, random_state=0)
     return next((style for style in _likely(sample) if _fits(present, style) or _fits(_english(present), style)), None)
 
 
 def _likely(sample: pd.Series[Any]) -> Iterator[str]:
-    """Formats that the values of a sample may share."""
+    """Candidates for the shared format of a sample."""
     if sample.str.contains("[年月]", regex=True).all():
         yield from _CHINESE
     for values, days_first in itertools.product((sample, _english(sample)), (False, True)):
@@ -69,7 +69,7 @@ def _likely(sample: pd.Series[Any]) -> Iterator[str]:
 
 
 def _english(text: pd.Series[Any]) -> pd.Series[Any]:
-    """Text with English names of months in place of French, German and Spanish ones."""
+    """Replace French, German and Spanish month names by English ones."""
     if not text.str.contains(r"[A-Za-z]{3}", regex=True).any():
         return text
     for month, beginnings in _MONTHS.items():
@@ -78,7 +78,7 @@ def _english(text: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def either_order(text: pd.Series[Any], style: str) -> bool:
-    """Whether dates in a style that has the month first can all be read with the day first, too."""
+    """Return True if dates of a month-first format can all be read with the day first, too."""
     month, day = style.find("%m"), style.find("%d")
     if style.startswith("%Y") or not 0 <= month < day:
         return False
@@ -87,23 +87,26 @@ def either_order(text: pd.Series[Any], style: str) -> bool:
 
 
 def several_formats(text: pd.Series[Any]) -> list[str]:
-    """Two values, each the first of its format, where nearly all values of a sample are dates, in several formats."""
+    """Two example values of different formats, if nearly all values of a sample are dates of several formats.
+
+    Otherwise the list is empty.
+    """
     sample = spread(text, HEAD)
     if len(sample) < CELLS or sample.str.contains(r"\d\D+\w+\D+\d", regex=True).mean() < 1 - 5 * SLIPS:
         return []
     orders = [_formats(sample.tolist(), days_first=first) for first in (False, True)]
-    found, dates = min(orders, key=lambda one: len(one[0]))  # with days first, 05/02/2020 is written as 13/02/2020 is
+    found, dates = min(orders, key=lambda one: len(one[0]))  # day first: 05/02/2020 and 13/02/2020 share a format
     return list(found.values())[:2] if len(found) > 1 and dates >= (1 - 5 * SLIPS) * len(sample) else []
 
 
 def _formats(values: Iterable[str], *, days_first: bool) -> tuple[dict[str, str], int]:
-    """Formats of whole dates with a year of four digits, each with its first value, and how many values have one."""
+    """Formats of dates with day and four-digit year, each with its first value, and the number of such dates."""
     from pandas.tseries.api import guess_datetime_format
 
     found: dict[str, str] = {}
     dates = 0
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that days come first where months were asked for
+        warnings.simplefilter("ignore", UserWarning)  # pandas warns of day-first values in month-first guesses
         for value in values:
             style = guess_datetime_format(value, dayfirst=days_first)
             if isinstance(style, str) and "%Y" in style and "%d" in style:
@@ -113,12 +116,12 @@ def _formats(values: Iterable[str], *, days_first: bool) -> tuple[dict[str, str]
 
 
 def _shared_format(values: pd.Series[Any], *, days_first: bool) -> str | None:
-    """The format that pandas guesses for each of the values, if it is the same for all."""
+    """Format that pandas guesses for the values, if it is the same for all; else None."""
     from pandas.tseries.api import guess_datetime_format
 
     found: str | None = None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that days come first where months were asked for
+        warnings.simplefilter("ignore", UserWarning)  # pandas warns of day-first values in month-first guesses
         for value in values:
             style = guess_datetime_format(value, dayfirst=days_first)
             if not isinstance(style, str) or found not in {None, style}:
@@ -128,15 +131,15 @@ def _shared_format(values: pd.Series[Any], *, days_first: bool) -> str | None:
 
 
 def mostly_dates(text: pd.Series[Any]) -> tuple[str, pd.Series[Any]] | None:
-    """The format of at least 98% of 20 or more values, and the values that are no dates of it; None if there is none.
+    """Format of at least 98 % of 20 or more values, and the other values; None without such a format.
 
-    Formats are guessed from a few parts of the values, as one "0000-00-00" is enough for none to fit a whole part.
+    Formats are guessed from several small parts, because one "0000-00-00" prevents the guess for its part.
     """
     sample = spread(text, _PARTS * _PART)
     if not sample.str.contains(r"\d", regex=True).mean() >= 1 - 5 * SLIPS:
         return None
     parts = (sample.iloc[start : start + _PART] for start in range(0, _PARTS * _PART, _PART))
-    styles = {date_style(part): None for part in parts if len(part)}  # in their order
+    styles = {date_style(part): None for part in parts if len(part)}  # a dict, to keep the order
     if set(styles) == {None} or len(present := present_in(text)) < CELLS:
         return None
     left = {style: present[read_dates(present, style).isna()] for style in styles if style is not None}
@@ -144,10 +147,10 @@ def mostly_dates(text: pd.Series[Any]) -> tuple[str, pd.Series[Any]] | None:
 
 
 def read_dates(text: pd.Series[Any], style: str | None) -> pd.Series[Any]:
-    """The values as datetime64[us] in UTC, by the style or in standard form; NaT for others."""
+    """Values as datetime64[us] in UTC, by the style or by ISO 8601; NaT for others."""
     words = without_width(text)
     read = _parsed(words, style or "ISO8601")
-    if style not in {None, "ISO8601"} and read.isna().any():  # another program wrote the new rows, in standard form
+    if style not in {None, "ISO8601"} and read.isna().any():  # other programs may write new rows by ISO 8601
         read = read.fillna(_parsed(words, "ISO8601"))
         if style is not None and "%b" in style and read.isna().any():
             read = read.fillna(_parsed(_english(words), style))

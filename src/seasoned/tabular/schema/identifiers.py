@@ -1,7 +1,7 @@
-"""Which columns say who a row is, not what it is like: identifiers, and columns that repeat another one.
+"""Detection of columns without information: identifiers of rows, and duplicates of other columns.
 
-The rules are narrow, because leaving out a column that informs is worse than keeping one that does not. Numbers with
-decimals are never identifiers, nor are free texts, dates, years, or anything on fewer than 20 rows.
+The rules are narrow, because the loss of an informative column costs more than a useless column. Numbers with decimals,
+free texts, dates and years are never identifiers. An identifier needs at least 20 rows.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["COUNTS", "duplicates", "fingerprint", "identifier", "numbers_rows"]
 
 COUNTS: Final = "It counts the rows: "
-"""How the reason begins where it is the order of the rows alone that tells."""
-_ROWS: Final = 20  # below, all sorts of columns are unique by chance
+"""Beginning of the reason for a column that only counts the rows."""
+_ROWS: Final = 20  # fewest rows for identifiers; in fewer rows many columns are unique by chance
 _WORDS: Final = r"id|ids|uuid|guid|idx|index|rowid|rownames?|rownum(?:ber)?|rowno|level_0|identifier|primary ?key"
 _NAME: Final = re.compile(
     rf"(?:{_WORDS}|row[ _.]?(?:id|names?|nums?|numbers?|no)|unnamed: ?0|.*[_. -](?:id|uuid|guid|key)|[a-z]+(?:Id|ID))",
@@ -37,43 +37,43 @@ _TIME: Final = re.compile(
 _MOMENTS: Final = frozenset(
     {"date", "time", "day", "week", "month", "year", "hour", "minute", "quarter", "period", "cycle", "epoch", "tick"}
 )
-_WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")  # of a name: date_key and cycleNo have two each
+_WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")  # word of a name: date_key and cycleNo have two words
 _PERIOD: Final = re.compile(  # 1990Q1, 2024-W05, 01/2020, 2020-1, 23:59
     r"\d{4}[-/ ]?[QqMmWwHh]\d{1,2}|[QqHh]\d[-/ ]?\d{4}|\d{1,2}[/-]\d{4}|\d{4}[/-]\d{1,2}|\d{1,2}:\d{2}(?::\d{2})?"
 )
 _SEVERAL: Final = re.compile(  # numbers in one cell: 120/80, 12.5x30.2, 47.6/-122.3
     r"[+-]?\d+(?:\.\d+)?(?:[/x:_][+-]?\d+(?:\.\d+)?)+"
 )
-_PADDED: Final = re.compile(r"(?:^|[/x:_])0\d")  # 0012/345: a number is not written so
+_PADDED: Final = re.compile(r"(?:^|[/x:_])0\d")  # zero-padded codes, 0012/345, are no numbers
 _UUID: Final = re.compile(r"\{?[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}\}?")
 _HASH: Final = re.compile(r"(?:0x)?[0-9a-fA-F]{16,128}")
 _TOKEN: Final = re.compile(r"[^\W\d_]*[A-Za-z0-9#:/._-]*\d[A-Za-z0-9#:/._-]*")
 _MEASURE: Final = re.compile(  # 12.5kg, 90km, 1:23.456, 2h35m, 5ft11in
     r"\d+\.\d+[A-Za-z]*|\d+[A-Za-z]{1,3}|\d+(?::\d{2})+(?:\.\d+)?|(?:\d+(?:d|h|hr|m|min|s|ft|in|lb|oz)){2,}"
 )
-_UNITS: Final = 3  # different units that quantities of one column may have
-_HEAD: Final = 200  # rows that settle most columns
-_MARKS: Final = 50  # cells of a fingerprint
+_UNITS: Final = 3  # largest number of different units in a column of quantities
+_HEAD: Final = 200  # rows that are tested before the whole column; they decide most columns
+_MARKS: Final = 50  # largest number of cells in a fingerprint
 
 
 def identifier(name: str, kind: str, values: pd.Series[Any]) -> str | None:
-    """Why the column identifies its row, as a sentence; None if it does not.
+    """Reason why the column identifies rows, as a sentence; None if it does not.
 
-    All its values must be there and differ, on at least 20 rows; none of its name's words may speak of time
-    (date_key, cycleNo; not message_id or ticket), nor may its values be quarters, weeks, months, times of a day,
-    quantities with a unit or several numbers such as 120/80; and it must be one of:
+    All values must be present and different, in at least 20 rows. No word of the name may be a word of time: date_key
+    and cycleNo have one, message_id and ticket have none. Quarters, weeks, months, times of day, quantities with a unit
+    and several numbers in a cell, such as 120/80, are no identifiers. The column must be one of these:
 
-    - whole numbers with a name that says so (id, index, customer_id, customerId, Unnamed: 0 ...);
-    - whole numbers that count the rows from 0 or 1 on, one by one in their order, unless the name holds a time's
-      letters;
+    - whole numbers with the name of an identifier (id, index, customer_id, customerId, Unnamed: 0 ...);
+    - whole numbers that count the rows in order, from 0 or 1 in steps of 1, unless the name contains the letters of a
+      word of time;
     - UUIDs or hashes in hexadecimal digits;
-    - codes of one pattern that hold digits, such as C-00017 or 7590-VHVEG, whose letters are the same in all rows, or
-      differ in most (letters that form a few groups may inform).
+    - codes of one pattern with digits, such as C-00017 or 7590-VHVEG, whose letters are the same in all rows or differ
+      in most rows. Letters that form a few groups may carry information.
 
     Args:
-        name: The column's name.
-        kind: numeric, category or text; others are never identifiers.
-        values: The column in canonical form.
+        name: Name of the column.
+        kind: numeric, category or text; columns of other kinds are never identifiers.
+        values: The column in canonical form, shape (n,).
     """
     if len(values) < _ROWS or kind not in {"numeric", "category", "text"} or _speaks_of_time(name):
         return None
@@ -85,7 +85,7 @@ def identifier(name: str, kind: str, values: pd.Series[Any]) -> str | None:
 
 
 def numbers_rows(name: str) -> bool:
-    """Whether a column that counts the rows is called so that nobody is surprised.
+    """Return True if the name fits a column that counts the rows, so that no warning is needed.
 
     Example:
         >>> [numbers_rows(name) for name in ("PassengerId", "S.No", "#", "instant", "reading")]
@@ -95,7 +95,7 @@ def numbers_rows(name: str) -> bool:
 
 
 def is_named(name: str) -> bool:
-    """Whether a column is called as identifiers are.
+    """Return True if the name is that of an identifier.
 
     Example:
         >>> [is_named(name) for name in ("customer_id", "customerId", "Unnamed: 0", "reading")]
@@ -105,7 +105,7 @@ def is_named(name: str) -> bool:
 
 
 def _speaks_of_time(name: str) -> bool:
-    """Whether a word of a name speaks of time, in the singular or the plural.
+    """Return True if a word of the name is a word of time, in the singular or the plural.
 
     Example:
         >>> [_speaks_of_time(name) for name in ("date_key", "cycleNo", "Event Dates", "message_id", "ticket")]
@@ -126,7 +126,7 @@ def _of_numbers(name: str, values: np.ndarray[Any, Any]) -> str | None:
 
 
 def _of_words(words: pd.Series[Any]) -> str | None:
-    for parts in (words.head(_HEAD), words):  # most columns are settled by their first rows
+    for parts in (words.head(_HEAD), words):  # the first rows decide most columns
         if parts.str.fullmatch(_UUID).all():
             found = "UUIDs"
         elif parts.str.fullmatch(_HASH).all() and parts.str.contains(r"\d").all():
@@ -149,19 +149,22 @@ def _one_pattern(words: pd.Series[Any]) -> bool:
 
 
 def _are_measures(words: pd.Series[Any]) -> bool:
-    """Whether all are quantities in a few units: "12.5kg", "90km"; not "0001A", nor codes that end in letters."""
+    """Return True if all values are quantities in a few units, such as "12.5kg" and "90km".
+
+    "0001A" and codes that end in many different letters are no quantities.
+    """
     if not words.str.fullmatch(_MEASURE).all() or words.str.fullmatch(r"0\d+[A-Za-z]*").any():
         return False
     return words.str.extract(r"([A-Za-z]*)$")[0].nunique() <= _UNITS
 
 
 def duplicates(marks: Mapping[str, Hashable], read: Callable[[str], pd.Series[Any]]) -> dict[str, str]:
-    """Name -> name of an earlier column that holds the same in every row, missing cells included.
+    """Map a column's name to that of an earlier column with the same cell in every row, missing cells included.
 
     Args:
         marks: The `fingerprint` of each column, in the order of the table.
-        read: From a name to the column in canonical form; called only where fingerprints are the same, and then once
-            for each, because in a wide table of rare events they are the same in very many columns.
+        read: Function from a name to the column in canonical form. It is called once for each column that shares its
+            fingerprint. A wide table of rare events has very many such columns.
     """
     alike = Counter(marks.values())
     first: dict[Hashable, str] = {}
@@ -175,7 +178,7 @@ def duplicates(marks: Mapping[str, Hashable], read: Callable[[str], pd.Series[An
 
 
 def _digest(values: pd.Series[Any]) -> bytes:
-    """16 bytes that two columns in canonical form have in common only if all their cells are the same."""
+    """Hash of 16 bytes of a column in canonical form. Two columns share it only if all cells are equal."""
     import pandas as pd
 
     if values.dtype.kind == "f":  # 0.0 and -0.0 are the same cell, and so are all NaN
@@ -186,6 +189,6 @@ def _digest(values: pd.Series[Any]) -> bytes:
 
 
 def fingerprint(values: pd.Series[Any]) -> Hashable:
-    """What equal columns share, quick to compute and small; most columns differ in it."""
+    """Small and cheap mark that equal columns share. Most different columns have different marks."""
     rows = np.unique(np.linspace(0, len(values) - 1, _MARKS).astype(np.int64))
     return (str(values.dtype), int(values.isna().sum()), tuple(map(str, values.iloc[rows])))

@@ -1,4 +1,4 @@
-"""Columns of Python objects: numbers, dates or durations where all cells are such, else text."""
+"""Columns of Python objects: numbers, dates or durations if all cells are of that type, else text."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ __all__ = ["MISSING_WORDS", "absent", "from_objects", "number_word", "to_number"
 
 logger = logging.getLogger("seasoned.tabular")
 
-_EXACT: Final = 2**53  # below, a float holds any whole number exactly
-_WRITTEN_OUT: Final = 1_000  # values of a longer array are left out of its text
+_EXACT: Final = 2**53  # smaller whole numbers are exact as floats
+_WRITTEN_OUT: Final = 1_000  # largest number of values of an array whose text contains all values
 
 MISSING_WORDS: Final = frozenset(
     {"", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "nan", "NaN", "null", "NULL", "none", "None", "缺失", "空值"}
@@ -31,7 +31,7 @@ MISSING_WORDS: Final = frozenset(
 
 
 def from_objects(series: pd.Series[Any]) -> pd.Series[Any]:
-    """float64, datetime64 (UTC, without zone) or text, whichever all the cells can be read as.
+    """Convert a column to float64 or datetime64 (UTC, without zone) if all cells allow it, else to text.
 
     Durations become seconds, periods the date of their start, times of day seconds since midnight.
 
@@ -55,10 +55,10 @@ def from_objects(series: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def absent(series: pd.Series[Any], name: str) -> pd.Series[bool]:
-    """Which values are missing; `name` is what errors call the series.
+    """Mask of missing values; messages call the series `name`.
 
     Raises:
-        InvalidInput: If a value is a decimal's signalling NaN, which raises in any comparison.
+        InvalidInput: If a value is the signalling NaN of `Decimal`, which raises in any comparison.
     """
     try:
         return series.isna()
@@ -67,7 +67,7 @@ def absent(series: pd.Series[Any], name: str) -> pd.Series[bool]:
 
 
 def _kinds(series: pd.Series[Any]) -> set[type]:
-    """The types of the cells that are not missing."""
+    """Types of the cells that are not missing."""
     return set(map(type, series[~absent(series, f"the column {series.name!r}")]))
 
 
@@ -97,7 +97,7 @@ def _dates(series: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def to_number(series: pd.Series[Any]) -> pd.Series[Any]:
-    """The values as float64, without a copy where they are that already; missing and infinite ones as NaN."""
+    """Values as float64, without a copy if they are float64; missing and infinite values become NaN."""
     import pandas as pd
 
     if series.dtype == object:
@@ -114,12 +114,12 @@ def _as_float(value: Any) -> float:
         return math.nan
     try:
         return float(value)
-    except OverflowError:  # an integer beyond 1e308 is as good as infinite
+    except OverflowError:  # an integer beyond 1e308 counts as infinite
         return math.nan
 
 
 def _is_missing(value: Any) -> bool:
-    """Only a scalar can be missing: asking a list gives one answer for each of its items."""
+    """Return True for a missing scalar. For a list, `isna` would return one value per item."""
     import pandas as pd
 
     return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
@@ -129,7 +129,7 @@ def _is_missing(value: Any) -> bool:
 
 
 def to_text(series: pd.Series[Any]) -> pd.Series[Any]:
-    """Text without spaces around it; words for missing values, such as "NA" and "?", as missing.
+    """Text without surrounding blanks. Words for missing values, such as "NA" and "?", become missing.
 
     Raises:
         InvalidInput: If a cell has no text.
@@ -141,18 +141,18 @@ def to_text(series: pd.Series[Any]) -> pd.Series[Any]:
     cells = series if series.dtype != object else _readable(series)
     try:
         words = cells.astype("str")
-    except UnicodeEncodeError:  # a lone surrogate, which is no character
+    except UnicodeEncodeError:  # a lone surrogate is no character
         words = _objects(cells, _without_surrogates).astype("str")
     words = words.str.strip()
     return words.mask(words.isin(MISSING_WORDS), np.nan)
 
 
 def _readable(series: pd.Series[Any]) -> pd.Series[Any]:
-    """Every cell as text or None."""
+    """Each cell as text or None."""
     _check_readable(series)
     try:
         return _objects(series, _word)
-    except Exception as error:  # what a user's own __str__ raises
+    except Exception as error:  # a user-defined __str__ may raise any error
         reason = " ".join(str(error).split())
         raise InvalidInput(
             f"the column {series.name!r} holds something that cannot be written as text ({type(error).__name__}: "
@@ -161,7 +161,7 @@ def _readable(series: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _objects(series: pd.Series[Any], change: Callable[[Any], Any]) -> pd.Series[Any]:
-    """Like `map`, but without guessing a dtype."""
+    """`Series.map` without inference of a dtype."""
     import pandas as pd
 
     cells = np.empty(len(series), dtype=object)
@@ -170,7 +170,7 @@ def _objects(series: pd.Series[Any], change: Callable[[Any], Any]) -> pd.Series[
 
 
 def _check_readable(series: pd.Series[Any]) -> None:
-    """Refuse cells whose text says nothing about them, or shows only a part of what they hold."""
+    """Refuse cells whose text has no information, or only a part of the content."""
     for kind in _kinds(series):
         name = f"the column {series.name!r} holds"
         if issubclass(kind, complex | np.complexfloating):
@@ -197,21 +197,21 @@ def _has_no_text(kind: type) -> bool:
 
 
 def _word(value: Any) -> str | None:
-    """A cell as text: bytes decoded, floats as `numbers_as_words` has them (3, 3.0 and "3" are one level)."""
+    """Cell as text. Bytes are decoded, and floats are written by `number_word`: 3, 3.0 and "3" are one level."""
     if _is_missing(value):
         return None
     if isinstance(value, bytes):
         return value.decode("utf-8", errors="replace")
     if isinstance(value, float | np.floating):
         return number_word(float(value))
-    if isinstance(value, set | frozenset):  # whose order is another in each process
+    if isinstance(value, set | frozenset):  # the order of a set differs between processes
         plain = (repr(one.item() if isinstance(one, np.generic) else one) for one in value)
         return f"{{{', '.join(sorted(plain))}}}" if value else "set()"
     return str(value)
 
 
 def number_word(value: float) -> str:
-    """A number as the level of a category: 3.0 is "3", and a whole one has all digits, as integers have theirs.
+    """Number as the level of a category: 3.0 is "3", and whole numbers have all digits, like integers.
 
     Example:
         >>> number_word(3.0), number_word(0.1), number_word(1234567890123456.0)

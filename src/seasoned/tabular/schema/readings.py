@@ -1,4 +1,4 @@
-"""Readings of a table that are not obvious, for the first lines of a fit."""
+"""Non-obvious readings of columns, for the first lines of a fit."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ __all__ = ["Reading"]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A column that is written in another way than its values are used, shown by one cell.
+    """Column whose values differ from the written cells, with one cell as example.
 
     Attributes:
-        column: The column's name.
-        kind: Its values in the plural: "numbers", "dates", "times of day", "durations" or "text".
-        example: A cell, as it is written.
-        value: The same cell, as it is read.
+        column: Name of the column.
+        kind: Kind of the values, in the plural: "numbers", "dates", "times of day", "durations" or "text".
+        example: A cell, as written.
+        value: The same cell, as read.
 
     Example:
         >>> print(Reading("price", "numbers", "$1,234.50", "1234.5"))

@@ -1,10 +1,16 @@
-"""What each column is, decided once per table, and every column read as that.
+"""Schema of a table: the kind of each column is decided once, at fit time, and every later table is read by it.
 
-Kinds: *numeric* and *boolean* (float64), *category* (text whose values are few or recur), *text*, *date* (datetime64;
-with a zone, in its local time), *id* (identifies the row), *constant* (the same in all rows, or empty). The last two
-are left out, and so is a column that repeats another one; the schema says why. The decision is plain data (JSON), so a
-table at predict time is read exactly as the table at fit time, whatever its dtypes are now. Cells that hold something
-that cannot be read as their column's kind count as missing, and a warning says how many and where.
+Kinds of columns:
+
+- *numeric* and *boolean* (float64);
+- *category* (text whose values are few or recur) and *text*;
+- *date* (datetime64; with a zone, in its local time);
+- *id* (identifies the row) and *constant* (the same in all rows, or empty).
+
+Columns of the last two kinds are left out, and so are duplicates of other columns; the schema contains the reasons.
+
+The schema is plain data (JSON). A table at predict time is read exactly as the table at fit time, whatever its dtypes.
+Cells that cannot be read by the kind of their column count as missing, and a warning counts them.
 """
 
 from __future__ import annotations
@@ -45,13 +51,13 @@ __all__ = ["Schema", "read"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_OF_NUMBERS: Final = frozenset({"numeric", "boolean", "date"})  # kinds whose cells are more than words
-_OPTIONAL: Final = frozenset({"unread", "zone", "example"})  # left out of a file where they are empty
+_OF_NUMBERS: Final = frozenset({"numeric", "boolean", "date"})  # kinds whose cells are no words
+_OPTIONAL: Final = frozenset({"unread", "zone", "example"})  # fields that a file omits if they are empty
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The columns of a table, in the order of the table at fit time."""
+    """Columns of a table, in the order of the table at fit time."""
 
     columns: tuple[Column, ...]
 
@@ -61,16 +67,16 @@ class Schema:
 
         Args:
             frame: The table.
-            kept: The name of a column that stays though it looks as if it identified rows; anything else names none.
+            kept: Name of a column that stays even if it identifies rows; a value that is no text names no column.
 
         Raises:
-            InvalidInput: If no column holds anything that differs between rows.
+            InvalidInput: If no column differs between rows.
         """
         found: list[Column] = []
         marks: dict[str, Hashable] = {}
         reasons: dict[str, str | None] = {}
         decided = decide(frame)
-        for name in map(str, frame.columns):  # one by one, so that no second copy of the table is in memory
+        for name in map(str, frame.columns):  # one by one, to avoid a second copy of the table in memory
             if name in decided:
                 column, marked, identifies = decided[name]
                 found.append(column)
@@ -85,7 +91,7 @@ class Schema:
             found.append(column)
             if column.reason is None:
                 marked = mark(plain.to_numpy()) if plain.dtype.kind == "f" else fingerprint(plain)
-                marks[name] = marked, column.zone  # the same moments have other hours in another zone
+                marks[name] = marked, column.zone  # equal moments in two zones have different hours
                 reasons[name] = (
                     None
                     if isinstance(kept, str) and name == kept
@@ -96,7 +102,7 @@ class Schema:
                 f"none of the {len(found)} feature(s) differs between rows; add a column that carries information."
             )
         telling = {name: mark for name, mark in marks.items() if reasons[name] is None}
-        if not telling:  # nothing else would remain
+        if not telling:  # if all columns are identifiers, all stay
             telling, reasons = marks, {}
         twins = duplicates(telling, lambda name: canonical(frame[name]))
         columns = tuple(_left_out(column, reasons.get(column.name), twins.get(column.name)) for column in found)
@@ -106,23 +112,23 @@ class Schema:
 
     @property
     def used(self) -> tuple[Column, ...]:
-        """The columns that carry information."""
+        """Columns that carry information."""
         return tuple(column for column in self.columns if column.reason is None)
 
     @property
     def readings(self) -> tuple[Reading, ...]:
-        """Readings of used columns that are not obvious, one for each such column."""
+        """Non-obvious readings of the used columns, one per column."""
         return tuple(_reading(column, column.example) for column in self.used if column.example is not None)
 
     def apply(self, frame: pd.DataFrame, lost: list[Lost] | None = None) -> pd.DataFrame:
-        """The used columns in canonical form (idempotent); extra columns and the order of columns do not matter.
+        """Used columns in canonical form (idempotent); extra columns and the order of columns are irrelevant.
 
         Args:
             frame: The table.
-            lost: Collects cells that cannot be read as at fit time; if None, a warning tells of them.
+            lost: List that collects unreadable cells; if None, a warning reports them.
 
         Raises:
-            InvalidInput: If a column that is used is missing; it is named.
+            InvalidInput: If a used column is missing; the message names it.
         """
         import pandas as pd
 
@@ -144,7 +150,7 @@ class Schema:
         return block if not used else pd.concat([block, found], axis="columns")[list(frame.columns)]
 
     def check(self, frame: pd.DataFrame) -> None:
-        """Raise InvalidInput if a column that is used is missing; it is named."""
+        """Raise InvalidInput if a used column is missing; the message names it."""
         missing = [column.name for column in self.used if column.name not in frame.columns]
         if missing:
             raise InvalidInput(
@@ -160,7 +166,7 @@ class Schema:
 
     @classmethod
     def from_json(cls, columns: Iterable[dict[str, Any]]) -> Schema:
-        """The schema that `to_json` described."""
+        """Schema from the data of `to_json`."""
         return cls(
             tuple(Column(**{**column, "unread": tuple(map(str, column.get("unread", ())))}) for column in columns)
         )
@@ -180,14 +186,14 @@ def _reading(column: Column, example: str) -> Reading:
 
 
 def _zone(column: Column, plain: pd.Series[Any], given: pd.Series[Any]) -> str | None:
-    """The zone of a column of dates, as it was given or as it is written."""
+    """Time zone of a column of dates: of its dtype, its objects or its text."""
     if column.format is None:
         return zone_of(given) or zone_of_cells(given)
     return offset_of(present_in(plain)) if column.format == "ISO8601" or "%z" in column.format else None
 
 
 def _tell_of(column: Column) -> None:
-    """Log why a column is left out; where it is for the order of its values alone, that can be a mistake."""
+    """Log why a column is left out. A column that only counts the rows gives a warning, as its order may matter."""
     reason = column.reason or ""
     if reason.startswith(COUNTS) and not numbers_rows(column.name):
         logger.warning(
@@ -200,7 +206,7 @@ def _tell_of(column: Column) -> None:
 
 
 def _left_out(column: Column, identifies: str | None, twin: str | None) -> Column:
-    """The column with the reason why it is left out, if there is one beyond being constant."""
+    """Column with the reason why it is left out, if it identifies rows or repeats another column."""
     if column.reason is not None:
         return column
     if identifies is not None:
@@ -209,11 +215,11 @@ def _left_out(column: Column, identifies: str | None, twin: str | None) -> Colum
 
 
 def read(column: Column, series: pd.Series[Any], lost: list[Lost] | None = None) -> pd.Series[Any]:
-    """The column read as its kind; what cannot be read as such counts as missing, and is noted in `lost`."""
+    """Read a column by its kind. Unreadable cells count as missing, and are appended to `lost`."""
     if series.dtype == object and column.kind in _OF_NUMBERS and (typed := _typed(series)) is not None:
         return _read_apart(column, series, typed, lost)
     words = None
-    if column.kind in {"category", "text"}:  # True is "True", whatever else is among these rows
+    if column.kind in {"category", "text"}:  # True is "True", whatever the other cells are
         words = to_text(series) if series.dtype == object else whole_words(series)
     plain = canonical(series) if words is None else words
     found = _read_plain(column, plain)
@@ -225,7 +231,7 @@ def read(column: Column, series: pd.Series[Any], lost: list[Lost] | None = None)
 
 
 def _typed(series: pd.Series[Any]) -> NDArray[np.bool_] | None:
-    """Which cells hold something other than words; None unless there are both."""
+    """Mask of the cells that are no words, shape (n,); None unless the column has words and other cells."""
     words = np.fromiter((isinstance(cell, str | bytes) for cell in series), np.bool_, len(series))
     if not words.any():
         return None
@@ -237,13 +243,13 @@ def _typed(series: pd.Series[Any]) -> NDArray[np.bool_] | None:
 def _read_apart(
     column: Column, series: pd.Series[Any], typed: NDArray[np.bool_], lost: list[Lost] | None
 ) -> pd.Series[Any]:
-    """Words and other cells of one column, read separately: a cell means the same whatever the others hold."""
+    """Read words and other cells of a column separately, so that no cell depends on the others."""
     import pandas as pd
 
     order = np.concatenate([np.flatnonzero(typed), np.flatnonzero(~typed)])
     noted: list[Lost] = []
     parts = [read(column, series[mask], noted) for mask in (typed, ~typed)]
-    if lost is not None and noted:  # one of the whole column
+    if lost is not None and noted:  # one entry for the whole column
         cells, present = sum(one.cells for one in noted), int(series.notna().sum())
         lost.append(replace(noted[0], cells=cells, present=present))
     found = pd.concat(parts, ignore_index=True).iloc[np.argsort(order)]
@@ -251,7 +257,7 @@ def _read_apart(
 
 
 def _lost(column: Column, plain: pd.Series[Any], found: pd.Series[Any]) -> Lost | None:
-    """The cells that hold something that cannot be read as a number or date; None if all of them are as expected."""
+    """Unreadable cells of a column of numbers or dates; None without such cells."""
     if column.kind not in _OF_NUMBERS or plain.dtype.kind == found.dtype.kind:
         return None
     present = plain.notna().to_numpy()
@@ -262,8 +268,8 @@ def _lost(column: Column, plain: pd.Series[Any], found: pd.Series[Any]) -> Lost 
     if plain.dtype.kind not in "fM":
         said = cells[say_something(cells)]
         there -= len(cells) - len(said)
-        cells = said if len(said) == there > 1 else said[~said.isin(column.unread)]  # a whole column is reported anyway
-    if not len(cells) or (len(column.unread) == UNREAD and len(cells) <= SLIPS * there):  # not all words were kept
+        cells = said if len(said) == there > 1 else said[~said.isin(column.unread)]  # a whole column is always reported
+    if not len(cells) or (len(column.unread) == UNREAD and len(cells) <= SLIPS * there):  # `unread` may be incomplete
         return None
     first = cells.iloc[0]
     return Lost(column, len(cells), there, f"{first:.15g}" if isinstance(first, float) else str(first))

@@ -1,7 +1,7 @@
-"""Numbers that were written as text: signs, units, multipliers, times of a day, durations, yes and no.
+"""Numbers in text: signs, units, multipliers, times of day, durations, yes and no.
 
-A style is found once, from the rows at fit time, and is a word in the schema; values are read by it from then on. A few
-cells in another style, typing errors or words for missing values, do not hide what a column is.
+The style of a column is determined once, from the rows at fit time. The schema stores it as a word, and later values
+are read by it. A few cells in another style, such as typing errors or words for missing values, are tolerated.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ __all__ = [
 
 PLAIN, POINT, COMMA = "plain", "1,234.5", "1.234,5"
 CLOCK, SPAN = "23:59", "12h 5m"
-SLIPS: Final = 0.02  # of the cells at most
-CELLS: Final = 20  # below, a slip is too large a part to tell it from a level
-HEAD: Final = 100  # values that are looked at first; most columns are settled by them
-_SAMPLE: Final = 1000  # cells that tell what most columns are
+SLIPS: Final = 0.02  # largest share of unreadable cells (typing errors) in a column of numbers or dates
+CELLS: Final = 20  # fewest cells for this tolerance; in fewer cells, an unreadable one may be a level
+HEAD: Final = 100  # values that are tested before the whole column; they decide most columns
+_SAMPLE: Final = 1000  # cells in the sample on which styles are tested
 _GAPS: Final = frozenset(
     {
         "-", "--", "---", ".", "..", "*", "n.a.", "n.a", "na", "n/a", "nil", "unknown", "missing", "#value!", "#div/0!",
@@ -60,7 +60,7 @@ _SAME: Final = MappingProxyType(
 _TIMES: Final = MappingProxyType(
     {"k": 1e3, "K": 1e3, "M": 1e6, "千": 1e3, "万": 1e4, "百万": 1e6, "千万": 1e7, "亿": 1e8, "万亿": 1e12}
 )
-_WHOLE: Final = MappingProxyType(  # "0,126" is no thousands
+_WHOLE: Final = MappingProxyType(  # whole part, with thousands separators; "0,126" has none
     {POINT: r"(?:[1-9]\d{0,2}(?:[,'\x{2019}]\d{3})+|\d+)", COMMA: r"(?:[1-9]\d{0,2}(?:[. ]\d{3})+|\d+)"}
 )
 _PART: Final = MappingProxyType({POINT: r"\.", COMMA: ","})
@@ -98,7 +98,7 @@ _PAIRS: Final = (("no", "yes"), ("false", "true"), ("n", "y"), ("f", "t"), ("off
 ANSWERS: Final = MappingProxyType(
     {word: float(place) for pair in _PAIRS for place, word in enumerate(pair)} | {"0": 0.0, "1": 1.0}
 )
-_CODE: Final = r"[A-Za-z]+[-_. ]?\d[\w.-]*"  # "V57" among "250.83" is another code, not a slip
+_CODE: Final = r"[A-Za-z]+[-_. ]?\d[\w.-]*"  # code; "V57" among "250.83" is no typing error
 
 
 # ------------------------------------------------------------------------------------------------ cells
@@ -108,10 +108,10 @@ class _Cells(NamedTuple):
     """Cells read in one style.
 
     Attributes:
-        values: Numbers; NaN for what is none in the style.
-        units: The unit of each, "" without one; a percent sign is a unit.
-        currencies: Names of all currencies that stand at numbers.
-        limits: Cells that say above, below or about.
+        values: Numbers, shape (n,); NaN for cells that are no number in the style.
+        units: Unit of each cell, shape (n,), "" without one; a percent sign is a unit.
+        currencies: Names of all currencies beside numbers.
+        limits: Mask of cells with a sign for more, less or about, shape (n,).
     """
 
     values: NDArray[np.float64]
@@ -121,7 +121,7 @@ class _Cells(NamedTuple):
 
 
 def without_width(text: pd.Series[Any]) -> pd.Series[Any]:
-    """Text with characters of the usual width (NFKC): "４７．６６" as "47.66", "㎡" as "m2"; ASCII stays as it is."""
+    """Text in the Unicode form NFKC: "４７．６６" becomes "47.66", "㎡" becomes "m2"; ASCII stays as it is."""
     if text.str.isascii().fillna(value=True).all():
         return text
     import pandas as pd
@@ -135,7 +135,7 @@ def without_width(text: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _read(text: pd.Series[Any], style: str) -> _Cells:
-    """Each cell as a number with a head and a tail; of these there are few, so that each is looked at once."""
+    """Read each cell as a number with a head and a tail. Different heads and tails are few: each is parsed once."""
     import pandas as pd
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -156,7 +156,7 @@ def _read(text: pd.Series[Any], style: str) -> _Cells:
 
 
 class _Side(NamedTuple):
-    """The meaning of what stands before or after a number."""
+    """Meaning of the text before or after a number; the factor is NaN if the text has no meaning."""
 
     factor: float = np.nan
     unit: str = ""
@@ -171,7 +171,7 @@ def _head(word: str | None) -> _Side:
     signs, owed = match["sign"] + match["other"], match["owed"] is not None
     if len(signs) > 1 or (owed and signs):
         return _Side()
-    factor = -1.0 if owed or signs in {"-", "\u2212"} else 1.0  # "(5.20)", as ledgers have -5.20
+    factor = -1.0 if owed or signs in {"-", "\u2212"} else 1.0  # in accounts, "(5.20)" is -5.20
     return _Side(factor, *_around(match["around"]), owed, match["limit"] is not None)
 
 
@@ -180,13 +180,13 @@ def _tail(word: str | None) -> _Side:
         return _Side()
     unit, currency = _around(match["around"] or "")
     if match["unit"] is not None:
-        unit = re.sub(r"([^\W\d_]{3,})s$", r"\1", match["unit"] + match["rest"])  # "1 year", "2 years"
+        unit = re.sub(r"([^\W\d_]{3,})s$", r"\1", match["unit"] + match["rest"])  # "years" is the unit "year"
     factor = np.nan if unit.lower() in _NO_UNITS else _TIMES.get(match["times"], 1.0)
     return _Side(factor, unit, currency, match["end"] is not None)
 
 
 def _around(signs: str) -> tuple[str, str]:
-    """The unit "%", and the currency, in signs beside a number; each empty where it is not there."""
+    """Unit "%" and currency among the signs beside a number; "" without one."""
     found = re.search(_CURRENCIES, signs)
     name = "" if found is None else found[0].upper().removesuffix(".")
     return "%" if "%" in signs else "", _SAME.get(name, name)
@@ -195,7 +195,7 @@ def _around(signs: str) -> tuple[str, str]:
 def _joined(
     values: NDArray[np.float64], heads: list[_Side], tails: list[_Side], first: NDArray[Any], last: NDArray[Any]
 ) -> _Cells:
-    """Numbers with their heads and tails, whose places in the two lists are given."""
+    """Combine numbers with heads and tails; `first` and `last` are the index of each cell in these, shape (n,)."""
     factors = [np.array([side.factor for side in sides]) for sides in (heads, tails)]
     owed, ended, limits = (
         np.array(flags, dtype=np.bool_)
@@ -215,10 +215,13 @@ def _joined(
 
 
 def number_style(text: pd.Series[Any]) -> str | None:
-    """The style in which all the values are numbers, words for missing ones aside; None if they are no numbers.
+    """Style in which all values are numbers, apart from words for missing values; None if they are no numbers.
 
-    Plain ("7", "1e5"); with signs, separators of thousands, multipliers and one unit ("$1,234.50", "1.234,50 €",
-    "1.2万", "12.5 kg"); times of a day ("23:59", in seconds); or durations ("12h 5m", in seconds).
+    Styles:
+
+    - plain ("7", "1e5");
+    - with signs, thousands separators, multipliers and one unit ("$1,234.50", "1.234,50 €", "1.2万", "12.5 kg");
+    - times of day ("23:59") and durations ("12h 5m"), both in seconds.
     """
     head = first_in(text)
     if not len(head) or not _figures(head).all():
@@ -235,16 +238,19 @@ def number_style(text: pd.Series[Any]) -> str | None:
 
 
 def _timed(present: pd.Series[Any], style: str) -> bool:
-    """All cells are times of a day or durations; of times, all with seconds or none: "2:35" may be two minutes."""
+    """Return True if all cells are times of day or durations.
+
+    Times must all have seconds, or none: beside times with seconds, "2:35" may be two minutes.
+    """
     one_form = style != CLOCK or present.str.count(r"\D+\d").nunique() == 1
     return one_form and bool(_seconds(present, style).notna().all())
 
 
 def _judged(present: pd.Series[Any], style: str) -> tuple[str, NDArray[np.bool_]]:
-    """The style with the unit of all numbers ("1,234.5 kg"), and the cells that are no numbers in it.
+    """Style with the unit of all numbers ("1,234.5 kg"), and the mask of cells that are no numbers in it, shape (n,).
 
-    There are none where units differ, or only some cells have one. A currency may stand at some cells only; but with
-    two currencies, or limits at most cells ("<=50K", ">50K"), all are words.
+    If units differ, or only some cells have one, no cell is a number. A currency may occur in some cells only. With two
+    currencies, or limits in most cells ("<=50K", ">50K"), no cell is a number either.
     """
     if style == PLAIN:
         return style, _plain(present).isna().to_numpy()
@@ -253,21 +259,21 @@ def _judged(present: pd.Series[Any], style: str) -> tuple[str, NDArray[np.bool_]
     units = set(cells.units[~bad])
     names = cells.currencies - {"¥"} if cells.currencies & {"元", "JPY"} else cells.currencies
     unit = units.pop() if units else ""
-    codes = unit not in {"", "%"} and present.str.match(r"0\d").any()  # "0001A"
+    codes = unit not in {"", "%"} and present.str.match(r"0\d").any()  # such as "0001A"
     if units or codes or len(names) > 1 or cells.limits.mean() > 0.5:
         bad[:] = True
     return f"{style} {unit}".strip(), bad
 
 
 def mostly_numbers(text: pd.Series[Any]) -> tuple[str, pd.Series[Any]] | None:
-    """The style of numbers in which at least 98% of 20 or more values are written, and the values that are not.
+    """Style in which at least 98 % of 20 or more values are numbers, and the other values; None without such a style.
 
-    Of several styles, the one that leaves the fewest. None if there is none, or if the others look like codes, so that
-    the numbers are codes, too, such as "V57" among "250" and "401".
+    Of several styles, the one with the fewest other values is used. The result is None, too, if the other values look
+    like codes, because the numbers are then codes as well: "V57" among "250" and "401".
     """
     sample = spread(text, _SAMPLE)
     if not len(sample) or _figures(sample).mean() < 1 - 5 * SLIPS:
-        return None  # as in most columns of words; what follows takes longer
+        return None  # most columns of words end here, before the slower tests
     likely = [style for style in (PLAIN, POINT, COMMA) if _judged(sample, style)[1].mean() <= 5 * SLIPS]
     if not likely or len(present := present_in(text)) < CELLS:
         return None
@@ -276,7 +282,7 @@ def mostly_numbers(text: pd.Series[Any]) -> tuple[str, pd.Series[Any]] | None:
 
 
 def several_units(text: pd.Series[Any]) -> str | None:
-    """A cell with a measure, where all of the first have one, and they differ ("12 kg", "500 g"); else None."""
+    """First cell, if the first 100 cells are numbers of several known units or currencies ("12 kg", "500 g")."""
     sample = present_in(text.head(HEAD))
     if not len(sample) or not _figures(sample).all():
         return None
@@ -290,31 +296,31 @@ def several_units(text: pd.Series[Any]) -> str | None:
 
 
 def fewest(left: dict[str, pd.Series[Any]], present: int) -> tuple[str, pd.Series[Any]] | None:
-    """The style that leaves the fewest values, and these; None if they are more than slips."""
+    """Style with the fewest unreadable values, and these values; None if they are more than `SLIPS` allows."""
     style = min(left, key=lambda style: len(left[style]), default=None)
     return None if style is None or len(left[style]) > SLIPS * present else (style, left[style])
 
 
 def spread(text: pd.Series[Any], cells: int) -> pd.Series[Any]:
-    """About so many of the cells, evenly spread, missing ones aside."""
+    """About `cells` of the cells that are not missing, evenly spread."""
     there = text.dropna()
     return present_in(there.iloc[:: max(1, len(there) // cells)])
 
 
 def first_in(text: pd.Series[Any]) -> pd.Series[Any]:
-    """The first 100 cells at most that are neither empty nor words for missing ones."""
+    """First cells that are neither empty nor words for missing values, at most 100."""
     head = present_in(text.head(5 * HEAD))
     return (head if len(head) else present_in(text)).head(HEAD)
 
 
 def present_in(text: pd.Series[Any]) -> pd.Series[Any]:
-    """The cells that are neither empty nor words for missing ones."""
+    """Cells that are neither empty nor words for missing values."""
     present = text.dropna()
     return present[~present.str.lower().isin(_GAPS)]
 
 
 def say_something(text: pd.Series[Any]) -> pd.Series[bool]:
-    """Cells that are there and neither words for missing ones nor infinite, which counts as missing."""
+    """Mask of cells with content: not empty, no words for missing values, and not infinite, which counts as missing."""
     import pandas as pd
 
     infinite = pd.to_numeric(text, errors="coerce").abs() == float("inf")
@@ -322,22 +328,22 @@ def say_something(text: pd.Series[Any]) -> pd.Series[bool]:
 
 
 def _figures(text: pd.Series[Any]) -> pd.Series[bool]:
-    """Cells that have what all numbers have, in whatever style: a digit, unless they are infinite."""
+    """Mask of cells that may be numbers in some style: they contain a digit, or are infinite."""
     return without_width(text).str.contains(r"\d|inf", case=False, regex=True)
 
 
 def read_numbers(text: pd.Series[Any], style: str | None) -> pd.Series[Any]:
-    """The values as numbers: in the style, or plain ones in any style but that of decimal commas; else NaN.
+    """Values as numbers of the style; plain numbers are read, too, except with decimal commas. Others become NaN.
 
-    Where the style has no separator of thousands, "1,234" might be 1.234, and where it has no unit, "12%" might be
-    0.12 and "500 g" half of "1 kg", so they are no numbers; a currency sign or a multiplier does no harm.
+    In the plain style, "1,234" may be 1.234 and is no number. In a style without a unit, "12%" may be 0.12 and "500 g"
+    may be half of "1 kg": they are no numbers. A currency sign or a multiplier is always accepted.
     """
     import pandas as pd
 
     if style in {CLOCK, SPAN}:
         return _seconds(text, style).fillna(_plain(text))
     kind, _, unit = (style or PLAIN).partition(" ")
-    plain = pd.Series(np.nan, index=text.index) if kind == COMMA else _plain(text)  # there "1.234" is 1234
+    plain = pd.Series(np.nan, index=text.index) if kind == COMMA else _plain(text)  # with commas, "1.234" is 1234
     if not plain.isna().any():
         return plain
     cells = _read(text, COMMA if kind == COMMA else POINT)
@@ -354,7 +360,7 @@ def _plain(text: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def in_style(text: pd.Series[Any], style: str) -> bool:
-    """Report that all values are numbers in the style, missing ones aside."""
+    """Return True if all values except missing ones are numbers in the style."""
     present = present_in(text)
     kind, _, unit = style.partition(" ")
     cells = _read(present, kind)
@@ -362,7 +368,7 @@ def in_style(text: pd.Series[Any], style: str) -> bool:
 
 
 def _seconds(text: pd.Series[Any], style: str) -> pd.Series[Any]:
-    """Times of a day as seconds since midnight, or durations as seconds; all missing where times have several forms."""
+    """Times of day as seconds since midnight, or durations as seconds; NaN for other values."""
     import pandas as pd
 
     plain = without_width(text)
@@ -384,12 +390,12 @@ def _seconds(text: pd.Series[Any], style: str) -> pd.Series[Any]:
 
 
 def boolean_style(text: pd.Series[Any]) -> str | None:
-    """The pair of words that the values are, such as "no/yes", in any case; None if they are something else."""
+    """Pair of words that all values belong to, such as "no/yes", in any case; None for other values."""
     words = {str(word).lower() for word in text.dropna().unique()[:HEAD]}
     found = next((pair for pair in _PAIRS if words == set(pair)), None)
     return None if found is None else "/".join(found)
 
 
 def read_booleans(text: pd.Series[Any], style: str | None) -> pd.Series[Any]:
-    """0 for no, 1 for yes, numbers (in the style) as they are, else NaN; whichever pair of words it was at fit time."""
+    """0 for no and 1 for yes, by any pair of words; numbers in the style as they are; NaN for other values."""
     return text.str.lower().map(ANSWERS).astype("float64").fillna(read_numbers(text, style))

@@ -1,4 +1,4 @@
-"""Time zones of columns of dates: hours and days of the week are those of the place, wherever the table was written."""
+"""Time zones of columns of dates: hours and days of the week are local, wherever the table was written."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ __all__ = ["in_zone", "offset_of", "with_zone", "zone_of", "zone_of_cells"]
 _FIXED: Final = re.compile(r"UTC([+-]\d\d:\d\d)?")
 _WRITTEN: Final = re.compile(r".*\d:\d\d.*(Z|[+-]\d\d(?::?\d\d)?)\s*", re.DOTALL)
 _OFFSET: Final = r"\d:\d\d.*(Z|[+-]\d\d(?::?\d\d)?)\s*$"
-_END: Final = 64  # characters at the end of a cell that may say its offset; a search through long ones takes for ever
-_QUARTER: Final = 15  # minutes: clocks are changed at full quarters of an hour
-_FIRST, _LAST = np.datetime64("0001-01-03"), np.datetime64("9999-12-29")  # days that exist in all zones
+_END: Final = 64  # last characters of a cell in which an offset is searched; in long cells the search is very slow
+_QUARTER: Final = 15  # minutes with a constant offset: clocks are changed at full quarters of an hour
+_FIRST, _LAST = np.datetime64("0001-01-03"), np.datetime64("9999-12-29")  # first and last day in all zones
 
 
 def zone_of(series: pd.Series[Any]) -> str | None:
-    """The zone of a column of times; None where they have none, or it is no column of times.
+    """Zone of the dtype of a column of times; None without a zone, and for other columns.
 
     Example:
         >>> import pandas as pd
@@ -46,19 +46,19 @@ def zone_of(series: pd.Series[Any]) -> str | None:
 
 
 def _known(name: str) -> str:
-    """The name of a zone as every machine knows it; UTC for one that only this one knows."""
-    if name.startswith(("+", "-")):  # as Arrow writes fixed offsets
+    """Portable name of a zone; UTC for a zone that only this machine defines."""
+    if name.startswith(("+", "-")):  # fixed offset of Arrow
         name = f"UTC{name}"
     if _FIXED.fullmatch(name):
         return name
     try:
         return zoneinfo.ZoneInfo(name).key
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):  # no name, or one known to this machine only
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):  # invalid, or defined by this machine only
         return "UTC"
 
 
 def zone_of_cells(cells: pd.Series[Any]) -> str | None:
-    """The zone of Python's datetimes: the one that all have, or their commonest offset; None for UTC and without one.
+    """Zone of Python datetimes: the shared one, or the most frequent offset; None for the offset 0 or without zones.
 
     Example:
         >>> import datetime as dt, pandas as pd
@@ -72,7 +72,7 @@ def zone_of_cells(cells: pd.Series[Any]) -> str | None:
     aware = [cell for cell in there if getattr(cell, "tzinfo", None) is not None]
     if not aware or len(aware) < (1 - SLIPS) * len(there):
         return None
-    names = {getattr(cell.tzinfo, "key", None) or getattr(cell.tzinfo, "zone", None) for cell in aware}  # or pytz's
+    names = {getattr(cell.tzinfo, "key", None) or getattr(cell.tzinfo, "zone", None) for cell in aware}  # pytz: zone
     if len(names) == 1 and (name := names.pop()) is not None:
         return _known(str(name))
     seconds = Counter(int(cell.utcoffset().total_seconds()) for cell in aware).most_common(1)[0][0]
@@ -83,7 +83,7 @@ def zone_of_cells(cells: pd.Series[Any]) -> str | None:
 
 
 def offset_of(words: pd.Series[Any]) -> str | None:
-    """The commonest offset of times written as text, as a zone; None for UTC, and where more than slips have none.
+    """Most frequent offset of times in text, as a zone; None for UTC, or if over 2 % of the cells have no offset.
 
     Example:
         >>> import pandas as pd
@@ -100,7 +100,7 @@ def offset_of(words: pd.Series[Any]) -> str | None:
 
 
 def with_zone(series: pd.Series[Any]) -> NDArray[np.bool_]:
-    """Which cells say in what zone they are: by the column's dtype, as objects, or as text that ends in an offset.
+    """Mask of cells with a zone, shape (n,): by the dtype of the column, as objects, or as text that ends in an offset.
 
     Example:
         >>> import pandas as pd
@@ -121,7 +121,7 @@ def _says_zone(cell: Any) -> bool:
 
 
 def in_zone(times: pd.Series[Any], zone: str, where: NDArray[np.bool_]) -> pd.Series[Any]:
-    """Times in UTC, as datetime64 without a zone, converted to the zone's local time where the mask is true.
+    """Convert times in UTC (datetime64 without a zone) to local time of the zone, where the mask `where` is True.
 
     Example:
         >>> import pandas as pd
@@ -132,9 +132,9 @@ def in_zone(times: pd.Series[Any], zone: str, where: NDArray[np.bool_]) -> pd.Se
     import pandas as pd
 
     values = times.to_numpy(dtype="datetime64[us]").copy()
-    here = where & (values >= _FIRST) & (values <= _LAST)  # false for what is missing
+    here = where & (values >= _FIRST) & (values <= _LAST)  # False for missing times
     minutes = values[here].astype("datetime64[m]").astype(np.int64)
-    quarters, place = np.unique(minutes // _QUARTER, return_inverse=True)  # pandas would convert each time by itself
+    quarters, place = np.unique(minutes // _QUARTER, return_inverse=True)  # one conversion per quarter of an hour
     starts = (quarters * _QUARTER).astype("datetime64[m]").astype("datetime64[us]")
     clocks = pd.DatetimeIndex(starts, tz="UTC").tz_convert(zone).tz_localize(None).to_numpy()
     values[here] += (clocks - starts)[place]

@@ -1,4 +1,4 @@
-"""The kind of a column, decided from its cells as they came."""
+"""Inference of the kind of a column from its cells."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ logger = logging.getLogger("seasoned.tabular")
 
 EMPTY: Final = "All of its cells are empty."
 SAME: Final = "It has the same value in every row."
-_AGAIN: Final = 3  # rows with a value from which on it counts as recurring
-_USUAL: Final = 5  # values that may fill a column of text, as "none" and "see above" do
-_SHARE: Final = 2 / 3  # of the rows, that levels must cover for text with many values to be a category
-_SPELLINGS: Final = 8  # of yes and no in one column, such as "Yes", "YES" and "yes"
-_FIRST: Final = 100  # cells of which one shows how a column is read
+_AGAIN: Final = 3  # fewest rows of a recurring value
+_USUAL: Final = 5  # most frequent values that are not counted, because "none" or "see above" may fill a column of text
+_SHARE: Final = 2 / 3  # smallest share of rows with recurring values in a category of many levels
+_SPELLINGS: Final = 8  # largest number of spellings of yes and no in a column, such as "Yes", "YES" and "yes"
+_FIRST: Final = 100  # cells in which an example of the reading is searched
 _EITHER: Final = (
     "the dates of %r, such as %r, can be read with the month or the day first, and are read with the month first; if "
     "the day comes first, write them in another way, such as 2026-12-31."
@@ -44,12 +44,12 @@ _SEVERAL: Final = (
 
 
 def infer_column(name: str, plain: pd.Series[Any], *, categorical: bool) -> Column:
-    """What a column is; one that is declared as categories is not read as numbers or dates.
+    """Infer the kind of a column. A column that is declared as categories is not read as numbers or dates.
 
     Args:
-        name: Its name.
-        plain: Its cells in canonical form (`canonical.py`).
-        categorical: Whether it is declared to hold categories.
+        name: Name of the column.
+        plain: Cells in canonical form (`canonical.py`), shape (n,).
+        categorical: True if the dtype declares categories.
     """
     levels = _levels(plain)
     if levels == 0:
@@ -68,7 +68,11 @@ def infer_column(name: str, plain: pd.Series[Any], *, categorical: bool) -> Colu
 
 
 def _comes_again(words: pd.Series[Any]) -> bool:
-    """Whether text is a category with many levels: most rows hold recurring values, even without the most usual few."""
+    """Return True if text is a category of many levels.
+
+    The `MOST_LEVELS` most frequent values must cover two thirds of the rows. Of the rows without the `_USUAL` most
+    frequent values, two thirds must have a recurring value.
+    """
     counts = words.value_counts().to_numpy()
     others = counts[_USUAL:]
     known = counts[:MOST_LEVELS].sum() >= _SHARE * counts.sum()
@@ -76,7 +80,7 @@ def _comes_again(words: pd.Series[Any]) -> bool:
 
 
 def _written(name: str, plain: pd.Series[Any]) -> Column | None:
-    """A column of text as numbers or dates, if all its cells are such, or all but a few."""
+    """Column of numbers or dates in text, if all cells are readable, or all but a few; else None."""
     if (style := number_style(plain)) is not None:
         return _written_numbers(name, plain, style)
     if (style := date_style(plain)) is not None:
@@ -94,7 +98,7 @@ def _written(name: str, plain: pd.Series[Any]) -> Column | None:
 
 
 def _levels(plain: pd.Series[Any]) -> int:
-    """Number of different values, missing ones aside; for numbers 2 means 2 or more, ten times as quick to find."""
+    """Number of different values without missing ones. For numbers, 2 means 2 or more, which saves time."""
     if plain.dtype.kind != "f":
         return plain.nunique(dropna=True)
     low, high = plain.min(), plain.max()
@@ -107,7 +111,7 @@ def _written_numbers(name: str, plain: pd.Series[Any], style: str) -> Column:
 
 
 def _example(plain: pd.Series[Any], style: str) -> str | None:
-    """The first cell that shows how the column is read; a word for a gap where numbers and dates are plain."""
+    """First cell that shows how the column is read; for plain numbers and dates, a word for a missing value."""
     import pandas as pd
 
     first = plain.dropna().head(_FIRST)
@@ -122,7 +126,7 @@ def _example(plain: pd.Series[Any], style: str) -> str | None:
 
 
 def _with_slips(column: Column, plain: pd.Series[Any], left: pd.Series[Any]) -> Column:
-    """The column, with the words that are no numbers or dates in it; a warning tells of them."""
+    """Column with its words that are no numbers or dates; a warning reports them."""
     words = left[say_something(left)]
     if not len(words):
         return column

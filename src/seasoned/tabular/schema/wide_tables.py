@@ -1,8 +1,7 @@
-"""Number columns of wide tables, worked on together.
+"""Number columns of wide tables, processed together.
 
-pandas costs some hundred microseconds a column and step, however few rows there are. A table of 20,000 columns and 20
-rows would spend half a minute on that before its first trial. What is decided here is what `schema.py` and
-`inferring.py` decide column by column.
+Pandas has a fixed cost per column and step, which dominates in tables of many columns and few rows. The decisions are
+the same as those of `schema.py` and `type_inference.py`, which process one column at a time.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Decided", "decide", "is_wide", "mark", "number_places", "numbers"]
 
-_WIDE: Final = 500  # columns; with fewer, the work for each column by itself takes less than a second
-_ROWS: Final = 10_000  # with more, the work on a column's rows is the larger part, and a second copy costs memory
-_CELLS: Final = 2**22  # that are worked on at once
-_MARKS: Final = 50  # rows of a mark
+_WIDE: Final = 500  # columns above which a table is wide; with fewer, the fixed cost of pandas is small
+_ROWS: Final = 10_000  # largest number of rows of a wide table; with more, the fixed cost is small and copies are large
+_CELLS: Final = 2**22  # largest number of cells that are processed at once
+_MARKS: Final = 50  # largest number of rows in a mark
 
 
 class Decided(NamedTuple):
-    """A column, what equal columns share, and the reason why it identifies its row, if it does."""
+    """Column, mark that equal columns share, and the reason why the column identifies rows, if it does."""
 
     column: Column
     mark: Hashable
@@ -38,19 +37,19 @@ class Decided(NamedTuple):
 
 
 def is_wide(frame: pd.DataFrame) -> bool:
-    """A table whose number columns are worked on together."""
+    """Return True if the number columns of the table are processed together."""
     return frame.shape[1] > _WIDE and len(frame) <= _ROWS
 
 
 def number_places(frame: pd.DataFrame) -> NDArray[np.bool_]:
-    """The columns of numpy's numbers, shape (columns,); none in a table that is not wide."""
+    """Mask of the columns with numeric numpy dtypes, shape (columns,); all False in a table that is not wide."""
     if not is_wide(frame):
         return np.zeros(frame.shape[1], np.bool_)
     return np.array([isinstance(dtype, np.dtype) and dtype.kind in "biuf" for dtype in frame.dtypes], np.bool_)
 
 
 def numbers(frame: pd.DataFrame, places: NDArray[Any]) -> NDArray[np.float64]:
-    """Columns as numbers, shape (n, columns), in an array of its own; infinities are missing."""
+    """Columns as a new array of numbers, shape (n, columns); infinities become NaN."""
     some = frame if len(places) and places.dtype == np.bool_ and places.all() else frame.iloc[:, places]
     block = np.array(some.to_numpy(dtype=np.float64), order="C")
     block[~np.isfinite(block)] = np.nan
@@ -58,13 +57,13 @@ def numbers(frame: pd.DataFrame, places: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def mark(values: NDArray[np.float64]) -> Hashable:
-    """What equal columns of numbers share, shape (n,): cells of a few rows and the number of missing ones."""
+    """Mark that equal columns of numbers, shape (n,), share: the number of missing cells, and cells of a few rows."""
     cells = values[_marked(len(values))] + 0.0  # 0.0 and -0.0 are the same
     return int(np.isnan(values).sum()), np.where(np.isnan(cells), np.nan, cells).tobytes()
 
 
 def decide(frame: pd.DataFrame) -> dict[str, Decided]:
-    """The number columns of a wide table by name: kind, mark, and whether they identify rows."""
+    """Kind, mark and reason of identification of the number columns of a wide table, by name."""
     found: dict[str, Decided] = {}
     places = np.flatnonzero(number_places(frame))
     step = max(_CELLS // max(len(frame), 1), 1)
@@ -75,7 +74,7 @@ def decide(frame: pd.DataFrame) -> dict[str, Decided]:
 
 
 def _decided(names: list[str], block: NDArray[np.float64]) -> Iterator[tuple[str, Decided]]:
-    """The same for some columns, shape (n, columns)."""
+    """Result of `decide` for a block of columns, shape (n, columns)."""
     import pandas as pd
 
     gaps = np.isnan(block)
@@ -94,7 +93,7 @@ def _decided(names: list[str], block: NDArray[np.float64]) -> Iterator[tuple[str
             yield name, Decided(Column(name, "constant", reason=reason), None, None)
             continue
         column = Column(name, "boolean" if boolean[place] else "numeric")
-        named = counts[place] or (whole[place] and is_named(name))  # others identify nothing
+        named = counts[place] or (whole[place] and is_named(name))  # others never identify rows
         identifies = identifier(name, column.kind, pd.Series(block[:, place])) if named else None
         yield name, Decided(column, (int(missing[place]), cells[place].tobytes()), identifies)
 

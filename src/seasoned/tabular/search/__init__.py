@@ -1,1 +1,1 @@
-"""Search over pipelines: the next configuration, races, and the rule that stops."""
+"""Search over pipelines: the next configuration, racing, and the stopping rule."""

@@ -1,24 +1,31 @@
-"""Which trial comes next, with experience: what past tasks teach, mixed with the search without it.
+"""Sampler with experience: it mixes the advice of past tasks with the search without experience.
 
-The families' defaults come first, because they were tuned on many tables of all sizes, while past tasks have small
-ones: after the configurations of the warm start, which give a usable model at once, those with the largest expected
-gain per second; a default with less than a tenth of the largest expected gain of any configuration waits. After that
-each trial is either *advised* or *free*. An advised one is the configuration of past tasks with the largest expected
-gain, divided by its predicted seconds where time counts; the ranking is revised with every score that arrives
-(`knowledge/metric_function.py`). A family that has not yet come near the best trial gains by coming near it, because
-that helps an ensemble (`knowledge/goals.py`). A free one is what the search without experience would try: first the
-defaults that have waited, those of families without a trial before others, then `Promising`, in which past tasks give a
-prior mean as far as they predict this table's results (`family_starts.py`). Both see all trials.
+The warm start's configurations come first, because they give a usable model at once. The families' defaults come next,
+by expected gain per second. Defaults precede the advice because they were tuned on many tables of all sizes, whereas
+past tasks are small tables. A default with less than a tenth of the largest expected gain of any configuration waits.
 
-The share of free trials is the larger of two: what the advice's errors so far call for (Hedge, `knowledge/advice.py`),
-and a ramp from 0 to one half over the first trials, because what past tasks know is general, and the last gains lie
-near this table's best trials. The first free trial comes early, and shows whether the advice is any good. Once no
-configuration is expected to gain anything, all trials are free.
+Each later trial is either *advised* or *free*:
 
-Trials that did not complete are informative as well. One that failed, or ran into its limit, would have taken at least
-as long, and its family may fail again (`guide.py`). One that the race stopped is worse than the best trial by at least
-a tenth of the best trial's own gain over the baseline, or worse than the best of its own family (`race.py`); it is
-scored halfway between the two, and counts neither for the advice nor against it.
+- An advised trial takes the configuration of past tasks with the largest expected gain. The gain is divided by the
+  predicted seconds if time counts. Each new score updates the ranking (`knowledge/performance_model/model.py`). A
+  family that is not yet near the best trial gains by coming near it, because this helps an ensemble
+  (`knowledge/performance_model/improvement_targets.py`).
+- A free trial takes a suggestion of the search without experience. Waiting defaults come first, those of untried
+  families before others. `Promising` then suggests, with a prior mean from past tasks as far as they predict the
+  results on this table (`experience/family_prior.py`).
+
+Both parts learn from all trials.
+
+The share of free trials is the larger of two values. The first value follows from the errors of the advice so far
+(Hedge, `knowledge/advice/adviser.py`). The second value rises from 0 to one half over the first trials: past tasks give
+general knowledge, and the last gains lie near this table's best trials. The first free trial comes early and tests the
+advice. Once no configuration has an expected gain, all trials are free.
+
+Incomplete trials are informative as well. A trial that failed or reached its limit gives a lower bound on its seconds,
+and its family may fail again (`experience/advice.py`). A trial that racing stopped has one of two bounds
+(`fold_racing.py`). Its score is worse than the best by at least a tenth of the best trial's gain over the baseline.
+Otherwise, it is worse than the best score of its own family. It is set halfway between the two bounds, and counts
+neither for nor against the advice.
 """
 
 from __future__ import annotations
@@ -49,33 +56,33 @@ if TYPE_CHECKING:
 
 __all__ = ["Experienced"]
 
-_RAMP: Final = 8  # advised trials until half of all are free
-_MOST_FREE: Final = 0.5  # of the ramp; errors may call for more
-_LEAST_GAIN: Final = 2e-3  # of the gap between a task's median and its best
-_CREDIT: Final = 0.7  # towards the first free trial, before any trial
+_RAMP: Final = 8  # number of advised trials after which the ramp of the share of free trials ends
+_MOST_FREE: Final = 0.5  # share of free trials at the end of the ramp; errors of the advice can raise it further
+_LEAST_GAIN: Final = 2e-3  # smallest expected gain of an advised trial, as a share of a task's gap from median to best
+_CREDIT: Final = 0.7  # credit towards the first free trial at the start; a free trial is due at 1
 _TAG: Final = "advised"
 _OPENS: Final = "opens"
-_HOPE: Final = 0.1  # of the largest gain of any configuration: a default that is worth less is put off
+_HOPE: Final = 0.1  # gain below which a default waits, as a share of the largest gain of any configuration
 
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """The sampler's state, which follows from the log of events alone.
+    """State of the sampler, which follows from the log of events alone.
 
     Attributes:
-        spec: The study's.
+        spec: Specification of the study.
         free: State of the search without experience.
-        advised: What was tried of the guide's configurations, and how well it was predicted.
-        rows: Trial number -> row of the guide, for trials that are one of its configurations.
-        seconds: Row of the guide -> seconds of its trial, if that completed; other trials are not whole ones.
-        least: Row of the guide -> seconds of a trial that did not complete.
+        advised: State of the adviser: tried configurations of past tasks, and errors of the predictions.
+        rows: Trial number -> row of the guide, for trials with a configuration of the guide.
+        seconds: Row of the guide -> seconds of its complete trial.
+        least: Row of the guide -> seconds of its incomplete trial, a lower bound.
         families: Trial number -> family.
-        ended: Family -> how many trials completed, and how many failed.
+        ended: Family -> number of its completed and of its failed trials.
         bests: Family -> its best score, in the units of past tasks.
-        asked: Texts of all configurations asked so far.
-        credit: Free trials that are due.
-        led: Numbers of the trials that were advised.
-        planned: Numbers of the trials that neither the advice nor the search without it chose.
+        asked: Texts of all configurations suggested so far.
+        credit: Number of free trials that are due.
+        led: Numbers of the advised trials.
+        planned: Numbers of the trials that neither the advice nor the free search suggested.
     """
 
     spec: StudySpec
@@ -95,15 +102,16 @@ class _State:
 
 @dataclass(frozen=True, slots=True)
 class Experienced(Sampler[_State]):
-    """The warm start's configurations, then advised and free trials.
+    """Sampler with experience: the warm start's configurations, then advised and free trials.
 
     Attributes:
-        free: The search beside the advice.
-        guide: What past tasks say about this one.
+        free: The search without experience.
+        guide: Advice of past tasks.
         defaults: Configurations that free trials begin with.
-        timed: Whether predicted seconds decide as well; what is suggested then depends on time.
-        most: Seconds after which a trial is cut off, so that none costs more.
-        paced: Whether trials may be stopped for slow predictions, whatever their loss: stopped ones then tell nothing.
+        timed: True if predicted seconds count. Suggestions then depend on time.
+        most: Largest number of seconds of a trial. A longer trial is cut off.
+        paced: True if trials can be stopped for slow predictions, whatever their loss. A stopped trial then has no
+            score.
     """
 
     free: Promising
@@ -114,13 +122,13 @@ class Experienced(Sampler[_State]):
     paced: bool = False
 
     def init(self, spec: StudySpec) -> _State:
-        """The search without experience begins with no warm start: its defaults come as free trials."""
+        """Initial state. The free search gets no warm start, because its defaults come as free trials."""
         return _State(spec, self.free.init(replace(spec, warm_start=WarmStart())))
 
     def ask(self, state: _State, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], _State]:
-        """The next configuration for each number, as if the ones before it had been asked.
+        """Suggest a configuration for each number, as if the suggestions for earlier numbers were already in the log.
 
-        The state changes only by what the search without experience has worked out from it, such as its models.
+        The state changes only by results that the free search computed from it, such as its models.
         """
         suggestions = []
         ahead = state
@@ -128,13 +136,13 @@ class Experienced(Sampler[_State]):
             config, _ = next_of_plan(state.spec, number)
             found, free = self._suggest(ahead, number) if config is None else (Suggestion(config), ahead.free)
             suggestions.append(found)
-            if ahead.free is state.free:  # none of these trials has been told to it yet
+            if ahead.free is state.free:  # unchanged by the trials of this call
                 state, ahead = replace(state, free=free), replace(ahead, free=free)
             ahead = self._asked(ahead, Asked(number, found.config, found.tag))
         return suggestions, state
 
     def _suggest(self, state: _State, number: int) -> tuple[Suggestion, Any]:
-        """What to try, and the state of the search without experience after that."""
+        """Suggestion for a trial, and the state of the free search after it."""
         default = self._default(state, hopeful=True)
         if default is not None:
             return Suggestion(Config(default), {_OPENS: True}), state.free
@@ -149,24 +157,27 @@ class Experienced(Sampler[_State]):
         return found, free
 
     def _form_of(self, row: int) -> Mapping[str, Any]:
-        """A configuration of the guide, in the form in which this table's search begins with it, if it does."""
+        """Configuration of a row of the guide, or the first configuration on this table that stands for it."""
         starts = (config for config in self.defaults if self.guide.row_of_start(config) == row)
         return next(starts, self.guide.configs[row])
 
     def _begun(self, state: _State) -> set[int]:
-        """Rows whose form here has been asked for: a start that past tasks know is recorded under a row of its own."""
+        """Rows for which a first configuration on this table was already suggested.
+
+        Such a first configuration can have a row of its own, under which its trial is recorded.
+        """
         rows = {row for start in self.defaults if (row := self.guide.row_of_start(start)) is not None}
         return {row for row in rows if textual(self._form_of(row)) in state.asked}
 
     def _default(self, state: _State, *, hopeful: bool = False) -> Mapping[str, Any] | None:
-        """The next of the defaults that is still to be tried, and would end in time; None if there is none.
+        """Next default that is still to be tried and would end in time; None if none is left.
 
-        Families without a trial come first, then what past tasks do not know (such as one that learns the logarithm);
-        of what they know, the one with the largest gain per second.
+        Families without a trial come first. Defaults that no past task has tried come next, such as one that learns the
+        logarithm. Known defaults follow by gain per second.
 
         Args:
             state: The state so far.
-            hopeful: Whether only defaults that come before all advice are wanted, without those that are worth little.
+            hopeful: True to consider only defaults that precede all advice, without those of small gain.
         """
         tried, met = set(state.rows.values()), set(state.families.values())
         starts = [(config, self._known_as(config)) for config in self.defaults]
@@ -184,12 +195,12 @@ class Experienced(Sampler[_State]):
 
     @staticmethod
     def _opens(state: _State, config: Mapping[str, Any], row: int | None) -> bool:
-        """Whether a default comes before all advice: its family's first trial, or one that past tasks do not know."""
+        """True if a default precedes all advice: it is its family's first trial, or no past task has tried it."""
         family = family_of(config)
         return family not in state.families.values() or (row is None and family in state.bests)
 
     def _worth(self, state: _State, rows: Sequence[int]) -> tuple[dict[int, tuple[float, float, float]], float]:
-        """Gain, cost and seconds of some configurations, and the largest gain of any in the guide."""
+        """Gain, cost and seconds of some rows, and the largest gain of any row of the guide."""
         if not rows:
             return {}, 0.0
         some = np.array(rows, dtype=np.intp)
@@ -199,31 +210,34 @@ class Experienced(Sampler[_State]):
         return dict(zip(rows, told, strict=True)), float(gains.max())
 
     def _spent(self, state: _State, rows: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """What gains are divided by, and predicted seconds; 1 and 0 where time does not count."""
+        """Cost (the divisor of gains) and predicted seconds, shape (m,) each; 1 and 0 if time does not count."""
         if not self.timed:
             return np.ones(len(rows)), np.zeros(len(rows))
         seconds = np.minimum(self.guide.expected_seconds(state.seconds, rows, state.least), self.most)
         return np.minimum(np.maximum(seconds, self.guide.floor), self.most), seconds
 
     def _share(self, state: _State) -> float:
-        """The share of free trials."""
+        """Share of free trials."""
         return max(state.advised.share, _MOST_FREE * min(len(state.led) / _RAMP, 1.0))
 
     def _advised(self, state: _State) -> int | None:
-        """The row of the guide with the largest gain for its cost; None if no gain is worth a trial."""
+        """Row of the guide with the largest gain per cost; None if no gain is worth a trial."""
         tried = set(state.rows.values()) | self._begun(state)
         rows = np.array([row for row in self.guide.rows if row not in tried], dtype=np.intp)
         if not len(rows):
             return None
         cost, seconds = self._spent(state, rows)
         ends = seconds <= state.free.left
-        if ends.any():  # others would be cut off
+        if ends.any():  # other trials would be cut off
             rows, cost = rows[ends], cost[ends]
         gains = self.guide.gains(state.advised, rows, state.ended)
         return int(rows[np.argmax(gains / cost)]) if gains.max() >= _LEAST_GAIN else None
 
     def tell(self, state: _State, events: Sequence[Event]) -> _State:
-        """Tell both experts of every trial; if past tasks do not know its configuration, the advice gets the score."""
+        """Update the free search and the adviser.
+
+        If no past task has tried the configuration of a trial, the adviser gets only its score.
+        """
         for event in events:
             if isinstance(event, Asked):
                 state = self._asked(state, event)
@@ -241,7 +255,7 @@ class Experienced(Sampler[_State]):
         planned = opens or event.number - state.spec.first < len(state.spec.warm_start.configurations)
         share = self._share(state)
         own = {textual(start) for start in self.defaults}
-        guest = advised and self.guide.advises(text) and text not in own  # a default is its family's, whoever chose it
+        guest = advised and self.guide.advises(text) and text not in own  # a default counts as its family's
         tag = GUEST if guest else None if advised or opens else event.tag
         credit = state.credit if planned else min(state.credit + share - (0.0 if advised else 1.0), 1.0)
         return replace(
@@ -256,12 +270,12 @@ class Experienced(Sampler[_State]):
         )
 
     def _known_as(self, start: Mapping[str, Any]) -> int | None:
-        """The row that tells what a start is worth: its own, or that of the default it stands for."""
+        """Row that states the gain of a start: its own row, or the row of the default for which the start stands."""
         own = self.guide.row_of(textual(start))
         return self.guide.row_of_start(start) if own is None else own
 
     def _row(self, config: Mapping[str, Any], text: str) -> int | None:
-        """Which of the guide's configurations it is, or stands for."""
+        """Row of the guide with this configuration, or the row for which it stands; None without one."""
         row = self.guide.row_of(text)
         if row is None and any(textual(start) == text for start in self.defaults):
             return self.guide.row_of_start(config)
@@ -285,26 +299,26 @@ class Experienced(Sampler[_State]):
         return replace(state, advised=self.guide.adviser.tell_outside(advised, score, cold=cold, kind=kind))
 
     def _score(self, state: _State, event: Finished) -> float | None:
-        """The score that a trial tells, in the units of past tasks; None if it tells none."""
+        """Score of an ended trial in the units of past tasks; None if it has none."""
         advised, family = state.advised, state.families.get(event.number, "")
         if event.state is TrialState.COMPLETE and event.values is not None:
             return self.guide.relative(event.values[0])
         best = min((*advised.scores, *advised.outside.values()), default=math.inf)
         if event.state is TrialState.PRUNED and math.isfinite(best) and not self.paced:
-            behind = best + BEHIND * max(-best, 0.0)  # 0 is the score of predicting the same for all rows
+            behind = best + BEHIND * max(-best, 0.0)  # 0 is the score of a constant prediction
             return (behind + min(behind, state.bests.get(family, math.inf))) / 2.0
         return None
 
     def capacity(self, state: _State) -> int | None:
-        """None, for no limit, unless no family has anything to tune: then only the known configurations are there."""
+        """None, for no limit. If no family has anything to tune: the number of known configurations."""
         free = self.free.capacity(state.free)
-        if free is None:  # the usual case, in which known configurations, whose texts are many, need not be counted
+        if free is None:  # the usual case; it spares a count of the many known configurations
             return None
         return max(free, len({textual(config) for config in (*self.defaults, *self.guide.configs)}))
 
 
 def _timed(state: _State, event: Finished) -> _State:
-    """The state with what a trial's end says about time, and about whether its family fails here."""
+    """State with the facts from a trial's end: its seconds, and failures of its family."""
     whole = event.state is TrialState.COMPLETE
     failed = event.state is TrialState.FAILED or event.prune_reason is PruneReason.PREDICTION_TIME
     family, row = state.families.get(event.number), state.rows.get(event.number)

@@ -1,8 +1,8 @@
-"""Which family to try next: a sampler over the samplers of the families.
+"""Bandit over model families: a sampler that distributes the trials over one sampler per family.
 
-The joint space has one choice, the model family. What is learned about LightGBM says nothing about a forest, so each
-family is searched by a sampler of its own, and the families share the trials by what each is expected to bring: how
-well it has done, divided by how long it is expected to take until it does better.
+The joint space has one choice, the model family. Results of LightGBM say nothing about a forest, so each family has its
+own sampler. The families share the trials by expected benefit: the results so far, divided by the expected time until
+an improvement.
 """
 
 from __future__ import annotations
@@ -33,32 +33,35 @@ if TYPE_CHECKING:
 __all__ = ["GUEST", "Promising"]
 
 GUEST: Final = {"guest": True}
-"""Tag of a trial that another search chose; `Promising` is told of it, yet still tries its family's first ones."""
+"""Tag of a trial that an outer sampler suggested.
 
-_DECAY: Final = 0.7  # weight of a family against the next better one: an ensemble gains by different families
-_NEARNESS: Final = 0.015  # of the gap between best trial and baseline: the lag at which a family's weight is 1/e
-_SLOWEST: Final = 4  # trials too slow to predict after which a family is left alone while none was quick enough
-_AHEAD: Final = 4  # numbers before a trial's own that other drivers may be asking for in the same state
-_LEAST: Final = 1e-3  # of its weight that any family keeps at least
-_HOPELESS: Final = 2  # failures after which a family is left alone while none has succeeded; later one is enough
-_NEAR: Final = 2  # trials of a family next to its default, before others
-_SPREAD: Final = 0.3  # standard deviation of these, in units of the cube, and the chance that a category changes
+`Promising` learns from its score, and still tries the family's initial configurations.
+"""
+
+_DECAY: Final = 0.7  # weight of a family relative to the next better one: an ensemble gains by different families
+_NEARNESS: Final = 0.015  # lag at which a family's weight is 1/e, as a share of the gap from best trial to baseline
+_SLOWEST: Final = 4  # number of trials too slow to predict after which a family without a fast trial is skipped
+_AHEAD: Final = 4  # numbers before a trial's own that other drivers may request in the same state
+_LEAST: Final = 1e-3  # smallest share of its weight that a lagging family keeps
+_HOPELESS: Final = 2  # failures after which a family is skipped while none has succeeded; later one is sufficient
+_NEAR: Final = 2  # number of trials near a family's default, before other trials
+_SPREAD: Final = 0.3  # standard deviation of such trials in the unit cube, and probability of a new category
 
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """What a family has shown.
+    """Results of a family.
 
     Attributes:
-        best: Its smallest loss.
-        complete: Trials that were completed.
-        failed: Trials that failed.
-        slow: Trials that were given up for predicting too slowly: others of the family may be quick.
-        ended: All of its trials that have ended.
-        seconds: Seconds of all its trials.
-        whole: Seconds of the complete ones.
-        at: Seconds of all until the best one had ended.
-        before: Seconds of all until the one had ended that was the best before that.
+        best: The smallest loss.
+        complete: Number of completed trials.
+        failed: Number of failed trials.
+        slow: Number of trials stopped for slow predictions. Other trials of the family can be fast.
+        ended: Number of all ended trials.
+        seconds: Seconds of all trials.
+        whole: Seconds of the complete trials.
+        at: Seconds of all trials until the end of the best one.
+        before: Seconds of all trials until the end of the previous best one.
     """
 
     best: float = math.inf
@@ -84,34 +87,35 @@ class _Record:
 
     @property
     def each(self) -> float:
-        """Seconds of a complete trial, on average."""
+        """Mean seconds of a complete trial."""
         return self.whole / max(self.complete, 1)
 
     @property
     def until_better(self) -> float:
-        """Seconds it is expected to take until the family improves.
+        """Expected seconds until the family improves.
 
-        The longer of the time since its best trial and the time that finding this one had taken (Wang, Wu, Weimer and
-        Zhu 2021, FLAML: a fast and lightweight AutoML library, §4.2: the estimated cost for improvement).
+        The longer of the time since its best trial and the time that this trial took after the previous best one. Wang,
+        Wu, Weimer and Zhu (2021), FLAML: a fast and lightweight AutoML library, section 4.2: estimated cost for
+        improvement.
         """
         return max(self.seconds - self.at, self.at - self.before)
 
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What the search knows.
+    """State of the bandit.
 
     Attributes:
-        spec: The study's.
+        spec: Specification of the study.
         spaces: Family -> its space.
-        records: Family -> what it has shown.
-        places: Trial number -> its family, and its number there.
-        events: Family -> what its sampler is told of, trials numbered as they are there.
-        states: Family -> its sampler's state, made from the events when the sampler is first asked: what past tasks
-            expect takes a while to learn, and many families get no more than their first trials.
-        guests: Family -> its trials that another search chose.
-        sizes: Family -> how many configurations it has, where these can be counted.
-        left: Seconds that are left for trials, by the latest event that tells.
+        records: Family -> its results.
+        places: Trial number -> its family, and its number in the family.
+        events: Family -> events for its sampler, with trial numbers in the family.
+        states: Family -> state of its sampler, computed from the events at its first suggestion. The prior of past
+            tasks takes a while to learn, and many families get no more than their first trials.
+        guests: Family -> number of its trials that an outer sampler suggested.
+        sizes: Family -> number of its configurations; None if they cannot be counted.
+        left: Seconds left for trials, by the latest `Remaining` event.
     """
 
     spec: StudySpec
@@ -127,29 +131,29 @@ class _State:
 
 @dataclass(frozen=True, slots=True)
 class Promising(Sampler[_State]):
-    """The warm start's configurations, then a bandit over families, each searched by `inner`.
+    """Bandit over model families: the warm start's configurations, then families by weight, each searched by `inner`.
 
-    A family's weight is its rank divided by its estimated cost for improvement (FLAML), which is the predicted
-    improvement per second: the family with the best trial so far is drawn with weight 1, the next with 0.7, then 0.49
-    and so on, times exp(-lag / 0.015), the lag being how far its best trial is behind, beyond what may be luck, as a
-    share of the gap between the best of all and the baseline: where families differ, time goes to those that are near,
-    and where all are near, to all. Inside a family trials are numbered from 0 in the order of the log, so that its
-    sampler sees a study without gaps. A family's first trials are its default and two near it, which on five tables
-    brought as much as draws from all of the space, in two thirds of the time; what another search has tried of the
-    family replaces none of these.
+    The weight of a family is its rank weight divided by its estimated cost for improvement (FLAML), that is, its
+    predicted improvement per second. The rank weight is 1 for the family with the best trial, 0.7 for the next, then
+    0.49, and so on. The rank weight is multiplied by exp(-lag / 0.015). The lag is the distance of the family's best
+    trial from the best of all. Its unit is the gap between the best of all and the baseline, and an allowance for
+    chance is subtracted. Where families differ, time goes to the near ones; where all are near, time goes to all.
+
+    Inside a family, trials are numbered from 0 in the order of the log, so that its sampler sees a study without gaps.
+    A family's first trials are its default and two configurations near it. Trials that an outer sampler suggested do
+    not replace them.
 
     Attributes:
-        inner: What searches inside a family.
-        timed: Divide a family's weight by the seconds that it is expected to take until it improves. What is suggested
-            then depends on time.
-        least: Seconds that any trial is taken to cost, to be started, stored and chosen from.
-        baseline: Loss of predicting the same for all rows; None where no lag shall count.
+        inner: Sampler inside a family.
+        timed: Divide a family's weight by its expected seconds until an improvement. Suggestions then depend on time.
+        least: Smallest cost of a trial in seconds: its start, storage and selection.
+        baseline: Loss of a constant prediction; None to ignore lags.
         luck: Standard deviation of a lag by chance.
-        seconds: The time limit, of which `Remaining` events tell the share that is left for trials: a family whose
-            complete trials take longer on average is not drawn while there is another, for its trial would be cut off.
-        expected: Gives a family's relative warm start: what past tasks expect inside it. None of its configurations is
-            tried because of that; its values are the inner sampler's prior mean, if that has one. Called when the
-            family's sampler is first asked.
+        seconds: The time limit. `Remaining` events contain the share left for trials. A family is skipped if its mean
+            complete trial takes longer than that and another family is left, because the trial would be cut off.
+        expected: Returns the relative warm start of a family, learned from past tasks. None of its configurations is
+            tried for that reason. Its values are the prior mean of the inner sampler, if that has one. It is called at
+            the first suggestion of the family's sampler.
     """
 
     inner: Sampler[Any] = field(default_factory=Random)
@@ -157,11 +161,15 @@ class Promising(Sampler[_State]):
     least: float = 0.5
     baseline: float | None = None
     luck: float = 0.0
-    seconds: float = 1e9  # stands for no limit
+    seconds: float = 1e9  # 1e9 means no limit
     expected: Callable[[str], WarmStart] | None = field(default=None, compare=False, repr=False)
 
     def init(self, spec: StudySpec) -> _State:
-        """Nothing has been tried of any option of the choice."""
+        """Initial state without trials.
+
+        Raises:
+            InvalidInput: If the space is not a single choice of families.
+        """
         choices = list(spec.space.parameters.values())
         if len(choices) != 1 or not isinstance(choices[0], Choice):
             raise InvalidInput("Promising searches a space with one parameter, a Choice of families; use Auto here.")
@@ -170,7 +178,7 @@ class Promising(Sampler[_State]):
         return _State(spec, spaces, dict.fromkeys(spaces, _Record()), sizes=sizes)
 
     def _inner(self, state: _State, name: str) -> Any:
-        """The state of a family's sampler: at first its first configurations, and what past tasks expect of others."""
+        """State of a family's sampler, which starts from the first configurations and the prior of past tasks."""
         if name in state.states:
             return state.states[name]
         space, known = state.spaces[name], WarmStart() if self.expected is None else self.expected(name)
@@ -179,9 +187,9 @@ class Promising(Sampler[_State]):
         return self.inner.tell(inner, state.events.get(name, ()))
 
     def ask(self, state: _State, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], _State]:
-        """A family and, from its own sampler, a configuration of it, for each number.
+        """Suggest a family for each number, and a configuration from the family's sampler.
 
-        The state is as before but for what a family's sampler has derived from it, such as its models.
+        The state changes only by results that the family's sampler computed from it, such as its models.
         """
         suggestions: dict[int, Suggestion] = {}
         new: dict[str, list[Config]] = {}
@@ -214,12 +222,12 @@ class Promising(Sampler[_State]):
     def _is_new(
         self, state: _State, family: str, config: Mapping[str, Any], new: Mapping[str, Sequence[Config]]
     ) -> bool:
-        """Whether a configuration was not asked for yet."""
+        """True if a configuration was not suggested before."""
         return _text(config) not in self._texts(state, family, new)
 
     @staticmethod
     def _another(state: _State, number: int, family: str, new: Mapping[str, Sequence[Config]]) -> dict[str, Any]:
-        """A configuration of a family that was not asked for yet, if there is one."""
+        """Configuration of a family that was not suggested before, if any is left."""
         space = state.spaces[family]
         taken = {space.encode(config).unit.tobytes() for config in _asked(state, family, new)}
         return space.decode(untried(space, generator(state.spec, number), taken))
@@ -230,16 +238,16 @@ class Promising(Sampler[_State]):
 
     @staticmethod
     def _displaced(state: _State, family: str, trials: int) -> dict[str, Any] | None:
-        """The family's first configuration that is due after so many trials, where guests had its place; else None."""
+        """First configuration that is due after `trials` trials, if outer suggestions took its place; else None."""
         guests = state.guests.get(family, 0)
         due = _first(state.spaces[family], state.spec.seed) if guests and trials - guests <= _NEAR else ()
         return due[trials - guests] if trials - guests < len(due) else None
 
     def _weights(self, state: _State, new: Mapping[str, Sequence[Config]]) -> dict[str, float]:
-        """Families that have something left to try, and how much each deserves the next trial."""
+        """Weights of the families that have an untried configuration."""
         tunable = [name for name in state.spaces if self._is_open(state, name, new)] or list(state.spaces)
         met = [name for name in tunable if _is_met(state.records[name])]
-        order = sorted(met, key=lambda name: state.records[name].best)  # those with only slow trials last
+        order = sorted(met, key=lambda name: state.records[name].best)  # families with slow trials only come last
         if not any(state.records[name].complete for name in order):
             untried = [name for name in tunable if state.records[name].failed < _HOPELESS]
             return dict.fromkeys(untried or tunable, 1.0)
@@ -251,7 +259,7 @@ class Promising(Sampler[_State]):
         return self._in_time(state, weights)
 
     def _nearness(self, state: _State, names: Sequence[str]) -> dict[str, float]:
-        """How near the best trial of each family is to the best of all, from 0 to 1; 1 if it has no complete one."""
+        """Factor from 0 to 1 for each family's lag behind the best trial; 1 without a complete trial."""
         bests = {name: state.records[name].best for name in names if state.records[name].complete}
         best = min(bests.values())
         gap = math.nan if self.baseline is None else self.baseline - best
@@ -261,14 +269,14 @@ class Promising(Sampler[_State]):
         return {name: max(math.exp(-lags.get(name, 0.0) / _NEARNESS), _LEAST) for name in names}
 
     def _is_open(self, state: _State, name: str, new: Mapping[str, Sequence[Config]]) -> bool:
-        """Whether a family has a configuration that was not asked for yet; one without settings has only its start."""
+        """True if a family has an untried configuration. A family without settings has only its start."""
         size = state.sizes[name]
         if size is None or len(state.events.get(name, ())) + len(new.get(name, ())) < size:
             return size != 1
         return size > 1 and len(self._texts(state, name, new)) < size
 
     def _in_time(self, state: _State, weights: dict[str, float]) -> dict[str, float]:
-        """The weights without families whose trials would not end in time; all where none would."""
+        """Weights without the families whose trials would not end in time; all weights if no trial would."""
         soon = {name: weight for name, weight in weights.items() if state.records[name].each <= state.left}
         return soon or weights
 
@@ -277,7 +285,7 @@ class Promising(Sampler[_State]):
         return next(iter(state.spec.space.parameters))
 
     def tell(self, state: _State, events: Sequence[Event]) -> _State:
-        """Each event goes to the sampler of its trial's family."""
+        """Route each event to the sampler of its trial's family."""
         places, records, guests = dict(state.places), dict(state.records), dict(state.guests)
         counts = Counter(family for family, _ in places.values())
         routed: dict[str, list[Event]] = {}
@@ -314,19 +322,19 @@ class Promising(Sampler[_State]):
         )
 
     def capacity(self, state: _State) -> int | None:
-        """Unlimited, unless the configurations of all families can be counted: then their number."""
+        """None, for no limit, unless the configurations of all families can be counted: then their number."""
         sizes = [size for size in state.sizes.values() if size is not None]
         return sum(sizes) if len(sizes) == len(state.sizes) else None
 
 
 def _asking(state: _State, numbers: Sequence[int]) -> set[int]:
-    """Numbers shortly before these that have no configuration: other drivers are asking for them in the same state."""
+    """Numbers shortly before `numbers` without a configuration: other drivers request them in the same state."""
     before = {one for number in numbers for one in range(max(state.spec.first, number - _AHEAD), number)}
     return before - state.places.keys()
 
 
 def _is_met(record: _Record) -> bool:
-    """Whether a family has shown something, and may show more."""
+    """True if a family has a complete trial, or only a few slow ones."""
     return record.complete > 0 or 0 < record.slow < _SLOWEST
 
 
@@ -335,13 +343,13 @@ def _text(config: Mapping[str, Any]) -> str:
 
 
 def _asked(state: _State, family: str, new: Mapping[str, Sequence[Config]]) -> list[Config]:
-    """The configurations of a family that were asked for, and those that are suggested in the same call."""
+    """Configurations of a family suggested so far, including the present call."""
     known = [event.config for event in state.events.get(family, ()) if isinstance(event, Asked)]
     return [*known, *new.get(family, ())]
 
 
 def _first(space: Space, seed: int) -> tuple[dict[str, Any], ...]:
-    """A family's default, and configurations near it: all numbers moved a little, some categories changed."""
+    """Default of a family, and configurations near it: all numbers moved a little, some categories changed."""
     if not space.dimensions:
         return ()
     rng = np.random.default_rng([seed, len(space.dimensions)])

@@ -1,4 +1,4 @@
-"""The race: how far a configuration may lag behind the best, fold by fold, and still be given the other folds."""
+"""Racing over folds: a trial whose first folds lag too far behind the best trial does not get the other folds."""
 
 from __future__ import annotations
 
@@ -23,41 +23,40 @@ __all__ = ["Race"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_DEFAULTS: Final = 0.2  # of the gap between the best trial and the baseline, while the families are first tried
-_FAMILY: Final = 0.0  # lag allowed behind the best of its own family, beyond luck: more of the same must be better
+_DEFAULTS: Final = 0.2  # allowed lag during the first configurations, as a share of the gap from best trial to baseline
+_FAMILY: Final = 0.0  # allowed lag behind the best of the same family, beyond chance: another trial must be better
 
 
 @dataclass(slots=True)
 class Race:
-    """Keeps the bars (`bar.py`): the trial that is best over all folds, fold by fold, and the lag that is allowed.
+    """Racing over folds: updates the bars (`validation/paired_test.py`): a best trial's fold losses and an allowed lag.
 
-    There is one bar for all trials and, once the families have been tried, one for each family, as in the race over
-    rows (`row_race.py`): a trial of another family may be worse alone and still be worth something in the ensemble, a
-    worse one of the same family hardly is. The reference is that one trial, not the best loss on each fold, which is
-    luck. On few rows more luck is expected: a lag of 1/sqrt(rows of a fold), and within a family at least what its lags
-    have differed by from fold to fold.
+    One bar applies to all trials. After the first configurations, each family also has a bar, as in `row_racing.py`. A
+    trial of another family can help the ensemble even if it is worse alone; a worse trial of the same family hardly
+    can. The reference is one trial, not the best loss on each fold, which is luck. The noise of a lag is assumed to be
+    1/sqrt(rows of a fold). Within a family, the noise is at least the spread of its lags over the folds.
 
     Attributes:
-        objective: What the bars apply to; workers see a change at once.
-        live: Whether each finished trial may move the bar. Otherwise only `close_defaults` does, so that a search by
-            trials does not depend on which trial is quicker.
-        opening: Number of trials in which the families are first tried; when these have ended, a live race closes the
-            defaults by itself, while other trials already run.
-        share: The lag that is allowed, as a share of the gap between the best trial and the baseline.
+        objective: Cross-validation to which the bars apply. Workers read a change at once.
+        live: True if each finished trial may move the bars. Otherwise only `close_defaults` does, so that a search with
+            a trial budget does not depend on which trial is faster.
+        opening: Number of trials of the first configurations. When these trials have ended, a live race calls
+            `close_defaults` itself, while other trials already run.
+        share: Allowed lag, as a share of the gap between the best trial and the baseline.
     """
 
     objective: CrossValidation
     live: bool
     opening: int
     share: float = _DEFAULTS
-    _best: dict[str, tuple[float, tuple[float | None, ...]]] = field(default_factory=dict)  # loss, losses of the folds
-    _complete: dict[str, list[tuple[float | None, ...]]] = field(default_factory=dict)  # of each family's trials
+    _best: dict[str, tuple[float, tuple[float | None, ...]]] = field(default_factory=dict)  # bar name -> loss, on folds
+    _complete: dict[str, list[tuple[float | None, ...]]] = field(default_factory=dict)  # family -> fold losses by trial
     _baseline: tuple[float, ...] | None = None
     _met: set[int] = field(default_factory=set)
     _bars: dict[str, Bar] = field(default_factory=dict)
 
     def __call__(self, study: Any, trial: Trial) -> None:  # noqa: ARG002 - a callback of Study.optimize
-        """A trial has finished."""
+        """Update the bars after a trial."""
         if not self.live:
             return
         if trial.number < self.opening and trial.state is not TrialState.RUNNING:
@@ -68,19 +67,19 @@ class Race:
             self._place(trial.config["model"])
 
     def close_defaults(self, trials: Iterable[Trial]) -> None:
-        """All defaults have been tried, these trials among others: from here on the bar is stricter."""
+        """End the first configurations, with these trials among them. The bars are stricter from here on."""
         for trial in trials:
             self._saw(trial)
         self.share = BEHIND
         self._place(self._complete)
 
     def _saw(self, trial: Trial) -> bool:
-        """Whether the trial may change a bar: it is complete, and its losses on the folds are known."""
+        """Record a trial. Return True if it may change a bar: it is complete, and its fold losses are known."""
         if trial.value is None:
             return False
         record, limit = self.objective.records.of(trial.config), self.objective.predict_limit
         losses = record.losses
-        if not losses or (limit is not None and record.predict_ms > limit):  # too slow: no rival to others
+        if not losses or (limit is not None and record.predict_ms > limit):  # too slow: no reference for others
             return False
         for name in (ALL, *trial.config["model"]):
             if name not in self._best or trial.value < self._best[name][0]:
@@ -90,7 +89,7 @@ class Race:
         return True
 
     def _place(self, changed: Iterable[str]) -> None:
-        """Set the bars anew: that of all, and those of the families whose trials have changed."""
+        """Set the bar of all trials, and the bars of the changed families."""
         if not self._best:
             return
         if self._baseline is None:
@@ -109,7 +108,7 @@ class Race:
 
 
 def _luck(known: Iterable[Iterable[float | None]], best: tuple[float, ...], baseline: tuple[float, ...]) -> float:
-    """Standard deviation of a trial's lag from one fold to another, over these trials; 0 where there is none."""
+    """Standard deviation of a trial's lag over the folds, pooled over these trials; 0 if it cannot be estimated."""
     reference = np.array(best)
     gap = np.array(baseline) - reference
     with np.errstate(invalid="ignore", divide="ignore"):

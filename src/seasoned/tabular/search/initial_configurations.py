@@ -1,4 +1,4 @@
-"""What the search can afford: how many folds, and with which configurations of the families it starts."""
+"""Initial configurations and number of folds, by the size of the table and the time limit."""
 
 from __future__ import annotations
 
@@ -15,47 +15,44 @@ if TYPE_CHECKING:
 
 __all__ = ["affordable_folds", "booster_seconds", "first_configurations", "haste"]
 
-_MANY_ROWS: Final = 20_000  # above, 3 folds tell enough
-_VERY_MANY_ROWS: Final = 100_000  # above, one held-out part does
-_CELL: Final = 7e-9  # seconds a tree, row and column take in any of the boosters, on one of today's cores
-_OVERHEAD: Final = 10  # columns that a tree's own bookkeeping is worth
-_BRIEF: Final = 100  # rounds in which the boosters' defaults get most of what there is
-_MEDIUM_ROWS: Final = 10_000  # above, fewer folds tell enough, and more trials come first
-_LONG: Final = 1_000  # rounds in which, above so many rows, the boosters get nearly all of it
-_AMPLE: Final = 2_000  # rounds that there is time for in each of five folds, where these cost no trials
+_MANY_ROWS: Final = 20_000  # number of rows above which 3 folds are sufficient
+_VERY_MANY_ROWS: Final = 100_000  # number of rows above which one held-out part is sufficient
+_CELL: Final = 7e-9  # seconds per tree, row and column in any of the boosters, on one present-day core
+_OVERHEAD: Final = 10  # fixed cost of a tree, in columns
+_BRIEF: Final = 100  # rounds in which a booster's default reaches most of its quality
+_MEDIUM_ROWS: Final = 10_000  # number of rows above which more trials are worth more than more folds
+_LONG: Final = 1_000  # rounds that 3 folds must have time for, above that number of rows: nearly all of the quality
+_AMPLE: Final = 2_000  # rounds that 5 folds must have time for, above that number of rows, so that folds cost no trials
 _RATES: Final = {"lightgbm": "learning_rate", "xgboost": "eta", "catboost": "learning_rate"}
-_FASTEST: Final = 4.0  # times the default learning rate
-_HIGHEST: Final = 0.2  # learning rate that a default is raised to at most
-_SHALLOW_ROWS: Final = 10_000  # below, CatBoost's default for numbers is less deep
+_FASTEST: Final = 4.0  # largest factor on the default learning rate
+_HIGHEST: Final = 0.2  # largest learning rate to which a default is raised
+_SHALLOW_ROWS: Final = 10_000  # number of rows below which CatBoost's default for regression is less deep
 _SHALLOW: Final = MappingProxyType({"depth": 7})
 
 
 def booster_seconds(rows: int, columns: int, outputs: int, rounds: int) -> float:
-    """Seconds that a booster's fit takes, within a factor of two on tables above some thousand rows.
+    """Seconds of a booster's fit, within a factor of two on tables above some thousand rows.
 
     Args:
-        rows: Rows trained on.
+        rows: Training rows.
         columns: Columns of the matrix.
-        outputs: Trees of a round: one, or one per class if there are more than two.
+        outputs: Trees per round: one, or one per class for more than two classes.
         rounds: Rounds.
     """
     return _CELL * rows * outputs * rounds * (columns + _OVERHEAD)
 
 
 def affordable_folds(rows: int, columns: int, outputs: int, seconds: float | None) -> int:
-    """Folds to validate by: 5, or 3 above 20,000 rows, or 1 held-out part above 100,000; fewer where time is short.
+    """Number of folds: 5, or 3 above 20,000 rows, or 1 held-out part above 100,000; fewer if time is short.
 
-    Stopping a booster long before it has learned what there is costs more than having fewer folds. On many rows it has
-    much to learn, each trial takes long, and fewer folds tell enough: on six development tables of 24,000 to 40,000
-    training rows (a minute, one core, fold 2) the loss was lower on all with one part instead of 3 folds, by .02 to
-    5 %, and on six of 12,000 to 17,000 (two minutes of a slow machine, two cores, fold 2) with 3 folds instead of 5, by
-    .2 to 38 %.
+    A booster stopped long before convergence costs more than fewer folds do. On many rows a booster needs long, each
+    trial takes long, and fewer folds are sufficient.
 
     Args:
         rows: Rows of the table.
         columns: Columns of the table.
-        outputs: Trees of a round.
-        seconds: Time for all fits of a trial; None where the result must not depend on time.
+        outputs: Trees per round.
+        seconds: Time for all fits of a trial; None if the result must not depend on time.
     """
     most = 5 if rows <= _MANY_ROWS else 3 if rows <= _VERY_MANY_ROWS else 1
     if seconds is None:
@@ -66,9 +63,9 @@ def affordable_folds(rows: int, columns: int, outputs: int, seconds: float | Non
 
 
 def haste(rows: int, columns: int, outputs: int, seconds: float | None) -> float:
-    """How many times faster boosters must learn by default to get most of what there is within the time of one fit.
+    """Factor on the boosters' learning rates, so that one fit reaches most of the quality in time.
 
-    From 1 to 4: where there is time, a higher rate costs more than it brings.
+    The factor is from 1 to 4. If time is sufficient, a higher rate costs more than it gains.
     """
     if seconds is None:
         return 1.0
@@ -78,17 +75,15 @@ def haste(rows: int, columns: int, outputs: int, seconds: float | None) -> float
 def first_configurations(
     models: Sequence[Model], task: Task, haste: float = 1.0, rows: int | None = None
 ) -> tuple[dict[str, Any], ...]:
-    """Each family's default, in order of cost; boosters with so many times their learning rate.
+    """Initial configuration of each family: its default, with the boosters' learning rates scaled.
 
-    CatBoost's tuned default for numbers, nine levels and twenty steps a leaf, is meant for more rows than most tables
-    have: on twelve of the first 41 (3,500 rows at most, loss on held-out rows) the loss of seven levels and one step,
-    which is its default here for all, was 5 % lower on average, 1.4 % in the median (10 better, 2 worse, p = .009), in
-    a third of the time.
+    CatBoost's default for regression has nine levels, which suits more rows than most tables have. Below 10,000 rows,
+    seven levels have a lower loss and take less time.
 
     Args:
-        models: The families.
-        task: What they are for.
-        haste: How many times faster boosters must learn.
+        models: The families. The configurations have the same order.
+        task: Type of the task.
+        haste: Factor on the boosters' learning rates.
         rows: Rows of the table; None for many.
     """
     found = []
@@ -102,7 +97,7 @@ def first_configurations(
             changes |= _SHALLOW
         config = space.default
         for name, value in changes.items():
-            if config[name] == usual[name] and space.contains({**config, name: value}):  # else the user asked for it
+            if config[name] == usual[name] and space.contains({**config, name: value}):  # otherwise set by the user
                 config[name] = value
         found.append({"model": {model.name: config}})
     return tuple(found)

@@ -1,4 +1,4 @@
-"""Which results a family's sampler learns from where trials are judged on samples of the rows first."""
+"""Multi-fidelity sampler: one model per number of training rows, for trials that are scored on row samples first."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ __all__ = ["ByLevel"]
 
 @dataclass(frozen=True, slots=True)
 class ByLevel(Sampler[Views]):
-    """A sampler that models one level: losses on different numbers of rows are never mixed, nor are their seconds.
+    """Sampler that models one level: losses and seconds of different numbers of rows are never mixed.
 
-    As `fidelity/modelling.py` does for steps of training, but here every level is a fit of its own: a level is given
-    the share of a trial's seconds that its rows have in all rows fitted; no share where the trial was stopped among its
-    folds. This is known only at the trial's end, so until then the trial counts as running.
+    As in `fidelity/sampler_per_rung.py` for training steps, but each level is a separate fit. A level gets the share of
+    the trial's seconds that its rows have in all fitted rows. It gets no seconds if the trial was stopped among its
+    folds. The shares are known only at the end of the trial, so the trial counts as running until then.
 
     Attributes:
-        sampler: What proposes configurations.
-        rows: Training rows of each level, rising; the last is that of a complete trial.
-        fits: Fits on all rows that a complete trial takes: its folds.
+        sampler: Sampler that suggests configurations.
+        rows: Training rows of each level, ascending; the last belongs to a complete trial.
+        fits: Number of fits on all rows in a complete trial: its folds.
 
     Example:
         >>> from seasoned.samplers import Random
@@ -43,15 +43,15 @@ class ByLevel(Sampler[Views]):
     fits: int = 1
 
     def init(self, spec: StudySpec) -> Views:
-        """The sampler's first state for each level."""
+        """Initial state of the sampler for each level."""
         return Views.first(self.sampler, spec, len(self.rows))
 
     def ask(self, state: Views, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], Views]:
-        """What the sampler suggests from the chosen level."""
+        """Suggestions of the sampler in the state of the chosen level."""
         return state.ask(self.sampler, numbers)
 
     def tell(self, state: Views, events: Sequence[Event]) -> Views:
-        """Tell each level what happened there."""
+        """Update each level with its events."""
         heard: list[list[Event]] = [[] for _ in self.rows]
         results, reports = list(state.results), dict(state.reached)
         for event in events:
@@ -68,7 +68,7 @@ class ByLevel(Sampler[Views]):
         return state.told(self.sampler, heard, results, reports)
 
     def _ends(self, event: Finished, reports: Mapping[int, float]) -> list[Finished]:
-        """How the trial ended on each level."""
+        """End of a trial as one event per level."""
         stopped = event.state is TrialState.PRUNED
         reached = sum(rows in reports for rows in self.rows[:-1]) if stopped else len(self.rows)
         among_folds = stopped and reached == len(self.rows) - 1 and event.prune_reason is not PruneReason.FIDELITY
@@ -84,7 +84,7 @@ class ByLevel(Sampler[Views]):
         return found
 
     def shares(self, reached: int) -> tuple[float, ...]:
-        """The share of a trial's seconds that each level took, if the trial reached so many of them."""
+        """Share of a trial's seconds per level, for a trial that reached `reached` levels."""
         spent = [rows if level < reached else 0 for level, rows in enumerate(self.rows)]
         spent[-1] *= self.fits
         total = sum(spent)

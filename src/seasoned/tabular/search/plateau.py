@@ -1,4 +1,4 @@
-"""When to stop searching: nothing has been gained for a long time."""
+"""Early stopping of the search: no gain for a long time."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Final
 
 __all__ = ["Plateau"]
 
-_GAIN: Final = 1e-3  # of the gap between predicting the same for all rows and the best model: less is no gain
-_TRIALS: Final = 100  # without a gain
-_SHARE: Final = 0.6  # of the time spent so far, without a gain
-_LEAST: Final = 10.0  # seconds before which nothing is concluded
+_GAIN: Final = 1e-3  # smallest gain, as a share of the gap from a constant prediction to the best ensemble
+_TRIALS: Final = 100  # number of trials without a gain
+_SHARE: Final = 0.6  # share of the time so far without a gain
+_LEAST: Final = 10.0  # seconds before which the search is not stopped
 
 
 @dataclass(slots=True)
 class Plateau:
-    """Follows the loss of the models that would predict together, and tells when it has stopped falling.
+    """Plateau detection: follows the loss of the ensemble, and reports when it has stopped falling.
 
-    Both many trials and most of the time must have brought nothing: a slow search is not given up after few trials, nor
-    a fast one in a moment.
+    Both many trials and most of the time must have brought no gain. A slow search is therefore not stopped after few
+    trials, and a fast one not after a moment.
 
     Attributes:
-        baseline: Loss of predicting the same for all rows; None where it is undefined.
+        baseline: Loss of a constant prediction; None where undefined.
 
     Example:
         >>> plateau = Plateau(baseline=1.0)
@@ -38,7 +38,7 @@ class Plateau:
     _seconds: float = 0.0
 
     def note(self, loss: float, trials: int, seconds: float) -> None:
-        """Note the loss after so many trials and seconds; one that rises, as after a worse choice, is no gain."""
+        """Record the loss after some trials and seconds. A loss that rises, as after a worse selection, is no gain."""
         if not math.isfinite(loss):
             return
         gap = abs(loss) if self.baseline is None else max(self.baseline - loss, 0.0)
@@ -46,7 +46,7 @@ class Plateau:
             self._best, self._trials, self._seconds = loss, trials, seconds
 
     def reached(self, trials: int, seconds: float) -> bool:
-        """Whether, after so many trials and seconds, the search has gained nothing for long enough."""
+        """True if the search has had no gain for long enough, after some trials and seconds."""
         return (
             math.isfinite(self._best)
             and seconds >= _LEAST

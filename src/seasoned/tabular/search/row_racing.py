@@ -1,4 +1,4 @@
-"""The race over rows: on a large table, which trials go on from a sample of the rows to more of them."""
+"""Racing over rows: on a large table, trials that lag on a sample of the rows do not get more rows."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 __all__ = ["RowRace", "Samples"]
 
-_FAMILY: Final = 0.0  # lag allowed behind the best of its own family, beyond the noise of the held-out rows
+_FAMILY: Final = 0.0  # allowed lag behind the best of the same family, beyond the noise of the held-out rows
 
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """What trials reached on samples.
+    """State of the race: losses on samples.
 
     Attributes:
         start: Number of the study's first trial.
         families: Trial -> its family.
-        losses: Trial that runs or is complete -> rows -> loss; infinite where it is not finite.
-        verdicts: Running trial -> what its latest report led to.
+        losses: Running or complete trial -> rows -> loss; infinite if it is not finite.
+        verdicts: Running trial -> decision on its latest report.
     """
 
     start: int = 0
@@ -39,20 +39,21 @@ class Samples:
 
 @dataclass(frozen=True, slots=True)
 class RowRace(Fidelity[Samples]):
-    """Compares trials after the same number of the same training rows, on the same held-out rows (`bar.py`).
+    """Racing over rows: trials are compared after the same training rows, on the same held-out rows.
 
-    A trial is stopped if, beyond the luck of these rows, it is too far behind the best of all families, or behind the
-    best of its own at all: within a family another trial is only worth all rows if it may be better, while other
-    families are worth something in an ensemble even if they are worse alone. The first few trials are never stopped:
-    the others are compared with them. In the opening they are compared with these alone, so that a search by trials
-    does not depend on which trial is quicker.
+    The test is in `validation/paired_test.py`. A trial is stopped if it lags too far behind the best of all
+    families, beyond the chance of these rows. It is also stopped if it lags at all behind the best of its own family.
+    Within a family, a trial is worth all rows only if it may be better; other families can help an ensemble even if
+    they are worse alone. The first few trials are never stopped, because the others are compared with them. In the
+    opening, trials are compared with these first trials alone. A search with a trial budget then does not depend on
+    which trial is faster.
 
     Attributes:
-        rows: Training rows of each level, rising; the last is all of them.
-        baseline: Loss of predicting the same for all held-out rows; None where undefined: no trial is stopped.
-        slack: Standard deviation of a lag by luck alone.
-        first: Trials that are never stopped.
-        opening: Trials that are compared with the first ones alone.
+        rows: Training rows of each level, ascending; the last is all rows.
+        baseline: Loss of a constant prediction on the held-out rows. None where undefined; no trial is stopped then.
+        slack: Standard deviation of a lag by chance.
+        first: Number of trials that are never stopped.
+        opening: Number of trials that are compared with the first ones alone.
 
     Example:
         >>> RowRace((1_000, 3_000, 9_000), baseline=1.0, slack=0.01).levels
@@ -67,17 +68,17 @@ class RowRace(Fidelity[Samples]):
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """Training rows at which trials are compared; the last is all."""
+        """Training rows at which trials are compared; the last level is all rows."""
         return self.rows
 
     def init(self, spec: StudySpec) -> Samples:
-        """Nothing has been tried."""
+        """Initial state without trials."""
         return Samples(spec.first)
 
     def tell(self, state: Samples, events: Sequence[Event]) -> Samples:
-        """Enter reports, and judge each at its place in the log."""
+        """Record reports, and judge each one at its place in the log."""
         families, losses, verdicts = dict(state.families), dict(state.losses), dict(state.verdicts)
-        so_far = Samples(state.start, families, losses, verdicts)  # a view that grows with the events
+        so_far = Samples(state.start, families, losses, verdicts)  # its mappings grow with the events
         for event in events:
             if isinstance(event, Asked):
                 families[event.number], losses[event.number] = _family(event.config), {}
@@ -88,7 +89,7 @@ class RowRace(Fidelity[Samples]):
             elif isinstance(event, Finished) and event.number in verdicts:
                 del verdicts[event.number]
                 if event.state is not TrialState.COMPLETE:
-                    del losses[event.number]  # a trial that was stopped, or failed with more rows, is no rival
+                    del losses[event.number]  # a stopped or failed trial is no reference
         return so_far
 
     def _judge(self, state: Samples, number: int, step: int) -> Decision:
@@ -107,7 +108,7 @@ class RowRace(Fidelity[Samples]):
         return Decision.STOP if behind else Decision.GO_ON
 
     def _lags(self, own: float, rivals: Any, share: float) -> bool:
-        """Whether the loss stays further behind the best of these than the share and luck allow."""
+        """True if the loss is behind the best of the rivals by more than the share and chance allow."""
         best = min(rivals, default=math.inf)
         if not math.isfinite(best) or self.baseline is None:
             return False

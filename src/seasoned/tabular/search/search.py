@@ -1,6 +1,7 @@
-"""The search: defaults first, then samples of the joint space, then the best fitted on all rows; always in time.
+"""Search for configurations: initial ones first, then the joint space. The best are fitted on all rows, always in time.
 
-On a large table each trial but the first is judged on samples of the rows before it gets all of them (`levels.py`).
+On a large table, trials are scored on samples of the rows first (`validation/row_samples.py`). All but the first few
+can be stopped there.
 """
 
 from __future__ import annotations
@@ -49,25 +50,25 @@ __all__ = ["FIRST", "Searched", "search"]
 logger = logging.getLogger("seasoned.tabular")
 
 FIRST = 2
-"""Defaults that come before all else: a usable model at once, and a strong cheap one."""
-_INITIAL = 3  # trials of a family, its default among them, before its surrogate model decides
-_OPENING = 8  # first trials, with experience, after which trials worse than the best are stopped sooner
-_LEAST = 0.01  # of the time limit: what any trial costs at least, to be started, stored and chosen from
-_WARM_UP = 2.0  # seconds that any trial gets on top of its own, because its worker may be a fresh one
-_PATIENCE = 0.9  # of the time left, for which the last fits wait for workers that load what they need
+"""Number of defaults before all other trials: a usable model at once, and a strong cheap one."""
+_INITIAL = 3  # trials of a family, its default included, before its surrogate model suggests
+_OPENING = 8  # with experience, first trials after which racing is stricter
+_LEAST = 0.01  # smallest cost of a trial (start, storage, selection), as a share of the time limit
+_WARM_UP = 2.0  # seconds on top of a trial's own limit, because its worker can be a fresh one
+_PATIENCE = 0.9  # longest wait for workers that load packages before the final fits, as a share of the time left
 _ENDED = frozenset({TrialState.COMPLETE, TrialState.FAILED, TrialState.PRUNED})
 
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """The models that predict together, what was tried, and why the search ended.
+    """Result of a search.
 
     Attributes:
-        members: The models.
-        trials: What was tried.
-        failed: Whether its store failed.
-        idle: Whether its last trials gained nothing.
-        notes: Sentences about what was resumed or skipped.
+        members: The ensemble members.
+        trials: The trials as leaderboard rows.
+        failed: True if the store failed.
+        idle: True if the search ended because its last trials brought no gain.
+        notes: Sentences about resumed and skipped work.
     """
 
     members: tuple[Member, ...]
@@ -90,19 +91,19 @@ def search(
     audience: Audience | None = None,
     watching: Watching,
 ) -> Searched:
-    """Tune all families together and fit the best configurations on all rows.
+    """Tune all families together, and fit the best configurations on all rows.
 
     Args:
         objective: Cross-validated loss of a configuration.
         space: The families and their hyperparameters (`joint_space`).
-        starts: The configurations that are tried first, whatever they cost.
-        storage: Where the study's events are kept; trials found there count.
+        starts: Configurations that are tried first, whatever they cost.
+        storage: URL of the study's events. Stored trials count.
         budget: Time, trials, workers and memory.
-        guide: What past tasks say about this one; None to search without experience.
-        fresh: Seconds that a fresh worker took to load what fits need.
-        own: Configurations that the user asks for: tried after the first `FIRST` starts, whatever experience says.
-        audience: Who is told of trials.
-        watching: The line about the fit.
+        guide: Advice of past tasks; None to search without experience.
+        fresh: Seconds that a fresh worker took to load packages.
+        own: Configurations of the user, tried after the first `FIRST` starts, whatever the advice.
+        audience: The user's callbacks.
+        watching: Progress line of the fit.
     """
     timed, audience = budget.trials is None, audience or Audience()
     planned = with_starts(starts, own, FIRST)
@@ -119,7 +120,7 @@ def search(
         checkpoints=objective.data.folder / "checkpoints",
     )
     race, clock = Race(objective, timed, opening), Clock(budget.deadline - budget.seconds)
-    for trial in study.trials:  # those of a run that is resumed
+    for trial in study.trials:  # trials of a resumed run
         race(study, trial)
     watching.begin("search")
     with Early(objective, budget) as early:
@@ -130,7 +131,7 @@ def search(
             return _row(objective, trial, clock.elapsed.get(trial.number))
 
         telling = Telling(audience.callbacks, objective.metric, row, ending.end)
-        for trial in study.trials:  # a run that is resumed has a model at once, too
+        for trial in study.trials:  # a resumed run gets its early model at once, too
             if trial.state in _ENDED:
                 early(study, trial)
                 watching.know(trial)
@@ -145,7 +146,7 @@ def search(
             logger.warning("interrupted; the best models so far are fitted. Interrupt again to give up.")
         watching.begin("fitting the best models on all rows")
         trials = tuple(map(row, ended))
-        left = budget.remaining - (ending.kept - ending.layering)  # what is kept holds the time to choose, too
+        left = budget.remaining - (ending.kept - ending.layering)  # the reserve includes the time of the selection
         chosen = _chosen(objective, ranked(trials), budget, ending.choosing if timed else math.inf)
         layered = add_layer(objective, chosen, trials, upper, budget, left)
         members = fit_members(objective, layered.chosen, budget, early)
@@ -161,15 +162,15 @@ def _searched(
     beginning: tuple[int, Race],
     callbacks: Sequence[Callable[[Study, Trial], None]],
 ) -> bool:
-    """Run the trials; returns whether the store failed before the end, with some trials complete.
+    """Run the trials. Return True if the store failed before the end, with some trials complete.
 
     Args:
         study: The search.
-        objective: What is minimised.
-        budget: How long.
-        closing: What ends it.
-        beginning: Number of the first configurations, and the race, told of their end where time does not count.
-        callbacks: Told of each trial.
+        objective: The loss to minimise.
+        budget: Time, trials, workers and memory.
+        closing: The stopping rule.
+        beginning: Number of the first configurations, and the race. With a trial budget, the race is closed after them.
+        callbacks: Callbacks for each trial.
 
     Raises:
         StorageError: If the store fails before any trial is complete.
@@ -177,10 +178,10 @@ def _searched(
     opening, race = beginning
     try:
         if budget.trials is not None:
-            if objective.levels:  # those that the others are compared with, whichever is quicker
+            if objective.levels:  # reference trials of the others, whichever is faster
                 _run(study, objective, budget, closing, FIRST, callbacks)
             _run(study, objective, budget, closing, opening, callbacks)
-            if budget.trials >= opening and not budget.stop():  # else a resumed run goes on with its opening
+            if budget.trials >= opening and not budget.stop():  # otherwise a resumed run continues here
                 race.close_defaults(study.trials[:opening])
         _run(study, objective, budget, closing, budget.trials, callbacks)
     except AllTrialsFailed as error:
@@ -190,7 +191,7 @@ def _searched(
             logger.warning(text)
         else:
             logger.warning("no model could be fitted, so the baseline predicts: %s", error)
-    except KeyboardInterrupt:  # from a handler that is not ours
+    except KeyboardInterrupt:  # from a signal handler of other code
         budget.stop.ask("SIGINT")
     except StorageError as error:
         if not any(trial.state is TrialState.COMPLETE for trial in study.trials):
@@ -203,14 +204,14 @@ def _searched(
 def _chosen(
     objective: CrossValidation, best: Sequence[Mapping[str, Any]], budget: Budget, seconds: float
 ) -> list[tuple[Mapping[str, Any], float]]:
-    """The members, chosen while workers get warm for their fits: those of the search were busy, and ended with it."""
+    """Select the members while new workers load packages for their fits; the search's workers ended with it."""
     if not best or budget.stop() or budget.remaining <= 0:
         return choose_members(objective, best, budget, seconds)
     names = dict.fromkeys(row["model"] for row in best)
-    fits = None if budget.trials is None else min(budget.members, len(best))  # where time counts there are further ones
+    fits = None if budget.trials is None else min(budget.members, len(best))  # with a time limit, further fits follow
     with closing(Warming(budget, [objective.fitter.model(name) for name in names], fits)) as warming:
         chosen = choose_members(objective, best, budget, seconds)
-        warming.ready(_PATIENCE)  # any other worker would have to load the same
+        warming.ready(_PATIENCE)  # any other worker would load the same packages
     return chosen
 
 
@@ -223,21 +224,21 @@ def _closed(study: Study) -> Sequence[Trial]:
 
 
 def _within(timed: bool, objective: CrossValidation) -> Sampler[Any]:
-    """What searches inside a family. No trust region: it would refine what is only the folds' noise."""
+    """Sampler inside a family. It has no trust region, which would refine the noise of the folds."""
     inner = Bayes(initial=_INITIAL, explore=1, per_second=timed)
     return ByLevel(inner, objective.levels, objective.folds) if objective.levels else inner
 
 
 def _families(objective: CrossValidation, budget: Budget) -> Promising:
-    """What chooses the family, and what searches inside it.
+    """Bandit over the families, with the sampler inside a family.
 
-    Where only one part is held out, trials are few, and families that lag get fewer of them; otherwise an ensemble
-    gains more from different families than from the better ones.
+    With one held-out part, trials are few, and lagging families get fewer trials. With more folds, an ensemble gains
+    more from different families than from better ones.
     """
     timed = budget.trials is None
     families = Promising(_within(timed, objective), timed)
     if objective.folds == 1:
-        luck = 1 / math.sqrt(len(objective.data.folds[0][1]))  # as in the race
+        luck = 1 / math.sqrt(len(objective.data.folds[0][1]))  # as in fold racing
         families = replace(families, baseline=objective.baseline_loss(), luck=luck)
     if not timed:
         return families
@@ -253,7 +254,7 @@ def _sampler(
     *,
     paced: bool,
 ) -> Sampler[Any]:
-    """What chooses the next trial, after those that are planned; experience says which starts are worth trying."""
+    """Sampler of the search, after the planned trials. Experience ranks the starts."""
     first = WarmStart(configurations=tuple(planned))
     if guide is None:
         return replace(families, warm_start=first)
@@ -263,15 +264,15 @@ def _sampler(
 
 
 def _row_race(objective: CrossValidation, opening: int) -> RowRace | None:
-    """What decides which trials go on from samples of the rows to all of them; None where all rows come at once."""
+    """Racing over rows for a large table; None if each trial is fitted on all rows at once."""
     if not objective.levels:
         return None
-    slack = 1 / math.sqrt(objective.sample_rows())  # as in the race over folds
+    slack = 1 / math.sqrt(objective.sample_rows())  # as in fold racing
     return RowRace(objective.levels, objective.sample_baseline(), slack, FIRST, opening)
 
 
 def _row(objective: CrossValidation, trial: Trial, elapsed: float | None) -> dict[str, Any]:
-    """A trial as plain data, with the results of its folds."""
+    """Trial as plain data, with the results of its folds."""
     row = {**row_of(trial), "elapsed": elapsed}
     if trial.prune_reason is PruneReason.FIDELITY and trial.reports:
         rows, loss = trial.reports[-1]
@@ -293,7 +294,7 @@ def _run(
     target: int | None,
     callbacks: Sequence[Callable[[Study, Trial], None]],
 ) -> None:
-    """Trials until there are `target` of them, or just the time for the last fits is left."""
+    """Run trials until `target` trials have ended, or only the time for the final fits is left."""
     if budget.trials is not None and target is not None:
         target = min(target, budget.trials)
     ended = sum(trial.state in _ENDED for trial in study.trials)

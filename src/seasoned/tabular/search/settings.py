@@ -1,4 +1,4 @@
-"""What the search may try."""
+"""Settings of the search: model families, features, spaces, initial configurations, ensemble and limits."""
 
 from __future__ import annotations
 
@@ -24,35 +24,41 @@ class SearchSettings:
     """Settings of the search over models.
 
     Attributes:
-        models: Names of the families to use, from `linear`, `lightgbm`, `splines`, `tree`, `extra_trees`, `histogram`,
-            `forest`, `neighbours`, `mlp`, `xgboost` and `catboost`, and own ones as `CustomModel`; all of these that
-            are installed if None. `realmlp`, a network trained in JAX, and `adaptive_linear` and `tuned_mlp`, whose
-            penalties are tuned by hypergradient while they train, take part when they are named. "default" stands for
-            all of the usual ones, and "-" leaves one out: `["-mlp"]`, `["default", "realmlp", "-mlp"]`.
-        folds: Number of cross-validation folds; chosen by rows and time limit if None. A number, splitter or pairs as
-            the estimator's `validation=` take precedence; where that names a column of times, this says how many folds.
-        features: Names of steps that may make further columns, from `arithmetic`, `groups`, `frequency`, `encoding`,
-            `levels`, `cycles`, `bins`, `text_statistics` and `text_words`, and of those that may leave columns out,
-            `redundant` and `uninformative`; or "all". Families are then tried without and with them. None means all
-            from 12,000 rows on; with fewer rows, or [], there are no steps, but CatBoost is given the levels of columns
-            with more than 100.
-        ensemble: Most models that predict together, weighted by greedy selection; 1 for the best model alone.
-        calibrate: Whether probabilities are calibrated on out-of-fold predictions: by default for log_loss, brier and
-            cost, if that clearly helps; True for any metric; False for none, which leaves out learned pools of
-            probabilities, too.
-        predict_limit: Milliseconds that predicting a row may take, in batches of 1,000 rows on this machine; models and
-            ensemble are chosen under it. Where nothing is so quick, the quickest model predicts and the log says so.
-            What is chosen then depends on time.
-        layers: 2 for a second layer of models, which learn from the columns and from what the members predict for rows
-            that they have not seen, where that helps on rows held out of everything; 1 for none.
-        spaces: Family -> hyperparameters that are to be searched differently, as a dict or a `Space`: name -> a range
-            (`Int`, `Float`, `Categorical`), narrower or wider, or one value, which is held fixed. What is not named is
-            searched as usual. The leaderboard's configurations show the names. The search of a range begins from the
-            family's default where the range contains it, unless the range declares a default that is not its middle
-            (for categories, not the first).
-        starts: Configurations that are tried before all but the first two defaults: `{family: {name: value}}`, as the
-            columns `model` and `config` of a leaderboard have them for trials of the same settings; what is left out is
-            as in the family's first configuration.
+        models: Names of the model families: `linear`, `lightgbm`, `splines`, `tree`, `extra_trees`, `histogram`,
+            `forest`, `neighbours`, `mlp`, `xgboost` and `catboost`, and own ones as `CustomModel`. None uses all of
+            these that are installed. Three more families take part only if named: `realmlp`, a network trained in JAX,
+            and `adaptive_linear` and `tuned_mlp`, which tune their penalties by hypergradient during training.
+            "default" stands for all usual families, and "-" leaves one out: `["-mlp"]`, `["default", "realmlp",
+            "-mlp"]`.
+        folds: Number of cross-validation folds; None chooses it by rows and time limit. A number, splitter or pairs as
+            the estimator's `validation=` take precedence. If `validation=` names a column of times, `folds` is the
+            number of folds.
+        ensemble: Largest number of models that predict together, weighted by greedy selection; 1 for the best model
+            alone.
+        features: Names of steps that add columns: `arithmetic`, `groups`, `frequency`, `encoding`, `levels`, `cycles`,
+            `bins`, `text_statistics` and `text_words`. Names of steps that drop columns: `redundant` and
+            `uninformative`. "all" stands for all steps. Families are tried without and with the steps. None means all
+            steps from 12,000 rows on, and no steps below. Without steps, CatBoost still gets the levels of columns with
+            more than 100 levels.
+        calibrate: Calibration of probabilities on out-of-fold predictions. None calibrates for log_loss, brier and
+            cost, if that clearly helps. True calibrates for any metric. False never calibrates, and also disables
+            learned pools of probabilities.
+        predict_limit: Largest number of milliseconds to predict a row, in batches of 1,000 rows on this machine. Models
+            and ensemble are selected under this limit. If no model is fast enough, the fastest model predicts, and the
+            log says so. The result then depends on time.
+        layers: 2 for a second layer of models, used if it helps on rows held out of everything; 1 for none. The second
+            layer learns from the columns and from the members' predictions for rows that they have not seen.
+        spaces: Family -> hyperparameters with other ranges, as a dict or a `Space`: name -> a range (`Int`, `Float`,
+            `Categorical`), narrower or wider, or one fixed value. Other hyperparameters keep their ranges. The
+            leaderboard's configurations show the names. The search starts from the family's default if the range
+            contains it. A default declared in the range takes precedence, unless it is the middle of the range (for
+            categories, the first).
+        starts: Configurations that are tried before all but the first two defaults: `{family: {name: value}}`, as in
+            the columns `model` and `config` of a leaderboard of the same settings. Omitted values are those of the
+            family's first configuration.
+
+    Raises:
+        InvalidInput: If a setting is invalid.
 
     Example:
         >>> SearchSettings(models=["linear", "lightgbm"], folds=3).folds
@@ -94,7 +100,7 @@ class SearchSettings:
             object.__setattr__(self, "starts", [told(start, "a value in starts") for start in self.starts])
 
     def to_plain(self) -> dict[str, Any] | None:
-        """The settings in JSON's types; None where a family of the user's own is among them."""
+        """Settings in JSON types; None if a user's own family is among them."""
         if self.models is not None and not all(isinstance(model, str) for model in self.models):
             return None
         spaces = None if self.spaces is None else declared(self.spaces)
@@ -103,10 +109,10 @@ class SearchSettings:
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> SearchSettings:
-        """The settings that `to_plain` described.
+        """Settings from the output of `to_plain`.
 
         Raises:
-            TypeError: If there is a setting that this version does not know.
+            TypeError: If this version does not have a setting.
         """
         spaces = plain.get("spaces")
         read = None if spaces is None else {family: Space.from_dict(space) for family, space in spaces.items()}
@@ -120,7 +126,7 @@ def _plain(value: Any) -> Any:
 
 
 def _check_spaces(spaces: Any) -> None:
-    """Refuse what is no mapping of mappings; its contents are checked against the families when these are known."""
+    """Refuse anything but a mapping of mappings. The contents are checked later, against the families."""
     if spaces is not None and not isinstance(spaces, Mapping):
         raise InvalidInput(f'spaces is {spaces!r}; pass a dict, such as {{"lightgbm": {{"num_leaves": Int(8, 64)}}}}.')
     for family, given in (spaces or {}).items():
@@ -137,6 +143,6 @@ def _check_starts(starts: Any) -> None:
 
 
 def check_number(name: str, value: Any, kind: type, what: str, *, needed: bool = False) -> None:
-    """Refuse what is no number, before it is compared with one."""
+    """Refuse a value that is no number, before it is compared with one."""
     if (needed or value is not None) and (isinstance(value, bool) or not isinstance(value, kind)):
         raise InvalidInput(f"{name} is {value!r}; it must be {what}.")

@@ -1,4 +1,4 @@
-"""When the search ends: models must still be fitted on all rows in time, and more trials must be worth it."""
+"""Stopping rule of the search: enough time must be left for the final fits, and more trials must be worth it."""
 
 from __future__ import annotations
 
@@ -29,33 +29,33 @@ __all__ = ["Closing"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_LAST: Final = 0.05  # of the time limit, and a second at least, is kept before any trial is complete; half at most
-_WARM_UP: Final = 2.0  # seconds assumed for a worker to start and import until that is measured; more on a slow machine
-_CLOSING: Final = 0.5  # seconds kept for fetching the models and tidying up
-_CAUTION: Final = 1.1  # times what the last fits should take
-_SLACK: Final = 0.2  # of it on top, as slack; where time is kept for further fits, that is the slack
-_CHOOSING: Final = 0.04  # of the time limit: the search waits while members are chosen
-_SPARING: Final = 20.0  # times the seconds that choosing the members took, until they are chosen again
+_LAST: Final = 0.05  # time reserve before any trial is complete, as a share of the time limit; from 1 s to half
+_WARM_UP: Final = 2.0  # seconds assumed for a worker to start and import, until measured; more on a slow machine
+_CLOSING: Final = 0.5  # seconds reserved to fetch the models and to clean up
+_CAUTION: Final = 1.1  # safety factor on the predicted time of the final fits
+_SLACK: Final = 0.2  # extra share of the time reserve; 0 where the reserve for seed averaging is larger
+_CHOOSING: Final = 0.04  # largest time of a selection, as a share of the time limit: the search waits for it
+_SPARING: Final = 20.0  # wait until the next selection, as a multiple of the time of the last selection
 _ENDED: Final = frozenset({TrialState.COMPLETE, TrialState.FAILED, TrialState.PRUNED})
-_NEAR: Final = 2.0  # reserves; when less is left, the members are chosen again after a quarter of that wait
+_NEAR: Final = 2.0  # multiple of the time reserve; with less time left, the wait is a quarter as long
 
 
 class Closing:
-    """A callback of `Study.optimize`, which also asks it whether to stop.
+    """Stopping rule: a callback of `Study.optimize`, which also polls it.
 
-    What the last fits take changes with every trial that changes which models belong together. Until a trial is
-    complete hardly any time is kept, because the models of its folds can predict where no other is ready (`spares.py`).
+    The time of the final fits changes with every trial that changes the selection of members. Before a trial is
+    complete, little time is reserved, because the fold models of a trial can predict instead (`trial/fold_models.py`).
 
     Args:
-        objective: Whose trials they are.
+        objective: Cross-validation of the trials.
         budget: The time.
-        study: The study; where a run is resumed, its earlier trials count at once.
-        fresh: Seconds that a fresh worker took to load what fits need; 0 where none was waited for.
-        upper: Families of a second layer, if there is to be one.
+        study: The study. The earlier trials of a resumed run count at once.
+        fresh: Seconds that a fresh worker took to load packages; 0 if this was not measured.
+        upper: Families of a second layer; empty for none.
 
     Attributes:
         warm_up: Seconds that a fresh worker needs.
-        asked: Whether a callback of the user's has ended the search.
+        asked: True if a user's callback has ended the search.
     """
 
     def __init__(
@@ -71,8 +71,8 @@ class Closing:
         self._fresh = fresh
         self._upper = upper
         self._layering = 0.0
-        self._again = 0.0  # on `time.monotonic`'s clock: when choosing again costs little of the time
-        self._unseen = False  # whether a trial has been completed since
+        self._again = 0.0  # earliest time of the next selection, on `time.monotonic`'s clock
+        self._unseen = False  # True if a trial completed after the last selection
         self.warm_up = max(_WARM_UP, fresh)
         self._reserve = min(max(_LAST * budget.seconds, 1.0), 0.5 * budget.seconds)
         self._plateau = Plateau(objective.baseline_loss()) if budget.trials is None else None
@@ -81,7 +81,7 @@ class Closing:
             self._measure([row_of(trial) for trial in study.trials])
 
     def __call__(self, study: Study, trial: Trial) -> None:
-        """A trial has finished."""
+        """Update the time reserve and the plateau after a trial."""
         complete = trial.state is TrialState.COMPLETE
         self._unseen |= complete
         if complete and time.monotonic() >= self._again:
@@ -90,39 +90,39 @@ class Closing:
             return
         ended = sum(found.state in _ENDED for found in study.trials)
         if self._unseen and self._plateau.reached(ended, self._elapsed):
-            self._measure([row_of(found) for found in study.trials])  # what ended since may have gained something
+            self._measure([row_of(found) for found in study.trials])  # recent trials may have brought a gain
         self._conclude(self._plateau, ended)
 
     def due(self) -> bool:
-        """Whether to stop: the user asked, only the time for the last fits is left, or trials gain nothing any more."""
+        """True if the search must end: by request, for lack of time beyond the reserve, or for lack of gains."""
         return self._over or self._budget.stop() or self._budget.remaining <= self._reserve
 
     def end(self) -> None:
-        """End the search as if nothing were gained any more: with all the last fits."""
+        """End the search as at a plateau: with all final fits."""
         self._over = self.asked = True
 
     @property
     def idle(self) -> bool:
-        """Whether the search has ended because its last trials gained nothing."""
+        """True if the search ended because its last trials brought no gain."""
         return self._over and not self.asked
 
     @property
     def choosing(self) -> float:
-        """Seconds that choosing the members may take."""
+        """Largest number of seconds of a selection of the members."""
         return _CHOOSING * self._budget.seconds
 
     @property
     def kept(self) -> float:
-        """Seconds that are kept for the last fits."""
+        """Time reserve for the final fits, in seconds."""
         return self._reserve
 
     def remaining(self) -> float:
-        """The share of the time limit that is left for trials, from 1 to 0."""
+        """Share of the time limit left for trials, from 1 to 0."""
         return min(max((self._budget.remaining - self._reserve) / self._budget.seconds, 0.0), 1.0)
 
     @property
     def layering(self) -> float:
-        """Seconds of `kept` that are for a second layer."""
+        """Seconds of the time reserve for a second layer."""
         return self._layering
 
     def _measure(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -151,7 +151,7 @@ class Closing:
         self._again = time.monotonic() + (_SPARING / 4 if near else _SPARING) * took
 
     def _has_spares(self, chosen: Sequence[tuple[Mapping[str, Any], float]]) -> bool:
-        """Whether a fit that is not ready in time is hardly missed: each member has the single model of its trial."""
+        """True if each member has the single model of its trial, so that a late refit is hardly missed."""
         known = self._objective.records
         return self._objective.folds == 1 and all(known.has_models(config_of(row)) for row, _ in chosen)
 
@@ -166,9 +166,9 @@ class Closing:
             logger.info("the search ends after %.0f s: its last trials gained nothing.", self._elapsed)
 
     def _measured_warm_up(self, rows: Sequence[Mapping[str, Any]]) -> float:
-        """Seconds that a fresh worker needs before it fits: what the first trial took beyond its fits.
+        """Seconds that a fresh worker needs before it fits: the first trial's seconds without its fits.
 
-        Where workers were warm by then, at least what they had taken to get warm.
+        If the workers were already warm, it is at least the time of their warm-up.
         """
         first = rows[0]
         if first["state"] != "complete" or first["seconds"] is None:
@@ -179,11 +179,11 @@ class Closing:
 
 
 def _loss_of(objective: CrossValidation, chosen: Sequence[tuple[Mapping[str, Any], float]]) -> float:
-    """Loss of the models that would predict together, on rows they have not seen; NaN where it is not known."""
+    """Out-of-fold loss of the ensemble; NaN if it is not known."""
     pooled = pool(objective, [Member(row["model"], row["config"], None, weight) for row, weight in chosen])
     if pooled is None:
         return math.nan
     try:
         return objective.metric.loss(pooled.truth, pooled.predicted, pooled.weights)
-    except ValueError:  # the metric needs a class that none of these rows is of
+    except ValueError:  # the metric needs a class that these rows lack
         return math.nan

@@ -1,4 +1,4 @@
-"""Configurations that the user wants a search to begin with."""
+"""Initial configurations of the user (`SearchSettings.starts`)."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ __all__ = ["SEARCHS_OWN", "check_starts", "own_starts", "with_starts"]
 
 SEARCHS_OWN: Final = (FEATURES, SCALE.name, CENTRE.name)
 """Settings of a configuration that are no hyperparameters of its family."""
-_BELOW: Final = "stacked_on"  # in configurations of a second layer
+_BELOW: Final = "stacked_on"  # setting of second-layer configurations only
 
 
 def own_starts(
     starts: Iterable[Mapping[str, Any]] | None, space: Space, usual: Iterable[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """The configurations of `SearchSettings.starts`, complete and checked.
+    """Configurations of `SearchSettings.starts`, complete and checked.
 
     Args:
-        starts: Each `{family: {name: value}}`, or `{"model": {family: {name: value}}}`, as trials and the leaderboard
-            have it; what is left out is as in the family's first configuration.
+        starts: Configurations `{family: {name: value}}`, or `{"model": {family: {name: value}}}` as in trials and the
+            leaderboard. Omitted values are those of the family's first configuration.
         space: The joint space.
-        usual: The first configurations of the families.
+        usual: First configurations of the families.
 
     Raises:
-        InvalidInput: If one is not valid in the joint space.
+        InvalidInput: If a configuration is not valid in the joint space.
     """
     families = space.parameters["model"]
     assert isinstance(families, Choice), "the joint space has no other parameter"
@@ -59,10 +59,10 @@ def own_starts(
 
 
 def check_starts(starts: Iterable[Mapping[str, Any]] | None, models: Sequence[Model], task: Task) -> None:
-    """Refuse, before any work, starts that are seen to be invalid without the table.
+    """Refuse starts that are invalid for any table, before any work.
 
     Raises:
-        InvalidInput: If a family takes no part, or has no such settings.
+        InvalidInput: If a family takes no part, or lacks a setting.
     """
     spaces = {model.name: model.space(task) for model in models}
     for place, start in enumerate(starts or ()):
@@ -86,7 +86,7 @@ def _refused(place: int, name: str) -> Iterator[None]:
 
 
 def _named(start: Mapping[str, Any], place: int, families: Sequence[str]) -> tuple[str, Mapping[str, Any]]:
-    """The family of a start, and the settings that it gives."""
+    """Family of a start, and its settings."""
     whole = set(start) == {"model"} and "model" not in families and isinstance(start["model"], Mapping)
     inside = start["model"] if whole else start
     if len(inside) != 1:
@@ -107,9 +107,10 @@ def _named(start: Mapping[str, Any], place: int, families: Sequence[str]) -> tup
 
 
 def _with_steps(settings: Mapping[str, Any], space: Space) -> dict[str, Any]:
-    """The settings with a value for each feature step, where some are given.
+    """Settings with a value for each feature step, if some are set.
 
-    If any step is switched on, the steps not named are off; if steps are only switched off, the others are as usual.
+    If any step is switched on, unnamed steps are off. If steps are only switched off, unnamed steps keep their
+    defaults.
     """
     asked, known = settings.get(FEATURES), space.parameters.get(FEATURES)
     if not isinstance(asked, Mapping) or not isinstance(known, Choice) or len(asked) != 1:
@@ -126,7 +127,7 @@ def _with_steps(settings: Mapping[str, Any], space: Space) -> dict[str, Any]:
 def with_starts(
     usual: Sequence[Mapping[str, Any]], own: Sequence[Mapping[str, Any]], first: int
 ) -> list[Mapping[str, Any]]:
-    """The configurations tried first: so many of the usual ones, then the user's, then the rest; none twice."""
+    """Configurations tried first: `first` usual ones, the user's, the other usual ones. Duplicates are dropped."""
     found: dict[str, Mapping[str, Any]] = {}
     for config in (*usual[:first], *own, *usual[first:]):
         found.setdefault(textual(config), config)

@@ -1,4 +1,4 @@
-"""Hyperparameters with the user's own ranges, or held at a value."""
+"""Hyperparameters with ranges or fixed values of the user (`SearchSettings.spaces`)."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ __all__ = ["Bounded", "bounded", "declared", "told"]
 
 _SHARES: Final = frozenset({"bagging_fraction", "feature_fraction", "max_features", "subsample", "colsample_bylevel"})
 _ABOVE: Final = _SHARES | {"learning_rate", "eta", "rate", "outer_rate", "penalty", "bend", "bond", "spread"}
-"""Of these nothing is left at 0."""
-_LEAST: Final[Mapping[str, int]] = {"num_leaves": 2, "max_leaf_nodes": 2, "pairs": 0}  # of whole numbers; 1 for others
-_MOST: Final[Mapping[tuple[str, str], float]] = {  # largest values: beyond, files are refused or 2^depth overflows
+"""Hyperparameters that must be above 0."""
+_LEAST: Final[Mapping[str, int]] = {"num_leaves": 2, "max_leaf_nodes": 2, "pairs": 0}  # smallest whole numbers; else 1
+_MOST: Final[Mapping[tuple[str, str], float]] = {  # largest values: above, files are refused or 2^depth overflows
     ("neighbours", "neighbours"): 1_000,
     ("lightgbm", "num_leaves"): 131_072,
     ("mlp", "layers"): 16,
@@ -43,30 +43,30 @@ _MOST: Final[Mapping[tuple[str, str], float]] = {  # largest values: beyond, fil
 
 @dataclass(frozen=True, slots=True)
 class Bounded:
-    """A family with some hyperparameters as they were given; in all else it is the family itself.
+    """Model family with some hyperparameters set by the user; in all else identical to the family.
 
     Attributes:
         family: The family.
-        given: Name -> parameter or value, or a Space of them.
+        given: Name -> parameter or value, or a Space.
     """
 
     family: Model
     given: Mapping[str, Any] | Space
 
     def __getattr__(self, name: str) -> Any:
-        """The family's own attributes."""
-        if name.startswith("__") or name in {"family", "given"}:  # while it is unpickled it has neither
+        """Attributes of the family."""
+        if name.startswith("__") or name in {"family", "given"}:  # both are missing during unpickling
             raise AttributeError(name)
         return getattr(self.family, name)
 
     def space(self, task: Task) -> Space:
-        """The family's space with these parameters in the place of its own.
+        """Space of the family, with the user's hyperparameters in place of its own.
 
-        A range has the family's default where that is one of its values, unless it declares a default that is not its
-        middle (of categories, not the first).
+        A range gets the family's default if it contains it. A default declared in the range takes precedence, unless it
+        is the middle of the range (for categories, the first).
 
         Raises:
-            InvalidInput: If there is no such hyperparameter, or it is of another kind.
+            InvalidInput: If the family has no such hyperparameter, or the hyperparameter is of another kind.
         """
         usual = self.family.space(task)
         given = self.given.parameters if isinstance(self.given, Space) else self.given
@@ -75,7 +75,7 @@ class Bounded:
         try:
             begun = {name: _begun(one, usual.parameters[name], given[name]) for name, one in named.items()}
             return Space({**usual.parameters, **begun}, forbidden=forbidden)
-        except InvalidSpace:  # the family's defaults may be forbidden together where those of the ranges are not
+        except InvalidSpace:  # the family's defaults can be a forbidden combination
             try:
                 return Space({**usual.parameters, **named}, forbidden=forbidden)
             except InvalidSpace as error:
@@ -100,16 +100,16 @@ class Bounded:
 
 
 def bounded(models: Sequence[Model], spaces: Mapping[str, Any] | None, task: Task) -> tuple[Model, ...]:
-    """The families, with the given hyperparameters in those that are named.
+    """Families with the user's hyperparameters in those that are named.
 
     Args:
         models: The families that take part.
-        spaces: Family -> what its hyperparameters may be (`SearchSettings.spaces`).
-        task: The kind of target.
+        spaces: Family -> hyperparameters (`SearchSettings.spaces`).
+        task: Type of the task.
 
     Raises:
-        InvalidInput: If a family takes no part, or is the user's own, whose space is an argument of CustomModel, or a
-            parameter is invalid.
+        InvalidInput: If a family takes no part, is the user's own (its space is an argument of CustomModel), or has an
+            invalid hyperparameter.
     """
     given, names = dict(spaces or {}), [model.name for model in models]
     for name in given:
@@ -120,15 +120,15 @@ def bounded(models: Sequence[Model], spaces: Mapping[str, Any] | None, task: Tas
             raise InvalidInput(f"spaces names {name!r}, a model of your own; its space is an argument of CustomModel.")
     found = {name: Bounded(MODELS[name], inside) for name, inside in given.items()}
     for one in found.values():
-        one.space(task)  # refuses what is invalid
+        one.space(task)  # raises for invalid hyperparameters
     return tuple(cast("Model", found.get(model.name, model)) for model in models)
 
 
 def _typed(known: Float | Int | Categorical, value: Any, where: str) -> Any:
-    """A value as the family takes it; numbers may lie outside of the usual range."""
+    """Value in the type of the family's hyperparameter. Numbers may lie outside of the usual range."""
     if isinstance(known, Categorical):
         return known.clean(value, where)
-    number = Float(-1e300, 1e300).clean(value, where)  # finite, and no text
+    number = Float(-1e300, 1e300).clean(value, where)  # refuses text and infinite numbers
     if isinstance(known, Float):
         return number
     if number != int(number):
@@ -137,7 +137,7 @@ def _typed(known: Float | Int | Categorical, value: Any, where: str) -> Any:
 
 
 def _alike(known: Float | Int | Categorical, given: Float | Int | Categorical, where: str) -> Float | Int | Categorical:
-    """The parameter that was given, with its values as the family takes them."""
+    """Parameter of the user, with values in the type of the family's hyperparameter."""
     if isinstance(given, Categorical):
         choices = tuple(_typed(known, choice, where) for choice in given.choices)
         return Categorical(choices, given.ordered, _typed(known, given.default, where))
@@ -154,7 +154,7 @@ def _alike(known: Float | Int | Categorical, given: Float | Int | Categorical, w
 def _check_reach(
     known: Float | Int | Categorical, given: Float | Int | Categorical, name: str, most: float | None, where: str
 ) -> None:
-    """Refuse values that no fit can use: rates and counts of 0, shares above 1, and what no file can hold."""
+    """Refuse values that no fit can use: rates and counts of 0, shares above 1, and values that no file can hold."""
     if isinstance(known, Categorical):
         return
     values = given.choices if isinstance(given, Categorical) else (given.low, given.high)
@@ -170,7 +170,7 @@ def _check_reach(
 def _begun(
     found: Float | Int | Categorical, known: Float | Int | Categorical | Choice, given: Any
 ) -> Float | Int | Categorical:
-    """The parameter with the family's default, where that is one of its values and no other default was declared."""
+    """Parameter with the family's default, if the range contains it and no other default was declared."""
     undeclared = given
     if isinstance(given, Categorical):
         undeclared = Categorical(given.choices)
@@ -188,7 +188,7 @@ def _begun(
 
 
 def declared(spaces: Mapping[str, Any]) -> dict[str, Any]:
-    """The spaces as JSON types, from which `Space.from_dict` makes equivalent ones."""
+    """Spaces in JSON types, from which `Space.from_dict` builds equivalent ones."""
     return {family: _space(given).to_dict() for family, given in spaces.items()}
 
 
@@ -200,10 +200,10 @@ def _space(given: Mapping[str, Any] | Space) -> Space:
 
 
 def told(value: Any, where: str) -> Any:
-    """Settings as JSON types: mappings as dicts, numpy's numbers as Python's.
+    """Settings in JSON types: mappings as dicts, numpy numbers as Python numbers; parameters and spaces as they are.
 
     Raises:
-        InvalidInput: If something in them is none of these.
+        InvalidInput: If a value has no JSON type.
     """
     if isinstance(value, Float | Int | Categorical | Choice | Space):
         return value

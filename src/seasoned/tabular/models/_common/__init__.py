@@ -1,1 +1,1 @@
-"""Parts that families of models share: the protocol, transforms of targets, samples of rows."""
+"""Shared parts of model families: the protocol, transforms of targets, samples of rows."""

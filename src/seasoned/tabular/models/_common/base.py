@@ -1,4 +1,4 @@
-"""What a model family is: a name, a diet, a space, and how to build, fit, stop and store one member."""
+"""Protocol of a model family: name, input encoding, search space, and how to build, fit, stop and store one model."""
 
 from __future__ import annotations
 
@@ -22,21 +22,20 @@ __all__ = ["Job", "Model", "predict"]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a model is built for.
+    """Context of a model: task, seed, resources, and column types.
 
     Attributes:
         task: binary, multiclass or regression.
         n_classes: Number of classes; 0 for regression.
-        seed: Seed of everything random in the model.
-        threads: Threads the model may use; never changes the result.
-        categorical: Columns of codes that hold level codes.
-        many: Those of them with more than 100 levels.
-        seconds: Time for one fit in a trial; None where the result must not depend on time.
-        cyclic: Columns of codes that are parts of dates, and the period of each.
-        quantile: Which quantile to predict instead of the mean, for regression; families that say `quantiles = True`
-            can learn it.
-        relative: Whether an error counts relative to the target, so that rows with small targets count more.
-        logarithm: The scale on which a configuration may learn the target; None if only the target itself is learned.
+        seed: Random seed of the model.
+        threads: Number of threads; it never changes the result.
+        categorical: Indices of the columns of codes that contain level codes.
+        many: Subset of `categorical`: the columns with more than 100 levels.
+        seconds: Time limit of one fit in a trial; None if the result must not depend on time.
+        cyclic: Index and period of each column of codes that is a part of a date.
+        quantile: Quantile to predict instead of the mean, for regression; only for families with `quantiles = True`.
+        relative: True if errors are relative to the target, so that rows with small targets count more.
+        logarithm: Logarithmic scale that a configuration can select for the target; None without that choice.
     """
 
     task: Task
@@ -53,24 +52,24 @@ class Job:
 
 
 class Model(Protocol):
-    """A model family."""
+    """Model family."""
 
     @property
     def name(self) -> str:
-        """Its name in configurations and on the leaderboard."""
+        """Name in configurations and on the leaderboard."""
         ...
 
     @property
     def diet(self) -> Diet:
-        """Which matrix it takes, `codes` or `dense` (see `ColumnPlan`)."""
+        """Input encoding of the family, `codes` or `dense` (see `ColumnPlan`)."""
         ...
 
     def space(self, task: Task) -> Space:
-        """Its hyperparameters, with good defaults for the task."""
+        """Return the search space, with good defaults for the task."""
         ...
 
     def build(self, config: dict[str, Any], job: Job) -> Any:
-        """An unfitted estimator with `fit`, and `predict_proba` or `predict`."""
+        """Return an unfitted estimator with `fit`, and `predict_proba` or `predict`."""
         ...
 
     def fit(
@@ -81,42 +80,46 @@ class Model(Protocol):
         seconds: float | None = None,
         weights: Weights | None = None,
     ) -> int | None:
-        """Fit on (X, y), and in a trial watch the rows of `valid`.
+        """Fit on (X, y); in a trial, monitor the loss on the rows of `valid`.
 
-        `weights` say how much each row of `train` and of `valid` counts, 1 on average; None if all count the same. A
-        family that says `weighs = False` is given none. One that says `seeded = False` gives the same fit with any
-        seed. One that holds rows out by itself (except a network that watches some of them) says `holds_out = True` and
-        takes one more argument, `together`: rows with the same number in it must not be separated (None: all rows are
-        independent).
+        `weights` contains the row weights of `train` and of `valid`, 1 on average; None for equal weights.
 
-        A family that trains round by round stops when the loss on `valid` gets no better, or when its `seconds` are
-        over, keeping what it has rather than being killed with nothing. It returns the rounds it took, others None.
+        Class attributes declare exceptions:
+
+        - `weighs = False`: the family receives no weights.
+        - `seeded = False`: the fit is the same for every seed.
+        - `holds_out = True`: the family holds out rows by itself, and `fit` has the additional argument `together`.
+          Rows with the same number in `together` must stay on one side of the split; None for independent rows. A
+          network that holds out rows only for early stopping does not set `holds_out`.
+
+        An iterative family stops when the loss on `valid` no longer improves, or when its `seconds` have passed. In
+        both cases it returns a usable model. `fit` returns the number of rounds, or None for a family without rounds.
         """
         ...
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:
-        """The configuration for a fit without validation rows, on the rounds that the folds took on average."""
+        """Return the configuration of a refit without validation rows, with the mean number of rounds of the folds."""
         ...
 
     def dump(self, estimator: Any) -> bytes:
-        """The fitted estimator, without pickle."""
+        """Serialise the fitted estimator, without pickle."""
         ...
 
     def load(self, data: bytes) -> Any:
-        """The estimator that `dump` wrote.
+        """Deserialise the bytes of `dump`.
 
         Raises:
-            InvalidInput: If the data holds anything else.
+            InvalidInput: If the data contains anything else.
         """
         ...
 
 
 def predict(estimator: Any, X: NDArray[np.float64], n_classes: int) -> NDArray[np.float64]:
-    """Probabilities of all classes, shape (n, n_classes), or numbers, shape (n,).
+    """Predict probabilities of all classes, shape (n, n_classes), or numbers, shape (n,).
 
-    Classes that the estimator has not seen (a rare class missing from a fold) have probability 0.
+    Classes that the estimator has not seen (a rare class absent from a fold) have probability 0.
     """
-    if not len(X):  # scikit-learn refuses to predict zero rows
+    if not len(X):  # scikit-learn rejects empty input
         return np.zeros((0, n_classes) if n_classes else 0)
     if not n_classes:
         return np.asarray(estimator.predict(X), dtype=np.float64).ravel()

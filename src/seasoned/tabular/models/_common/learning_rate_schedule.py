@@ -1,4 +1,4 @@
-"""The networks' learning rate: four cosine cycles, each twice as long as the one before.
+"""Learning rate schedule of the networks: four cosine cycles, each twice as long as the cycle before.
 
 Source: Holzmüller, Grinsztajn and Steinwart 2024, "Better by default": the schedule coslog4.
 """
@@ -14,7 +14,7 @@ _SPAN: Final = 2**4 - 1  # four cycles of 1, 2, 4 and 8 parts
 
 
 def cycle(t: float) -> int:
-    """Number of the cycle at the share t of the training.
+    """Index of the cycle after a share t of the training.
 
     Example:
         >>> cycle(0.0), cycle(0.1), cycle(0.3), cycle(0.9)
@@ -24,11 +24,11 @@ def cycle(t: float) -> int:
 
 
 def rate_at(t: Any, xp: Any = math) -> Any:
-    """Share of the learning rate at the share t of the training: (1 - cos(2 pi log2(1 + 15 t))) / 2.
+    """Factor of the learning rate after a share t of the training: (1 - cos(2 pi log2(1 + 15 t))) / 2.
 
     Args:
         t: From 0 to 1.
-        xp: Has `cos` and `log2`: math, numpy or jax.numpy.
+        xp: Module with `cos` and `log2`: math, numpy or jax.numpy.
 
     Example:
         >>> round(rate_at(0.0), 6), round(rate_at((2**0.5 - 1) / 15), 6)

@@ -1,14 +1,9 @@
-"""The logarithm of a target: numbers that grow by factors are learned on a scale on which they grow by steps.
+"""Logarithmic scale of a target: multiplicative growth becomes additive.
 
-A mean of logarithms is not the logarithm of a mean. So what a model predicts on that scale is transformed back and
-multiplied by one factor that makes it right for the metric on rows that the model has not seen: Duan (1983, Smearing
-estimate: a nonparametric retransformation method, Journal of the American Statistical Association 78) takes the mean of
-exponentials of the residuals; here the factor comes from least squares or a weighted median on held-out rows, because
-boosters fit the rows they have seen too well for that.
-
-On twelve development tables (8,000 rows at most, one split) ridge regression and splines lose up to 14 % less on some
-and more on others; boosters and networks mostly lose as much either way, but differ, so that on four tables whose
-targets are skewed the mean of a fit on each scale loses up to 2 % less than the better of the two.
+A mean of logarithms is not the logarithm of a mean. Predictions on the log scale are therefore transformed back and
+multiplied by one correction factor. Duan (1983, Smearing estimate: a nonparametric retransformation method, Journal of
+the American Statistical Association 78) uses the mean of the exponentiated residuals. This module computes the factor
+from held-out rows instead, by least squares or a weighted median, because boosters overfit their training rows.
 """
 
 from __future__ import annotations
@@ -32,8 +27,9 @@ Judged = Literal["squares", "absolute", "logarithms"]
 
 __all__ = ["Exponential", "Logarithm", "bare", "logarithm_for"]
 
-_SKEWED: Final = 0.75  # skewness from which on the logarithm is tried
-_LESS: Final = 0.9  # of that skewness, at most, is left on the scale: else the two scales are nearly the same
+_SKEWED: Final = 0.75  # smallest skewness of a target with a log scale
+# largest skewness on the log scale, as a share of the skewness before; above it the scales are nearly the same
+_LESS: Final = 0.9
 _JUDGED: Final[Mapping[str, Judged]] = MappingProxyType(
     {
         **dict.fromkeys(("neg_root_mean_squared_error", "neg_mean_squared_error", "r2"), "squares"),
@@ -46,11 +42,11 @@ _JUDGED: Final[Mapping[str, Judged]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Logarithm:
-    """The scale z = log(y + offset).
+    """Scale z = log(y + offset).
 
     Attributes:
-        offset: What is added, so that there is a logarithm.
-        judged: What the metric takes of errors: squares, absolute values, or squares on this very scale.
+        offset: Constant added before the logarithm, so that the logarithm exists.
+        judged: Errors that the metric measures: squares, absolute values, or squares of logarithms.
 
     Example:
         >>> scale = Logarithm(1.0, "squares")
@@ -63,32 +59,32 @@ class Logarithm:
 
     @classmethod
     def of(cls, metric: Measure, offset: float) -> Logarithm | None:
-        """The scale as a metric judges it; None for a metric for which it is not meant."""
+        """Return the scale for a metric; None if the metric has no log scale."""
         judged = _JUDGED.get(metric.scorer)
         return None if judged is None else cls(offset, judged)
 
     @property
     def always(self) -> bool:
-        """Whether every model learns on this scale, because the metric is one of logarithms."""
+        """True if every model is fitted on this scale, because the metric measures logarithms."""
         return self.judged == "logarithms"
 
     def forward(self, y: Array) -> Array:
-        """Numbers on the scale.
+        """Transform numbers to the log scale.
 
         Raises:
-            ValueError: If one has no logarithm.
+            ValueError: If a number has no logarithm.
         """
         if not y.min() + self.offset > 0:
             raise ValueError(f"the target {y.min():.6g} has no logarithm, and the model was found on numbers that have")
         return np.asarray(np.log(y + self.offset))
 
     def factor(self, y: Array, predicted: Array, mass: Array | None = None) -> float:
-        """What prediction + offset is to be multiplied by, for predictions with a factor of 1; 1 if there are none.
+        """Correction factor of (prediction + offset), for predictions with a factor of 1; 1 without rows.
 
         Args:
-            y: Numbers that the model has not seen.
-            predicted: What it predicted for them.
-            mass: How much each counts; all the same if None.
+            y: Target of held-out rows.
+            predicted: Predictions for these rows.
+            mass: Row weights; None for equal weights.
 
         Example:
             >>> scale = Logarithm(0.0, "squares")
@@ -104,14 +100,14 @@ class Logarithm:
         return _weighted_median(truth / guess, weight * guess)
 
     def crossed(self, parts: Sequence[tuple[Array, Array, Array | None]]) -> list[Array]:
-        """Predictions of folds, multiplied by the factor of the other folds; of a single one, each half by the other's.
+        """Cross-fitted predictions: each fold is multiplied by the factor of the other folds.
 
-        So no row influences its own prediction: a factor that knows the rows makes squared errors look 9 % smaller than
-        they are with 200 rows and five folds, and the factor of a fold later than the others knows how much all has
-        grown.
+        A single fold is split into two halves, and each half is multiplied by the factor of the other half. No row
+        influences its own prediction. A factor computed on the same rows would underestimate the error. In a fold of
+        later rows, it would also leak the growth since the earlier rows.
 
         Args:
-            parts: Of each fold its numbers, what was predicted for them with a factor of 1, and how much each counts.
+            parts: Target, predictions with a factor of 1, and row weights of each fold.
         """
         if len(parts) == 1:
             y, predicted, mass = parts[0]
@@ -127,7 +123,7 @@ class Logarithm:
         ]
 
     def factor_of(self, parts: Sequence[tuple[Array, Array, Array | None]]) -> float:
-        """The factor of several folds together."""
+        """Correction factor of several folds together."""
         y, predicted, mass = zip(*parts, strict=True)
         masses = None if mass[0] is None else np.concatenate(mass)
         return self.factor(np.concatenate(y), np.concatenate(predicted), masses)
@@ -141,14 +137,14 @@ def _weighted_median(values: Array, mass: Array) -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Exponential:
-    """A model of logarithms that predicts the numbers themselves, none beyond the range of those it has seen.
+    """Model fitted on logarithms that predicts on the original scale, within the range of its training target.
 
     Attributes:
-        estimator: What was fitted on the scale.
-        offset: What the scale adds.
-        factor: Makes up for the mean of logarithms not being the logarithm of the mean.
-        low: The smallest number seen, on the scale.
-        high: The largest one.
+        estimator: Estimator fitted on the log scale.
+        offset: Offset of the scale.
+        factor: Correction factor for the mean of logarithms.
+        low: Smallest training target, on the log scale.
+        high: Largest training target, on the log scale.
     """
 
     estimator: Any
@@ -158,20 +154,20 @@ class Exponential:
     high: float
 
     def predict(self, X: Array) -> Array:
-        """Numbers, shape (n,)."""
+        """Predict numbers, shape (n,)."""
         logs = np.asarray(self.estimator.predict(X), dtype=np.float64).ravel() + np.log(self.factor)
         return np.asarray(np.exp(np.clip(logs, self.low, self.high)) - self.offset)
 
     def to_json(self) -> list[float]:
-        """All but the estimator, as plain data."""
+        """State for `from_json`, without the estimator."""
         return [self.offset, self.factor, self.low, self.high]
 
     @classmethod
     def from_json(cls, estimator: Any, stored: Any) -> Exponential:
-        """What `to_json` described, around an estimator.
+        """Restore a model from `to_json` and its estimator.
 
         Raises:
-            ValueError: If it is something else.
+            ValueError: If the state is invalid.
         """
         offset, factor, low, high = map(float, stored)
         if not (np.isfinite([offset, factor, low, high]).all() and factor > 0 and low <= high <= np.log(1e300)):
@@ -180,7 +176,7 @@ class Exponential:
 
 
 def bare(fit: Any) -> Any:
-    """The estimator as its family knows it.
+    """Return the estimator of a family, without the log scale.
 
     Example:
         >>> bare("a model"), bare(Exponential("a model", 0.0, 1.0, 0.0, 1.0))
@@ -190,14 +186,14 @@ def bare(fit: Any) -> Any:
 
 
 def logarithm_for(metric: Measure, y: Array) -> Logarithm | None:
-    """The logarithmic scale on which models of a target may learn it; None where the logarithm makes no sense.
+    """Return the log scale that models may use for a target; None if the scale does not suit the target.
 
-    It makes sense for errors of logarithms, and for numbers none of which is negative where they are skewed to the
-    right, and less so on that scale.
+    A metric of logarithms always uses the log scale. Other metrics allow the scale for a target that is non-negative
+    and skewed to the right, and less skewed on the log scale.
 
     Args:
-        metric: What is measured.
-        y: The target, of a regression.
+        metric: Metric of the fit.
+        y: Target of a regression.
     """
     scale = Logarithm.of(metric, 0.0 if y.min() > 0 else 1.0)
     if scale is None or not y.min() > -1:
@@ -211,6 +207,6 @@ def logarithm_for(metric: Measure, y: Array) -> Logarithm | None:
 
 
 def _skewness(y: Array) -> float:
-    """The third standardised moment; 0 of equal numbers."""
+    """Third standardised moment; 0 for equal numbers."""
     spread = y.std()
     return float((((y - y.mean()) / spread) ** 3).mean()) if spread > 0 else 0.0

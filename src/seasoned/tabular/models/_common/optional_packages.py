@@ -12,15 +12,15 @@ __all__ = ["is_installed", "require"]
 
 
 def is_installed(package: str) -> bool:
-    """Whether a package can be imported, without importing it."""
+    """True if a package is importable; the package is not imported."""
     return importlib.util.find_spec(package) is not None
 
 
 def require(package: str) -> Any:
-    """The imported package.
+    """Import an optional package.
 
     Raises:
-        MissingExtra: If it is not installed.
+        MissingExtra: If the package is not installed.
     """
     if not is_installed(package):
         raise MissingExtra.of(package, "a model")

@@ -1,6 +1,6 @@
-"""Linear quantile regression that is quick on many rows: the pinball loss, smoothed at its corner, by L-BFGS.
+"""Linear quantile regression for many rows: smoothed pinball loss, minimised by L-BFGS.
 
-scikit-learn's `QuantileRegressor` solves a linear programme, which takes minutes on some ten thousand rows.
+The linear programme of scikit-learn's `QuantileRegressor` takes minutes on some ten thousand rows.
 """
 
 from __future__ import annotations
@@ -19,27 +19,29 @@ if TYPE_CHECKING:
 
 __all__ = ["fit_line", "quantile_of", "rows_to_know"]
 
-_CORNERS: Final = (0.3, 0.05, 0.01)  # widths of the corner in spreads of the target, one after the other
+# smoothing widths h of the pinball loss in spreads of the target, from coarse to fine
+_CORNERS: Final = (0.3, 0.05, 0.01)
 _ITERATIONS: Final = 200
 
 
 def fit_line(
     X: Array, y: Array, quantile: float, penalty: float | Array, weight: Array | None = None
 ) -> tuple[Array, float]:
-    """Weights, shape (p,), and intercept of the line below which a share `quantile` of the rows lies.
+    """Return the weights, shape (p,), and the intercept of the line with a share `quantile` of the rows below it.
 
-    Minimises sum_i w_i rho(r_i / s) + penalty |b|^2 / 2 over the residuals r = y - X b - a, where s is the target's
-    spread (`Units`: between its quartiles, for in standard deviations one huge number would make the corner as wide as
-    all others lie apart, and the line that of least squares) and rho(r) = q r + h log(1 + exp(-r / h)), which is the
-    pinball loss (Koenker and Bassett 1978) as h falls to 0. In the end the intercept is moved to the exact quantile of
-    y - X b.
+    The fit minimises sum_i w_i rho(r_i / s) + penalty |b|^2 / 2, with residuals r = y - X b - a and the target's spread
+    s. The smoothed loss rho(r) = q r + h log(1 + exp(-r / h)) converges to the pinball loss (Koenker and Bassett 1978)
+    as h falls to 0. Finally the intercept is set to the exact quantile of y - X b.
+
+    The spread s comes from the quartiles (`Units`). With a standard deviation, one huge number would make the smoothing
+    width as large as the range of all other numbers, and the fit one of least squares.
 
     Args:
-        X: Columns of similar size, shape (n, p).
+        X: Columns of similar scale, shape (n, p).
         y: Shape (n,).
         quantile: Between 0 and 1.
-        penalty: Strength of the L2 penalty, one for all columns or shape (p,).
-        weight: How much each row counts, 1 on average.
+        penalty: Strength of the L2 penalty, one number for all columns or shape (p,).
+        weight: Row weights, 1 on average.
     """
     from scipy.optimize import minimize
     from scipy.special import expit
@@ -66,12 +68,12 @@ def fit_line(
 
 
 def rows_to_know(quantile: float) -> int:
-    """Rows that a leaf needs to estimate this quantile: two on its rarer side, on average."""
+    """Smallest number of rows of a leaf that estimates this quantile: two on its rarer side, on average."""
     return math.ceil(2.0 / min(quantile, 1.0 - quantile))
 
 
 def quantile_of(values: Array, mass: Array, quantile: float) -> float:
-    """The smallest value at or below which a share `quantile` of the mass lies."""
+    """Weighted quantile: the smallest value at or below which a share `quantile` of the mass lies."""
     order = np.argsort(values, kind="stable")
     reached = np.cumsum(mass[order])
     place = int(np.searchsorted(reached, quantile * reached[-1] * (1 - 1e-12)))

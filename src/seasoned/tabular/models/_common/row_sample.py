@@ -1,4 +1,4 @@
-"""A part of the rows for families that do not learn from all of a large table."""
+"""Row samples for families that do not train on all rows of a large table."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["some_rows"]
 
 
 def some_rows(y: NDArray[Any], most: int, rng: np.random.Generator, *, classes: bool) -> NDArray[np.int64]:
-    """Indices of `most` random rows, sorted; of all rows if there are no more.
+    """Return sorted indices of `most` random rows, or of all rows of a smaller table.
 
     Args:
-        y: The target, shape (n,).
-        most: How many rows.
-        rng: Draws them.
-        classes: Whether the target holds classes; one row is added of each that the draw has missed, so that no class
-            that was there gets the probability 0.
+        y: Target, shape (n,).
+        most: Number of sampled rows.
+        rng: Random generator.
+        classes: True if the target contains classes. One row of each class that the sample lacks is then added, so that
+            no known class has the probability 0.
     """
     if len(y) <= most:
         return np.arange(len(y))

@@ -1,13 +1,17 @@
-"""Targets of trees, boosters and splines in units of their own spread.
+"""Robust scaling of numeric targets, for trees, boosters and splines.
 
-LightGBM, XGBoost and CatBoost keep a target in single precision, which has seven digits: timestamps about 1.7e9 lose
-all seconds. XGBoost makes no split that gains less than 1e-6, in squares of the target's unit, and scikit-learn's
-trees none that gains less than 2e-16, so neither learned anything from numbers that differ by 1e-8, and XGBoost nothing
-from numbers that differ by 1e-5; scikit-learn finds a variance as a difference of squares, which loses what is small
-beside the mean; splines work in single precision, too; and LightGBM's `lambda_l1` is in the target's unit, so that no
-single range of it fits two tables. Holzmüller, Grinsztajn and Steinwart 2024 ("Better by default"), whose defaults the
-boosters have, standardise targets as well. Here the median and the quartiles set the scale, so that a single huge
-number does not make all others look the same.
+Reasons for the scaling:
+
+- LightGBM, XGBoost and CatBoost store a target in single precision, with seven digits. Timestamps of about 1.7e9 lose
+  all seconds. Splines compute in single precision as well.
+- XGBoost makes no split with a gain below 1e-6, in squares of the target's unit; scikit-learn's trees none below 2e-16.
+  Neither learns from numbers that differ by 1e-8, nor XGBoost from numbers that differ by 1e-5.
+- scikit-learn computes a variance as a difference of squares, which loses variation that is small relative to the mean.
+- LightGBM's `lambda_l1` is in the target's unit, so that no single range suits two tables.
+
+Holzmüller, Grinsztajn and Steinwart 2024 ("Better by default"), the source of the boosters' defaults, standardise
+targets as well. The scale here comes from the median and the quartiles. A single huge number therefore does not
+compress all other numbers.
 """
 
 from __future__ import annotations
@@ -24,18 +28,18 @@ if TYPE_CHECKING:
 
 __all__ = ["PLAIN", "Units"]
 
-_QUARTILES: Final = 1.349  # standard deviations of a normal distribution between them
-_MOST: Final = 1e12  # the largest number on the scale: single precision holds sums of squares up to 3e38
+_QUARTILES: Final = 1.349  # distance between the quartiles of a normal distribution, in standard deviations
+_MOST: Final = 1e12  # largest number on the scale: single precision represents sums of squares up to 3e38
 
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """The scale z = (y - centre) / spread.
+    """Scale z = (y - centre) / spread.
 
     Attributes:
-        centre: The median of the numbers.
-        spread: The distance of their quartiles over 1.349, a normal distribution's standard deviation; where half of
-            the numbers are the same, the root mean square of their distances from the median; where all are, 1.
+        centre: Median of the numbers.
+        spread: Interquartile range / 1.349, the standard deviation of a normal distribution. If the quartiles are
+            equal, the root mean square of the distances from the median; if all numbers are equal, 1.
 
     Example:
         >>> units = Units.of(np.array([3.0, 5.0, 9.0]))
@@ -48,7 +52,7 @@ class Units:
 
     @classmethod
     def of(cls, y: NDArray[Any], n_classes: int = 0) -> Self:
-        """The units of some numbers, at least one; class codes stay as they are."""
+        """Compute the scale of one or more numbers; class codes stay unchanged."""
         if n_classes:
             return cls()
         low, centre, high = np.quantile(y, (0.25, 0.5, 0.75))
@@ -62,17 +66,17 @@ class Units:
         return cls(float(centre), float(max(spread, largest / _MOST)))
 
     def forward(self, y: NDArray[Any]) -> NDArray[Any]:
-        """Numbers on the scale."""
+        """Transform numbers to the scale."""
         if (self.centre, self.spread) == (0.0, 1.0):
             return y
         return np.asarray((y - self.centre) / self.spread)
 
     def back(self, found: Any) -> NDArray[np.float64]:
-        """Numbers as they were."""
+        """Transform numbers back."""
         return np.asarray(found * self.spread + self.centre, dtype=np.float64)
 
     def to_text(self) -> str:
-        """Centre and spread, exactly.
+        """Serialise centre and spread exactly.
 
         Example:
             >>> Units.from_text(Units(0.1, 3.0).to_text())
@@ -82,10 +86,10 @@ class Units:
 
     @classmethod
     def from_text(cls, text: str, n_classes: int = 0) -> Self:
-        """What `to_text` wrote for a target of so many classes, 0 for numbers.
+        """Parse the text of `to_text`, for a target of `n_classes` classes (0 for numbers).
 
         Raises:
-            InvalidInput: If it is something else.
+            InvalidInput: If the text is invalid.
         """
         try:
             centre, spread = map(float, text.split(" "))
@@ -99,4 +103,4 @@ class Units:
 
 
 PLAIN: Final = Units()
-"""Numbers as they are."""
+"""Identity scale."""

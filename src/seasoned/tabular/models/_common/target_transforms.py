@@ -1,11 +1,10 @@
-"""What a model learns of a numeric target, as choices in its family's space: the scale, and the mean or the median.
+"""Choices about a numeric target in a family's search space: its scale, and the mean or the median.
 
-**Scale.** A skewed target may also be learned as its logarithm (`logarithm.py`).
+**Scale.** A skewed target may be fitted as its logarithm (`log_target.py`).
 
-**Centre.** Where absolute errors count, the median errs least. Boosters and forests learn it from the signs of errors,
-which is slower than learning the mean from their size: on three of four development tables most of their means err less
-(by up to 11 %), on the one with the most noise all their medians do (by a quarter to 41 %). Linear models, splines and
-networks learn medians as easily as means: 2 to 48 % less absolute error on all four.
+**Centre.** The median minimises the absolute error. Linear models, splines and networks fit a median as easily as a
+mean. Boosters and forests fit a median from the signs of errors only, which is slower than a mean; the median is better
+on noisy targets.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ __all__ = ["CENTRE", "SCALE", "Aim"]
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """A choice between two things to learn.
+    """Choice between two versions of the target.
 
     Attributes:
         name: Name of the parameter.
-        usual: What families learn by default.
-        other: What they may learn instead.
-        better: Families whose default is `other`.
-        twins: Families of which one first configuration is tried with both choices.
+        usual: Default of most families.
+        other: Alternative.
+        better: Families with the default `other`.
+        twins: Families with one initial configuration that is tried with both choices.
 
     Example:
         >>> SCALE.added("linear", Space()).default, CENTRE.added("splines", Space()).default
@@ -47,10 +46,10 @@ class Aim:
     twins: tuple[str, ...] = ()
 
     def added(self, family: str, space: Space) -> Space:
-        """The family's space with the choice.
+        """Add the choice to a family's space.
 
         Raises:
-            InvalidInput: If a family of the user's own has a parameter of this name.
+            InvalidInput: If a custom family has a parameter of this name.
         """
         if self.name in space.parameters:
             raise InvalidInput(
@@ -61,11 +60,11 @@ class Aim:
         return Space({**space.parameters, self.name: choice}, forbidden=space.forbidden)
 
     def starts(self, starts: Iterable[Mapping[str, Any]], space: Space) -> list[dict[str, Any]]:
-        """The configurations tried first, each with its family's default, then one of each twin with the other choice.
+        """Initial configurations with their family's default choice, and one per twin family with the other choice.
 
         Args:
             starts: Configurations `{"model": {family: {...}}}` without this choice.
-            space: The joint space.
+            space: Joint space of the families.
         """
         families = space.parameters["model"]
         assert isinstance(families, Choice), "the joint space has no other parameter"
@@ -84,7 +83,7 @@ class Aim:
         return [*found, *twins.values()]
 
     def split(self, settings: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
-        """A family's settings without the choice, and whether that is `other`."""
+        """Split a family's settings from the choice; the flag is True for `other`."""
         rest = {name: value for name, value in settings.items() if name != self.name}
         return rest, settings.get(self.name) == self.other
 

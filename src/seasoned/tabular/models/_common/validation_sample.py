@@ -1,4 +1,4 @@
-"""Which validation rows a training looks at after each epoch, where they are very many."""
+"""Sample of validation rows for the loss after each epoch, for large validation sets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOST: Final = 10_000
 
 
 def watched(rows: tuple[Any, ...], most: int = _MOST) -> tuple[Any, ...]:
-    """At most `most` rows of every part (None or n long), evenly spread, since the first ones may be all of a kind.
+    """Return at most `most` evenly spaced rows of every part (None or n rows); the first rows may be similar.
 
     Example:
         >>> watched((np.arange(9), None), 3)

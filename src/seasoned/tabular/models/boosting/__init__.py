@@ -1,1 +1,1 @@
-"""Gradient boosting: our histogram trees, LightGBM, XGBoost and CatBoost."""
+"""Gradient boosting: scikit-learn's histogram boosting, LightGBM, XGBoost and CatBoost."""

@@ -27,28 +27,28 @@ if TYPE_CHECKING:
 
 __all__ = ["CatBoost", "CatBooster"]
 
-_LOOKED_AT: Final = 100  # rows, before all are
-_LEAST_SAMPLED: Final = 30  # of fewer rows one tree in thousands may draw one or none, at which CatBoost gives up
-_LEAF_STEPS: Final = 10  # towards the weighted quantile of a leaf: exact leaves ignore weights
+_LOOKED_AT: Final = 100  # rows tested for equality before all rows
+_LEAST_SAMPLED: Final = 30  # smallest number of rows with subsampling; CatBoost fails on a sample of one row or none
+_LEAF_STEPS: Final = 10  # gradient steps to the weighted quantile of a leaf; CatBoost's exact leaves ignore weights
 
 _LOSSES = {"binary": "Logloss", "multiclass": "MultiClass", "regression": "RMSE"}
 
 
 @dataclass(slots=True)
 class CatBooster:
-    """A CatBoost model behind scikit-learn's `predict` and `predict_proba`.
+    """CatBoost model with scikit-learn's `predict` and `predict_proba`.
 
-    Arrays, never frames: `FeaturesData` takes numbers as float32 and level codes as byte strings; the missing level is
-    the level "-1". A plain integer matrix would make CatBoost hold all numbers as objects.
+    The model reads arrays, never frames. `FeaturesData` contains numbers as float32 and level codes as byte strings; a
+    missing level is the level "-1". From an integer matrix, CatBoost would store all numbers as objects.
 
     Attributes:
         parameters: CatBoost's own parameters.
         n_classes: Number of classes; 0 for regression.
-        categorical: Columns that hold level codes.
-        seen: The class codes among the training rows; CatBoost has no place for others.
-        width: Number of columns, once fitted.
-        units: Units of the target in which it learns.
-        booster: The fitted `catboost.CatBoost`, cut to the best round.
+        categorical: Indices of the columns that contain level codes.
+        seen: Class codes of the training rows; CatBoost supports no other classes.
+        width: Number of columns after a fit.
+        units: Scale of the target.
+        booster: The fitted `catboost.CatBoost`, truncated at the best round.
     """
 
     parameters: dict[str, Any]
@@ -66,7 +66,7 @@ class CatBooster:
 
     @property
     def outputs(self) -> int:
-        """Numbers that the trees give for a row."""
+        """Number of raw outputs per row."""
         return len(self.seen) if self.n_classes > 2 else 1
 
     def fit(
@@ -77,7 +77,7 @@ class CatBooster:
         seconds: float | None,
         weights: Weights | None = None,
     ) -> None:
-        """Train; with validation rows, stop when their loss falls no more (see `patience`) and keep the best round."""
+        """Train; with validation rows, stop early (see `patience`) and retain the best round."""
         library = require("catboost")
         self.width, self.units = X.shape[1], Units.of(y, self.n_classes)
         parameters = dict(self.parameters)
@@ -108,11 +108,11 @@ class CatBooster:
         self.booster.fit(library.Pool(self._features(X), self._places(y), weight=weight), **options)
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Numbers, shape (n,)."""
+        """Predict numbers, shape (n,)."""
         return self.units.back(self._raw(X))
 
     def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Probabilities, shape (n, classes seen)."""
+        """Predict probabilities, shape (n, number of seen classes)."""
         raw = self._raw(X)
         if self.n_classes == 2:
             raw = np.column_stack([np.zeros(len(raw)), raw])
@@ -121,11 +121,11 @@ class CatBooster:
         return found
 
     def _known(self, y: NDArray[Any]) -> NDArray[np.bool_]:
-        """Which rows have a class that is among the training rows."""
+        """Mask of the rows whose class occurs in the training rows."""
         return np.isin(y, self.seen) if self.n_classes > 2 else np.ones(len(y), dtype=np.bool_)
 
     def _places(self, y: NDArray[Any]) -> NDArray[Any]:
-        """Places of class codes among those seen; numbers in their units."""
+        """Indices of class codes among the seen classes, or scaled numbers."""
         return np.searchsorted(self.seen, y) if self.n_classes > 2 else self.units.forward(y)
 
     def _raw(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -134,7 +134,7 @@ class CatBooster:
         return np.asarray(raw, dtype=np.float64)
 
     def _features(self, X: NDArray[np.float64]) -> Any:
-        """Columns of numbers, then columns of levels."""
+        """Split the matrix into columns of numbers and columns of levels."""
         library = require("catboost")
         if X.shape[1] != self.width:
             raise InvalidInput(f"the matrix has {X.shape[1]} columns; the model was fitted on {self.width}.")
@@ -149,7 +149,7 @@ class CatBooster:
 
 
 def _constant(X: NDArray[np.float64]) -> bool:
-    """Whether all rows are the same to CatBoost, which refuses to learn from such."""
+    """True if all rows are equal in single precision; CatBoost refuses to train on such rows."""
     narrow = X.astype(np.float32)
     return bool(((narrow == narrow[0]) | (np.isnan(narrow) & np.isnan(narrow[0]))).all())
 
@@ -157,14 +157,18 @@ def _constant(X: NDArray[np.float64]) -> bool:
 def _twice(
     X: NDArray[np.float64], y: NDArray[Any], weight: NDArray[np.float64] | None
 ) -> tuple[NDArray[np.float64], NDArray[Any], NDArray[np.float64] | None]:
-    """Each row once as it is and once with another first value: no tree gains by that, so a constant is learned."""
+    """Duplicate the rows, with another first value in the duplicates.
+
+    No split has a gain on these rows, so that CatBoost learns a constant.
+    """
     other = X.copy()
-    other[:, 0] = np.where(X[:, 0] >= 0.0, np.floor(X[:, 0] / 2.0) - 1.0, 1.0)  # a level's code, if it is one
+    # a valid level code, in case the first column is categorical
+    other[:, 0] = np.where(X[:, 0] >= 0.0, np.floor(X[:, 0] / 2.0) - 1.0, 1.0)
     return np.vstack([X, other]), np.append(y, y), None if weight is None else np.append(weight, weight)
 
 
 def _as_bytes(codes: NDArray[np.int64]) -> NDArray[np.object_]:
-    """Level codes as byte strings; where their range is small, each is formatted once, which is 30 times as quick."""
+    """Convert level codes to byte strings; codes of a small range are formatted once each, which is much faster."""
     low, high = int(codes.min(initial=0)), int(codes.max(initial=0))
     if high - low > codes.size:
         return codes.astype("S").astype(object)
@@ -174,12 +178,12 @@ def _as_bytes(codes: NDArray[np.int64]) -> NDArray[np.object_]:
 
 @dataclass(frozen=True, slots=True)
 class _StopAfter:
-    """A callback that ends the training when the time is up, keeping the rounds trained."""
+    """Callback that stops the training at a deadline and retains the trained rounds."""
 
     deadline: float
 
     def after_iteration(self, info: Any) -> bool:  # noqa: ARG002 - CatBoost's signature
-        """Whether to go on."""
+        """True to continue the training."""
         return time.monotonic() <= self.deadline
 
 
@@ -188,9 +192,8 @@ class CatBoost:
     """Boosting of oblivious trees, with target statistics of category levels and of their combinations.
 
     Defaults: the tuned defaults of Holzmüller, Grinsztajn and Steinwart 2024 ("Better by default"), with a shorter
-    patience, and with one step for a leaf: for squared error it finds the leaf's mean, and their twenty for numbers
-    took 1.6 times as long for the same loss (-.3 to +.3 % on five tables). Search space: around them, as in TabArena
-    2025.
+    patience and one leaf estimation step. For squared error, one step reaches the mean of a leaf. Search space: around
+    the defaults, as in TabArena 2025.
     """
 
     name: str = "catboost"
@@ -199,7 +202,7 @@ class CatBoost:
     splits_levels: bool = True
 
     def space(self, task: Task) -> Space:
-        """Learning rate, depth, penalties, sampling and which categories become one-hot."""
+        """Learning rate, depth, penalties, sampling, and the size limit of one-hot categories."""
         classes = task != "regression"
         return Space(
             learning_rate=Float(5e-3, 0.2, log=True, default=0.08 if classes else 0.09),
@@ -212,7 +215,7 @@ class CatBoost:
         )
 
     def build(self, config: dict[str, Any], job: Job) -> CatBooster:
-        """Rounds are fixed where the configuration has them, and stopped early otherwise."""
+        """Return an unfitted model; its rounds come from the configuration, or from early stopping."""
         settings = dict(config)
         parameters = {
             "iterations": settings.pop("rounds", None) or most_rounds(settings["learning_rate"]),
@@ -222,11 +225,11 @@ class CatBoost:
             "boosting_type": "Plain",
             "thread_count": job.threads,
             "random_seed": job.seed,
-            "allow_const_label": True,  # a fold may hold one class only
+            "allow_const_label": True,  # a fold may contain one class only
             "allow_writing_files": False,
             "logging_level": "Silent",
         }
-        if job.quantile is not None:  # its leaves are exact quantiles, found in one step; with weights they are not
+        if job.quantile is not None:  # exact leaf quantiles need one step; weighted fits replace them
             parameters |= {"loss_function": f"Quantile:alpha={job.quantile!r}", "leaf_estimation_iterations": 1}
         return CatBooster(parameters, job.n_classes, job.categorical)
 
@@ -238,16 +241,16 @@ class CatBoost:
         seconds: float | None = None,
         weights: Weights | None = None,
     ) -> int | None:
-        """Fit on (X, y), watching the loss of the validation rows; returns the best round."""
+        """Fit on (X, y) and monitor the loss of the validation rows; returns the best round."""
         estimator.fit(*train, valid, seconds, weights)
         return None if valid is None else max(1, int(estimator.booster.tree_count_))
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:
-        """The configuration with its rounds fixed."""
+        """Return the configuration with a fixed number of rounds."""
         return config if rounds is None else {**config, "rounds": rounds}
 
     def dump(self, estimator: CatBooster) -> bytes:
-        """CatBoost's own cbm (its JSON is not exact), after a line with the columns and the units."""
+        """Serialise as CatBoost's cbm (its JSON is not exact), after a line with the columns and the scale."""
         about = {
             "n_classes": estimator.n_classes,
             "width": estimator.width,
@@ -259,7 +262,7 @@ class CatBoost:
         return json.dumps(about).encode() + b"\n" + model
 
     def load(self, data: bytes) -> CatBooster:
-        """From CatBoost's own cbm, checked first."""
+        """Deserialise CatBoost's cbm after a check."""
         head, _, model = data.partition(b"\n")
         estimator = _estimator(head)
         width, categorical = estimator.width, estimator.categorical
@@ -274,11 +277,12 @@ class CatBoost:
 
 
 def _estimator(head: bytes) -> CatBooster:
-    """The estimator that the first line describes, without its trees."""
+    """Parse the first line into an estimator without trees."""
     try:
         found = json.loads(head)
         n_classes, width, categorical, seen = (found[key] for key in ("n_classes", "width", "categorical", "seen"))
-        units = Units.from_text(str(found["units"]), n_classes) if "units" in found else PLAIN  # older files have none
+        # older files lack the scale
+        units = Units.from_text(str(found["units"]), n_classes) if "units" in found else PLAIN
         whole = all(type(value) is int for value in (n_classes, width, *categorical, *seen))
     except (ValueError, KeyError, TypeError) as error:
         raise forged(f"no line with the columns ({error!r})") from error

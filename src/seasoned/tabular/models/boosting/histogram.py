@@ -1,4 +1,4 @@
-"""scikit-learn's gradient boosting on histograms."""
+"""Histogram gradient boosting of scikit-learn."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _PROBE = 10
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """HistGradientBoosting on ordinal codes; the number of rounds comes from early stopping."""
+    """HistGradientBoosting on ordinal codes, with early stopping."""
 
     name: str = "histogram"
     diet: Diet = "codes"
@@ -48,7 +48,7 @@ class Histogram:
         )
 
     def build(self, config: dict[str, Any], job: Job) -> TreeModel:
-        """Rounds are fixed where the configuration has them, and stopped early otherwise."""
+        """Return an unfitted model; its rounds come from the configuration, or from early stopping."""
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
         settings = dict(config)
@@ -61,7 +61,8 @@ class Histogram:
             max_iter=rounds or most_rounds(settings["learning_rate"]),
             early_stopping=rounds is None,
             n_iter_no_change=patience(settings["learning_rate"]),
-            tol=0.0,  # it is in units of the loss: with small numbers any other would end the training at once
+            # absolute tolerance of the loss: any other value would stop the training at once for targets of small scale
+            tol=0.0,
             categorical_features=None,
             random_state=job.seed,
             **settings,
@@ -76,7 +77,7 @@ class Histogram:
         seconds: float | None = None,
         weights: Weights | None = None,
     ) -> int | None:
-        """Fit on (X, y), watching the loss of the validation rows; returns the rounds taken."""
+        """Fit on (X, y) and monitor the loss of the validation rows; returns the best round."""
         empty = np.isnan(train[0]).all(axis=0)
         learner, X, units = estimator.learner, _matrix(train[0], empty), Units.of(train[1], estimator.n_classes)
         y = units.forward(train[1])
@@ -86,7 +87,7 @@ class Histogram:
             _take(estimator, learner.fit(X, y, weight), units)
             return None
         X_valid, y_valid = _matrix(valid[0], empty), units.forward(valid[1])
-        if estimator.n_classes:  # it refuses classes that are only among the validation rows
+        if estimator.n_classes:  # scikit-learn rejects classes that occur only in the validation rows
             known = np.isin(y_valid, y)
             X_valid, y_valid = (X_valid[known], y_valid[known]) if known.any() else (X, y)
             weight_valid = weight_valid[known] if weight_valid is not None and known.any() else weight
@@ -95,25 +96,28 @@ class Histogram:
                 max_iter=_rounds_in(seconds, learner, X, y, estimator.n_classes if estimator.n_classes > 2 else 1)
             )
         found = learner.fit(X, y, weight, X_val=X_valid, y_val=y_valid, sample_weight_val=weight_valid)
-        best = max(1, int(np.argmax(learner.validation_score_)))  # its first is that without any tree
+        best = max(1, int(np.argmax(learner.validation_score_)))  # the first score is the score without trees
         _take(estimator, found, units, best)
         return best
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:
-        """The configuration with its rounds fixed."""
+        """Return the configuration with a fixed number of rounds."""
         return config if rounds is None else {**config, "rounds": rounds}
 
     def dump(self, estimator: TreeModel) -> bytes:
-        """The trees as arrays."""
+        """Serialise the trees as arrays."""
         return tree_ensemble.dump(estimator)
 
     def load(self, data: bytes) -> TreeModel:
-        """From arrays, checked."""
+        """Deserialise arrays after a check."""
         return tree_ensemble.load(data, boosted=True)
 
 
 def _rounds_in(seconds: float, estimator: Any, X: NDArray[np.float64], y: NDArray[Any], trees: int) -> int:
-    """Rounds of `trees` trees that the time allows, by a probe, as the library has no callback that could stop it."""
+    """Number of rounds of `trees` trees within the time limit, from a timed probe.
+
+    scikit-learn has no callback that could stop the training.
+    """
     from sklearn.base import clone
 
     probe = max(1, _PROBE // trees)
@@ -124,21 +128,21 @@ def _rounds_in(seconds: float, estimator: Any, X: NDArray[np.float64], y: NDArra
 
 
 def _matrix(X: NDArray[np.float64], empty: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The numbers in single precision, in which the trees will read them, and zeros for columns without any value.
+    """Round numbers to single precision, as in predictions, and set columns without values to zero.
 
-    scikit-learn cannot bin those; no tree can split on them either way.
+    scikit-learn cannot bin a column without values, and no tree can split on such a column.
 
     Args:
         X: Shape (n, d).
-        empty: Columns without any value in the training rows, shape (d,). What is missing in the validation rows
-            alone stays missing there, as it will be in predictions.
+        empty: Mask of the columns without any value in the training rows, shape (d,). Values missing only in the
+            validation rows stay missing, as in predictions.
     """
     single = X.astype(np.float32).astype(np.float64)
     return np.where(empty, 0.0, single) if empty.any() else single
 
 
 def _take(model: TreeModel, learner: Any, units: Units, rounds: int | None = None) -> None:
-    """Replace the library's trees by arrays, round by round, output by output; only those of the first `rounds`."""
+    """Convert the first `rounds` rounds of scikit-learn's trees to arrays, ordered by round and output."""
     found = [_nodes(predictor.nodes) for stage in learner._predictors[:rounds] for predictor in stage]  # noqa: SLF001
     base = units.back(np.ravel(learner._baseline_prediction))  # noqa: SLF001
     ends = np.cumsum([len(nodes.value) for nodes in found])

@@ -26,22 +26,24 @@ if TYPE_CHECKING:
 __all__ = ["Booster", "LightGBM"]
 
 _OBJECTIVES = {"binary": "binary", "multiclass": "multiclass", "regression": "regression"}
-_MOST_TOGETHER = 4  # levels that a split sets apart, where some column has very many: with 32 it fits any noise
+# largest number of levels on one side of a categorical split, with many-level columns; 32 would fit noise
+_MOST_TOGETHER = 4
 
 
 @dataclass(slots=True)
 class Booster:
-    """A LightGBM booster behind scikit-learn's `predict` and `predict_proba`.
+    """LightGBM booster with scikit-learn's `predict` and `predict_proba`.
 
-    The native training call, because the sklearn wrapper cannot keep a class that is missing from a fold.
+    The booster uses the native training call, because the scikit-learn wrapper drops a class that is absent from a
+    fold.
 
     Attributes:
         parameters: LightGBM's own parameters.
-        rounds: Rounds to train, or the most when validation rows stop it early.
-        patience: Rounds without a lower validation loss after which it stops early.
+        rounds: Number of rounds, or the largest number with early stopping.
+        patience: Patience of early stopping: rounds without a lower validation loss.
         n_classes: Number of classes; 0 for regression.
-        categorical: Columns that hold level codes.
-        units: Units of the target in which it learns.
+        categorical: Indices of the columns that contain level codes.
+        units: Scale of the target.
         booster: The fitted `lightgbm.Booster`.
     """
 
@@ -55,12 +57,12 @@ class Booster:
 
     @property
     def classes_(self) -> NDArray[np.int64]:
-        """All class codes, seen or not."""
+        """All class codes, including classes absent from the training rows."""
         return np.arange(self.n_classes)
 
     @property
     def n_features_in_(self) -> int:
-        """Columns that it was fitted on."""
+        """Number of columns of the fit."""
         return int(self.booster.num_feature())
 
     def fit(
@@ -71,7 +73,7 @@ class Booster:
         seconds: float | None,
         weights: Weights | None = None,
     ) -> None:
-        """Train; with validation rows, stop when their loss falls no more (see `patience`) and keep the best round."""
+        """Train; with validation rows, stop early (see `patience`) and retain the best round."""
         import lightgbm
 
         weight, weight_valid = weights or (None, None)
@@ -97,14 +99,17 @@ class Booster:
         parameters = {**self.parameters, "max_bin": most}
         if "max_cat_threshold" in parameters:
             parameters["min_data_per_group"] = _least_of_a_level(len(X))
-        if parameters["objective"] != "quantile":  # whose leaves are large on purpose
+        if parameters["objective"] != "quantile":  # quantile leaves are large on purpose
             parameters["min_data_in_leaf"] = min(parameters.get("min_data_in_leaf", 20), max(1, len(X) // 4))
-        if parameters.get("bagging_fraction", 1.0) * len(X) < 1:  # of so few rows it would take none, and fail
+        if parameters.get("bagging_fraction", 1.0) * len(X) < 1:  # LightGBM fails on an empty sample
             parameters = {**parameters, "bagging_fraction": 1.0}
         self.booster = lightgbm.train(parameters, data, self.rounds, valid_sets=watched, callbacks=stop)
 
     def _known(self, held: NDArray[Any], y: NDArray[Any]) -> NDArray[np.bool_]:
-        """Validation rows whose class is among the training rows, as the others' loss only rises; all if none is."""
+        """Mask of the validation rows whose class occurs in the training rows; all rows if no class does.
+
+        The loss of other classes only rises during training.
+        """
         known = np.isin(held, y) if self.n_classes else np.ones(len(held), dtype=np.bool_)
         return known if known.any() else ~known
 
@@ -113,25 +118,25 @@ class Booster:
         return self.units.back(self.booster.predict(X))
 
     def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Probabilities, shape (n, n_classes)."""
+        """Predict probabilities, shape (n, n_classes)."""
         raw = self.predict(X)
         return np.column_stack([1.0 - raw, raw]) if self.n_classes == 2 else raw
 
 
 def _least_of_a_level(rows: int) -> int:
-    """Rows that a level must have to be set apart: LightGBM's 100 where there are 20,000, fewer in proportion.
+    """Smallest number of rows of a separable level: LightGBM's 100 from 20,000 rows on, fewer in proportion.
 
-    On tables of 5,000 rows 10 give the same loss as 100; on smaller ones, 100 would leave all levels out.
+    On small tables, 100 would exclude all levels.
     """
     return min(100, max(2, rows // 200))
 
 
 def _stop_after(seconds: float) -> Any:
-    """A callback that ends the training when the time is up, keeping the round of the smallest validation loss."""
+    """Return a callback that stops the training at a deadline and retains the round with the lowest validation loss."""
     from lightgbm.callback import EarlyStopException
 
     deadline = time.monotonic() + seconds
-    best: list[Any] = []  # the smallest loss, its round, and what LightGBM found there
+    best: list[Any] = []  # lowest loss, its round, and the evaluation results of the round
 
     def stop(env: Any) -> None:
         loss = env.evaluation_result_list[0][2]
@@ -148,7 +153,7 @@ class LightGBM:
     """Leaf-wise boosting with native categories.
 
     Defaults: the tuned defaults of Holzmüller, Grinsztajn and Steinwart 2024 ("Better by default"), with a shorter
-    patience. Search space: the one of TabArena 2025.
+    patience. Search space: TabArena 2025.
     """
 
     name: str = "lightgbm"
@@ -172,7 +177,7 @@ class LightGBM:
         )
 
     def build(self, config: dict[str, Any], job: Job) -> Booster:
-        """Rounds are fixed where the configuration has them, and stopped early otherwise."""
+        """Return an unfitted booster; its rounds come from the configuration, or from early stopping."""
         settings = dict(config)
         rate = settings["learning_rate"]
         rounds = settings.pop("rounds", None) or most_rounds(rate)
@@ -206,28 +211,28 @@ class LightGBM:
         seconds: float | None = None,
         weights: Weights | None = None,
     ) -> int | None:
-        """Fit on (X, y), watching the loss of the validation rows; returns the best round."""
+        """Fit on (X, y) and monitor the loss of the validation rows; returns the best round."""
         estimator.fit(*train, valid, seconds, weights)
         return None if valid is None else max(1, int(estimator.booster.best_iteration))
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:
-        """The configuration with its rounds fixed."""
+        """Return the configuration with a fixed number of rounds."""
         return config if rounds is None else {**config, "rounds": rounds}
 
     def dump(self, estimator: Booster) -> bytes:
-        """LightGBM's own text, which keeps every digit, after a line with the number of classes and the units."""
+        """Serialise as LightGBM's text with all digits, after a line with the number of classes and the scale."""
         text = as_regression(without_appendix(estimator.booster.model_to_string()))
         return f"{estimator.n_classes} {estimator.units.to_text()}\n{text}".encode()
 
     def load(self, data: bytes) -> Booster:
-        """From LightGBM's own text, checked first."""
+        """Deserialise LightGBM's text after a check."""
         import lightgbm
 
         try:
             head, _, text = data.decode("ascii").partition("\n")
             classes, _, written = head.partition(" ")
             n_classes = int(classes)
-            units = Units.from_text(written, n_classes) if written else PLAIN  # older files have none
+            units = Units.from_text(written, n_classes) if written else PLAIN  # older files lack the scale
             check_text(text, n_classes)
             booster = lightgbm.Booster(model_str=text)
         except InvalidInput:

@@ -25,24 +25,25 @@ if TYPE_CHECKING:
 
 __all__ = ["XGBoost", "XGBooster"]
 
-_CELLS = 200_000  # of a matrix, for each thread; on small tables threads wait for each other longer than they work
+_CELLS = 200_000  # matrix cells per thread; on smaller tables, synchronisation takes longer than the work
 _OBJECTIVES = {"binary": "binary:logistic", "multiclass": "multi:softprob", "regression": "reg:squarederror"}
 
 
 @dataclass(slots=True)
 class XGBooster:
-    """An XGBoost booster behind scikit-learn's `predict` and `predict_proba`.
+    """XGBoost booster with scikit-learn's `predict` and `predict_proba`.
 
-    The native training call on arrays: level codes travel as numbers in columns of the type "c", so no frame is needed.
+    The booster uses the native training call on arrays. Level codes are numbers in columns of the type "c", without a
+    frame.
 
     Attributes:
         parameters: XGBoost's own parameters.
-        rounds: Rounds to train, or the most when validation rows stop it early.
-        patience: Rounds without a lower validation loss after which it stops early.
+        rounds: Number of rounds, or the largest number with early stopping.
+        patience: Patience of early stopping: rounds without a lower validation loss.
         n_classes: Number of classes; 0 for regression.
-        categorical: Columns that hold level codes.
-        units: Units of the target in which it learns.
-        booster: The fitted `xgboost.Booster`, cut to the best round.
+        categorical: Indices of the columns that contain level codes.
+        units: Scale of the target.
+        booster: The fitted `xgboost.Booster`, truncated at the best round.
     """
 
     parameters: dict[str, Any]
@@ -55,7 +56,7 @@ class XGBooster:
 
     @property
     def classes_(self) -> NDArray[np.int64]:
-        """All class codes, seen or not."""
+        """All class codes, including classes absent from the training rows."""
         return np.arange(self.n_classes)
 
     def fit(
@@ -66,7 +67,7 @@ class XGBooster:
         seconds: float | None,
         weights: Weights | None = None,
     ) -> None:
-        """Train; with validation rows, stop when their loss falls no more (see `patience`) and keep the best round."""
+        """Train; with validation rows, stop early (see `patience`) and retain the best round."""
         library = require("xgboost")
         most = bins(len(X))
         columns = {"feature_types": self._types(X.shape[1]), "enable_categorical": True, "nthread": 1, "max_bin": most}
@@ -82,7 +83,7 @@ class XGBooster:
             stop = [library.callback.EarlyStopping(rounds=self.patience, save_best=True)]
         if valid is not None and seconds is not None:
             stop.append(_stop_after(seconds))
-        threads = min(self.parameters["nthread"], 1 + X.size // _CELLS)  # their number never changes the trees
+        threads = min(self.parameters["nthread"], 1 + X.size // _CELLS)  # the number of threads never changes the trees
         self.booster = library.train(
             {**self.parameters, "nthread": threads, "max_bin": most},
             data,
@@ -97,15 +98,16 @@ class XGBooster:
         return self.units.back(self.booster.inplace_predict(X.astype(np.float32), missing=np.nan).astype(np.float64))
 
     def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Probabilities, shape (n, n_classes)."""
+        """Predict probabilities, shape (n, n_classes)."""
         raw = self.predict(X)
         if self.n_classes == 2:
             return np.column_stack([1.0 - raw, raw])
-        found: NDArray[np.float64] = raw / raw.sum(axis=1, keepdims=True)  # they sum to 1 in single precision only
+        # normalise: sums equal 1 only in single precision
+        found: NDArray[np.float64] = raw / raw.sum(axis=1, keepdims=True)
         return found
 
     def _known(self, held: NDArray[Any], y: NDArray[Any]) -> NDArray[np.bool_]:
-        """Which validation rows have a class that is among the training rows: the others' loss only ever rises."""
+        """Mask of the validation rows whose class occurs in the training rows; the loss of other classes only rises."""
         return np.isin(held, y) if self.n_classes else np.ones(len(held), dtype=np.bool_)
 
     def _types(self, width: int) -> list[str]:
@@ -113,7 +115,7 @@ class XGBooster:
 
 
 def _stop_after(seconds: float) -> Any:
-    """A callback that ends the training when the time is up, keeping the rounds trained."""
+    """Return a callback that stops the training at a deadline and retains the trained rounds."""
     deadline = time.monotonic() + seconds
 
     class StopAfter(require("xgboost").callback.TrainingCallback):  # type: ignore[misc]  # the package is optional
@@ -128,7 +130,7 @@ class XGBoost:
     """Depth-wise boosting on histograms, with native categories.
 
     Defaults: the tuned defaults of Holzmüller, Grinsztajn and Steinwart 2024 ("Better by default"), with a shorter
-    patience. Search space: around them, as in TabArena 2025.
+    patience. Search space: around the defaults, as in TabArena 2025.
     """
 
     name: str = "xgboost"
@@ -149,7 +151,7 @@ class XGBoost:
         )
 
     def build(self, config: dict[str, Any], job: Job) -> XGBooster:
-        """Rounds are fixed where the configuration has them, and stopped early otherwise."""
+        """Return an unfitted booster; its rounds come from the configuration, or from early stopping."""
         settings = dict(config)
         rate = settings["eta"]
         rounds = settings.pop("rounds", None) or most_rounds(rate)
@@ -167,7 +169,8 @@ class XGBoost:
             parameters |= {"objective": "reg:quantileerror", "quantile_alpha": job.quantile}
         if job.task == "multiclass":
             parameters["num_class"] = job.n_classes
-        few = tuple(column for column in job.categorical if column not in job.many)  # of many the code is a quantity
+        # codes of many-level columns are used as numbers
+        few = tuple(column for column in job.categorical if column not in job.many)
         return XGBooster(parameters, rounds, patience(rate), job.n_classes, few)
 
     def fit(
@@ -178,23 +181,23 @@ class XGBoost:
         seconds: float | None = None,
         weights: Weights | None = None,
     ) -> int | None:
-        """Fit on (X, y), watching the loss of the validation rows; returns the best round."""
+        """Fit on (X, y) and monitor the loss of the validation rows; returns the best round."""
         estimator.fit(*train, valid, seconds, weights)
         return None if valid is None else int(estimator.booster.num_boosted_rounds())
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:
-        """The configuration with its rounds fixed."""
+        """Return the configuration with a fixed number of rounds."""
         return config if rounds is None else {**config, "rounds": rounds}
 
     def dump(self, estimator: XGBooster) -> bytes:
-        """XGBoost's own UBJSON, after a line with the units of a number."""
+        """Serialise as XGBoost's UBJSON, after a line with the scale of a numeric target."""
         head = b"" if estimator.n_classes else f"{estimator.units.to_text()}\n".encode()
         return head + bytes(estimator.booster.save_raw(raw_format="ubj"))
 
     def load(self, data: bytes) -> XGBooster:
-        """From XGBoost's own UBJSON, checked first."""
+        """Deserialise XGBoost's UBJSON after a check."""
         head = b""
-        if not data.startswith(b"{"):  # models of classes, and older files, have no line before
+        if not data.startswith(b"{"):  # classifiers and older files lack the first line
             head, _, data = data.partition(b"\n")
         n_classes = check_model(data)
         units = Units.from_text(head.decode("latin-1"), n_classes) if head else PLAIN

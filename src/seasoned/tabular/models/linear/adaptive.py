@@ -1,4 +1,4 @@
-"""Linear models with a separate penalty for every column (and every category), tuned by hypergradient."""
+"""Linear models with a separate penalty per column (per category), tuned by hypergradients."""
 
 from __future__ import annotations
 
@@ -28,25 +28,26 @@ if TYPE_CHECKING:
 
 __all__ = ["AdaptiveLinear", "PenalisedLinear"]
 
-_CELLS: Final = 1_600_000  # rows times columns (times classes) that the penalties are tuned on; the last fit takes all
-_ROWS_EACH: Final = 20  # rows for each penalty; with fewer, penalties may differ less, by the root of the share
-_LEAST: Final = 1_000  # rows, however many columns
-_SHARE: Final = 0.6  # of the time given, for tuning
+# classification: limit of rows times columns (times classes) for penalty tuning; the final fit uses all rows
+_CELLS: Final = 1_600_000
+_ROWS_EACH: Final = 20  # rows per penalty; with fewer rows the prior's spread shrinks by the square root of the share
+_LEAST: Final = 1_000  # classification: smallest number of rows for penalty tuning, for any number of columns
+_SHARE: Final = 0.6  # share of the time limit for penalty tuning
 _FILE: Final = {"weights": ("float64", 2), "classes": ("int64", 1), "target": ("float64", 1)}
 
 
 @dataclass(slots=True)
 class PenalisedLinear:
-    """Ridge, logistic or softmax regression behind scikit-learn's `predict` and `predict_proba`.
+    """Ridge, logistic or softmax regression with scikit-learn's `predict` and `predict_proba`.
 
     Attributes:
         n_classes: Number of classes; 0 for regression.
         spread: See `tune_penalties`.
-        seed: Of the folds and the rows that penalties are tuned on.
-        weights: Shape (p + 1, logits), the intercepts last, once fitted.
-        classes: Codes of the classes seen, once fitted.
+        seed: Random seed of the folds and of the rows for penalty tuning.
+        weights: Fitted weights, shape (p + 1, logits), intercepts last.
+        classes: Codes of the seen classes.
         target: Mean and standard deviation of a regression's target.
-        penalties: One for each column, once fitted; not stored.
+        penalties: Fitted penalty of each column, shape (p,); not serialised.
     """
 
     n_classes: int
@@ -59,7 +60,7 @@ class PenalisedLinear:
 
     @property
     def classes_(self) -> NDArray[np.int64]:
-        """Codes of the classes seen."""
+        """Codes of the seen classes."""
         assert self.classes is not None, "fitted or loaded first"
         return self.classes
 
@@ -71,9 +72,9 @@ class PenalisedLinear:
         weight: Array | None = None,
         together: NDArray[np.int64] | None = None,
     ) -> None:
-        """Tune the penalties on folds of the rows, then fit all rows with them.
+        """Tune the penalties on folds of the rows, then fit all rows.
 
-        Rows may have weights, and rows with the same number in `together` are never separated by a fold.
+        Row weights are optional. Rows with the same number in `together` stay in one fold.
         """
         start = time.monotonic()
         deadline = None if seconds is None else start + _SHARE * seconds
@@ -90,18 +91,18 @@ class PenalisedLinear:
                 self.weights = SoftmaxFit.of(X, aim, len(self.classes_), mass).move(rho, last)
 
     def predict(self, X: Array) -> Array:
-        """Numbers, shape (n,)."""
+        """Predict numbers, shape (n,)."""
         return self._outputs(X)[:, 0] * self.target[1] + self.target[0]
 
     def predict_proba(self, X: Array) -> Array:
-        """Probabilities of the classes seen, shape (n, classes)."""
+        """Predict probabilities of the seen classes, shape (n, classes)."""
         if len(self.classes_) == 1:
             return np.ones((len(X), 1))
         found = probabilities(self._outputs(X))
         return np.column_stack([1.0 - found, found]) if len(self.classes_) == 2 else found
 
     def _aim(self, y: NDArray[Any]) -> NDArray[Any]:
-        """Codes from 0 of the classes seen, or standardised numbers."""
+        """Class codes renumbered from 0, or standardised numbers."""
         if self.n_classes:
             self.classes, codes = np.unique(y, return_inverse=True)
             return codes
@@ -119,7 +120,7 @@ class PenalisedLinear:
     def _tuned(
         self, X: Array, y: NDArray[Any], mass: Array, deadline: float | None, together: NDArray[np.int64] | None
     ) -> Array:
-        """Log-penalties, shape (p,)."""
+        """Tuned log-penalties, shape (p,)."""
         logits = max(1, self.n_classes if self.n_classes > 2 else 1)
         most = len(y) if not self.n_classes else max(_LEAST, _CELLS // max(1, X.shape[1] * logits))
         rng = np.random.default_rng(self.seed)
@@ -139,12 +140,12 @@ class PenalisedLinear:
 
 @dataclass(frozen=True, slots=True)
 class AdaptiveLinear:
-    """The linear model whose penalties are learned: one for each quantity, one for each category's levels.
+    """Linear model with tuned penalties: one per numeric column, and one per category for all its levels.
 
-    They go down the gradient of the held-out likelihood of five folds, which the implicit function theorem gives
-    (`penalties.py`); numpy does it faster than JAX could compile it, so no extra is needed. `spread` says how far they
-    may differ, in natural logarithms; at 0 it would be the plain model with a tuned penalty. On fewer than 20 rows for
-    each penalty they may differ less, or they would overfit the held-out rows.
+    The penalties follow the gradient of the held-out likelihood of five folds, from the implicit function theorem
+    (`penalty_tuning.py`). numpy runs this descent faster than JAX compiles it, so that the family needs no extra.
+    `spread` limits the differences between penalties, in natural logarithms; 0 would give one common penalty. With
+    fewer than 20 rows per penalty, the limit is tighter, because the penalties would overfit the held-out rows.
 
     Source: adaptive ridge (Grandvalet 1998) with the hypergradients of Bengio 2000 and Lorraine et al. 2020.
     """
@@ -154,11 +155,11 @@ class AdaptiveLinear:
     holds_out: bool = True
 
     def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature
-        """How far penalties may differ."""
+        """Spread of the penalties."""
         return Space(spread=Float(0.2, 6.0, log=True, default=2.0))
 
     def build(self, config: dict[str, Any], job: Job) -> PenalisedLinear:
-        """No weights yet."""
+        """Return an unfitted model."""
         return PenalisedLinear(job.n_classes, config["spread"], job.seed)
 
     def fit(
@@ -170,22 +171,22 @@ class AdaptiveLinear:
         weights: Weights | None = None,
         together: NDArray[np.int64] | None = None,
     ) -> None:
-        """Fit on (X, y); held-out rows are cut from these."""
+        """Fit on (X, y); the fit holds out rows of X by itself."""
         estimator.fit(*train, seconds, None if weights is None else weights[0], together)
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:  # noqa: ARG002 - the protocol's signature
-        """Unchanged: it has no rounds."""
+        """Return the configuration unchanged: the model has no rounds."""
         return config
 
     def dump(self, estimator: PenalisedLinear) -> bytes:
-        """The weights as arrays."""
+        """Serialise the weights as arrays."""
         assert estimator.weights is not None, "only what was fitted is stored"
         classes = np.array([], dtype=np.int64) if estimator.classes is None else estimator.classes
         counted = np.append(classes, estimator.n_classes).astype(np.int64)
         return npz.dump({"weights": estimator.weights, "classes": counted, "target": np.array(estimator.target)})
 
     def load(self, data: bytes) -> PenalisedLinear:
-        """From the weights."""
+        """Deserialise the weights after a check."""
         found = npz.load(data, _FILE)
         weights = found["weights"]
         classes: list[int] = found["classes"].tolist()

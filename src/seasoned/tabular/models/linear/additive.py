@@ -1,4 +1,4 @@
-"""An additive model with products: hinges and pairs of columns, one penalty, chosen on held-out rows."""
+"""Additive model with products of column pairs: hinge functions and one L2 penalty, chosen on held-out rows."""
 
 from __future__ import annotations
 
@@ -29,20 +29,21 @@ if TYPE_CHECKING:
 __all__ = ["MOST_CELLS", "MOST_COLUMNS", "Additive"]
 
 _GRID: Final = tuple((10.0 ** np.arange(4.0, -2.1, -0.75)).tolist())
-_MOST_INPUTS: Final = 400  # that the model uses
+_MOST_INPUTS: Final = 400  # largest number of input columns of the model
 MOST_COLUMNS: Final = 500
-"""Columns before products."""
+"""Largest number of columns before products."""
 MOST_CELLS: Final = 60_000_000
-"""Rows times columns of a fit; with more rows, a sample of them is used."""
-_TUNED_ROWS, _TUNED_CELLS = 6_000, 6_000_000  # that the penalty is chosen on; cells: of rows, columns and classes
-_LEAST_ROWS: Final = 1_000  # to choose the penalty on, however many columns
+"""Largest number of rows times columns of a fit; a larger table is subsampled."""
+# limits for the choice of the penalty; cells are rows times columns times classes
+_TUNED_ROWS, _TUNED_CELLS = 6_000, 6_000_000
+_LEAST_ROWS: Final = 1_000  # smallest number of rows for the choice of the penalty, for any number of columns
 _FOLDS: Final = 3
-_SHARE: Final = 0.6  # of the time, for choosing
-_COARSE, _FINE = 30, 80  # steps for one penalty while choosing, and in the end
+_SHARE: Final = 0.6  # share of the time limit for the choice of the penalty
+_COARSE, _FINE = 30, 80  # L-BFGS iterations per penalty: in the choice, and in the final fit
 
 
 class _Choice(NamedTuple):
-    """Penalties of the additive model and of the one with products; None if products do not help."""
+    """Penalties of the models without and with products; `paired` is None if products do not lower the loss."""
 
     plain: float
     paired: float | None
@@ -50,21 +51,21 @@ class _Choice(NamedTuple):
 
 @dataclass(slots=True)
 class Additive:
-    """An additive model with products behind scikit-learn's `predict` and `predict_proba`.
+    """Additive model with products, and scikit-learn's `predict` and `predict_proba`.
 
-    g(x) = a + sum_j f_j(x_j) + sum_(u, v) c_uv u v, where f_j is a line with hinges (`Basis`), and the products uv are
-    those that best explain the residuals of the additive part. All weights share one L2 penalty, which is divided by
-    `bend`^2 for hinges and by `bond`^2 for products. The penalty, and whether there are products at all, is chosen by
-    the loss of held-out rows, with the products chosen anew in each fold; all penalties share one decomposition.
+    g(x) = a + sum_j f_j(x_j) + sum_(u, v) c_uv u v, where f_j is a line with hinges (`Basis`). The products uv are the
+    products that best explain the residuals of the additive part. All weights share one L2 penalty, which is divided by
+    `bend`^2 for hinges and by `bond`^2 for products. The loss of held-out rows decides the penalty and whether the
+    model has products. Products are selected again in each fold. All penalties share one matrix decomposition.
 
     Attributes:
-        config: The hyperparameters `knots`, `pairs`, `bend` and `bond`.
+        config: Hyperparameters `knots`, `pairs`, `bend` and `bond`.
         n_classes: Number of classes; 0 for regression.
-        seed: Of the folds, and of rows left out.
-        quantile: Which quantile to learn; None for the mean.
-        basis: The columns, once fitted.
-        weights: Shape (columns + 1, outputs), the intercepts last, once fitted.
-        classes: Codes of the classes seen, once fitted.
+        seed: Random seed of the folds and of row samples.
+        quantile: Quantile to predict; None for the mean.
+        basis: Columns of the fitted model.
+        weights: Fitted weights, shape (columns + 1, outputs), intercepts last.
+        classes: Codes of the seen classes.
         target: Smallest and largest target of a regression.
     """
 
@@ -79,7 +80,7 @@ class Additive:
 
     @property
     def classes_(self) -> NDArray[np.int64]:
-        """Codes of the classes seen."""
+        """Codes of the seen classes."""
         assert self.classes is not None, "fitted or loaded first"
         return self.classes
 
@@ -91,9 +92,9 @@ class Additive:
         seconds: float | None = None,
         together: NDArray[np.int64] | None = None,
     ) -> None:
-        """Choose the penalty on folds of the rows, then fit the rows with it.
+        """Choose the penalty on folds of the rows, then fit the rows, or a sample of a table above `MOST_CELLS`.
 
-        Rows may have weights, and rows with the same number in `together` are never separated by a fold.
+        Row weights are optional. Rows with the same number in `together` stay in one fold.
         """
         deadline = None if seconds is None else time.monotonic() + _SHARE * seconds
         rng = np.random.default_rng(self.seed)
@@ -118,11 +119,11 @@ class Additive:
             self.weights[-1] += units.centre
 
     def predict(self, X: Array) -> Array:
-        """Numbers, shape (n,), never outside the range of those seen."""
+        """Predict numbers, shape (n,), within the range of the training target."""
         return np.clip(self._outputs(X)[:, 0], *self.target)
 
     def predict_proba(self, X: Array) -> Array:
-        """Probabilities of the classes seen, shape (n, classes)."""
+        """Predict probabilities of the seen classes, shape (n, classes)."""
         if len(self.classes_) == 1:
             return np.ones((len(X), 1))
         found = probabilities(self._outputs(X))
@@ -187,7 +188,7 @@ def _pair(ends: Any) -> tuple[float, float]:
 
 
 class _Stage:
-    """Rows with the columns of a basis, and the fits to them."""
+    """Rows expanded to the columns of a basis, and fits to them."""
 
     def __init__(self, model: Additive, X: Array, y: NDArray[Any], mass: Array) -> None:
         self._model, self._X, self._mass = model, X, mass
@@ -201,29 +202,29 @@ class _Stage:
         self._A = self._decompose()
 
     def path(self, penalties: Sequence[float], steps: int) -> Iterator[Array]:
-        """Weights at each penalty, from the largest down."""
+        """Yield weights at each penalty, from the largest down."""
         if self._model.n_classes:
             return classes_path(self._data, self._Y, penalties, steps)
         return numbers_path(self._data, self._Y[:, 0], penalties)
 
     def add_pairs(self, weights: Array) -> None:
-        """Add the products that best explain the residuals of the model with these weights; once."""
+        """Add the products that best explain the residuals of the model with these weights; callable once."""
         outputs = self._A @ weights[:-1].astype(np.float32) + weights[-1].astype(np.float32)
         residuals = self._Y - (probabilities(outputs) if self._model.n_classes else outputs)
         left = (residuals * self._mass[:, None]).astype(np.float32)
         self.basis = self.basis.with_pairs(best_pairs(self.basis, self._A, left, self._model.config["pairs"]))
-        del self._A, self._data  # frees their memory before larger ones are made
+        del self._A, self._data  # free memory before larger arrays are allocated
         self._decompose()
 
     def line(self, penalty: float, quantile: float) -> Array:
-        """Weights of the quantile's model, fitted on rotated and scaled columns, where L-BFGS is quick."""
+        """Weights of the quantile model, fitted on rotated and scaled columns, on which L-BFGS converges fast."""
         data, y = self._data, self._Y[:, 0]
         size = np.sqrt(data.power + penalty)
         slopes, level = fit_line(data.turned / size, y, quantile, penalty / size**2, self._mass)
         return data.weights((slopes / size)[:, None], np.array([level]))
 
     def _decompose(self) -> Single:
-        """The columns; `_data` gets a rotated copy of them."""
+        """Return the columns, and store a rotated copy in `_data`."""
         config, basis = self._model.config, self.basis
         parts = (len(basis.kept), 1.0), (len(basis.column), config["bend"]), (len(basis.pairs), config["bond"])
         scale = np.concatenate([np.full(count, factor) for count, factor in parts])
@@ -234,7 +235,7 @@ class _Stage:
 
 @dataclass(slots=True)
 class _Trace:
-    """Held-out losses at the penalties of the grid, and the weights of the best."""
+    """Held-out losses at the penalties of the grid, and the weights with the lowest loss."""
 
     losses: Array = field(default_factory=lambda: np.full(len(_GRID), np.inf))
     best: Array = field(default_factory=lambda: np.zeros((1, 1)))
@@ -249,7 +250,10 @@ class _HeldOut(NamedTuple):
     mass: Array
 
     def trace(self, stage: _Stage, deadline: float | None) -> _Trace:
-        """The losses down the grid, until two penalties in a row are no better; those not tried count as the last."""
+        """Compute losses down the grid, until two penalties in a row bring no improvement.
+
+        Penalties that were not evaluated get the last loss.
+        """
         found, A = _Trace(), stage.basis.expand(self.X)
         least = worse = 0
         for place, weights in enumerate(stage.path(_GRID, _COARSE)):

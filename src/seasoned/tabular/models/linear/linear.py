@@ -22,7 +22,7 @@ __all__ = ["Linear"]
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """The linear model with an L2 penalty; `penalty` is the strength, 1/C for classes and alpha for numbers."""
+    """Linear model with an L2 penalty; `penalty` is its strength, 1/C for classes and alpha for numbers."""
 
     name: str = "linear"
     diet: Diet = "dense"
@@ -30,11 +30,11 @@ class Linear:
     seeded: bool = False
 
     def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature
-        """The penalty, over seven orders of magnitude."""
+        """Penalty, over seven orders of magnitude."""
         return Space(penalty=Float(1e-3, 1e4, log=True, default=1.0))
 
     def build(self, config: dict[str, Any], job: Job) -> Any:
-        """Lbfgs for classes, the closed form for numbers."""
+        """Return an unfitted model: L-BFGS for classes, the closed form for numbers."""
         from sklearn.linear_model import LogisticRegression, QuantileRegressor, Ridge
 
         if job.n_classes:
@@ -51,11 +51,11 @@ class Linear:
         seconds: float | None = None,  # noqa: ARG002 - the protocol's signature
         weights: Weights | None = None,
     ) -> None:
-        """Fit on (X, y); stopping before convergence is a regularisation like any other, so no warning."""
+        """Fit on (X, y); an early stop of the solver is a form of regularisation and raises no warning."""
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import QuantileRegressor
 
-        if isinstance(estimator, QuantileRegressor):  # as scikit-learn would, but in a hundredth of the time
+        if isinstance(estimator, QuantileRegressor):  # same model as scikit-learn's, fitted much faster
             X, y = np.asarray(train[0], dtype=np.float64), np.asarray(train[1], dtype=np.float64)
             rows = None if weights is None else weights[0]
             estimator.coef_, estimator.intercept_ = fit_line(X, y, estimator.quantile, estimator.alpha, rows)
@@ -67,13 +67,13 @@ class Linear:
             estimator.fit(*train, None if weights is None else weights[0])
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:  # noqa: ARG002 - the protocol's signature
-        """Unchanged: it has no rounds."""
+        """Return the configuration unchanged: the model has no rounds."""
         return config
 
     def dump(self, estimator: Any) -> bytes:
-        """As a skops archive."""
+        """Serialise as a skops archive."""
         return skops_file.dump(estimator)
 
     def load(self, data: bytes) -> Any:
-        """From a skops archive."""
+        """Deserialise a skops archive."""
         return skops_file.load(data, ("LogisticRegression", "QuantileRegressor", "Ridge"))

@@ -1,4 +1,4 @@
-"""Cross-validated logistic and softmax regression with a penalty of its own for every column, and its hypergradient."""
+"""Cross-validated logistic and softmax regression with a separate penalty per column, and its hypergradient."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
 
 __all__ = ["SoftmaxFit", "SoftmaxFolds", "probabilities"]
 
-_INTERCEPT: Final = 1e-4  # its penalty: nearly none, but a class that a fold lacks must not make it diverge
-_NEWTON: Final = 25  # steps of one fit; a warm start takes one or two
-_CLOSE: Final = 1e-6  # of a nat per row: a step that gains less is the last
-_CONJUGATE: Final = 30  # steps of conjugate gradients for one Newton step
-_STALE: Final = 6  # of those; after more, the preconditioner is recomputed
+_INTERCEPT: Final = 1e-4  # penalty of the intercepts: nearly none, but finite for a class absent from a fold
+_NEWTON: Final = 25  # largest number of Newton steps of one fit; a warm start needs one or two
+_CLOSE: Final = 1e-6  # smallest gain of a Newton step, in nats per row
+_CONJUGATE: Final = 30  # largest number of conjugate gradient steps per Newton step
+_STALE: Final = 6  # conjugate gradient steps after which the preconditioner is recomputed
 
 
 @dataclass(slots=True)
 class SoftmaxFit:
-    """One penalised fit, kept between penalties: it continues from its last weights.
+    """Penalised fit with a warm start: each new penalty continues from the last weights.
 
-    Minimises sum_i CE(y_i, softmax(x_i W)) + 1/2 sum_j exp(rho_j) |W_j|^2 by Newton's method. Its systems are solved by
-    conjugate gradients, preconditioned by the Hessian's block of each class; with two classes there is one logit, and
-    that block is the Hessian.
+    The fit minimises sum_i CE(y_i, softmax(x_i W)) + 1/2 sum_j exp(rho_j) |W_j|^2 by Newton's method. Conjugate
+    gradients solve its systems, preconditioned by the Hessian's block of each class. Two classes have one logit, whose
+    block is the whole Hessian.
 
     Attributes:
-        X: Columns and a last one of ones, shape (n, p + 1).
+        X: Columns and a last column of ones, shape (n, p + 1).
         Y: Targets, shape (n, logits).
-        weights: The present solution, shape (p + 1, logits).
-        mass: How much each row counts, shape (n, 1).
+        weights: Current solution, shape (p + 1, logits).
+        mass: Row weights, shape (n, 1).
         blocks: Hessians of the loss for each logit, shape (logits, p + 1, p + 1), at some earlier weights.
     """
 
@@ -52,7 +52,7 @@ class SoftmaxFit:
 
     @classmethod
     def of(cls, X: Array, y: NDArray[np.int64], n_classes: int, mass: Array | None = None) -> Self:
-        """Weights 0 and intercepts from the classes' frequencies; class codes are from 0, and rows may have weights."""
+        """Start with weights 0 and intercepts from class frequencies; class codes count from 0."""
         mass = np.ones((len(y), 1)) if mass is None else mass[:, None]
         inputs = np.column_stack([X, np.ones(len(X))])
         Y = np.eye(n_classes)[y]
@@ -66,7 +66,7 @@ class SoftmaxFit:
         return cls(inputs, Y, weights, mass)
 
     def move(self, rho: Array, deadline: float | None = None) -> Array:
-        """The solution at log-penalties, shape (p,); after a deadline (`time.monotonic`) what has been reached."""
+        """Return the solution at log-penalties, shape (p,); after a deadline (`time.monotonic`) the current weights."""
         penalty = np.append(np.exp(rho), _INTERCEPT)[:, None]
         self._precondition(penalty)
         value = self._objective(self.weights, penalty)
@@ -77,16 +77,16 @@ class SoftmaxFit:
             gain = 0.5 * float((gradient * step).sum())
             value = self._advance(step, value, penalty)
             if gain < _CLOSE * len(self.X) or (deadline is not None and time.monotonic() > deadline):
-                break  # the last Newton step squares the remaining error
+                break  # convergence is quadratic: the last step squares the remaining error
         return self.weights
 
     def adjoint(self, rho: Array, gradient: Array) -> Array:
-        """H^{-1} times a gradient in the weights, H the Hessian at the solution."""
+        """Return H^{-1} times a gradient in the weights, with H the Hessian at the solution."""
         penalty = np.append(np.exp(rho), _INTERCEPT)[:, None]
         return self._solve(probabilities(self.X @ self.weights), penalty, gradient)
 
     def _advance(self, step: Array, value: float, penalty: Array) -> float:
-        """Take the first of the step, its half and so on that does not raise the objective."""
+        """Backtracking: take the first of the step, its half, its quarter ... that does not raise the objective."""
         for _ in range(20):
             moved = self.weights - step
             found = self._objective(moved, penalty)
@@ -127,14 +127,14 @@ class SoftmaxFit:
 
 @dataclass(frozen=True, slots=True)
 class SoftmaxFolds:
-    """The held-out log loss of fits that share their penalties.
+    """Held-out log loss of fits with shared penalties.
 
     The loss is the sum over held-out rows, in nats. By the implicit function theorem its derivative in rho_j is
     -exp(rho_j) sum_k W_kj . V_kj, with V_k = H_k^{-1} times the gradient of fold k's held-out loss.
 
     Attributes:
-        fits: One for each fold.
-        held: Held-out inputs (with the column of ones) and targets of each, and how much their rows count.
+        fits: One fit per fold.
+        held: Held-out inputs (with the column of ones), targets and row weights of each fold.
     """
 
     fits: tuple[SoftmaxFit, ...]
@@ -144,7 +144,7 @@ class SoftmaxFolds:
     def of(
         cls, X: Array, y: NDArray[np.int64], n_classes: int, folds: Sequence[Fold], mass: Array | None = None
     ) -> Self:
-        """From all rows, (training, held-out) row indices, and how much each row counts."""
+        """Build from all rows, (training, held-out) row indices, and row weights."""
         mass = np.ones(len(y)) if mass is None else mass
         fits = tuple(SoftmaxFit.of(X[train], y[train], n_classes, mass[train]) for train, _ in folds)
         Y = np.eye(n_classes)[y][:, 1:] if n_classes == 2 else np.eye(n_classes)[y]
@@ -152,12 +152,12 @@ class SoftmaxFolds:
         return cls(fits, held)
 
     def loss(self, rho: Array) -> float:
-        """Nats at log-penalties, shape (p,)."""
+        """Loss in nats at log-penalties, shape (p,)."""
         pairs = zip(self.fits, self.held, strict=True)
         return sum(cross_entropy(X @ fit.move(rho), Y, mass) for fit, (X, Y, mass) in pairs)
 
     def loss_and_gradients(self, rho: Array) -> tuple[float, Array]:
-        """Nats and what each fold adds to their hypergradient, shape (folds, p)."""
+        """Loss in nats, and the contribution of each fold to the hypergradient, shape (folds, p)."""
         loss, gradients = 0.0, np.zeros((len(self.fits), len(rho)))
         for place, (fit, (X, Y, mass)) in enumerate(zip(self.fits, self.held, strict=True)):
             weights = fit.move(rho)
@@ -169,7 +169,7 @@ class SoftmaxFolds:
 
 
 def probabilities(logits: Array) -> Array:
-    """The logistic function of one column, or the softmax of several; shape as given."""
+    """Logistic function of one column, or softmax of several; the shape is unchanged."""
     if logits.shape[1] == 1:
         found: Array = 0.5 * (1.0 + np.tanh(0.5 * logits))
         return found
@@ -179,7 +179,7 @@ def probabilities(logits: Array) -> Array:
 
 
 def cross_entropy(logits: Array, Y: Array, mass: Array) -> float:
-    """The sum over rows, each times how much it counts, in nats."""
+    """Weighted sum of the cross-entropy over rows, in nats."""
     if logits.shape[1] == 1:
         return float(mass @ (np.logaddexp(0.0, logits) - Y * logits)[:, 0])
     top = logits.max(axis=1, keepdims=True)
@@ -189,7 +189,7 @@ def cross_entropy(logits: Array, Y: Array, mass: Array) -> float:
 def _conjugate_gradients(
     apply: Callable[[Array], Array], inverse: Callable[[Array], Array], target: Array
 ) -> tuple[Array, int]:
-    """The solution of apply(v) = target to a thousandth, and the steps it took."""
+    """Solve apply(v) = target to a relative accuracy of 1e-3; return the solution and the number of steps."""
     solution = np.zeros_like(target)
     residual = target.copy()
     prepared = inverse(residual)

@@ -1,4 +1,4 @@
-"""Penalties of linear models, tuned by their gradient: one for every group of columns, by the loss of held-out rows."""
+"""Gradient-based tuning of linear models' penalties: one per group of columns, on the loss of held-out rows."""
 
 from __future__ import annotations
 
@@ -15,25 +15,31 @@ if TYPE_CHECKING:
 
 __all__ = ["Folds", "Tuned", "levels_together", "shared_penalty", "tune_penalties"]
 
-_LOWEST, _HIGHEST = -9.0, 14.0  # log-penalties of the search for one: 1e-4 to 1e6
-_FAR: Final = 12.0  # how far a group's log-penalty may go from the common one
-_PAST: Final = 5.0  # log-penalties so far below the best common one are not tried: fits take ever longer
-_FLAT: Final = 1e-4  # a share of the loss; a step that gains less is the last
+_LOWEST, _HIGHEST = -9.0, 14.0  # range of the common log-penalty: 1e-4 to 1e6
+_FAR: Final = 12.0  # largest distance of a group's log-penalty from the common one
+_PAST: Final = 5.0  # distance below the best common log-penalty at which the grid search stops; fits get ever slower
+_FLAT: Final = 1e-4  # smallest gain of a step, as a share of the loss
 
 
 class Folds(Protocol):
-    """Fits to the training rows of some folds that share their penalties."""
+    """Fits to the training rows of several folds, with shared penalties."""
 
     def loss(self, rho: Array) -> float:
         """Negative log-likelihood of all held-out rows, in nats, at log-penalties of shape (p,)."""
 
     def loss_and_gradients(self, rho: Array) -> tuple[float, Array]:
-        """The same, and what each fold adds to its derivative, shape (folds, p)."""
+        """The loss, and the contribution of each fold to its derivative, shape (folds, p)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """Attributes: log-penalties, shape (p,); nats of held-out rows with them, and with the best common penalty."""
+    """Result of the tuning.
+
+    Attributes:
+        rho: Log-penalties, shape (p,).
+        loss: Loss of held-out rows at `rho`, in nats.
+        common_loss: Loss at the best common penalty, in nats.
+    """
 
     rho: Array
     loss: float
@@ -41,9 +47,9 @@ class Tuned:
 
 
 def levels_together(X: Array) -> NDArray[np.int64]:
-    """The group of every column, shape (p,): the one-hot columns of a category share one.
+    """Return the group of every column, shape (p,): the one-hot columns of a category share one group.
 
-    Adjacent columns of zeros and ones belong together as long as no row has two ones among them.
+    Adjacent columns of zeros and ones share a group while no row has two ones among them.
     """
     flags = ((X == 0) | (X == 1)).all(axis=0)
     group, taken = -1, np.ones(len(X), dtype=np.bool_)
@@ -58,9 +64,9 @@ def levels_together(X: Array) -> NDArray[np.int64]:
 
 
 def shared_penalty(folds: Folds, columns: int, deadline: float | None = None, step: float = 2.3) -> tuple[float, float]:
-    """The best log-penalty for all columns, and the largest that is worse by a nat at most.
+    """Return the best log-penalty for all columns, and the largest log-penalty that is worse by at most one nat.
 
-    They lie on a grid, which is walked from the highest down, each fit going on from the last.
+    Both lie on a grid, evaluated from the highest penalty down with warm starts.
     """
     found: dict[float, float] = {}
     for rho in np.arange(_HIGHEST, _LOWEST, -step).tolist():
@@ -76,15 +82,16 @@ def tune_penalties(
 ) -> Tuned:
     """Minimise the held-out loss over the log-penalties of all groups by L-BFGS along its hypergradient.
 
-    J(mu, delta) = loss(mu + delta) + sum_g delta_g^2 / (2 spread^2): the held-out likelihood times a normal prior
-    around the common log-penalty mu, so that a group departs from it only as far as held-out rows warrant it.
+    The objective is J(mu, delta) = loss(mu + delta) + sum_g delta_g^2 / (2 spread^2). J is the negative logarithm of
+    the held-out likelihood times a normal prior around the common log-penalty mu. A group departs from mu only as far
+    as the held-out rows support it.
 
     Args:
         folds: The fits.
         groups: Group of every column, shape (p,), numbered from 0.
         spread: Standard deviation of the prior, in natural logarithms; 0 for one common penalty.
-        steps: Evaluations, at most.
-        deadline: Time (`time.monotonic`) at which to return the best so far.
+        steps: Largest number of evaluations.
+        deadline: Time (`time.monotonic`) at which the best point so far is returned.
     """
     from scipy.optimize import minimize
 
@@ -98,7 +105,8 @@ def tune_penalties(
         if spread > 0:
             bounds = [(_LOWEST, _HIGHEST), *[(-_FAR, _FAR)] * seen.count]
             options: Any = {"maxfun": steps, "ftol": _FLAT}
-            # Where a penalty is too small to matter its gradient vanishes, so the descent begins where it matters.
+            # The gradient vanishes where a penalty is too small to matter. The descent therefore starts at a larger
+            # penalty.
             point = np.append(max(common, plateau), np.zeros(seen.count))
             minimize(seen.__call__, point, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     except _TimeIsUp:
@@ -107,11 +115,11 @@ def tune_penalties(
 
 
 class _TimeIsUp(Exception):
-    """The deadline has come."""
+    """The deadline has passed."""
 
 
 class _Descent:
-    """The function that is minimised, and the best point that it has seen."""
+    """Objective of the minimisation, with the best point so far."""
 
     def __init__(self, folds: Folds, groups: NDArray[np.int64], spread: float, deadline: float | None) -> None:
         self._folds, self._groups, self._deadline = folds, groups, deadline

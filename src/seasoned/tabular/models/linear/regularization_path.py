@@ -1,7 +1,7 @@
-"""Linear, logistic and softmax regression at many penalties at once, in the eigenbasis of the columns.
+"""Linear, logistic and softmax regression along a path of penalties, in the eigenbasis of the columns.
 
-With X'X = V S V' all problems that share an L2 penalty are nearly diagonal in V: least squares exactly, and the
-logistic ones up to the rows' curvature, which makes L-BFGS quick there.
+With X'X = V S V', all problems with a common L2 penalty are nearly diagonal in V. Least squares is exactly diagonal.
+Logistic problems are diagonal up to the curvature of the rows, so that L-BFGS converges fast in V.
 """
 
 from __future__ import annotations
@@ -24,23 +24,24 @@ if TYPE_CHECKING:
 
 __all__ = ["Rotated", "classes_path", "numbers_path"]
 
-_FAINT: Final = 1e-3  # of the largest power: single precision has lost too many digits of a lower one
-_NULL: Final = 1e-7  # of the largest power: a direction of a lower one is only rounding of others
-_FLAT: Final = 1e-6  # share of the loss; a step that gains less is the last
+_FAINT: Final = 1e-3  # share of the largest power below which single precision has lost too many digits
+_NULL: Final = 1e-7  # share of the largest power below which a direction is rounding error
+_FLAT: Final = 1e-6  # smallest gain of a step, as a share of the loss
 
 
 @dataclass(slots=True)
 class Rotated:
-    """Columns as Z = (A - centre) diag(scale) V, with Z' W Z diagonal for the rows' weights W.
+    """Columns rotated to Z = (A - centre) diag(scale) V, with Z' W Z diagonal for the row weights W.
 
-    Rotating all rows costs as much as finding V, so it is done on demand: least squares can do without.
+    The rotation of all rows costs as much as the computation of V. It is done on demand, because least squares does not
+    need it.
 
     Attributes:
         power: Diagonal of Z' W Z, shape (p,).
         vectors: V, shape (p, p).
-        turn: diag(scale) V, which takes weights of Z to weights of A, shape (p, p).
+        turn: diag(scale) V, which maps weights of Z to weights of A, shape (p, p).
         centre: Shape (p,).
-        weight: How much each row counts, shape (n,).
+        weight: Row weights, shape (n,).
     """
 
     power: Array
@@ -48,12 +49,12 @@ class Rotated:
     turn: Array
     centre: Array
     weight: Single
-    _rows: Single = field(repr=False)  # Z or, until somebody asks for it, Z V'
+    _rows: Single = field(repr=False)  # Z V' before the first access to `turned`, Z afterwards; shape (n, p)
     _is_turned: bool = False
 
     @classmethod
     def of(cls, A: Single, scale: Array, weight: NDArray[Any] | None) -> Self:
-        """From columns, what each is multiplied by (a factor f means a penalty of 1 / f^2), and the rows' weights."""
+        """Build from the columns, the scale of each column, and row weights; a scale f means a penalty of 1 / f^2."""
         mass = np.ones(len(A), dtype=np.float32) if weight is None else weight.astype(np.float32)
         centre = (mass @ A) / mass.sum()
         Z = A - centre
@@ -62,7 +63,8 @@ class Rotated:
         for part in blocks(len(A)):
             gram += (Z[part] * mass[part, None]).T @ Z[part]
         power, vectors = np.linalg.eigh(gram)
-        faint = power < _FAINT * power.max(initial=0.0)  # some are 0: the levels of a category sum to one
+        # power of some directions is 0: the level columns of a category sum to one
+        faint = power < _FAINT * power.max(initial=0.0)
         power[faint] = 0.0
         for part in blocks(len(A)) if faint.any() else ():
             power[faint] += mass[part] @ (Z[part] @ vectors[:, faint]) ** 2
@@ -79,7 +81,10 @@ class Rotated:
         return self._rows
 
     def pulled(self, signal: Single) -> Array:
-        """Z' times a value for each row, shape (p,); summed in double precision, as small penalties divide it."""
+        """Return Z' times a value per row, shape (p,).
+
+        The sum is in double precision, because small penalties divide it.
+        """
         found = np.zeros(len(self.power))
         for part in blocks(len(signal)):
             found += signal[part].astype(np.float64) @ self._rows[part]
@@ -92,22 +97,22 @@ class Rotated:
 
 
 def numbers_path(data: Rotated, y: Array, penalties: Sequence[float]) -> Iterator[Array]:
-    """Weights (p + 1, 1) of ridge regression at each penalty."""
+    """Yield the weights (p + 1, 1) of ridge regression at each penalty."""
     level = float(np.average(y, weights=data.weight))
     pull = data.pulled(data.weight * (y - level).astype(np.float32))
-    pull[data.power <= _NULL * data.power.max(initial=0.0)] = 0.0  # which a small penalty would blow up
+    pull[data.power <= _NULL * data.power.max(initial=0.0)] = 0.0  # a small penalty would amplify rounding error
     for penalty in penalties:
         yield data.weights((pull / (data.power + penalty))[:, None], np.array([level]))
 
 
 def classes_path(data: Rotated, Y: Array, penalties: Sequence[float], steps: int = 100) -> Iterator[Array]:
-    """Weights (p + 1, outputs) of logistic regression (one output) or softmax regression, each started from the last.
+    """Yield the weights (p + 1, outputs) of logistic (one output) or softmax regression, with warm starts.
 
     Args:
         data: The columns.
-        Y: Targets, shape (n, outputs): of two classes the second's.
+        Y: Targets, shape (n, outputs); for two classes the indicator of the second class.
         penalties: From the largest down.
-        steps: Of L-BFGS for each penalty, at most.
+        steps: Largest number of L-BFGS iterations per penalty.
     """
     from scipy.optimize import minimize
 
@@ -138,7 +143,7 @@ def classes_path(data: Rotated, Y: Array, penalties: Sequence[float], steps: int
 
 
 def _cross_entropy(logits: Single, Y: Single, weight: Single) -> tuple[float, Single]:
-    """The weighted sum over rows, in nats, and its slope in the logits, shape (n, outputs)."""
+    """Weighted sum over rows, in nats, and its derivative in the logits, shape (n, outputs)."""
     if logits.shape[1] == 1:
         shares = (0.5 + 0.5 * np.tanh(0.5 * logits)).astype(np.float32, copy=False)
         each = np.logaddexp(0.0, logits[:, 0]) - Y[:, 0] * logits[:, 0]

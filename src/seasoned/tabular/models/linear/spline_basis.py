@@ -1,4 +1,4 @@
-"""The columns of an additive model: the inputs, hinges at their quantiles, and products of two of all these."""
+"""Columns of an additive model: inputs, hinges at their quantiles, and products of two of these columns."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Basis", "best_pairs", "blocks", "strongest"]
 
-_BLOCK: Final = 8_192  # rows that are worked on at a time
-_CANDIDATES: Final = 80  # inputs and hinges whose products are considered
+_BLOCK: Final = 8_192  # rows per block of computation
+_CANDIDATES: Final = 80  # largest number of inputs and hinges whose products are scored
 
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """The inputs kept, then max(0, x_j - t) for each hinge (j, t), then the products of two of these.
+    """Basis: selected inputs, then max(0, x_j - t) for each hinge (j, t), then products of two of these columns.
 
-    A piecewise linear spline is a line plus a change of slope at each knot, so a penalty on the hinges' weights is one
-    on how much the slope changes (Eilers and Marx 1996; Friedman 1991 for products of hinges).
+    A piecewise linear spline is a line plus a change of slope at each knot. A penalty on the weights of hinges
+    therefore penalises changes of slope (Eilers and Marx 1996; Friedman 1991 for products of hinges).
 
     Attributes:
         width: Number of inputs p.
-        kept: Which of them are columns, in order, shape (k,).
-        column: Of each hinge, its input's place among these, shape (h,).
-        knot: Its knot, shape (h,).
-        pairs: The two factors of each product, as places among the k + h columns before, shape (m, 2).
+        kept: Indices of the selected inputs, ascending, shape (k,).
+        column: Index into `kept` of each hinge's input, shape (h,).
+        knot: Knot of each hinge, shape (h,).
+        pairs: Two factors of each product, as indices into the first k + h columns, shape (m, 2).
     """
 
     width: int
@@ -43,12 +43,12 @@ class Basis:
 
     @classmethod
     def of(cls, X: Array, kept: NDArray[np.int64], knots: int, most: int) -> Self:
-        """Hinges at quantiles of each input with three or more values.
+        """Place hinges at quantiles of each input with three or more values.
 
         Args:
             X: Inputs, shape (n, p).
-            kept: Which of them to use, shape (k,).
-            knots: Hinges for an input; fewer for an input with few values.
+            kept: Indices of the selected inputs, shape (k,).
+            knots: Hinges per input; fewer for an input with few values.
             most: Largest number of columns; with more inputs there are fewer knots.
         """
         chosen = X[:, kept].T
@@ -78,11 +78,11 @@ class Basis:
         return self.first + len(self.pairs)
 
     def with_pairs(self, pairs: NDArray[np.int64]) -> Basis:
-        """The same with these products."""
+        """Return a copy with these products."""
         return replace(self, pairs=pairs)
 
     def expand(self, X: NDArray[Any], dtype: type = np.float32) -> NDArray[Any]:
-        """Shape (n, p) to (n, size)."""
+        """Compute the columns: shape (n, p) to (n, size)."""
         inputs = len(self.kept)
         whole: NDArray[Any] = np.empty((len(X), self.size), dtype=dtype)
         for part in blocks(len(X)):
@@ -95,18 +95,18 @@ class Basis:
 
 
 def blocks(rows: int) -> list[slice]:
-    """The rows in consecutive parts, each small enough that intermediate results take little memory."""
+    """Slices of consecutive rows, small enough that intermediate results need little memory."""
     return [slice(start, start + _BLOCK) for start in range(0, rows, _BLOCK)]
 
 
 def strongest(X: Array, Y: Array, mass: Array, most: int) -> NDArray[np.int64]:
-    """The inputs that alone explain most of the targets, in their order: all of them if there are at most `most`.
+    """Return sorted indices of the `most` inputs with the largest univariate scores; all indices for fewer inputs.
 
     Args:
         X: Inputs, shape (n, p).
         Y: Targets, shape (n, outputs).
-        mass: How much each row counts, shape (n,).
-        most: How many.
+        mass: Row weights, shape (n,).
+        most: Largest number of selected inputs.
     """
     if X.shape[1] <= most:
         return np.arange(X.shape[1])
@@ -117,17 +117,17 @@ def strongest(X: Array, Y: Array, mass: Array, most: int) -> NDArray[np.int64]:
 
 
 def best_pairs(basis: Basis, A: NDArray[np.float32], left: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """The products that best explain the residuals of an additive model, shape (count or fewer, 2).
+    """Return the products that best explain the residuals of an additive model, shape (count or fewer, 2).
 
-    Product ab scores sum_k (sum_i r_ik a_i b_i)^2 / sum_i (a_i b_i)^2, the fall in squared error that it alone would
-    bring; for a logistic model that is its score test. Candidates are the inputs and one hinge of each; where there are
-    too many, those that correlate most with r^2.
+    The score of a product ab is sum_k (sum_i r_ik a_i b_i)^2 / sum_i (a_i b_i)^2, the decrease of squared error by this
+    product alone. For a logistic model it is the score test. Candidates are the inputs and one hinge per input. If the
+    candidates are too many, those with the largest correlation with r^2 are used.
 
     Args:
-        basis: The additive model's.
-        A: Its columns, shape (n, p + h).
+        basis: Basis of the additive model.
+        A: Columns of the basis, shape (n, p + h).
         left: Residuals of each output, shape (n, outputs).
-        count: Products wanted.
+        count: Largest number of products.
     """
     places = _candidates(basis, A, left)
     C = A[:, places]
@@ -146,7 +146,7 @@ def best_pairs(basis: Basis, A: NDArray[np.float32], left: NDArray[np.float32], 
 
 
 def _candidates(basis: Basis, A: NDArray[np.float32], left: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Inputs, and the middle hinge of each."""
+    """Indices of the inputs, and of the middle hinge of each input."""
     inputs, middle = len(basis.kept), []
     for column in np.unique(basis.column):
         hinges = np.flatnonzero(basis.column == column)

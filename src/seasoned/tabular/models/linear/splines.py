@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Splines"]
 
-_WIDEST: Final = 2**24  # inputs that a file may ask for
+_WIDEST: Final = 2**24  # largest number of inputs in a file
 _FILE: Final = {
     "weights": ("float64", 2),
     "kept": ("int64", 1),
@@ -37,7 +37,7 @@ _FILE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Splines:
-    """Linear models on hinges at the quantiles of each quantity, and on products that explain the residuals best."""
+    """Linear models on hinges at the quantiles of each numeric column, and on the most explanatory products."""
 
     name: str = "splines"
     diet: Diet = "dense"
@@ -46,7 +46,7 @@ class Splines:
     holds_out: bool = True
 
     def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature
-        """Knots for a quantity, number of products, and how weakly hinges and products are penalised."""
+        """Knots per numeric column, number of products, and relative penalties of hinges and products."""
         return Space(
             knots=Int(1, 30, log=True, default=14),
             pairs=Int(0, 300, default=100),
@@ -55,7 +55,7 @@ class Splines:
         )
 
     def build(self, config: dict[str, Any], job: Job) -> Additive:
-        """No weights yet."""
+        """Return an unfitted model."""
         return Additive(dict(config), job.n_classes, job.seed, job.quantile)
 
     def fit(
@@ -67,15 +67,15 @@ class Splines:
         weights: Weights | None = None,
         together: NDArray[np.int64] | None = None,
     ) -> None:
-        """Fit on (X, y); the penalty is chosen on folds of these."""
+        """Fit on (X, y); the fit chooses the penalty on folds of these rows."""
         estimator.fit(*train, None if weights is None else weights[0], seconds, together)
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:  # noqa: ARG002 - the protocol's signature
-        """Unchanged: it has no rounds."""
+        """Return the configuration unchanged: the model has no rounds."""
         return config
 
     def dump(self, estimator: Additive) -> bytes:
-        """The basis and its weights as arrays."""
+        """Serialise the basis and the weights as arrays."""
         assert estimator.basis is not None, "only what was fitted is stored"
         assert estimator.weights is not None
         classes = np.array([], dtype=np.int64) if estimator.classes is None else estimator.classes
@@ -92,7 +92,7 @@ class Splines:
         )
 
     def load(self, data: bytes) -> Additive:
-        """From the basis and its weights, checked."""
+        """Deserialise the basis and the weights after a check."""
         found = npz.load(data, _FILE)
         names = ("kept", "column", "knot", "pairs", "weights", "target")
         kept, column, knot, pairs, weights, target = (found[name] for name in names)

@@ -1,4 +1,4 @@
-"""The multilayer perceptron."""
+"""Multilayer perceptron."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ if TYPE_CHECKING:
 __all__ = ["MLP", "Perceptron"]
 
 _FILE: Final = {"vector": ("float32", 1), "widths": ("int64", 1), "target": ("float64", 1)}
-_PIECE: Final = 4_096  # rows predicted at once
-_MOST_STEPS: Final = 10_000  # of one fit; large tables get fewer epochs
-_MOST_LAYERS, _MOST_WIDTH = 20, 2**24  # that a file may ask for
+_PIECE: Final = 4_096  # rows per block of predictions
+_MOST_STEPS: Final = 10_000  # largest number of optimiser steps of one fit; large tables get fewer epochs
+_MOST_LAYERS, _MOST_WIDTH = 20, 2**24  # limits of a network in a file
 
 
 @dataclass(slots=True)
 class Perceptron:
-    """A network behind scikit-learn's `predict` and `predict_proba`.
+    """Network with scikit-learn's `predict` and `predict_proba`.
 
     Attributes:
-        config: The hyperparameters, `rounds` among them where the number of epochs is fixed.
+        config: Hyperparameters; `rounds` fixes the number of epochs.
         n_classes: Number of classes; 0 for regression.
-        seed: Of the initial weights, the shuffles and the dropout.
-        shape: The layers, once fitted.
-        vector: All parameters, once fitted.
-        target: Of a regression: mean and standard deviation, or the quantile and the spread between quartiles; then the
-            smallest and largest target.
-        quantile: Which quantile to learn; None for the mean.
+        seed: Random seed of initial weights, shuffles and dropout.
+        shape: Layers of the fitted network.
+        vector: All fitted parameters.
+        target: Location, scale, smallest and largest target of a regression. Location and scale are mean and standard
+            deviation, or for a quantile the quantile and the spread of `Units`.
+        quantile: Quantile to predict; None for the mean.
     """
 
     config: dict[str, Any]
@@ -56,7 +56,7 @@ class Perceptron:
 
     @property
     def classes_(self) -> NDArray[np.int64]:
-        """All class codes, seen or not."""
+        """All class codes, including classes absent from the training rows."""
         return np.arange(self.n_classes)
 
     def fit(
@@ -67,9 +67,9 @@ class Perceptron:
         seconds: float | None,
         weights: Weights | None = None,
     ) -> int:
-        """Train; with validation rows keep the best epoch. Returns the epochs that led to what is kept.
+        """Train; with validation rows, retain the best epoch. Returns the number of epochs of these parameters.
 
-        BLAS works with one thread: the layers are too small for more, and so sums do not depend on the number of cores.
+        BLAS uses one thread: the layers are too small for more, and sums do not depend on the number of cores.
         """
         if not self.n_classes:
             level = float(y.mean() if self.quantile is None else np.quantile(y, self.quantile))
@@ -88,12 +88,12 @@ class Perceptron:
         return epochs
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Numbers, shape (n,), never outside the range of those seen."""
+        """Predict numbers, shape (n,), within the range of the training target."""
         mean, deviation, low, high = self.target
         return np.clip(self._outputs(X)[:, 0] * deviation + mean, low, high)
 
     def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Probabilities, shape (n, n_classes)."""
+        """Predict probabilities, shape (n, n_classes)."""
         outputs = self._outputs(X)
         shares = np.exp(outputs - outputs.max(axis=1, keepdims=True))
         found: NDArray[np.float64] = shares / shares.sum(axis=1, keepdims=True)
@@ -105,12 +105,12 @@ class Perceptron:
         with one_thread("blas"):
             parts = [
                 forward(self.shape, self.vector, X[start : start + _PIECE].astype(np.float32))
-                for start in range(0, max(len(X), 1), _PIECE)  # a layer of all rows of a long table is gigabytes
+                for start in range(0, max(len(X), 1), _PIECE)  # the activations of a long table would take gigabytes
             ]
         return np.concatenate(parts).astype(np.float64)
 
     def _watched(self, valid: tuple[Any, Any], y: NDArray[Any], weight: NDArray[np.float64] | None) -> Rows | None:
-        """Validation rows of classes among the training rows, as no network can be right on others; None if none."""
+        """Validation rows of classes that occur in the training rows; None if no row remains."""
         known = np.isin(valid[1], y) if self.n_classes else np.ones(len(valid[1]), dtype=np.bool_)
         if not known.any():
             return None
@@ -118,7 +118,7 @@ class Perceptron:
         return rows, targets, None if weight is None else weight[known].astype(np.float32)
 
     def _targets(self, y: NDArray[Any]) -> NDArray[np.float32]:
-        """One column per class, or the standardised number."""
+        """One-hot classes, or the standardised number as one column."""
         if self.n_classes:
             return np.asarray(np.eye(self.n_classes, dtype=np.float32)[y])
         return np.asarray((y - self.target[0]) / self.target[1], dtype=np.float32)[:, None]
@@ -140,15 +140,15 @@ class Perceptron:
 
 @dataclass(frozen=True, slots=True)
 class MLP:
-    """Three hidden layers on scaled quantities and one-hot levels, by Adam with early stopping.
+    """Three hidden layers on scaled numbers and one-hot levels, trained by Adam with early stopping.
 
-    It is RealMLP-TD-S (Holzmüller, Grinsztajn and Steinwart 2024: scaling layer, weights divided by the root of their
-    fan-in, SELU, four cosine cycles) plus a little of the large one's dropout and weight decay, 128 units wide because
-    it runs in numpy on one core. The learning rates are smaller than the paper's, which were chosen by accuracy and not
-    by the logarithmic loss.
+    Source: RealMLP-TD-S of Holzmüller, Grinsztajn and Steinwart 2024: scaling layer, weights divided by the root of
+    their fan-in, SELU, four cosine cycles. Differences: some dropout and weight decay of the larger RealMLP-TD, and 128
+    units per layer because it runs in numpy on one core. The learning rates are smaller: the paper tuned them for
+    accuracy, this family for the logarithmic loss.
 
-    Why not scikit-learn's: it has no dropout, no schedule and no time limit, and takes no validation rows of ours. Test
-    losses of the two on four tables are in docs/decisions/0005-models.md.
+    scikit-learn's network has no dropout, no schedule and no time limit, and accepts no external validation rows.
+    docs/decisions/0005-models.md compares the test losses.
     """
 
     name: str = "mlp"
@@ -156,7 +156,7 @@ class MLP:
     quantiles: bool = True
 
     def space(self, task: Task) -> Space:
-        """Learning rate, size, regularisation."""
+        """Learning rate, size and regularisation."""
         classes = task != "regression"
         space: dict[str, Any] = {
             "rate": Float(1e-3, 0.2, log=True, default=0.015 if classes else 0.05),
@@ -172,7 +172,7 @@ class MLP:
         return Space(space)
 
     def build(self, config: dict[str, Any], job: Job) -> Perceptron:
-        """No weights yet."""
+        """Return an unfitted network."""
         return Perceptron(dict(config), job.n_classes, job.seed, quantile=job.quantile)
 
     def fit(
@@ -183,16 +183,16 @@ class MLP:
         seconds: float | None = None,
         weights: Weights | None = None,
     ) -> int | None:
-        """Fit on (X, y), watching the loss of the validation rows; returns the best epoch."""
+        """Fit on (X, y) and monitor the loss of the validation rows; returns the best epoch."""
         epochs = estimator.fit(*train, valid, seconds, weights)
         return None if valid is None else epochs
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:
-        """The configuration with its number of epochs fixed; the whole schedule is run over them."""
+        """Return the configuration with a fixed number of epochs; the schedule spans all of them."""
         return config if rounds is None else {**config, "rounds": rounds}
 
     def dump(self, estimator: Perceptron) -> bytes:
-        """The parameters as arrays."""
+        """Serialise the parameters as arrays."""
         assert estimator.shape is not None, "only what was fitted is stored"
         assert estimator.vector is not None
         return npz.dump(
@@ -204,7 +204,7 @@ class MLP:
         )
 
     def load(self, data: bytes) -> Perceptron:
-        """From the parameters."""
+        """Deserialise the parameters after a check."""
         found = npz.load(data, _FILE)
         *widths, n_classes = found["widths"].tolist() or [0]
         if not 2 <= len(widths) <= _MOST_LAYERS or not all(0 <= width <= _MOST_WIDTH for width in widths):

@@ -1,8 +1,8 @@
-"""A small multilayer perceptron in numpy: forward pass, gradient, loss.
+"""Small multilayer perceptron in numpy: forward pass, gradient, loss.
 
-All parameters lie in one float32 vector, of which the layers are views, so that a step of an optimiser is a few passes
-over one array (`network_training.py`). Nothing here branches on a number's sign, as `where` does: that costs more than
-the matrix products of layers this small.
+All parameters lie in one float32 vector, and the layers are views into the vector. An optimiser step is therefore a few
+passes over one array (`numpy_training.py`). The code avoids branches on signs, such as `where`: in layers of this size
+they cost more than the matrix products.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Dropout", "Loss", "Shape", "forward", "gradient", "initial", "loss_of"]
 
-_CORNER: Final = 0.05  # width of the pinball loss's corner in spreads of the target
-_ALPHA, _LAMBDA = 1.6732632, 1.0507010  # of SELU
+_CORNER: Final = 0.05  # smoothing width of the pinball loss in spreads of the target
+_ALPHA, _LAMBDA = 1.6732632, 1.0507010  # constants of SELU
 _BELOW, _STEP = np.float32(_LAMBDA * _ALPHA), np.float32(_LAMBDA * _ALPHA - _LAMBDA)
-_PARTS: Final = 256  # the share of dropped activations is in 256ths, since a random byte decides
+_PARTS: Final = 256  # denominator of the dropout share: a random byte decides for each activation
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Widths of all layers, input and output included, and where their parameters lie in the vector."""
+    """Widths of all layers, including input and output, and the layout of their parameters in the vector."""
 
     widths: tuple[int, ...]
 
@@ -56,11 +56,11 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """What is minimised: softmax's cross-entropy, the squared error, or the pinball loss.
+    """Training loss: softmax cross-entropy, squared error, or pinball loss.
 
     Attributes:
         kind: `"classes"` (outputs are logits), `"squares"` or `"quantile"`.
-        quantile: Which quantile is learned, of targets with a standard deviation of 1.
+        quantile: Quantile of the pinball loss, for targets scaled to unit spread.
     """
 
     kind: Literal["classes", "squares", "quantile"]
@@ -68,13 +68,13 @@ class Loss:
 
 
 class Dropout(NamedTuple):
-    """The share of hidden activations that a step leaves out, in 256ths, and the generator that draws them."""
+    """Dropout rate of hidden activations, rounded to 256ths, and its random generator."""
 
     share: float
     rng: np.random.Generator
 
     def factors(self, shape: tuple[int, ...]) -> Array | None:
-        """0 for what is left out, 1 / (1 - share) for what stays; None if all stay."""
+        """Return 0 for a dropped activation and 1 / (1 - share) for the others; None if none is dropped."""
         out = round(self.share * _PARTS)
         if not out:
             return None
@@ -84,7 +84,7 @@ class Dropout(NamedTuple):
 
 
 def initial(shape: Shape, rng: np.random.Generator) -> Array:
-    """Scales 1, weights N(0, 1) (they are divided by the root of their fan-in), biases N(0, 1), the last layer 0."""
+    """Initialise: scales 1, weights and biases N(0, 1), last layer 0; the forward pass divides by sqrt(fan-in)."""
     vector = rng.standard_normal(shape.size, dtype=np.float32)
     scales, layers = shape.views(vector)
     scales[:] = 1.0
@@ -96,7 +96,7 @@ def initial(shape: Shape, rng: np.random.Generator) -> Array:
 def forward(shape: Shape, vector: Array, X: Array) -> Array:
     """Outputs (logits or numbers), shape (n, outputs): h_0 = s x; h_i = selu(h_{i-1} W_i / sqrt(fan_in) + b_i).
 
-    The last layer has no selu.
+    The last layer has no SELU.
     """
     scales, layers = shape.views(vector)
     found = X * scales
@@ -134,7 +134,7 @@ def gradient(shape: Shape, vector: Array, batch: Rows, loss: Loss, dropout: Drop
 
 
 def loss_of(outputs: Array, targets: Array, weight: Array | None, loss: Loss) -> float:
-    """Mean loss of rows that may have weights: cross-entropy, squared error, or pinball loss."""
+    """Mean loss of rows with optional weights: cross-entropy, squared error, or pinball loss."""
     if loss.kind == "squares":
         return float(np.average(np.mean((outputs - targets) ** 2, axis=1), weights=weight))
     if loss.kind == "quantile":
@@ -159,7 +159,7 @@ def _scale(weights: Array) -> np.float32:
 
 
 def _selu(z: Array, below: Array) -> Array:
-    """selu(z) = lambda max(z, 0) + lambda alpha (exp(min(z, 0)) - 1), the last bracket given; overwrites both."""
+    """selu(z) = lambda max(z, 0) + lambda alpha below, with below = exp(min(z, 0)) - 1; overwrites both arguments."""
     np.maximum(z, 0, out=z)
     z *= np.float32(_LAMBDA)
     below *= _BELOW
@@ -168,7 +168,7 @@ def _selu(z: Array, below: Array) -> Array:
 
 
 def _activation(z: Array, dropout: Dropout) -> tuple[Array, Array]:
-    """SELU with dropout, and its derivative: lambda above 0, lambda alpha exp(z) below, 0 where left out."""
+    """SELU with dropout, and its derivative: lambda above 0, lambda alpha exp(z) below 0, and 0 where dropped."""
     below = np.expm1(np.minimum(z, 0))
     slope = below * _BELOW
     slope += _BELOW
@@ -182,9 +182,9 @@ def _activation(z: Array, dropout: Dropout) -> tuple[Array, Array]:
 
 
 def _slope(outputs: Array, y: Array, loss: Loss) -> Array:
-    """Derivative in the outputs: of softmax's cross-entropy, half the squared error, or the pinball loss.
+    """Derivative in the outputs: of the softmax cross-entropy, half the squared error, or the pinball loss.
 
-    The last is smoothed at its corner as in `quantile_line.py`, so that it shrinks near the quantile.
+    The pinball loss is smoothed as in `quantile_regression.py`, so that its derivative shrinks near the quantile.
     """
     if loss.kind == "classes":
         return _softmax(outputs) - y

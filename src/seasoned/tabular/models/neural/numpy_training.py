@@ -1,4 +1,4 @@
-"""How the perceptron is trained: Adam in cosine cycles, the best epoch chosen by validation rows."""
+"""Training of the perceptron: Adam with cosine cycles; validation rows select the best epoch."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 
 __all__ = ["Recipe", "train"]
 
-_GLANCE: Final = 50  # steps between two looks at the clock
+_GLANCE: Final = 50  # steps between two time checks
 
 _BETA1, _BETA2, _EPSILON = 0.9, 0.95, 1e-8
-_SCALE_RATE, _BIAS_RATE = 6.0, 0.1  # of the learning rate (RealMLP, table A.1)
+_SCALE_RATE, _BIAS_RATE = 6.0, 0.1  # factors of the learning rate (RealMLP, table A.1)
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to train.
+    """Training settings.
 
     Attributes:
-        epochs: Passes over the rows, over which the learning rate is scheduled.
-        batch: Rows of a step.
+        epochs: Passes over the rows; the learning rate schedule spans all of them.
+        batch: Rows per step.
         rate: Largest learning rate.
         decay: Weight decay, relative to the learning rate.
-        dropout: Share of hidden activations that a step leaves out.
-        smoothing: Label smoothing, towards the classes' shares of the rows; 0 for numbers.
-        loss: What is minimised.
+        dropout: Dropout rate of hidden activations.
+        smoothing: Label smoothing towards the class shares of the rows; 0 for numbers.
+        loss: Training loss.
     """
 
     epochs: int
@@ -57,19 +57,19 @@ def train(
     rng: np.random.Generator,
     seconds: float | None,
 ) -> tuple[Array, int]:
-    """Adam with four cosine cycles; with validation rows the best epoch's parameters, and its number.
+    """Train by Adam with four cosine cycles; return the parameters and number of the best epoch.
 
-    A cycle that ends without a better validation loss ends the training. With `seconds` the number of epochs, and so
-    the schedule, is cut to what the first two epochs show is possible.
+    Without validation rows, the last epoch is returned. A cycle without a lower validation loss ends the training. With
+    `seconds`, the number of epochs, and so the schedule, is reduced to fit the measured time of the first two epochs.
 
     Args:
         shape: The layers.
         vector: Initial parameters, shape (shape.size,).
-        data: Inputs (n, p), targets (n, outputs), and how much each row counts (n,), 1 on average, or None.
-        valid: The same for validation rows.
-        recipe: How to train.
-        rng: Shuffles rows and drops activations.
-        seconds: Time for the whole training.
+        data: Inputs (n, p), targets (n, outputs), and row weights (n,), 1 on average, or None.
+        valid: Inputs, targets and weights of validation rows.
+        recipe: Training settings.
+        rng: Random generator of shuffles and dropout.
+        seconds: Time limit of the training.
     """
     start, epochs = time.monotonic(), recipe.epochs
     vector, valid = vector.copy(), None if valid is None else watched(valid)
@@ -83,7 +83,8 @@ def train(
                 best, kept, taken = loss, vector.copy(), epoch
         spent = time.monotonic() - start
         if seconds is not None and epoch <= 2:
-            epochs = max(epoch, min(recipe.epochs, int(0.9 * seconds * epoch / max(spent, 1e-6))))  # coarse clocks
+            # clocks may be coarse
+            epochs = max(epoch, min(recipe.epochs, int(0.9 * seconds * epoch / max(spent, 1e-6))))
         if epoch >= epochs or (seconds is not None and spent > seconds):
             break
         if valid is not None and cycle(epoch / epochs) > cycle((epoch - 1) / epochs):
@@ -108,9 +109,9 @@ def _epoch(
     *,
     end: float | None,
 ) -> None:
-    """One pass over the shuffled rows; a rest smaller than half a batch is left out until the next shuffle.
+    """Run one pass over the shuffled rows; a last batch of less than half a batch is skipped.
 
-    If the time runs out during the pass, it ends there.
+    The pass ends early at the time limit.
     """
     X, y, weight = data
     recipe = adam.recipe
@@ -133,8 +134,8 @@ def _epoch(
 class _Adam:
     """Adam with decoupled weight decay (Kingma and Ba 2015; Loshchilov and Hutter 2019).
 
-    Both moments are kept without their factors 1 - beta, and the corrections are folded into two numbers, so that a
-    step is a dozen passes over the parameters.
+    Both moments are stored without their factors 1 - beta, and the bias corrections are folded into two numbers. A step
+    is then a dozen passes over the parameters.
     """
 
     def __init__(self, shape: Shape, recipe: Recipe) -> None:
@@ -152,7 +153,7 @@ class _Adam:
         self.count = 0
 
     def step(self, vector: Array, gradient: Array, share: float) -> None:
-        """Move the parameters, in place; the gradient is overwritten."""
+        """Update the parameters in place; the gradient is overwritten."""
         self.count += 1
         self.mean *= np.float32(_BETA1)
         self.mean += gradient

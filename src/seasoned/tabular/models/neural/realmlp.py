@@ -1,4 +1,4 @@
-"""RealMLP: a multilayer perceptron with embedded quantities, trained in JAX (the extra `grad`), predicting in numpy."""
+"""RealMLP: multilayer perceptron with numerical embeddings, trained in JAX (the extra `grad`), predicting in numpy."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ _FILE: Final = {
     "build": ("int64", 1),
     "target": ("float64", 1),
 }
-_ACTIVATIONS: Final = tuple(ACTIVATIONS)  # a file names one by its place
-_MOST_STEPS, _LEAST_EPOCHS = 3_000, 12  # of one fit: large tables get fewer epochs
-_MOST_LAYERS, _MOST_WIDTH = 20, 2**20  # that a file may ask for
-_PIECE: Final = 4_096  # rows predicted at once
+_ACTIVATIONS: Final = tuple(ACTIVATIONS)  # a file stores an index into this tuple
+_MOST_STEPS, _LEAST_EPOCHS = 3_000, 12  # largest number of optimiser steps of one fit, and smallest number of epochs
+_MOST_LAYERS, _MOST_WIDTH = 20, 2**20  # limits of a network in a file
+_PIECE: Final = 4_096  # rows per block of predictions
 
 
 @dataclass(slots=True)
 class EmbeddedPerceptron:
-    """A network behind scikit-learn's `predict` and `predict_proba`; it predicts in numpy.
+    """Network with scikit-learn's `predict` and `predict_proba`; predictions run in numpy.
 
     Attributes:
-        config: The hyperparameters, `rounds` among them where the number of epochs is fixed.
+        config: Hyperparameters; `rounds` fixes the number of epochs.
         n_classes: Number of classes; 0 for regression.
-        seed: Of the first parameters, the shuffles and the dropout.
-        quantile: Which quantile to learn; None for the mean.
-        build: The architecture, once fitted.
-        params: Its parameters.
-        order: Columns of the matrix in the order in which the network takes them, the quantities first.
+        seed: Random seed of initial parameters, shuffles and dropout.
+        quantile: Quantile to predict; None for the mean.
+        build: Architecture of the fitted network.
+        params: Fitted parameters.
+        order: Permutation of the matrix columns into the network's order, numeric columns first.
         target: Mean, standard deviation, smallest and largest target of a regression.
     """
 
@@ -66,7 +66,7 @@ class EmbeddedPerceptron:
 
     @property
     def classes_(self) -> NDArray[np.int64]:
-        """All class codes, seen or not."""
+        """All class codes, including classes absent from the training rows."""
         return np.arange(self.n_classes)
 
     def fit(
@@ -77,7 +77,7 @@ class EmbeddedPerceptron:
         seconds: float | None,
         weights: Weights | None = None,
     ) -> int:
-        """Train; with validation rows keep the best epoch. Returns the epochs that led to what is kept."""
+        """Train; with validation rows, retain the best epoch. Returns the number of epochs of these parameters."""
         if not self.n_classes:
             self.target = float(y.mean()), float(y.std()) or 1.0, float(y.min()), float(y.max())
         weight, weight_valid = weights or (None, None)
@@ -85,7 +85,7 @@ class EmbeddedPerceptron:
         width, layers, activation = (self.config[name] for name in ("width", "layers", "activation"))
         self.build = Build(X.shape[1], quantities, width, layers, activation, self.n_classes or 1)
         watched = None
-        if valid is not None:  # no network can be right on classes that the training rows lack
+        if valid is not None:  # drop validation rows of classes absent from the training rows
             known = np.isin(valid[1], y) if self.n_classes else np.ones(len(valid[1]), dtype=np.bool_)
             mass = None if weight_valid is None else weight_valid[known]
             watched = self._rows(valid[0][known], valid[1][known], mass) if known.any() else None
@@ -95,12 +95,12 @@ class EmbeddedPerceptron:
         return epochs
 
     def predict(self, X: Array) -> Array:
-        """Numbers, shape (n,), never outside the range of those seen."""
+        """Predict numbers, shape (n,), within the range of the training target."""
         mean, deviation, low, high = self.target
         return np.clip(self._outputs(X)[:, 0] * deviation + mean, low, high)
 
     def predict_proba(self, X: Array) -> Array:
-        """Probabilities, shape (n, n_classes)."""
+        """Predict probabilities, shape (n, n_classes)."""
         outputs = self._outputs(X)
         shares = np.exp(outputs - outputs.max(axis=1, keepdims=True))
         found: Array = shares / shares.sum(axis=1, keepdims=True)
@@ -120,7 +120,7 @@ class EmbeddedPerceptron:
         return np.concatenate(parts).astype(np.float64)
 
     def _arrange(self, X: Array) -> int:
-        """Put quantities first; returns how many of them get embeddings."""
+        """Order the columns, numeric ones first; return the number of columns with embeddings."""
         (some,) = watched((X,), 2000)
         several = np.array([len(np.unique(column)) > 2 for column in some.T], dtype=np.bool_)
         self.order = np.argsort(~several, kind="stable").astype(np.int64)
@@ -147,13 +147,15 @@ class EmbeddedPerceptron:
 
 @dataclass(frozen=True, slots=True)
 class RealMLP:
-    """Hidden layers on embedded quantities and one-hot levels, by Adam with early stopping, in JAX.
+    """Hidden layers on embedded numbers and one-hot levels, trained by Adam with early stopping in JAX.
 
-    It is RealMLP (Holzmüller, Grinsztajn and Steinwart 2024): robust scaling and smooth clipping (the dense diet),
-    periodic embeddings of quantities (PBLD; none at `waves` 0, which is RealMLP-TD-S), a scaling layer, weights divided
-    by the root of their fan-in, activations with a learned strength, four cosine cycles, separate rates for scales,
-    biases and embeddings, dropout and weight decay. It is narrower and trains shorter than the paper's, because a trial
-    has only seconds; rates are smaller, because it is judged by the logarithmic loss and not by accuracy.
+    Source: RealMLP of Holzmüller, Grinsztajn and Steinwart 2024. Robust scaling and smooth clipping are part of the
+    input encoding `dense`. The network has periodic embeddings of numbers (PBLD); with `waves` 0 it has none, as
+    RealMLP-TD-S. A scaling layer follows, then layers whose weights are divided by the root of their fan-in, with
+    activations of a learned strength. The training has four cosine cycles, separate learning rates for scales, biases
+    and embeddings, dropout, and weight decay. The network is narrower and trains for fewer epochs than in the paper,
+    because a trial has only seconds. Learning rates are smaller: the paper tuned them for accuracy, this family for the
+    logarithmic loss.
     """
 
     name: str = "realmlp"
@@ -161,7 +163,7 @@ class RealMLP:
     quantiles: bool = True
 
     def space(self, task: Task) -> Space:
-        """Learning rate, size, activation, embeddings, regularisation."""
+        """Learning rate, size, activation, embeddings and regularisation."""
         classes = task != "regression"
         space: dict[str, Any] = {
             "rate": Float(1e-3, 0.3, log=True, default=0.02 if classes else 0.05),
@@ -179,7 +181,7 @@ class RealMLP:
         return Space(space)
 
     def build(self, config: dict[str, Any], job: Job) -> EmbeddedPerceptron:
-        """No weights yet.
+        """Return an unfitted network.
 
         Raises:
             MissingExtra: If JAX is not installed.
@@ -195,16 +197,16 @@ class RealMLP:
         seconds: float | None = None,
         weights: Weights | None = None,
     ) -> int | None:
-        """Fit on (X, y), watching the loss of the validation rows; returns the best epoch."""
+        """Fit on (X, y) and monitor the loss of the validation rows; returns the best epoch."""
         epochs = estimator.fit(*train, valid, seconds, weights)
         return None if valid is None else epochs
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:
-        """The configuration with its number of epochs fixed; the whole schedule is run over them."""
+        """Return the configuration with a fixed number of epochs; the schedule spans all of them."""
         return config if rounds is None else {**config, "rounds": rounds}
 
     def dump(self, estimator: EmbeddedPerceptron) -> bytes:
-        """The parameters as arrays."""
+        """Serialise the parameters as arrays."""
         assert estimator.build is not None, "only what was fitted is stored"
         assert estimator.params is not None
         assert estimator.order is not None
@@ -222,7 +224,7 @@ class RealMLP:
         )
 
     def load(self, data: bytes) -> EmbeddedPerceptron:
-        """From the parameters, checked."""
+        """Deserialise the parameters after a check."""
         found = npz.load(data, _FILE)
         sizes = found["build"].tolist()
         inputs, quantities, hidden, layers, kind, outputs, n_classes = sizes if len(sizes) == 7 else [-1] * 7

@@ -1,4 +1,4 @@
-"""The forward pass of RealMLP, written once for numpy and JAX (`xp` is either), and its initial parameters."""
+"""Forward pass of RealMLP, for numpy and JAX (argument `xp`), and its initial parameters."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Arrays = Any
 """Arrays of the library `xp`."""
 Params = dict[str, Any]
 
-_ALPHA, _LAMBDA = 1.6732632423543772, 1.0507009873554805  # of SELU
-_WAVES: Final = 16  # cosines of a quantity
-_FEATURES: Final = 3  # numbers made of them, beside the quantity itself
+_ALPHA, _LAMBDA = 1.6732632423543772, 1.0507009873554805  # constants of SELU
+_WAVES: Final = 16  # cosines per embedded column
+_FEATURES: Final = 3  # embedding dimensions per column, in addition to the column itself
 
 
 def _selu(xp: Any, x: Arrays) -> Arrays:
@@ -50,15 +50,15 @@ ACTIVATIONS: Final[Mapping[str, Callable[[Any, Arrays], Arrays]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """The architecture, hashable.
+    """Architecture; hashable.
 
     Attributes:
-        inputs: Columns; the quantities come first.
-        quantities: How many of them get numerical embeddings.
+        inputs: Number of columns; numeric columns come first.
+        quantities: Number of columns with numerical embeddings.
         hidden: Width of the hidden layers.
-        layers: Hidden layers.
+        layers: Number of hidden layers.
         activation: A key of `ACTIVATIONS`.
-        outputs: Logits or numbers.
+        outputs: Number of logits, or 1 for a number.
     """
 
     inputs: int
@@ -70,12 +70,12 @@ class Build:
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Of all layers, from the embedded inputs to the outputs."""
+        """Widths of all layers, from the embedded inputs to the outputs."""
         return (self.inputs + _FEATURES * self.quantities, *(self.hidden,) * self.layers, self.outputs)
 
 
 def shapes(build: Build) -> dict[str, tuple[int, ...]]:
-    """Shape of every parameter, in the order in which they lie in a file."""
+    """Shape of every parameter, in the order of a file."""
     found: dict[str, tuple[int, ...]] = {}
     if build.quantities:
         found["frequency"] = found["phase"] = (build.quantities, _WAVES)
@@ -91,7 +91,7 @@ def shapes(build: Build) -> dict[str, tuple[int, ...]]:
 
 
 def initial(build: Build, waves: float, rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
-    """Scales and slopes 1, weights and biases N(0, 1), the last layer 0; `waves` spreads the cosines' frequencies."""
+    """Initialise: scales and slopes 1, weights and biases N(0, 1), last layer 0; `waves` scales the frequencies."""
     found: dict[str, NDArray[np.float32]] = {}
     last = {f"w{build.layers}", f"b{build.layers}"}
     for name, shape in shapes(build).items():
@@ -115,15 +115,15 @@ def forward(
 ) -> Arrays:
     """Outputs, shape (n, outputs).
 
-    A quantity x becomes (x, mix' cos(frequency x + phase) + offset) (PBLD embeddings); all columns are scaled; then
-    h_i = h + a (act(h) - h) with h = h_{i-1} W_i / sqrt(fan-in) + b_i, and the last layer without activation.
+    A numeric column x becomes (x, mix' cos(frequency x + phase) + offset) (PBLD embeddings). All columns are scaled.
+    Then h_i = h + a (act(h) - h) with h = h_{i-1} W_i / sqrt(fan-in) + b_i; the last layer has no activation.
 
     Args:
         xp: numpy or jax.numpy.
         build: The architecture.
-        params: Arrays of the shapes that `shapes` says.
-        X: Shape (n, inputs), the quantities first.
-        drop: Leaves out activations of a hidden layer, given its number; None to leave out nothing.
+        params: Arrays with the shapes of `shapes`.
+        X: Shape (n, inputs), numeric columns first.
+        drop: Dropout of a hidden layer, called with its index and activations; None without dropout.
     """
     h = X
     if build.quantities:

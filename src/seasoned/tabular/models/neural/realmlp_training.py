@@ -1,4 +1,4 @@
-"""How RealMLP is trained: Adam in JAX, one compiled call per epoch, the best epoch chosen by validation rows."""
+"""Training of RealMLP: Adam in JAX, one compiled call per epoch; validation rows select the best epoch."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ __all__ = ["Plan", "Rows", "train"]
 
 _BETA1, _BETA2, _EPSILON = 0.9, 0.95, 1e-8
 _RATES: Final = {"scale": 6.0, "a": 0.1, "b": 0.1, "frequency": 0.1, "phase": 0.1, "mix": 0.1, "offset": 0.1}
-_POOL: Final = 4_096  # rows of random numbers that an epoch's dropout takes its masks from
+_POOL: Final = 4_096  # rows of the random matrix from which an epoch takes its dropout masks
 
 
 class Rows(NamedTuple):
-    """Inputs (n, p), targets (n, outputs), and how much each row counts, (n,)."""
+    """Inputs (n, p), targets (n, outputs), and row weights, (n,)."""
 
     X: Array
     Y: Array
@@ -39,18 +39,18 @@ class Rows(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to train.
+    """Training settings.
 
     Attributes:
-        epochs: Passes over the rows, over which rates are scheduled.
-        batch: Rows of a step.
+        epochs: Passes over the rows; the learning rate schedule spans all of them.
+        batch: Rows per step.
         rate: Largest learning rate.
         decay: Weight decay, relative to the learning rate.
-        dropout: Share of hidden activations that a step leaves out.
-        smoothing: Label smoothing towards the classes' shares.
-        waves: Spread of the frequencies of the numerical embeddings.
+        dropout: Dropout rate of hidden activations.
+        smoothing: Label smoothing towards the class shares.
+        waves: Standard deviation of the frequencies of the numerical embeddings.
         loss: `"classes"`, `"squares"` or `"quantile"`.
-        quantile: Which quantile the last of these is for.
+        quantile: Quantile of the loss `"quantile"`.
     """
 
     epochs: int
@@ -74,25 +74,26 @@ class _State(NamedTuple):
 def train(
     build: Build, plan: Plan, data: Rows, valid: Rows | None, *, seed: int, seconds: float | None
 ) -> tuple[dict[str, Array], int]:
-    """The parameters of the best epoch and its number, or of the last one without validation rows.
+    """Return the parameters and number of the best epoch, or of the last epoch without validation rows.
 
-    Four cosine cycles, each twice as long as the one before; a cycle that ends without a better validation loss ends
-    the training. With `seconds` the number of epochs is cut to what the first ones show is possible; compiling counts.
+    The schedule has four cosine cycles, each twice as long as the cycle before. A cycle without a lower validation loss
+    ends the training. With `seconds`, the number of epochs is reduced to fit the measured time of the first three
+    epochs and of the compilation.
 
     Args:
         build: The architecture.
-        plan: How to train.
+        plan: Training settings.
         data: Training rows.
         valid: Validation rows.
-        seed: Of first parameters, shuffles and dropout.
-        seconds: Time for everything.
+        seed: Random seed of initial parameters, shuffles and dropout.
+        seconds: Time limit, including the compilation.
     """
     jax = require("jax")
     start = time.monotonic()
     rng = np.random.default_rng(seed)
     with jax.default_device(jax.local_devices(backend="cpu")[0]):
         run = _Run(build, plan, data, valid, rng)
-        run.epoch(0, plan.epochs, steps=0)  # compiles
+        run.epoch(0, plan.epochs, steps=0)  # compile
         return _epochs(run, plan, start, seconds)
 
 
@@ -121,7 +122,7 @@ def _epochs(run: _Run, plan: Plan, start: float, seconds: float | None) -> tuple
 
 
 class _Run:
-    """One training run: the data on the device, and the state between epochs."""
+    """Training run: the data on the device, and the state between epochs."""
 
     def __init__(self, build: Build, plan: Plan, data: Rows, valid: Rows | None, rng: np.random.Generator) -> None:
         jax = require("jax")
@@ -139,7 +140,7 @@ class _Run:
         self.size = len(self.data.X)
 
     def epoch(self, done: int, epochs: int, steps: int | None = None) -> None:
-        """One pass over the shuffled rows."""
+        """Run one pass over the shuffled rows."""
         plan, batch = self.plan, self.plan.batch
         steps = max(1, round(self.rows / batch)) if steps is None else steps
         order = np.zeros(self.size + batch, dtype=np.int32)
@@ -155,7 +156,7 @@ class _Run:
         self.state = self._advance(self.state, (self.data, order, pool, numbers, np.int32(steps), seed))
 
     def loss(self) -> float | None:
-        """The loss of the validation rows; None if there are none."""
+        """Loss of the validation rows; None without validation rows."""
         if self.valid is None:
             return None
         return float(self._measure(self.state.params, self.valid, np.float32(self.plan.quantile)))
@@ -165,7 +166,7 @@ class _Run:
 
 
 def _padded(rows: Rows) -> Rows:
-    """The rows, padded with rows of weight 0 to a number that other folds and tables share."""
+    """Pad with rows of weight 0 to a size that other folds and tables share, so that compiled code is reused."""
     n = len(rows.X)
     size = 64
     while size < n:
@@ -175,7 +176,7 @@ def _padded(rows: Rows) -> Rows:
 
 @functools.lru_cache(maxsize=8)
 def _compiled(build: Build, batch: int, loss: str, drops: bool) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The compiled pass over the rows, and the compiled validation loss."""
+    """Compiled pass over the rows, and compiled validation loss."""
     jax = require("jax")
     jnp, lax = jax.numpy, jax.lax
     rates = {name: _RATES.get(name, _RATES.get(name[0], 1.0)) for name in initial(build, 1.0, np.random.default_rng(0))}
@@ -192,7 +193,8 @@ def _compiled(build: Build, batch: int, loss: str, drops: bool) -> tuple[Callabl
         return each * rows.weight
 
     def error(params: Any, rows: Rows, quantile: Any, drop: Any) -> Any:
-        return errors(params, rows, quantile, drop).mean()  # over rows, not weight: heavy batches count more
+        # mean over rows, not over weights: batches with large weights count more
+        return errors(params, rows, quantile, drop).mean()
 
     def step(place: Any, carried: Any, fixed: Any) -> Any:
         data, order, pool, numbers, steps, seed = fixed
@@ -201,7 +203,7 @@ def _compiled(build: Build, batch: int, loss: str, drops: bool) -> tuple[Callabl
         rows = Rows(*(part[chosen] for part in data))
 
         def drop(layer: int, h: Any) -> Any:
-            mixed = (seed + place * 7919 + layer * 104729) * 48271  # where in the pool this layer's mask begins
+            mixed = (seed + place * 7919 + layer * 104729) * 48271  # start of this layer's mask in the pool
             return h * lax.dynamic_slice_in_dim(pool, (mixed & 0x7FFFFFFF) % (_POOL - batch), batch)
 
         slope = jax.grad(error)(carried.params, rows, quantile, drop if drops else None)

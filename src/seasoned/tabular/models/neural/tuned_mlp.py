@@ -1,4 +1,4 @@
-"""A small network that tunes its own weight decay and loss weights by hypergradient while it trains."""
+"""Small network that tunes its weight decay and loss weights by hypergradients during training."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ if TYPE_CHECKING:
 __all__ = ["SelfTuned", "TunedMLP"]
 
 _FILE: Final = {"vector": ("float32", 1), "widths": ("int64", 1), "target": ("float64", 1)}
-_ACTIVATIONS: Final = tuple(ACTIVATIONS)  # a file names one by its place
-_QUANTILES: Final = 4  # of a regression's target, each with a loss weight
-_LEAST: Final = 20  # rows; with fewer nothing is trained, and the mean is predicted
-_MOST_LAYERS, _MOST_WIDTH = 10, 2**20  # that a file may ask for
+_ACTIVATIONS: Final = tuple(ACTIVATIONS)  # a file stores an index into this tuple
+_QUANTILES: Final = 4  # number of quantile groups of a regression's target; each group has a loss weight
+_LEAST: Final = 20  # smallest number of rows of a training; with fewer rows the model predicts a constant
+_MOST_LAYERS, _MOST_WIDTH = 10, 2**20  # limits of a network in a file
 
 
 @dataclass(slots=True)
 class SelfTuned:
-    """A network behind scikit-learn's `predict` and `predict_proba`; it predicts in numpy.
+    """Network with scikit-learn's `predict` and `predict_proba`; predictions run in numpy.
 
     Attributes:
-        config: The hyperparameters.
+        config: Hyperparameters.
         n_classes: Number of classes; 0 for regression.
-        seed: Of the split, the first weights and the batches.
-        layers: `w` [inputs, outputs] and `b` [outputs] of each layer, once fitted.
-        activation: Of the hidden layers.
+        seed: Random seed of the split, initial weights and batches.
+        layers: `w` [inputs, outputs] and `b` [outputs] of each fitted layer.
+        activation: Activation of the hidden layers.
         target: Mean, standard deviation, smallest and largest target of a regression.
     """
 
@@ -57,11 +57,11 @@ class SelfTuned:
 
     @property
     def classes_(self) -> NDArray[np.int64]:
-        """All class codes, seen or not."""
+        """All class codes, including classes absent from the training rows."""
         return np.arange(self.n_classes)
 
     def fit(self, X: Array, y: NDArray[Any], seconds: float | None = None, weight: Array | None = None) -> None:
-        """Train weights and hyperparameters together (`metagrad.JointTraining`); rows may count differently."""
+        """Train weights and hyperparameters together (`metagrad.JointTraining`); row weights are optional."""
         aim, groups = self._aim(y)
         config = self.config
         self.activation = config["activation"]
@@ -86,12 +86,12 @@ class SelfTuned:
         self.layers = learned.layers
 
     def predict(self, X: Array) -> Array:
-        """Numbers, shape (n,), never outside the range of those seen."""
+        """Predict numbers, shape (n,), within the range of the training target."""
         mean, deviation, low, high = self.target
         return np.clip(self._outputs(X)[:, 0] * deviation + mean, low, high)
 
     def predict_proba(self, X: Array) -> Array:
-        """Probabilities, shape (n, n_classes)."""
+        """Predict probabilities, shape (n, n_classes)."""
         return softmax(self._outputs(X))
 
     def _outputs(self, X: Array) -> Array:
@@ -102,7 +102,7 @@ class SelfTuned:
             return np.asarray(mlp(np, self.layers, X.astype(np.float32), self.activation), dtype=np.float64)
 
     def _aim(self, y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        """What the network learns, and the group of each row for the loss weights: its class, or quarter of y."""
+        """Target of the network, and the loss weight group of each row: its class, or the quarter of its target."""
         if self.n_classes:
             codes = np.asarray(y, dtype=np.int64)
             return codes, codes
@@ -115,7 +115,7 @@ class SelfTuned:
 def _constant(
     columns: int, aim: NDArray[Any], n_classes: int, weight: Array | None
 ) -> list[dict[str, NDArray[np.float32]]]:
-    """A network that predicts the same for every row."""
+    """Build a network with the same prediction for every row."""
     if n_classes:
         level = np.log(np.bincount(aim, weight, minlength=n_classes) + 1e-3)
     else:
@@ -125,18 +125,18 @@ def _constant(
 
 @dataclass(frozen=True, slots=True)
 class TunedMLP:
-    """A small network on scaled quantities and one-hot levels whose penalties and loss weights are learned.
+    """Small network on scaled numbers and one-hot levels, with learned penalties and loss weights.
 
-    Each layer, each column and each class (or quarter of a regression's target) has a hyperparameter of its own; all
-    are tuned down the gradient of the held-out loss in the same run that trains the weights. It trains with JAX (the
-    extra `grad`) and predicts in numpy.
+    Each layer, each column and each class (or quarter of a regression's target) has its own hyperparameter. The run
+    that trains the weights also tunes the hyperparameters, along the gradient of the held-out loss. Training uses JAX
+    (the extra `grad`); predictions run in numpy.
     """
 
     name: str = "tuned_mlp"
     diet: Diet = "dense"
 
     def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature
-        """Size, rates of weights and hyperparameters, and where the penalties begin."""
+        """Size, learning rates of weights and hyperparameters, and initial penalties."""
         return Space(
             width=Int(16, 128, log=True, default=64),
             layers=Int(1, 3, default=2),
@@ -148,7 +148,7 @@ class TunedMLP:
         )
 
     def build(self, config: dict[str, Any], job: Job) -> SelfTuned:
-        """No weights yet.
+        """Return an unfitted network.
 
         Raises:
             MissingExtra: If JAX is not installed.
@@ -164,15 +164,15 @@ class TunedMLP:
         seconds: float | None = None,
         weights: Weights | None = None,
     ) -> None:
-        """Fit on (X, y); held-out rows are cut from these."""
+        """Fit on (X, y); the fit holds out rows of X by itself."""
         estimator.fit(*train, seconds, None if weights is None else weights[0])
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:  # noqa: ARG002 - the protocol's signature
-        """Unchanged: it finds its rounds itself."""
+        """Return the configuration unchanged: the training determines its rounds itself."""
         return config
 
     def dump(self, estimator: SelfTuned) -> bytes:
-        """The parameters as arrays."""
+        """Serialise the parameters as arrays."""
         assert estimator.layers is not None, "only what was fitted is stored"
         sizes = [len(estimator.layers[0]["w"]), *(len(layer["b"]) for layer in estimator.layers)]
         parts = [part.ravel() for layer in estimator.layers for part in (layer["w"], layer["b"])]
@@ -186,7 +186,7 @@ class TunedMLP:
         )
 
     def load(self, data: bytes) -> SelfTuned:
-        """From the parameters."""
+        """Deserialise the parameters after a check."""
         found = npz.load(data, _FILE)
         *sizes, kind, n_classes = found["widths"].tolist() if len(found["widths"]) > 3 else [0, 0, 0]
         if not 2 <= len(sizes) <= _MOST_LAYERS or not all(0 <= size <= _MOST_WIDTH for size in sizes):

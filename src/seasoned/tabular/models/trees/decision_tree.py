@@ -1,4 +1,4 @@
-"""A single decision tree."""
+"""Single decision tree."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ __all__ = ["Tree"]
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """One tree (Breiman et al. 1984): weak alone, fitted in milliseconds, and small enough to be read."""
+    """Decision tree (Breiman et al. 1984): weak alone, fast to fit, and readable."""
 
     name: str = "tree"
     diet: Diet = "codes"
     seeded: bool = False
 
     def space(self, task: Task) -> Space:
-        """Depth and leaf size, and the criterion for classes; leaves are large, so that frequencies mean something."""
+        """Depth, leaf size, and the criterion for classes; default leaves are large enough for reliable frequencies."""
         classes = task != "regression"
         space: dict[str, Any] = {
             "max_depth": Int(2, 30, log=True, default=10),
@@ -42,7 +42,7 @@ class Tree:
         return Space(space)
 
     def build(self, config: dict[str, Any], job: Job) -> TreeModel:
-        """scikit-learn's tree, which sends missing values to the better side of a split."""
+        """Return scikit-learn's tree, which sends missing values to the better side of a split."""
         from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
         kind = DecisionTreeClassifier if job.n_classes else DecisionTreeRegressor
@@ -58,8 +58,9 @@ class Tree:
     ) -> None:
         """Fit on (X, y), and smooth the leaves of a classifier.
 
-        A leaf of n rows gives class k the probability (n p_k + q_k) / (n + 1), where p are its shares and q those of
-        all rows, so that a pure leaf does not promise certainty, which the logarithmic loss punishes without limit.
+        A leaf of n rows has the probability (n p_k + q_k) / (n + 1) of class k. p are the class shares of the leaf, q
+        the class shares of all rows. A pure leaf thus never predicts certainty, for which the logarithmic loss is
+        unbounded.
         """
         weight = None if weights is None else weights[0]
         units = Units.of(train[1], estimator.n_classes)
@@ -77,13 +78,13 @@ class Tree:
         estimator.take(from_nodes([replace(nodes, value=smooth)], width), seen, (0.0,) * len(seen))
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:  # noqa: ARG002
-        """Unchanged: it has no rounds."""
+        """Return the configuration unchanged: the model has no rounds."""
         return config
 
     def dump(self, estimator: TreeModel) -> bytes:
-        """The trees as arrays."""
+        """Serialise the trees as arrays."""
         return tree_ensemble.dump(estimator)
 
     def load(self, data: bytes) -> TreeModel:
-        """From arrays, checked."""
+        """Deserialise arrays after a check."""
         return tree_ensemble.load(data, boosted=False)

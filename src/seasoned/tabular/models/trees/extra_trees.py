@@ -20,10 +20,10 @@ __all__ = ["ExtraTrees"]
 
 @dataclass(frozen=True, slots=True)
 class ExtraTrees:
-    """Trees on all rows, with thresholds drawn at random (Geurts, Ernst and Wehenkel 2006).
+    """Trees on all rows, with random thresholds (Geurts, Ernst and Wehenkel 2006).
 
-    A split that looks at most columns costs little here, since no threshold is searched for; the randomness that keeps
-    the trees apart comes from the thresholds.
+    A split may consider most columns at low cost, because no threshold is searched. The random thresholds decorrelate
+    the trees.
     """
 
     name: str = "extra_trees"
@@ -42,7 +42,7 @@ class ExtraTrees:
         return Space(space)
 
     def build(self, config: dict[str, Any], job: Job) -> TreeModel:
-        """100 trees, or as many as the configuration says."""
+        """Return an unfitted forest of 100 trees, or of the configuration's number of trees."""
         from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
         kind = ExtraTreesClassifier if job.n_classes else ExtraTreesRegressor
@@ -56,17 +56,17 @@ class ExtraTrees:
         seconds: float | None = None,
         weights: Weights | None = None,
     ) -> int | None:
-        """Fit on (X, y), in a trial ten trees at a time until its time is up; returns the trees grown."""
+        """Fit on (X, y), in a trial ten trees at a time up to the time limit; returns a trial's number of trees."""
         return grow(estimator, train, valid, seconds, weights)
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:
-        """The configuration with its number of trees fixed."""
+        """Return the configuration with a fixed number of trees."""
         return config if rounds is None else {**config, "rounds": rounds}
 
     def dump(self, estimator: TreeModel) -> bytes:
-        """The trees as arrays."""
+        """Serialise the trees as arrays."""
         return tree_ensemble.dump(estimator)
 
     def load(self, data: bytes) -> TreeModel:
-        """From arrays, checked."""
+        """Deserialise arrays after a check."""
         return tree_ensemble.load(data, boosted=False)

@@ -1,4 +1,4 @@
-"""Quantiles of the training rows in each leaf of a tree that was grown for the mean."""
+"""Quantiles of the training rows in each leaf of a tree grown for the mean."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ __all__ = ["leaf_quantiles"]
 def leaf_quantiles(
     leaf: NDArray[np.int64], y: NDArray[np.float64], mass: NDArray[np.float64], quantile: float, nodes: int
 ) -> NDArray[np.float64]:
-    """The smallest target in each leaf at or below which a share `quantile` of the leaf's mass lies, shape (nodes,).
+    """Weighted quantile of the targets in each leaf, shape (nodes,).
 
-    Trees that split by the mean also separate rows by much of what shifts quantiles (Meinshausen 2006, who pools
-    leaves; here their quantiles are averaged, so that a forest has one number a leaf). Nodes without rows get the mean.
+    The quantile is the smallest target at or below which a share `quantile` of the leaf's mass lies. Trees that split
+    by the mean also separate rows by most causes of shifted quantiles. Source: Meinshausen 2006, who pools the leaves
+    of a forest. Here the leaf quantiles are averaged instead, so that a leaf stores one number. Nodes without rows get
+    the mean.
 
     Args:
-        leaf: Node of each row, shape (n,).
+        leaf: Leaf index of each row, shape (n,).
         y: Targets, shape (n,).
-        mass: How much each row counts, shape (n,), above 0.
+        mass: Row weights, shape (n,), above 0.
         quantile: Between 0 and 1.
         nodes: Number of nodes of the tree.
 

@@ -27,7 +27,7 @@ __all__ = ["TREES", "Forest", "grow", "nodes_of", "planted"]
 
 TREES = 100
 _STEP = 10
-_DIGITS = 15  # bits kept of a leaf's distance from the median leaf: the others vanish in the average of many trees
+_DIGITS = 15  # mantissa bits of a leaf's distance from the median leaf; rounding vanishes in the mean of many trees
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Forest:
         return Space(space)
 
     def build(self, config: dict[str, Any], job: Job) -> TreeModel:
-        """100 trees, or as many as the configuration says."""
+        """Return an unfitted forest of 100 trees, or of the configuration's number of trees."""
         from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
         kind = RandomForestClassifier if job.n_classes else RandomForestRegressor
@@ -64,24 +64,24 @@ class Forest:
         seconds: float | None = None,
         weights: Weights | None = None,
     ) -> int | None:
-        """Fit on (X, y), in a trial ten trees at a time until its time is up; returns the trees grown."""
+        """Fit on (X, y), in a trial ten trees at a time up to the time limit; returns a trial's number of trees."""
         return grow(estimator, train, valid, seconds, weights)
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:
-        """The configuration with its number of trees fixed."""
+        """Return the configuration with a fixed number of trees."""
         return config if rounds is None else {**config, "rounds": rounds}
 
     def dump(self, estimator: TreeModel) -> bytes:
-        """The trees as arrays."""
+        """Serialise the trees as arrays."""
         return tree_ensemble.dump(estimator)
 
     def load(self, data: bytes) -> TreeModel:
-        """From arrays, checked."""
+        """Deserialise arrays after a check."""
         return tree_ensemble.load(data, boosted=False)
 
 
 def planted(kind: Any, config: dict[str, Any], job: Job) -> TreeModel:
-    """An unfitted forest of scikit-learn's class `kind`; leaves are large enough to estimate a requested quantile."""
+    """Return an unfitted forest of scikit-learn's class `kind`, with leaves large enough for a requested quantile."""
     settings = dict(config)
     trees = settings.pop("rounds", TREES)
     if job.quantile is not None:
@@ -97,7 +97,7 @@ def grow(
     seconds: float | None,
     weights: Weights | None = None,
 ) -> int | None:
-    """Fit a forest, in a trial with a time limit ten trees at a time until it is reached; returns a trial's trees."""
+    """Fit a forest, in a trial ten trees at a time up to the time limit; return a trial's number of trees."""
     forest, (X, y), weight = model.learner, train, None if weights is None else weights[0]
     rows, units = np.asarray(X, dtype=np.float32), Units.of(y, model.n_classes)
     y = units.forward(y)
@@ -117,7 +117,7 @@ def grow(
 def _take(
     model: TreeModel, forest: Any, data: tuple[NDArray[np.float32], NDArray[Any], NDArray[np.float64]], units: Units
 ) -> None:
-    """Replace the library's trees by arrays of class shares (of two classes the second's), or of deviations."""
+    """Convert scikit-learn's trees to arrays of class shares (of the second of two classes), or of deviations."""
     rows, y, mass = data
     found = [nodes_of(tree.tree_) for tree in forest.estimators_]
     if model.quantile is not None:
@@ -130,7 +130,7 @@ def _take(
         found = [replace(nodes, value=nodes.value[:, 1:]) for nodes in found]
     elif not seen:
         reached = np.concatenate([nodes.value for nodes in found])
-        middle = float(np.median(reached))  # a mean may lie far from most leaves, which would lose their digits
+        middle = float(np.median(reached))  # a mean may lie far from most leaves, which would then lose digits
         values, scale = scaled(reached, middle)
         ends = np.cumsum([len(nodes.value) for nodes in found])
         found = [replace(nodes, value=part) for nodes, part in zip(found, np.split(values, ends[:-1]), strict=True)]
@@ -140,7 +140,7 @@ def _take(
 
 
 def nodes_of(tree: Any) -> Nodes:
-    """The arrays of one of scikit-learn's compiled trees."""
+    """Arrays of one of scikit-learn's compiled trees."""
     return Nodes(
         tree.children_left, tree.children_right, tree.feature, tree.threshold, tree.missing_go_to_left,
         tree.value[:, 0, :],

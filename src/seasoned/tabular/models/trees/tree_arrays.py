@@ -1,8 +1,8 @@
-"""Trees as arrays: an ensemble of binary decision trees in six arrays, small in memory and on disk.
+"""Trees as arrays: an ensemble of binary decision trees in five arrays, small in memory and on disk.
 
-All trees lie one after the other, the nodes of each in preorder: a node, its left branch, its right branch. A full
-binary tree in preorder is known from one bit a node (inner or leaf), so no child is stored that could point outside,
-form a cycle or have two parents (law 12).
+All trees lie one after the other, the nodes of each tree in preorder: a node, its left branch, its right branch. One
+bit per node (inner or leaf) determines a full binary tree in preorder. No child index is stored that could point
+outside, form a cycle or have two parents (law 12).
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Nodes", "Trees", "from_nodes", "rounded", "shortened", "structure"]
 
-_BITS: Final = (1, 2, 3, 5, 7, 9, 11, 13, 15, 17, 19)  # of a mantissa, tried from the shortest
+_BITS: Final = (1, 2, 3, 5, 7, 9, 11, 13, 15, 17, 19)  # mantissa bits to try, shortest first
 
 
 @dataclass(frozen=True, slots=True)
 class Nodes:
-    """One tree as its library holds it, every array with one row per node; the children of a leaf are -1."""
+    """One tree of a library, every array with one row per node; the children of a leaf are -1."""
 
     left: NDArray[Any]
     right: NDArray[Any]
@@ -38,17 +38,17 @@ class Nodes:
 
 @dataclass(frozen=True, slots=True)
 class Trees:
-    """An ensemble of trees.
+    """Ensemble of trees.
 
     Row x goes left at an inner node if `float32(x[feature]) <= threshold`, or if x[feature] is missing and
-    `missing_left` holds.
+    `missing_left` is True.
 
     Attributes:
-        inner: Whether a node is an inner one, shape (nodes,), all trees in preorder, one after the other.
-        feature: Column that each inner node splits, int32.
-        threshold: Of each inner node, float32.
-        missing_left: Of each inner node.
-        value: Of each leaf, shape (leaves, outputs), float32.
+        inner: True for an inner node, shape (nodes,), all trees in preorder, one after the other.
+        feature: Split column of each inner node, int32.
+        threshold: Threshold of each inner node, float32.
+        missing_left: True for inner nodes that send missing values left.
+        value: Values of each leaf, shape (leaves, outputs), float32.
         width: Number of columns of the table.
     """
 
@@ -61,11 +61,11 @@ class Trees:
 
 
 def structure(inner: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The right child of each inner node and the root of each tree, from the bits alone.
+    """Compute the right child of each inner node and the root of each tree, from the bits alone.
 
     With s_i the inner nodes minus the leaves up to node i, tree t ends where s first reaches -t. An inner node raises
-    its tree's s from h to h + 1; its left branch ends with the next leaf that lowers s from h + 1 to h, and the right
-    child comes next. Raises and drops at one height alternate, so sorting both by height pairs them.
+    its tree's s from h to h + 1. Its left branch ends with the next leaf that lowers s from h + 1 to h, and the right
+    child comes next. Raises and drops at one height alternate, so that sorting both by height pairs them.
 
     Raises:
         InvalidInput: If the last tree has no end, or there are no nodes.
@@ -91,7 +91,7 @@ def structure(inner: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.i
 
 
 def from_nodes(found: Iterable[Nodes], width: int) -> Trees:
-    """The trees of a library as arrays; thresholds are rounded down to float32, which splits float32 rows alike."""
+    """Convert trees of a library to arrays; thresholds are rounded down to float32, which splits float32 rows alike."""
     trees = [_in_preorder(nodes) for nodes in found]
     inner = np.concatenate([nodes.left >= 0 for nodes in trees])
     parts = {
@@ -124,7 +124,7 @@ def _in_preorder(nodes: Nodes) -> Nodes:
 
 
 def _preorder(left: list[int], right: list[int]) -> Iterator[int]:
-    """The preorder of nodes that were grown in another order, such as best first."""
+    """Yield nodes in preorder, for trees grown in another order such as best first."""
     waiting = [0]
     while waiting:
         node = waiting.pop()
@@ -140,10 +140,10 @@ def _rounded_down(threshold: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 def shortened(trees: Trees, X: NDArray[np.float32]) -> Trees:
-    """The same trees with thresholds of as few digits as possible, which compresses them to about half.
+    """Shorten the mantissas of the thresholds, so that they compress better.
 
-    Every threshold moves by at most half the way to the nearest value that the rows X hold on either side, to the
-    number with the shortest mantissa there, so that every row of X takes the same branch.
+    Every threshold moves to the number with the shortest mantissa within half the distance to the nearest value of X on
+    either side. Every row of X takes the same branch as before.
 
     Args:
         trees: Trees grown on X.
@@ -157,7 +157,7 @@ def shortened(trees: Trees, X: NDArray[np.float32]) -> Trees:
 
 
 def _shortest(threshold: NDArray[np.float32], values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Thresholds shortened between sorted `values` (NaN may come last); one at or beyond the ends stays as it is."""
+    """Thresholds shortened between sorted `values` (NaN may come last); a threshold outside the values is unchanged."""
     values = values[~np.isnan(values)]
     above = np.searchsorted(values, threshold, side="right")
     between = np.flatnonzero((above > 0) & (above < len(values)))
@@ -173,7 +173,7 @@ def _shortest(threshold: NDArray[np.float32], values: NDArray[np.float32]) -> ND
 
 
 def rounded(values: NDArray[np.float32], bits: int) -> NDArray[np.float32]:
-    """Mantissas rounded to this many bits after the point, half away from zero."""
+    """Round mantissas to this number of bits after the point, half away from zero."""
     step = 1 << (23 - bits)
     raw = values.view(np.uint32) + np.uint32(step >> 1)
     found: NDArray[np.float32] = (raw & np.uint32(2**32 - step)).view(np.float32)

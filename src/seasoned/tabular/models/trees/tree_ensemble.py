@@ -1,7 +1,7 @@
-"""A fitted tree, forest or boosted ensemble of trees behind `predict` and `predict_proba`, and its file.
+"""Fitted tree, forest or boosted ensemble with `predict` and `predict_proba`, and its file format.
 
-From the end of the fit on, predictions come from our own arrays, with nothing of the library that grew the trees, so
-that a saved model gives the same bits, and other versions of the library read it.
+After the fit, predictions use arrays of this package and nothing of the library that grew the trees. A saved model
+therefore predicts the same bits, with any version of the library.
 """
 
 from __future__ import annotations
@@ -35,28 +35,28 @@ _FILE: Final = {
     "threshold": ("uint8", 2),
     "value": ("uint8", 2),
 }
-_MOST_NODES: Final = 2**27  # that a file may hold: a hundred trees on 670,000 rows whose leaves are single rows
-_ROWS: Final = 5_000  # for each thread; with fewer they wait for each other between the trees, and it takes longer
-_LEVEL: Final = 1  # of deflate: a third of the time of level 6, and 5% more bytes
+_MOST_NODES: Final = 2**27  # largest number of nodes in a file: a hundred trees on 670,000 rows with single-row leaves
+_ROWS: Final = 5_000  # rows per thread; with fewer rows, synchronisation between the trees takes longer than the work
+_LEVEL: Final = 1  # deflate level: much faster than level 6, and slightly larger files
 
 
 @dataclass(slots=True)
 class TreeModel:
-    """An ensemble of trees, or the learner that will grow it.
+    """Ensemble of trees, or the unfitted learner.
 
-    Forests average: prediction = base + scale * (sum of the leaves) / trees, where a leaf has a value for each output.
-    Boosting sums: raw = base + scale * (sum of the leaves), tree t adding to output t mod outputs; probabilities are
-    the sigmoid of one output or the softmax of several.
+    Forests average: prediction = base + scale * (sum of the leaves) / trees, where a leaf has a value per output.
+    Boosting sums: raw = base + scale * (sum of the leaves), where tree t contributes to output t mod outputs.
+    Probabilities are the sigmoid of one output or the softmax of several.
 
     Attributes:
-        learner: scikit-learn's estimator until it is fitted, then None.
+        learner: scikit-learn's estimator before the fit, None afterwards.
         n_classes: Number of classes; 0 for regression.
-        boosted: Whether the trees are summed rather than averaged.
+        boosted: True for a sum of trees, False for a mean.
         trees: The fitted trees.
-        seen: The class codes among the training rows.
-        base: Added to each output, shape (outputs,).
-        scale: What leaf values are multiplied by.
-        quantile: For a forest's learner, which quantile its leaves hold instead of the mean.
+        seen: Class codes of the training rows.
+        base: Constant of each output, shape (outputs,).
+        scale: Factor of the leaf values.
+        quantile: Quantile in the leaves of a forest; None for the mean.
     """
 
     learner: Any
@@ -70,7 +70,7 @@ class TreeModel:
     _walk: Walk | None = None
 
     def __getstate__(self) -> tuple[Any, ...]:
-        """Without the compiled walk, which is built again where it is needed."""
+        """State without the compiled trees, which are rebuilt on demand."""
         return self.learner, self.n_classes, self.boosted, self.trees, self.seen, self.base, self.scale, self.quantile
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
@@ -101,15 +101,15 @@ class TreeModel:
         base: tuple[float, ...] = (0.0,),
         scale: float = 1.0,
     ) -> None:
-        """Become what was fitted; the learner is forgotten."""
+        """Store the fitted trees, and drop the learner."""
         self.learner, self.trees, self.seen, self.base, self.scale, self._walk = None, trees, seen, base, scale, None
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Numbers, shape (n,)."""
+        """Predict numbers, shape (n,)."""
         return self._raw(X)[:, 0]
 
     def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Probabilities, shape (n, classes seen)."""
+        """Predict probabilities, shape (n, number of seen classes)."""
         raw = self._raw(X)
         if len(self.seen) == 1:
             return np.ones((len(raw), 1))
@@ -126,15 +126,19 @@ class TreeModel:
         return self.trees
 
     def _raw(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Shape (n, outputs); trees are added in order, whatever the number of rows, so that the bits are the same."""
+        """Raw outputs, shape (n, outputs).
+
+        Trees are summed in a fixed order, so that the bits of a prediction do not depend on the number of rows.
+        """
         if self._walk is None:
             self._walk = Walk.over(self._fitted())
-        threads = min(len(X) // _ROWS, cpu_count()) if len(X) >= 2 * _ROWS else 1  # counting CPUs is slower than a row
+        # the row test avoids `cpu_count`, which is slower than the prediction of one row
+        threads = min(len(X) // _ROWS, cpu_count()) if len(X) >= 2 * _ROWS else 1
         compiled = self._walk.compiled(len(X) // threads)
         if threads == 1:
             total = self._sums(compiled, X)
         else:
-            with ThreadPoolExecutor(threads) as pool:  # the compiled walk releases the GIL
+            with ThreadPoolExecutor(threads) as pool:  # the compiled code releases the GIL
                 parts = pool.map(functools.partial(self._sums, compiled), np.array_split(X, threads))
                 total = np.concatenate(list(parts))
         share = self.scale if self.boosted else self.scale / self._walk.trees
@@ -153,7 +157,7 @@ class TreeModel:
 
 
 def scaled(values: NDArray[np.float64], base: float) -> tuple[NDArray[np.float64], float]:
-    """Leaf values less the base, divided by a power of two that brings them into [-1, 1], and that power."""
+    """Subtract the base from leaf values and divide by a power of two, into [-1, 1]; returns values and power."""
     rest = values - base
     largest = float(np.abs(rest).max(initial=0.0))
     scale = float(np.exp2(np.clip(np.ceil(np.log2(largest)), -1000, 1000))) if largest > 0 else 1.0
@@ -161,7 +165,7 @@ def scaled(values: NDArray[np.float64], base: float) -> tuple[NDArray[np.float64
 
 
 def dump(model: TreeModel) -> bytes:
-    """The fitted trees as arrays; numbers of several bytes byte by byte, which compresses better."""
+    """Serialise the fitted trees as arrays; bytes of equal significance lie together and compress better."""
     trees = model.trees
     assert trees is not None, "only what was fitted is stored"
     if len(trees.inner) > _MOST_NODES:
@@ -186,10 +190,10 @@ def dump(model: TreeModel) -> bytes:
 
 
 def load(data: bytes, *, boosted: bool) -> TreeModel:
-    """The model that `dump` wrote, every part checked, because compiled code walks the trees.
+    """Deserialise the model of `dump`; every part is checked, because compiled code follows the trees.
 
     Raises:
-        InvalidInput: If the file is damaged, or its arrays are not those of trees.
+        InvalidInput: If the file is damaged, or its arrays are not valid trees.
     """
     found = npz.load(data, _FILE)
     if len(found["settings"]) != 5 or not 2 <= len(found["base"]) <= 2**16:
@@ -219,7 +223,7 @@ def load(data: bytes, *, boosted: bool) -> TreeModel:
 
 
 def _check_outputs(model: TreeModel) -> None:
-    """Check that outputs fit the classes, and that averages are probabilities."""
+    """Check that outputs match the classes, and that means are probabilities."""
     seen, outputs = model.seen, len(model.base)
     if model.n_classes == 0:
         sound = not seen and outputs == 1
@@ -244,7 +248,7 @@ def _check_outputs(model: TreeModel) -> None:
 
 
 def _planes(numbers: NDArray[Any]) -> NDArray[np.uint8]:
-    """Shape (4, n): the lowest bytes of all numbers, then the next."""
+    """Bytes of all numbers, shape (4, n): the lowest bytes first."""
     little = np.ascontiguousarray(numbers, dtype=numbers.dtype.newbyteorder("<"))
     return np.ascontiguousarray(little.view(np.uint8).reshape(-1, numbers.dtype.itemsize).T)
 

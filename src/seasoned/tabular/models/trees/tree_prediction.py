@@ -1,8 +1,8 @@
-"""Which leaf each row reaches in each tree of an ensemble, by scikit-learn's compiled trees.
+"""Leaf of each row in each tree of an ensemble, computed by scikit-learn's compiled trees.
 
-A call costs microseconds, however few rows there are. So for few rows all trees of an ensemble hang under a router, a
-balanced tree that splits on one more column, the number of the tree wanted: one call for all. It doubles the depth, and
-copies the rows for each tree; many rows therefore walk each tree by itself, in half the time to a fourth of it.
+A call costs microseconds, however few rows it has. For few rows, all trees therefore hang under a router: a balanced
+tree that splits on one more column, the tree number. One call then serves all trees. The router doubles the depth and
+copies the rows for each tree. For many rows, a call per tree is faster.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ if TYPE_CHECKING:
 
 __all__ = ["Compiled", "Walk"]
 
-_BLOCK: Final = 16_384  # walks in one call under the router; the copies of their rows stay in the cache
-_MANY: Final = 100  # from this many rows on, each tree has a call of its own
-_LARGE: Final = 2_000_000  # nodes, which take 150 MB compiled
+_BLOCK: Final = 16_384  # row copies in one call under the router; they fit into the cache
+_MANY: Final = 100  # smallest number of rows with one call per tree
+_LARGE: Final = 2_000_000  # nodes of a large ensemble, which take 150 MB in compiled form
 
 
 class Compiled(Protocol):
-    """Trees that rows can walk."""
+    """Compiled trees."""
 
     def leaves(self, X: NDArray[np.float64]) -> Iterator[NDArray[np.int32]]:
-        """For each tree in turn the leaf of each row, a number among the leaves of all trees, shape (n,).
+        """Yield for each tree the leaf of each row, an index into the leaves of all trees, shape (n,).
 
         Raises:
-            InvalidInput: If X has another number of columns than the table that was fitted.
+            InvalidInput: If X has a different number of columns than the training table.
         """
         ...
 
 
 @dataclass(slots=True)
 class Walk:
-    """An ensemble that is compiled, for few rows or for many, when such rows first come.
+    """Ensemble that is compiled on demand, for few rows or for many.
 
     Attributes:
-        source: The trees, checked before, because compiled code follows them unchecked.
+        source: The trees; validated by the caller, because compiled code follows them unchecked.
         trees: Number of trees.
     """
 
@@ -55,11 +55,15 @@ class Walk:
 
     @classmethod
     def over(cls, trees: Trees) -> Walk:
-        """Nothing is compiled yet."""
-        return cls(trees, int(2 * np.count_nonzero(~trees.inner) - len(trees.inner)))  # a leaf more than splits in each
+        """Wrap trees without compiling them."""
+        # a tree has one leaf more than splits
+        return cls(trees, int(2 * np.count_nonzero(~trees.inner) - len(trees.inner)))
 
     def compiled(self, rows: int) -> Compiled:
-        """The form that so many rows walk fastest (large forests keep the one they have); the leaves are the same."""
+        """Return the faster form for this number of rows; the leaves are the same.
+
+        A large ensemble keeps its first form, to save memory.
+        """
         known = self._together or self._apart
         if known is not None and len(self.source.inner) > _LARGE:
             return known
@@ -74,7 +78,7 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class _Apart:
-    """Each tree by itself: its compiled form, and the number of the leaf at each of its nodes."""
+    """Trees compiled one by one, and the leaf index of each node of each tree."""
 
     trees: tuple[tuple[Any, NDArray[np.int32]], ...]
     width: int
@@ -91,7 +95,7 @@ class _Apart:
         return cls(tuple((_tree(nodes[part], trees.width), leaf[part]) for part in parts), trees.width)
 
     def leaves(self, X: NDArray[np.float64]) -> Iterator[NDArray[np.int32]]:
-        """As `Compiled` has it."""
+        """See `Compiled.leaves`."""
         _check(X, self.width)
         rows = np.ascontiguousarray(X, dtype=np.float32)
         for tree, leaf in self.trees:
@@ -104,7 +108,7 @@ class _Together:
 
     Attributes:
         tree: The router, then the nodes of all trees.
-        leaf: Number of the leaf of each of these nodes.
+        leaf: Leaf index of each of these nodes.
         trees: Number of trees.
         width: Number of columns of the table.
     """
@@ -124,7 +128,7 @@ class _Together:
         return cls(_tree(nodes, trees.width + 1), leaf, len(roots), trees.width)
 
     def leaves(self, X: NDArray[np.float64]) -> Iterator[NDArray[np.int32]]:
-        """As `Compiled` has it."""
+        """See `Compiled.leaves`."""
         _check(X, self.width)
         rows = np.empty((len(X), self.width + 1), dtype=np.float32)
         rows[:, :-1] = X
@@ -137,7 +141,7 @@ class _Together:
 
 
 def _nodes(trees: Trees, right: NDArray[np.int64], shift: int = 0) -> NDArray[Any]:
-    """The nodes of all trees as scikit-learn has them, after `shift` others; left children are the next nodes."""
+    """Nodes of all trees in scikit-learn's format, after `shift` other nodes; a left child is the next node."""
     from sklearn.tree._tree import NODE_DTYPE
 
     nodes = np.zeros(shift + len(trees.inner), dtype=NODE_DTYPE)
@@ -155,7 +159,7 @@ def _nodes(trees: Trees, right: NDArray[np.int64], shift: int = 0) -> NDArray[An
 
 
 def _leaves(trees: Trees) -> NDArray[np.int32]:
-    """Number of the leaf, among all leaves, of each node that is one."""
+    """Index of each leaf among all leaves, for each node; meaningless for inner nodes."""
     return np.cumsum(~trees.inner, dtype=np.int32) - np.int32(1)
 
 
@@ -165,7 +169,7 @@ def _check(X: NDArray[np.float64], width: int) -> None:
 
 
 def _tree(nodes: NDArray[Any], width: int) -> Any:
-    """scikit-learn's compiled form of one tree."""
+    """Build scikit-learn's compiled form of one tree."""
     from sklearn.tree._tree import Tree
 
     tree = Tree(width, np.array([1], dtype=np.intp), 1)
@@ -175,7 +179,7 @@ def _tree(nodes: NDArray[Any], width: int) -> Any:
 
 
 def _fill_router(nodes: NDArray[Any], roots: NDArray[np.int64], column: int) -> None:
-    """Inner nodes 0 to trees - 2, each halving a range of tree numbers; a range of one is the tree's root."""
+    """Fill inner nodes 0 to trees - 2: each halves a range of tree numbers, and a range of one is the tree's root."""
     waiting, free = [(0, 0, len(roots))] if len(roots) > 1 else [], 1
     while waiting:
         node, first, last = waiting.pop()
