@@ -1,4 +1,4 @@
-"""What one fit may use."""
+"""Budget of a fit: limits of time, trials, workers and memory."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from seasoned.tabular.budget.interrupt import Stop
 
 __all__ = ["Budget"]
 
-_TRIAL_SHARE: Final = 0.25  # of the time limit
-_FIT_SHARE: Final = 0.75  # of a trial's time; the rest is for predictions
-_GROWTH: Final = 0.05  # of the memory; for what this process has yet to load, and the guard
-_LEAST: Final = 2**27  # bytes; below, a worker cannot even import what models need
+_TRIAL_SHARE: Final = 0.25  # time limit of one trial, as a share of the time limit of the fit
+_FIT_SHARE: Final = 0.75  # time of a trial's fits, as a share of the trial's time; predictions take the rest
+_GROWTH: Final = 0.05  # share of the memory limit that stays free for the memory guard and for later imports
+_LEAST: Final = 2**27  # bytes; smallest memory of a worker, because the import of the models takes as much
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What the search may use.
+    """Limits of one fit.
 
     Attributes:
-        deadline: When all must be done, on `time.monotonic`'s clock.
-        seconds: The time limit that leads to it.
-        trials: Number of trials; as many as the time allows if None.
-        workers: Trials at the same time.
-        memory: Bytes for this process and all its workers; None for no limit.
-        members: Largest number of models that predict together.
-        layers: How many layers of them there may be.
-        stop: Whether the user has asked the fit to stop.
-        told: Whether the user said how many workers there are to be.
+        deadline: End of the fit, in seconds on the clock of `time.monotonic`.
+        seconds: Time limit of the fit in seconds.
+        trials: Number of trials; None for as many as the time allows.
+        workers: Number of trials that run at the same time.
+        memory: Memory limit in bytes of this process and all its workers together; None for no limit.
+        members: Largest number of ensemble members.
+        layers: Largest number of stacking layers.
+        stop: The user's request to stop the fit.
+        told: True if the user set the number of workers.
     """
 
     deadline: float
@@ -48,36 +48,36 @@ class Budget:
 
     @property
     def remaining(self) -> float:
-        """Seconds until the deadline, or until whoever asked to stop has waited long enough."""
+        """Seconds until the deadline of the fit, or until the deadline of a stop request if that is earlier."""
         return min(self.deadline, self.stop.deadline) - time.monotonic()
 
     @property
     def trial_seconds(self) -> float:
-        """Seconds for one trial once a worker has started, so that one slow configuration cannot take more."""
+        """Time limit in seconds of one trial, from the start of its worker; it bounds slow configurations."""
         return _TRIAL_SHARE * self.seconds
 
     @property
     def fits_seconds(self) -> float | None:
-        """Seconds for the fits of all folds of a trial; None where the result must not depend on time."""
+        """Time limit in seconds of all fold fits of a trial; None if the result must not depend on time."""
         return _FIT_SHARE * self.trial_seconds if self.trials is None else None
 
     @property
     def trial_memory(self) -> int | None:
-        """Bytes that a task in a worker may use from now on; None for no limit.
+        """Memory limit in bytes of a task that starts now in a worker; None for no limit.
 
-        What this process does not hold, and will not need, is divided among the search's workers and the one that
-        fits the early model. A share too small for any model is still a limit: the tasks then fail and say why.
+        The memory that this process does not need is divided among the workers of the search and one worker for the
+        early model. A share that is too small for any model is still a limit: the tasks then fail with a clear error.
         """
         return None if self.memory is None else max(self._share(), _LEAST // 2)
 
     @property
     def full(self) -> bool:
-        """Whether this process and its workers now use more memory than they may."""
+        """True if this process and its workers together exceed the memory limit now."""
         return self.memory is not None and tree_memory(os.getpid()) > self.memory
 
     @property
     def has_memory(self) -> bool:
-        """Whether the memory limit leaves a worker the least that it needs."""
+        """True if the memory limit leaves each worker the smallest usable memory."""
         return self.memory is None or self._share() >= _LEAST
 
     def check_memory(self) -> None:
@@ -95,7 +95,7 @@ class Budget:
             )
 
     def explain(self, error: str | None) -> str | None:
-        """The reason of a failed trial, with the setting to change where it ran out of memory."""
+        """Return the error of a failed trial; if the trial ran out of memory, the setting to change is added."""
         if (
             self.memory is None
             or error is None

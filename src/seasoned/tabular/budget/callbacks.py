@@ -1,4 +1,4 @@
-"""Who is told of each trial while a fit runs: the log, and callbacks of the user's own."""
+"""Callbacks of a fit: after each trial, a line in the log and calls of the user's callbacks."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _TOLD: Final = ("number", "model", "state", "seconds", "elapsed", "error", "conf
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Who follows a fit.
+    """Observers of a fit.
 
     Attributes:
-        progress: Whether to show a line on the terminal; None shows it only where a person watches.
-        callbacks: Called with each trial that has ended.
+        progress: True shows a progress line, False shows none; None shows the line in terminals and notebooks only.
+        callbacks: Functions that are called with each finished trial.
     """
 
     progress: bool | None = None
@@ -41,10 +41,10 @@ class Audience:
 
     @classmethod
     def of(cls, progress: bool | None, callbacks: Iterable[Callback] | None) -> Audience:
-        """The audience that `fit` was given.
+        """Return the observers for the arguments of `fit`.
 
         Raises:
-            InvalidInput: If a callback cannot be called.
+            InvalidInput: If a callback is not callable.
         """
         found = (callbacks,) if callable(callbacks) else tuple(callbacks or ())
         if strange := [callback for callback in found if not callable(callback)]:
@@ -53,19 +53,20 @@ class Audience:
 
 
 class Telling:
-    """A callback of `Study.optimize` that tells of each trial in the metric's own sign.
+    """Callback of `Study.optimize`: it logs each trial and calls the user's callbacks.
 
-    A callback that returns True ends the search; the best models so far are fitted as usual. One that raises is
-    reported in the log and not called again: a tracker that is unreachable must not cost a night's search.
+    Scores have the sign of the metric. A user's callback that returns True ends the search; the best models so far are
+    fitted as usual. A callback that raises is logged and not called again, because an unreachable tracker must not cost
+    a whole search.
 
     Args:
-        callbacks: The user's own.
-        metric: What scores mean.
-        row: A trial as plain data (`rows.row_of`).
-        end: Ends the search.
+        callbacks: The user's callbacks.
+        metric: Metric of the scores.
+        row: Conversion of a trial to plain data (`trial_row.row_of`).
+        end: Function that ends the search.
     """
 
-    logs_trials = True  # in the metric's direction, where the study has losses
+    logs_trials = True  # the study then logs no trials: its losses lack the sign of the metric
 
     def __init__(
         self,
@@ -81,14 +82,14 @@ class Telling:
         self._best: tuple[float, str] | None = None  # loss and family
 
     def know(self, trial: Trial) -> None:
-        """A trial of a run that is resumed: it counts, and nobody is told of it again."""
+        """Update the best score with a finished trial, for example of a resumed run; nothing is logged or called."""
         if trial.state is TrialState.COMPLETE and trial.value is not None:
             (family,) = trial.config["model"]
             if self._best is None or trial.value < self._best[0]:
                 self._best = trial.value, family
 
     def __call__(self, study: Study, trial: Trial) -> None:  # noqa: ARG002 - a callback's signature
-        """A trial has finished."""
+        """Log a finished trial and call the user's callbacks."""
         self.know(trial)
         row = self._row(trial)
         level = logging.WARNING if trial.state is TrialState.FAILED else logging.INFO
@@ -112,7 +113,7 @@ class Telling:
         return None if loss is None else self._metric.score(loss)
 
     def _sentence(self, row: dict[str, Any]) -> str:
-        """For readers of the log: family, score in its usual sign, seconds, and the best so far."""
+        """Return the log line: family, score in the sign of the metric, seconds, best score so far."""
         took = "" if row["seconds"] is None else f" after {row['seconds']:.1f} s"
         if row["state"] == "complete":
             said = f"trial {row['number']}: {row['model']}, {self._metric.name} {self._score(row['loss']):.5g}{took}"

@@ -1,4 +1,4 @@
-"""When each trial of a search ended, for the plot of score against time."""
+"""End times of the trials of a search, for the plot of score against time."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ __all__ = ["Clock"]
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A callback of `Study.optimize` that notes the time.
+    """Callback of `Study.optimize` that records the end time of each trial.
 
     Attributes:
-        start: When the fit began, on `time.monotonic`'s clock.
-        elapsed: Trial number -> seconds from then to its end; trials of an earlier, killed run are not in it.
+        start: Start of the fit, in seconds on the clock of `time.monotonic`.
+        elapsed: Trial number -> seconds from the start of the fit to the end of the trial. Trials of an earlier, killed
+            run are absent.
     """
 
     start: float
     elapsed: dict[int, float] = field(default_factory=dict)
 
     def __call__(self, study: Any, trial: Trial) -> None:  # noqa: ARG002 - the callback's signature
-        """A trial has ended."""
+        """Record the end of a trial."""
         self.elapsed[trial.number] = round(time.monotonic() - self.start, 3)

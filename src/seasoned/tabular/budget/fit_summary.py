@@ -1,4 +1,4 @@
-"""The first lines of a fit: what the target, the columns, the validation and the limits were taken for."""
+"""Summary of a fit, shown at its start: target, columns, validation scheme and limits as the fit reads them."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ _KINDS: Final = {
     "text": "texts",
     "date": "dates",
 }
-_KEPT: Final = 20  # names, classes and reasons that a summary holds
-_NAMES: Final = 60  # characters of names in a line
-_CLASSES: Final = 6  # classes in a line
-_READING: Final = 100  # characters of a reading
-_LINES: Final = 3  # readings, and reasons why columns are left out, that get a line each
-_LABEL: Final = 12  # width of the label of a line
-_ENDLESS: Final = 1e9  # seconds that stand for no limit
+_KEPT: Final = 20  # largest number of names, classes or reasons in a summary
+_NAMES: Final = 60  # largest number of characters for the names in a line
+_CLASSES: Final = 6  # largest number of classes in a line
+_READING: Final = 100  # largest number of characters of a reading
+_LINES: Final = 3  # largest number of readings, and of excluded columns, with a line each
+_LABEL: Final = 12  # width of the label of a line, in characters
+_ENDLESS: Final = 1e9  # seconds; a time limit from this value on means no limit
 
 
 class Columns(NamedTuple):
-    """The columns of one kind: how many they are, and the first names."""
+    """Columns of one kind: their number and the first names."""
 
     kind: str
     size: int
@@ -51,32 +51,32 @@ class Columns(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FitSummary:
-    """A fit in a few facts, known before its search begins; at its end also what was skipped or resumed.
+    """Summary of a fit, known before the search starts; the end of the fit adds notes on resumed and skipped work.
 
     Attributes:
         task: binary, multiclass or regression.
-        metric: The metric's name.
-        greater_is_better: Whether the metric grows with quality.
-        rows: Rows that are learned from.
-        columns: The columns that are used, by kind.
-        validation: How rows are held out to judge models.
-        target: Name of the target; None if it has none.
-        skipped_rows: Rows without a target or of weight 0, which are left out.
-        readings: Columns whose cells are not read in the obvious way, each with an example; the first 20.
-        reading_count: How many such columns there are.
-        left_out: Columns that are left out, with the reason; the first 20.
-        left_out_count: How many columns are left out.
-        classes: Classes with their rows, the first 20: two in sorted order, more from the largest on.
-        class_count: How many classes there are; 0 for numbers.
-        positive: The positive one of two classes.
-        positive_reason: The rule that made it the positive one.
-        models: The families that are tried.
-        missing: Families that are left out because their packages are not installed.
-        time_limit: Seconds that the fit may take; None for no limit.
-        trials: Configurations to try; None for as many as there is time for.
-        workers: Configurations that are tried at the same time.
-        experience: What past tasks guide the search.
-        notes: Sentences about what was resumed or skipped.
+        metric: Name of the metric.
+        greater_is_better: True if a higher score is better.
+        rows: Number of training rows.
+        columns: Columns in use, by kind.
+        validation: Validation scheme, as a phrase.
+        target: Name of the target; None if the target has no name.
+        skipped_rows: Number of excluded rows: rows without a target or with weight 0.
+        readings: First 20 columns whose cells are read in a special way, each with an example.
+        reading_count: Number of columns whose cells are read in a special way.
+        left_out: First 20 excluded columns, with the reason.
+        left_out_count: Number of excluded columns.
+        classes: First 20 classes with their numbers of rows: two classes in sorted order, more classes by size.
+        class_count: Number of classes; 0 for regression.
+        positive: Positive class of two classes.
+        positive_reason: Rule that selected the positive class.
+        models: Model families of the search.
+        missing: Excluded model families, because their packages are not installed.
+        time_limit: Time limit in seconds; None for no limit.
+        trials: Number of configurations to try; None for as many as the time allows.
+        workers: Number of configurations that are tried at the same time.
+        experience: Past tasks that guide the search, as a phrase.
+        notes: Sentences about resumed and skipped work.
     """
 
     task: str
@@ -104,7 +104,7 @@ class FitSummary:
     notes: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """The summary for people: about 15 lines at most, a label first; what is not known yet has no line."""
+        """Return the summary as text: at most about 15 lines, each with a label; unknown facts have no line."""
         found = [line_of("target", self._goal()), *self._class_lines(), line_of("rows", self._rows())]
         found += [
             line_of(_KINDS.get(part.kind, part.kind), f"{part.size}: {_some(part.names, part.size)}")
@@ -123,7 +123,7 @@ class FitSummary:
         return [*found, *(line_of("note", note) for note in self.notes)]
 
     def as_dict(self) -> dict[str, Any]:
-        """The summary as plain data, which `from_dict` reads."""
+        """Return the summary as plain data for `from_dict`."""
         found = {field.name: getattr(self, field.name) for field in fields(self)}
         return found | {
             "columns": [part._asdict() | {"names": list(part.names)} for part in self.columns],
@@ -133,10 +133,10 @@ class FitSummary:
 
     @classmethod
     def from_dict(cls, data: Any) -> FitSummary | None:
-        """The summary of `as_dict`; None for None, as a file from before summaries has it.
+        """Return the summary that `as_dict` wrote; None for None, because older files have no summary.
 
         Raises:
-            ValueError: If it is something else.
+            ValueError: If the data is no summary.
         """
         if data is None:
             return None
@@ -151,7 +151,7 @@ class FitSummary:
                 "left_out": tuple((str(name), str(reason)) for name, reason in known["left_out"].items()),
             }
         )
-        made.lines()  # what a stranger wrote fails here, and not in a later `show`
+        made.lines()  # data of an untrusted file fails here, and not in a later `show`
         return made
 
     def _goal(self) -> str:
@@ -176,7 +176,7 @@ class FitSummary:
         return f"{self.rows:,}, with {used:,} of {used + self.left_out_count:,} columns{skipped}"
 
     def _left_out_lines(self) -> list[str]:
-        """A line for each of a few columns; of many only their names."""
+        """Return a line for each excluded column; for more than three columns, one line with the names."""
         if self.left_out_count > _LINES:
             names = [name for name, _ in self.left_out]
             return [line_of("left out", f"{self.left_out_count}: {_some(names, self.left_out_count)}")]
@@ -200,15 +200,15 @@ def describe(
     roles: Roles,
     validation: Any,
 ) -> FitSummary:
-    """The summary as far as the table and its validation tell.
+    """Return the facts about table, target and validation scheme; `plan_of` returns the facts about the search.
 
     Args:
         target: The target.
         metric: The metric.
         schema: The columns.
-        folds: Rows that validate, a pair a fold.
-        roles: Groups of the rows, if there are any.
-        validation: The estimator's setting.
+        folds: (train, validation) row indices of each fold.
+        roles: Optional groups of the rows.
+        validation: The setting `validation` of the estimator.
     """
     readings = schema.readings
     dropped = [(column.name, column.reason) for column in schema.columns if column.reason is not None]
@@ -232,13 +232,13 @@ def describe(
 
 
 def plan_of(models: Sequence[Model], named: Sequence[Any] | None, budget: Budget, past: str) -> dict[str, Any]:
-    """The fields of a summary that tell how the search is made.
+    """Return the summary fields of the search: families, limits and experience.
 
     Args:
-        models: The families.
+        models: Model families of the search.
         named: The setting `models`.
         budget: Time, trials and workers.
-        past: What past tasks guide the search.
+        past: Past tasks that guide the search, as a phrase.
     """
     tried = tuple(model.name for model in models)
     whole = named is None or "default" in named or all(isinstance(one, str) and one.startswith("-") for one in named)
@@ -254,7 +254,7 @@ def plan_of(models: Sequence[Model], named: Sequence[Any] | None, budget: Budget
 
 
 def notes_of(trials: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """A sentence for each family of which no configuration was completed, as some failed.
+    """Return a sentence for each family with failed configurations and none that completed.
 
     Example:
         >>> notes_of([{"model": "mlp", "state": "failed", "error": "it ran out of memory"}])
@@ -296,7 +296,7 @@ def _positive(target: Target, metric: Measure) -> dict[str, Any]:
 
 
 def _validation(declared: Any, folds: Sequence[Fold], roles: Roles, target: Target) -> str:
-    """How rows are held out, as a phrase."""
+    """Return the validation scheme as a phrase."""
     count = len(folds)
     part = f"{count} folds" if count > 1 else "one held-out part"
     if isinstance(declared, str):
@@ -313,7 +313,7 @@ def _validation(declared: Any, folds: Sequence[Fold], roles: Roles, target: Targ
 
 
 def line_of(label: str, text: str) -> str:
-    """A line of a summary: its label, and its text without line breaks.
+    """Return a line of a summary: the label, then the text without line breaks.
 
     Example:
         >>> line_of("rows", "1,000")
@@ -331,7 +331,7 @@ def _short(name: str, most: int = 40) -> str:
 
 
 def _some(names: Sequence[str], count: int) -> str:
-    """The first names, as many as a line has room for, and how many more there are.
+    """Return the first names that fit into a line, and the number of the other names.
 
     Example:
         >>> _some(["a", "b"], 39)

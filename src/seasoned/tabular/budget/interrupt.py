@@ -1,4 +1,4 @@
-"""Requests that a running fit ends: Ctrl-C, a notebook's interrupt, SIGTERM, a closed terminal, the caller's word."""
+"""Stop requests to a running fit: Ctrl-C, a notebook's interrupt, SIGTERM, a closed terminal, the setting `stop`."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ __all__ = ["Stop", "leave_closed_terminal"]
 logger = logging.getLogger("seasoned.tabular")
 
 _HANGUP: Final = "SIGHUP"
-_PATIENCE: Final = 1.5  # seconds for the last fits; with all that surrounds them, stopping takes less than 3
+_PATIENCE: Final = 1.5  # seconds for the last fits after a stop request; the whole stop then takes less than 3 s
 
 
 class Stop:
-    """Whether a stop was requested; a signal sets it, and code at work looks at it several times a second.
+    """Stop request: a signal sets it, and the fit polls it several times a second.
 
-    Nothing is interrupted midway, so a signal at any moment leaves a fit whole. A second request gives up the fit: it
+    A stop request interrupts no step midway, so that the fit stays consistent. A second request abandons the fit: it
     raises KeyboardInterrupt.
 
     Args:
-        wanted: The caller's own word: once it returns True, a stop is requested in the name "stop".
+        wanted: The caller's function; once it returns True, a stop is requested under the name "stop".
 
     Raises:
-        InvalidInput: If that cannot be called.
+        InvalidInput: If `wanted` is not callable.
 
     Example:
         >>> stop = Stop()
@@ -52,13 +52,13 @@ class Stop:
         self.deadline = math.inf
 
     def __call__(self) -> bool:
-        """Whether a stop was requested."""
+        """Return True if a stop was requested."""
         if self.name is None and self._wanted is not None and self._is_wanted(self._wanted):
             self._request("stop")
         return self.name is not None
 
     def _is_wanted(self, wanted: Callable[[], bool]) -> bool:
-        """The caller's word; whoever fails to give it is asked no more, because a fit must not be lost for that."""
+        """Return the result of the caller's function; a function that raises is logged and not called again."""
         try:
             return bool(wanted())
         except Exception as error:  # noqa: BLE001 - a stranger's code
@@ -67,12 +67,12 @@ class Stop:
             return False
 
     def ask(self, name: str) -> None:
-        """Request a stop, in the name of a signal.
+        """Request a stop under the name of a signal.
 
-        A closed terminal sends SIGHUP, and its shell often once more: a repeated one means nothing.
+        A repeated SIGHUP is ignored: a closed terminal sends SIGHUP, and its shell often sends it again.
 
         Raises:
-            KeyboardInterrupt: If it was requested before.
+            KeyboardInterrupt: If a stop was requested before.
         """
         if self.name is not None:
             if name == _HANGUP:
@@ -86,10 +86,10 @@ class Stop:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """While the block runs, SIGINT, SIGTERM and SIGHUP request a stop.
+        """Context manager: SIGINT, SIGTERM and SIGHUP request a stop while the block runs.
 
-        Only in the main thread, where Python has signals, and only where a handler is the system's or Python's own: a
-        program that has handlers of its own, or ignores a signal, has a reason. The handlers are restored at the end.
+        Handlers are set in the main thread only, because Python handles signals there. A signal whose handler the
+        program has changed, or that the program ignores, keeps its handler. The end of the block restores the handlers.
         """
         before: dict[signal.Signals, Any] = {}
         try:
@@ -112,7 +112,7 @@ class Stop:
 
 
 def leave_closed_terminal(files: Iterable[int] = (1, 2)) -> None:
-    """Connect outputs whose terminal is closed to nothing: else the next line written there would end the fit."""
+    """Redirect outputs with a closed terminal to the null device: otherwise the next write would end the fit."""
     for file in files:
         asked = select.poll()
         asked.register(file, 0)

@@ -1,4 +1,4 @@
-"""Calls of one function in parallel workers, until a deadline."""
+"""Parallel map: calls of one function in worker processes, with a deadline."""
 
 from __future__ import annotations
 
@@ -19,20 +19,23 @@ __all__ = ["side_by_side"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_GLANCE: Final = 0.2  # seconds between two looks at the clock
+_GLANCE: Final = 0.2  # seconds between two checks of the deadline
 
 
 def side_by_side(
     executor: LocalExecutor, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], budget: Budget, end: float
 ) -> dict[int, Any] | None:
-    """What a function returns for the arguments of each call, by place, without the calls that failed.
+    """Call a function in parallel; return the results by the index of the call, without failed calls.
+
+    The result is None if a call is unfinished at the deadline, at a stop request or at the memory limit, or if the
+    calls cannot be submitted.
 
     Args:
-        executor: Where it runs; it is reused, because its workers are warm.
-        function: The same object for all calls, so that it travels to a worker once.
-        calls: The arguments of each call.
-        budget: Its memory limits each call; a request to stop ends this, too.
-        end: The deadline, on `time.monotonic`'s clock. None is returned where not all calls are done by then.
+        executor: Executor of the calls; callers reuse it, because its workers are warm.
+        function: The function, one object for all calls, because each worker then receives it only once.
+        calls: Arguments of each call.
+        budget: Memory limit of each call, and the user's stop request.
+        end: Deadline, in seconds on the clock of `time.monotonic`.
     """
     limits = Limits(memory=budget.trial_memory)
     try:

@@ -1,4 +1,4 @@
-"""The view of a running fit: its first lines, and one line with the best model so far and the time left."""
+"""Progress display of a fit: the summary, and one line with the best model so far and the remaining time."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ logger = logging.getLogger("seasoned.tabular")
 
 
 class Watching:
-    """A callback of `Study.optimize` that keeps one line about the fit up to date.
+    """Callback of `Study.optimize` that updates the progress line of the fit.
 
     Args:
-        metric: The metric of the scores.
-        budget: Trials to reach and time to use.
-        shown: True for a line wherever this runs, False for none, None for terminals and notebooks only.
+        metric: Metric of the scores.
+        budget: Number of trials and time limit.
+        shown: True shows the line everywhere, False shows no line, None shows it in terminals and notebooks only.
     """
 
     def __init__(self, metric: Measure, budget: Budget, *, shown: bool | None = None) -> None:
@@ -52,11 +52,11 @@ class Watching:
         self._bar.__exit__(kind, error, at)
 
     def __call__(self, study: Study | None, trial: Trial) -> None:  # noqa: ARG002 - a callback's signature
-        """A trial has finished."""
+        """Count a finished trial."""
         self.know(trial)
 
     def know(self, trial: Trial) -> None:
-        """Count a finished trial, such as one of a run that is resumed."""
+        """Count a finished trial, for example of a resumed run."""
         self._finished += 1
         self._failed += trial.state is TrialState.FAILED
         loss = trial.value if trial.state is TrialState.COMPLETE else None
@@ -67,11 +67,11 @@ class Watching:
         self._bar.update(self._finished, self._failed, self._text)
 
     def say(self, lines: Iterable[str]) -> None:
-        """Lines that stay, above the one of the progress."""
+        """Print permanent lines before the progress line."""
         self._bar.display.say(lines)
 
     def show(self, summary: FitSummary) -> FitSummary:
-        """Show the lines of a fit's summary that are new, here and in the log; returns the summary."""
+        """Print and log the new lines of a fit's summary; return the summary."""
         self._add(summary.lines())
         return summary
 
@@ -83,7 +83,7 @@ class Watching:
             logger.info("%s", line)
 
     def resume(self, trials: int) -> tuple[str, ...]:
-        """A sentence on a run that goes on, if any of its trials had finished; shown at once."""
+        """Show and return a sentence about the finished trials of a resumed run; return () without such trials."""
         if not trials:
             return ()
         note = f"resumed: {trials:,} finished configuration(s) of an earlier call count"
@@ -91,5 +91,5 @@ class Watching:
         return (note,)
 
     def begin(self, activity: str) -> None:
-        """Name the present activity, such as "search"."""
+        """Show the current activity, such as "search"."""
         self._bar.display.begin(activity)

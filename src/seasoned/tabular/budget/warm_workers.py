@@ -1,8 +1,8 @@
-"""Workers that load what fits need while the driver is busy with something else.
+"""Warm start of workers: they import the packages of the models while the driver prepares the data.
 
-A fresh worker takes a second or two to import what a model needs. Reading the table, its column plan and its
-meta-features take about as long, on one core. So the workers are started first, and the search finds them warm. At the
-end of the search its workers are busy, and are killed; others get warm for the last fits while members are chosen.
+The imports of a new worker take about as long as the preparation of the table in the driver. Workers are therefore
+started first, and are warm when the search starts. The workers of the search are killed at its end, because they are
+busy. New workers warm up for the last fits while the ensemble members are selected.
 """
 
 from __future__ import annotations
@@ -26,38 +26,38 @@ __all__ = ["Warming"]
 logger = logging.getLogger("seasoned.tabular")
 
 _NEEDED: Final = ("seasoned.tabular.trial.cross_validation", "sklearn.linear_model", "sklearn.metrics")
-_PACKAGES: Final = {"lightgbm": "lightgbm"}  # of families that are among the first; the others load theirs in turn
-_SHARE: Final = 0.5  # of the time left to wait at most; a new worker would have to load the same, unless this one hangs
-_GLANCE: Final = 0.2  # seconds between two looks at whether to stop
+_PACKAGES: Final = {"lightgbm": "lightgbm"}  # family -> package to import first; later families import at their trials
+_SHARE: Final = 0.5  # longest wait, as a share of the remaining time; a new worker would have to import the same
+_GLANCE: Final = 0.2  # seconds between two checks for a stop request
 
 
 class Warming:
-    """As many workers as the search will have, each told to load what fits need.
+    """Workers that import the packages of the models before a search or a refit starts.
 
     Args:
-        budget: How many workers there are, and trials.
-        models: The families that take part.
-        most: Most workers; by default as many as there are trials.
+        budget: Number of workers and of trials.
+        models: Model families of the search.
+        most: Largest number of workers; by default the number of trials.
     """
 
     def __init__(self, budget: Budget, models: Sequence[Model], most: int | None = None) -> None:
         self._budget = budget
         workers = min(budget.workers, most or budget.trials or budget.workers)
         packages = [_PACKAGES[model.name] for model in models if model.name in _PACKAGES]
-        self._executor: LocalExecutor | None = LocalExecutor(budget.workers)  # of the kind that the search has
+        self._executor: LocalExecutor | None = LocalExecutor(budget.workers)  # the next executor has as many workers
         self._waiting: set[int] = set()
         self._seconds = 0.0
         try:
             self._waiting.update(self._executor.submit(_load, (*_NEEDED, *packages)) for _ in range(workers))
-        except StorageError as error:  # the next executor's owner will say so, and may do without
+        except StorageError as error:  # the owner of the next executor reports the error, or works without workers
             logger.debug("workers are not warmed up: %s", error)
             self.close()
 
     def ready(self, share: float = _SHARE) -> float:
-        """Wait for the workers and leave them to the next executor; returns the slowest one's seconds, 0 if none was.
+        """Wait for the workers and leave them to the next executor; return the seconds of the slowest, 0 for none.
 
-        Waits for at most a share of the time that is left, and not once somebody asked to stop; workers that are not
-        ready by then end. At the second call nothing is left to wait for.
+        The wait ends after a share of the remaining time, or at a stop request; unfinished workers are then ended. A
+        second call returns at once.
         """
         least = (1.0 - share) * self._budget.remaining
         while self._executor is not None and self._waiting:
@@ -71,7 +71,7 @@ class Warming:
         return self._seconds
 
     def close(self) -> None:
-        """Leave idle workers to the next executor, and end the others."""
+        """Leave idle workers to the next executor and end the others."""
         if self._executor is not None:
             self._executor.close()
             self._executor = None

@@ -1,4 +1,4 @@
-"""How many trials at a time a table leaves room for, where the user has not said."""
+"""Number of workers: reduced for large tables, unless the user sets it, so that the fits have enough memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["with_room", "with_room_for"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_MOST_FAMILIES: Final = 0.7  # share of the families that must fit into a worker's share of the memory
+_MOST_FAMILIES: Final = 0.7  # share of the families whose default must fit into the memory of a worker
 
 
 def with_room(
@@ -35,18 +35,19 @@ def with_room(
     target: Target,
     release: Callable[[], None] = lambda: None,
 ) -> Budget:
-    """The budget with the most workers that leave each the memory that most families' defaults take; one at least.
+    """Return the budget with as many workers as possible, so that most families' defaults fit into a worker's memory.
 
-    One worker per core is best for small tables. On a large one only the smallest families would fit into a share,
-    while fewer workers have more threads each.
+    One worker per core is best for small tables. On a large table, only the smallest families would fit into a
+    worker's memory; fewer workers have more memory and more threads each. At least one worker remains.
 
     Args:
-        budget: With one worker per core, or as many as the user set, which stay.
-        models: The families.
-        arrays: Their matrices and the folds.
-        plan: Which columns hold levels.
-        target: What is to be predicted.
-        release: Gives back workers that were started before this was known; they end, as their memory share is wrong.
+        budget: Budget with one worker per core, or with the user's number of workers, which does not change.
+        models: Model families of the search.
+        arrays: Input matrices and folds.
+        plan: Column plan, which lists the columns of level codes.
+        target: The target.
+        release: Function that releases workers of an earlier start; they are then ended, because their memory limit is
+            wrong.
     """
     if budget.told or budget.workers == 1:
         return budget
@@ -54,7 +55,7 @@ def with_room(
     usual, free = needs[math.ceil(_MOST_FAMILIES * len(needs)) - 1], free_memory()
     for workers in range(budget.workers, 0, -1):
         found = replace(budget, workers=workers)
-        share = free // (workers + 1)  # one more fits the early model
+        share = free // (workers + 1)  # one additional worker fits the early model
         share = share if found.trial_memory is None else min(share, found.trial_memory)
         if usual <= SHARE * share:
             break
@@ -67,11 +68,13 @@ def with_room(
 
 
 def with_room_for(budget: Budget, needs: Sequence[int]) -> Budget:
-    """The budget with the most workers for which the largest of these fit into memory together; one at least.
+    """Return the budget with as many workers as possible, so that the largest fits run at the same time in memory.
+
+    At least one worker remains.
 
     Args:
-        budget: With one worker per core, or as many as the user set, which stay.
-        needs: Bytes that each fit takes.
+        budget: Budget with one worker per core, or with the user's number of workers, which does not change.
+        needs: Memory of each fit in bytes.
     """
     if budget.told:
         return budget
@@ -84,12 +87,12 @@ def with_room_for(budget: Budget, needs: Sequence[int]) -> Budget:
 
 
 def _is_above(largest: Sequence[int], budget: Budget) -> bool:
-    """Whether the largest fit would be killed at a worker's share of the memory limit."""
+    """Return True if the largest fit would exceed the memory limit of a worker."""
     return budget.trial_memory is not None and bool(largest) and largest[0] > SHARE * budget.trial_memory
 
 
 def _need(model: Model, arrays: Arrays, plan: ColumnPlan, target: Target) -> int:
-    """Bytes that a family's default takes on the largest fold."""
+    """Return the memory in bytes of a family's default configuration on the largest fold."""
     train, valid = max(arrays.folds, key=lambda fold: len(fold[0]))
     levels = (len(plan.categorical), len(plan.many)) if model.diet == "codes" else (0, 0)
     columns, held = arrays.matrix(model.diet).shape[1], len(arrays.known_rows())

@@ -1,1 +1,1 @@
-"""Metrics: names, scorers and costs as one loss, and rules that turn probabilities into decisions."""
+"""Metrics: names, scorers and costs as one loss, and decision rules that map probabilities to labels."""

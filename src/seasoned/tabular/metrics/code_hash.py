@@ -1,6 +1,7 @@
-"""A digest of a function or an object of the user's own: of the source of its code, and of the object's parameters.
+"""Digest of a user's function or object: source code and parameters.
 
-A helper that the source only names does not count: with another helper, give the function another name.
+A helper function that the source only names is not part of the digest. Users who change such a helper rename the
+function.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ _ADDRESS: Final = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def code_digest(value: Any, size: int = 12) -> str:
-    """A digest in hexadecimal, the same in each process.
+    """Return a hexadecimal digest that is the same in each process.
 
     Args:
-        value: A function, a method, a partial one, a scorer, an estimator, or any other object.
-        size: Bytes of the digest.
+        value: A function, a method, a partial function, a scorer, an estimator, or any other object.
+        size: Length of the digest in bytes.
 
     Example:
         >>> code_digest(code_digest) == code_digest(code_digest) != code_digest(_source)
@@ -33,13 +34,13 @@ def code_digest(value: Any, size: int = 12) -> str:
     """
     try:
         text = repr(_plain(value, ()))
-    except RecursionError:  # an object that reaches into too many others
+    except RecursionError:  # the object is nested too deeply
         text = f"{type(value).__qualname__} {getattr(value, '__qualname__', '')}"
     return hashlib.blake2b(text.encode(), digest_size=size).hexdigest()
 
 
 def _plain(value: Any, above: tuple[int, ...]) -> Any:
-    """A value as nested tuples of texts; `above` are the identities of the objects that it is part of."""
+    """Return a value as nested tuples of texts; `above` contains the ids of the enclosing objects."""
     if id(value) in above:
         return "again"
 
@@ -59,7 +60,7 @@ def _plain(value: Any, above: tuple[int, ...]) -> Any:
 
 
 def _held(value: Any) -> tuple[Any, ...] | None:
-    """What tells a value from others; None where that is its text."""
+    """Return the parts that identify a value; None if its text identifies it."""
     match value:
         case list() | tuple():
             return tuple(value)
@@ -74,7 +75,7 @@ def _held(value: Any) -> tuple[Any, ...] | None:
 
 
 def _source(code: Any) -> str:
-    """The source of a function or a class; where there is none, its name and, of a function, its instructions."""
+    """Return the source of a function or a class; without source, its name and the byte code of a function."""
     try:
         return inspect.cleandoc(inspect.getsource(code))
     except (OSError, TypeError):
@@ -90,9 +91,9 @@ def _of_array(array: Any) -> str:
 
 
 def _state(value: Any) -> dict[str, Any] | None:
-    """What an object holds: an estimator's parameters, a dataclass's fields, else its attributes; None if it has none.
+    """Return the state of an object: parameters of an estimator, fields of a dataclass, or attributes.
 
-    Numbers, texts and what is written in C have none.
+    Numbers, texts and objects that are written in C have no state: None.
     """
     if hasattr(value, "get_params"):
         return dict(value.get_params(deep=False))

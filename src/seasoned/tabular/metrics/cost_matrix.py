@@ -1,4 +1,4 @@
-"""Costs of labels as users give them, as a matrix."""
+"""Cost matrix: the user's costs of predicted labels as an array."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 __all__ = ["cost_matrix", "costs_from_plain", "costs_to_plain"]
 
-_LARGEST: Final = 1e12
+_LARGEST: Final = 1e12  # largest absolute cost
 _HOW: Final = "pass {(true, predicted): cost, ...}, or a square matrix costs[true][predicted] in the order of classes_"
 
 
 def cost_matrix(costs: Any, labels: NDArray[Any]) -> NDArray[np.float64]:
-    """costs[true, predicted] by class codes, shape (classes, classes).
+    """Return costs[true, predicted] by class codes, shape (classes, classes).
 
     Args:
-        costs: Pairs (true label, predicted label) -> cost, where pairs that are not named cost 0 if right and 1 if
-            wrong; or a square matrix in the order of the sorted labels.
-        labels: The user's labels by code.
+        costs: A mapping (true label, predicted label) -> cost, or a square matrix in the order of the sorted labels.
+            Pairs that the mapping lacks cost 0 if right and 1 if wrong.
+        labels: The user's labels by class code, shape (classes,).
 
     Raises:
-        InvalidInput: If a label is unknown, a cost is not a finite number, or no decision would make a difference.
+        InvalidInput: If a label is unknown, a cost is not a finite number, or one label is never worse than any other.
 
     Example:
         >>> cost_matrix({("ill", "well"): 20}, np.array(["ill", "well"])).tolist()
@@ -46,7 +46,7 @@ def cost_matrix(costs: Any, labels: NDArray[Any]) -> NDArray[np.float64]:
         if found.shape != (size, size):
             raise InvalidInput(f"costs has the shape {found.shape}, and there are {size} classes; {_HOW}.")
     if any(bool((found[:, code] <= found.T).all()) for code in range(size)):
-        # a label that is never worse than another, whatever is true
+        # this label costs at most as much as any other label, for each true class: no decision remains
         cheap = next(code for code in range(size) if bool((found[:, code] <= found.T).all()))
         raise InvalidInput(
             f"with these costs {labels.tolist()[cheap]!r} is never worse than any other label, whatever is true, so "
@@ -56,7 +56,7 @@ def cost_matrix(costs: Any, labels: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def costs_to_plain(costs: Any) -> Any:
-    """As JSON holds it: a matrix as lists, pairs as triples."""
+    """Return costs as plain data for JSON: a matrix as lists, pairs as triples."""
     if costs is None:
         return None
     if isinstance(costs, Mapping):
@@ -65,7 +65,7 @@ def costs_to_plain(costs: Any) -> Any:
 
 
 def costs_from_plain(stored: Any) -> Any:
-    """What `costs_to_plain` was given."""
+    """Return the costs that `costs_to_plain` converted."""
     if isinstance(stored, dict):
         return {(true, predicted): cost for true, predicted, cost in stored["pairs"]}
     return stored

@@ -1,9 +1,9 @@
-"""The decision: from probabilities to labels, by the lowest expected cost.
+"""Decision rule: the label with the lowest expected cost.
 
-A cost matrix C holds what it costs to predict j where i is true; for a row with probabilities p the label with the
-lowest sum_i p_i C_ij is predicted (Elkan 2001, The foundations of cost-sensitive learning, section 1). A threshold t on
-the probability of a positive class is the matrix with costs t for a false alarm and 1 - t for a miss, and class weights
-w are C_ij = w_i, so that one matrix expresses all three.
+The entry C_ij of a cost matrix C is the cost of predicting j for a row of class i. For a row with probabilities p, the
+rule predicts the label j with the lowest sum_i p_i C_ij (Elkan 2001, The foundations of cost-sensitive learning,
+section 1). Two other rules have this form: a threshold t on the probability of the positive class is the matrix with
+cost t for a false positive and 1 - t for a false negative; class weights w are C_ij = w_i for i != j.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Decision", "decide"]
 
-_LARGEST: Final = 1e12  # of a cost in a file
+_LARGEST: Final = 1e12  # largest absolute cost in a file
 
 
 def decide(p: NDArray[np.floating[Any]], costs: Array) -> NDArray[np.int64]:
-    """The codes with the lowest expected cost, the first of equal ones.
+    """Return the class codes with the lowest expected cost, shape (...); a tie goes to the lowest code.
 
     Args:
         p: Probabilities, shape (..., classes).
@@ -35,12 +35,12 @@ def decide(p: NDArray[np.floating[Any]], costs: Array) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decision:
-    """How labels are chosen where it is not just the most probable one.
+    """Decision rule that may differ from the most probable label.
 
     Attributes:
         costs: costs[true, predicted], shape (classes, classes).
-        given: Whether the user gave the costs; otherwise they were found on out-of-fold predictions.
-        asked: Whether the user chose it after the fit, which neither minimised nor measured it.
+        given: True if the user passed the costs; False if they were learned from out-of-fold predictions.
+        asked: True if the user set the rule after the fit; the fit has then neither minimised nor measured it.
     """
 
     costs: Array
@@ -49,8 +49,8 @@ class Decision:
 
     @classmethod
     def at(cls, threshold: float, positive: int = 1) -> Decision:
-        """Of two classes the positive one where its probability is above the threshold."""
-        if not positive:  # of equal costs the first class is predicted, but not at the threshold itself
+        """Return the rule of two classes that predicts the positive class if its probability exceeds the threshold."""
+        if not positive:  # a tie predicts class 0, but a probability at the threshold is not positive
             threshold = min(threshold + 4.0 * float(np.spacing(threshold)), 1.0)
         costs = np.zeros((2, 2))
         costs[1 - positive, positive], costs[positive, 1 - positive] = threshold, 1.0 - threshold
@@ -58,17 +58,18 @@ class Decision:
 
     @classmethod
     def weighing(cls, weights: Array) -> Decision:
-        """The class with the largest product of weight and probability."""
+        """Return the rule that predicts the class with the largest product of weight and probability."""
         return cls(np.where(np.eye(len(weights), dtype=np.bool_), 0.0, np.asarray(weights)[:, None]))
 
     def codes(self, p: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
-        """Class codes, shape (n,)."""
+        """Return class codes, shape (n,), for probabilities of shape (n, classes)."""
         return decide(p, self.costs)
 
     def threshold(self, positive: int = 1) -> float | None:
-        """The probability of the positive class above which it is predicted; None if there are not two classes.
+        """Return the threshold on the probability of the positive class; None unless there are two classes.
 
-        From p (C_11 - C_10) + (1 - p) (C_01 - C_00) < 0; None too where the costs always ask for one class.
+        The threshold follows from p (C_11 - C_10) + (1 - p) (C_01 - C_00) < 0. It is also None if the costs always
+        select the same class.
         """
         if len(self.costs) != 2:
             return None
@@ -78,15 +79,15 @@ class Decision:
         return alarm / (alarm + miss) if alarm >= 0 and miss >= 0 and alarm + miss > 0 else None
 
     def to_json(self) -> dict[str, Any]:
-        """As plain data."""
+        """Return the rule as plain data."""
         return {"costs": self.costs.tolist(), "given": self.given, "asked": self.asked}
 
     @classmethod
     def from_json(cls, found: Any, classes: int) -> Decision:
-        """What `to_json` wrote.
+        """Return the rule that `to_json` wrote.
 
         Raises:
-            ValueError: If it does not fit the number of classes.
+            ValueError: If the costs do not fit the number of classes, or are not finite.
         """
         costs = np.array(found["costs"], dtype=np.float64)
         if costs.shape != (classes, classes) or not (np.abs(costs) <= _LARGEST).all():  # false for NaN

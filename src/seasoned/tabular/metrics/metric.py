@@ -1,4 +1,4 @@
-"""A metric bound to one target: from class codes or numbers and predictions to the loss that the search minimises."""
+"""Metric bound to a target: it maps truth and predictions to the loss that the search minimises."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 __all__ = ["COST", "FUNCTION", "OF_ONE_CLASS", "QUANTILE", "Function", "Measure"]
 
 COST: Final = "cost"
-"""The scorer of a measure that is the mean cost of the chosen labels, by a cost matrix."""
+"""Scorer of a measure: the mean cost of the predicted labels, by a cost matrix."""
 QUANTILE: Final = "quantile"
-"""The scorer of a measure that is the mean quantile (pinball) loss."""
+"""Scorer of a measure: the mean quantile (pinball) loss."""
 
 FUNCTION: Final = "a function"
-"""The scorer of a measure that is the user's own function, which a bundle does not hold."""
+"""Scorer of a measure: the user's own function, which a bundle does not contain."""
 
 OF_ONE_CLASS: Final = frozenset(
     {
@@ -36,13 +36,13 @@ OF_ONE_CLASS: Final = frozenset(
         *("positive_likelihood_ratio", "neg_negative_likelihood_ratio"),
     }
 )
-"""Scorers of two classes that give another number where the other class is the positive one."""
+"""Scorers of two classes whose value depends on the choice of the positive class."""
 
 _ABSOLUTE: Final = frozenset({"neg_mean_absolute_error", "neg_median_absolute_error"})
 _OF_EACH_CLASS: Final = frozenset(
     {"roc_auc", "roc_auc_ovr", "roc_auc_ovr_weighted", "roc_auc_ovo", "roc_auc_ovo_weighted", "average_precision"}
 )
-_LEAST_SHARE: Final = 1e-9  # of the mean absolute target: predictions below are raised to it where none may be 0
+_LEAST_SHARE: Final = 1e-9  # lower bound of predictions in a deviance, as a share of the mean absolute target
 _RELATIVE: Final = "neg_mean_absolute_percentage_error"
 
 Needs = Literal["label", "proba", "scorer"]
@@ -50,13 +50,13 @@ Needs = Literal["label", "proba", "scorer"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Function:
-    """A metric of the user's own.
+    """Metric function of the user.
 
     Attributes:
-        call: `call(y, predicted)`, or `call(estimator, X, y)` if it is a scorer.
-        needs: What it takes: labels, probabilities, or a scorer's estimator.
-        labels: The user's labels by code; empty for regression.
-        sign: For a scorer: -1 where it negates an error.
+        call: `call(y, predicted)`, or `call(estimator, X, y)` for a scorer.
+        needs: Input of the function: labels, probabilities, or the estimator of a scorer.
+        labels: The user's labels by class code, shape (classes,); empty for regression.
+        sign: -1 for a scorer that negates an error, otherwise 1.
     """
 
     call: Callable[..., Any]
@@ -66,7 +66,7 @@ class Function:
 
     @property
     def weighs(self) -> bool:
-        """Whether it takes `sample_weight`; a scorer that requests none (`set_score_request`) gets none."""
+        """True if the function takes `sample_weight`, unless a scorer refuses it with `set_score_request`."""
         routing = getattr(self.call, "get_metadata_routing", None)
         if routing is not None and routing().score.requests.get("sample_weight") is False:
             return False
@@ -75,13 +75,13 @@ class Function:
     def value(
         self, y: NDArray[Any], predicted: NDArray[np.float64], positive: int, weight: NDArray[np.float64] | None = None
     ) -> Any:
-        """What the function returns, in its usual sign; it is given the user's own labels.
+        """Return the value of the function for the user's labels, without the negation of a scorer.
 
         Args:
             y: Class codes or numbers, shape (n,).
             predicted: Probabilities, shape (n, classes), or numbers, shape (n,).
-            positive: Code of the class whose probabilities a function of two classes gets, as shape (n,).
-            weight: How much each row counts, for a function that takes `sample_weight`.
+            positive: Code of the class whose probabilities, shape (n,), a function of two classes receives.
+            weight: Row weights, shape (n,), for a function that takes `sample_weight`.
         """
         options = {} if weight is None else {"sample_weight": weight}
         truth = self.labels[y] if len(self.labels) else y
@@ -96,20 +96,20 @@ class Function:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measure:
-    """A metric of one target.
+    """Metric bound to one target.
 
     Attributes:
-        name: As people read it, such as "roc_auc" or "rmse".
-        scorer: A scikit-learn scorer's name, "kappa", `COST`, `QUANTILE` or `FUNCTION`.
+        name: Display name, such as "roc_auc" or "rmse".
+        scorer: Name of a scikit-learn scorer, "kappa", `COST`, `QUANTILE` or `FUNCTION`.
         n_classes: Number of classes; 0 for regression.
-        positive: Code of the positive class of two: precision, recall and the like are about it, and so are curves.
-        greater_is_better: Whether `score` grows with quality.
-        function: The user's own function; None for a metric with a name, and after loading.
+        positive: Code of the positive class of two; precision, recall, similar metrics and curves refer to it.
+        greater_is_better: True if a higher `score` is better.
+        function: The user's function; None for a named metric, and after loading.
         costs: costs[true, predicted] of the scorer `COST`, shape (classes, classes).
-        tuned: Whether it is taken at the threshold that is best on the very rows scored, for a search among models
-            whose threshold is chosen at the end; only for two classes and a scorer in `TUNABLE`.
-        quantile: Which quantile the scorer `QUANTILE` asks for, between 0 and 1.
-        positive_reason: The rule that chose the positive class.
+        tuned: True if the metric is computed at the best threshold on the scored rows, for a search whose threshold is
+            selected at the end. Only for two classes and a scorer in `TUNABLE`.
+        quantile: Quantile of the scorer `QUANTILE`, between 0 and 1.
+        positive_reason: Rule that selected the positive class.
     """
 
     name: str
@@ -125,21 +125,21 @@ class Measure:
 
     @property
     def absolute(self) -> bool:
-        """Whether absolute errors count, so that a row's median is the prediction with the least error."""
+        """True if the metric counts absolute errors, so that the best prediction of a row is its median."""
         return self.scorer in _ABSOLUTE or self.relative
 
     @property
     def relative(self) -> bool:
-        """Whether an error counts as a share of the number."""
+        """True if an error counts relative to the true number."""
         return self.scorer == _RELATIVE
 
     @property
     def of_labels(self) -> bool:
-        """Whether it judges labels and not probabilities, so that how labels are chosen matters."""
+        """True if the metric scores labels rather than probabilities, so that the decision rule matters."""
         if not self.n_classes or self.costs is not None:
             return False
         if self.scorer == FUNCTION:
-            if self.function is None:  # no file holds it, and it may have judged labels
+            if self.function is None:  # lost on loading; the function may have scored labels
                 return True
             needs, call = self.function.needs, self.function.call
             asks = getattr(call, "_response_method", "predict") if needs == "scorer" else None
@@ -148,25 +148,25 @@ class Measure:
 
     @property
     def weighs(self) -> bool:
-        """Whether rows can have different weights in it."""
+        """True if the metric supports row weights."""
         if self.costs is not None or self.quantile is not None:
             return True
         if self.scorer == FUNCTION:
             return self.function is not None and self.function.weighs
-        one_vs_one = "_ovo" in self.scorer and self.n_classes > 2  # scikit-learn has no weights there
+        one_vs_one = "_ovo" in self.scorer and self.n_classes > 2  # without weights in scikit-learn
         return not one_vs_one and _takes_weights(_scorer(self.scorer, self.n_classes)._score_func)  # noqa: SLF001
 
     def loss(self, y: NDArray[Any], predicted: NDArray[np.float64], weight: NDArray[np.float64] | None = None) -> float:
-        """What the search minimises: the error itself, or the negative score.
+        """Return the loss that the search minimises: the error itself, or the negative score.
 
         Args:
             y: Class codes or numbers, shape (n,).
             predicted: Probabilities, shape (n, classes), or numbers, shape (n,).
-            weight: How much each row counts, shape (n,); where the metric takes no weights, all count the same.
+            weight: Row weights, shape (n,); ignored by a metric without support for weights.
 
         Raises:
             ValueError: If the metric is not defined on these rows, or the user's function fails.
-            InvalidInput: If the measure came from a bundle and is the user's own function.
+            InvalidInput: If the metric is a user's function and the measure was loaded from a bundle.
         """
         weight = weight if weight is not None and self.weighs else None
         if self.quantile is not None:
@@ -186,13 +186,13 @@ class Measure:
         return -best_cut(p[:, self.positive], y == self.positive, mass, score)[1]
 
     def score(self, loss: float) -> float:
-        """The metric in its usual sign, from the loss."""
+        """Return the metric in its usual sign for a loss."""
         return -loss if self.greater_is_better else loss
 
     def oriented(self, y: NDArray[Any], predicted: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Codes and predictions (classes last) with the positive class at 1, where scikit-learn expects it.
+        """Return codes and predictions (classes on the last axis) with the positive class at 1, as in scikit-learn.
 
-        Metrics for which it does not matter get both as they are: 1 - p may be rounded, so scores would change.
+        Metrics that ignore the positive class get both unchanged: 1 - p may be rounded, which would change scores.
         """
         if self.n_classes == 2 and self.positive == 0 and self.scorer in OF_ONE_CLASS:
             return 1 - y, predicted[..., ::-1]
@@ -201,20 +201,20 @@ class Measure:
     def _by_name(self, y: NDArray[Any], predicted: NDArray[np.float64], weight: NDArray[np.float64] | None) -> float:
         y, predicted = self.oriented(y, predicted)
         if "log_error" in self.scorer:
-            predicted = np.maximum(predicted, min(0.0, float(np.min(y))))  # below, a logarithmic error may be undefined
+            predicted = np.maximum(predicted, min(0.0, float(np.min(y))))  # lower ones may have no logarithm
         if "deviance" in self.scorer:
-            predicted = np.maximum(predicted, _LEAST_SHARE * (np.abs(y).mean() or 1.0))  # as a deviance is at 0
+            predicted = np.maximum(predicted, _LEAST_SHARE * (np.abs(y).mean() or 1.0))  # undefined at 0
         if self.n_classes > 2 and self.scorer in _OF_EACH_CLASS and 1 < len(np.unique(y)) < self.n_classes:
             return self._over_classes(y, predicted, weight)
         scorer = _scorer(self.scorer, self.n_classes)
         options = {} if weight is None else {"sample_weight": weight}
-        with warnings.catch_warnings():  # rows may well lack a class
+        with warnings.catch_warnings():  # the rows may lack a class
             warnings.filterwarnings("ignore", message="y_pred contains classes not in y_true")
             value = float(scorer(_answers(predicted, np.arange(self.n_classes)), np.zeros((len(y), 1)), y, **options))
         return -value if self.scorer.startswith("neg_") else value
 
     def _over_classes(self, y: NDArray[Any], p: NDArray[np.float64], weight: NDArray[np.float64] | None) -> float:
-        """A metric that is a mean over classes, or pairs of them, here only over those that occur in the rows."""
+        """Return a metric that averages over classes or pairs of classes, for the classes that occur in the rows."""
         from sklearn.metrics import average_precision_score, roc_auc_score
 
         one = average_precision_score if self.scorer == "average_precision" else roc_auc_score
@@ -225,7 +225,7 @@ class Measure:
             score = one(y[rows] == label, p[rows, label], sample_weight=mass[rows])
             return float(score), float(mass[rows if "ovo" in self.scorer else y == label].sum())
 
-        if "ovo" in self.scorer:  # a pair is weighted by its share of the rows, the same in both directions
+        if "ovo" in self.scorer:  # the weight of a pair is its share of the rows, equal in both directions
             pairs = [against(a, np.array([b])) for a in present for b in present if a != b]
         else:
             pairs = [against(a, present[present != a]) for a in present]
@@ -242,7 +242,7 @@ class Measure:
             )
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # a trial's worker and the user's score would both repeat them
+                warnings.simplefilter("ignore")  # each trial and each user's `score` would repeat them
                 value = float(self.function.value(y, predicted, self.positive, weight))
         except Exception as error:
             reason = " ".join(str(error).split())
@@ -260,7 +260,7 @@ def _takes_weights(function: Any) -> bool:
 
 
 def _scorer(name: str, n_classes: int) -> Any:
-    """A scikit-learn scorer; losses of probabilities are given all classes, because the rows may lack one."""
+    """Return a scikit-learn scorer; losses of probabilities get all classes, because the rows may lack one."""
     from sklearn.metrics import brier_score_loss, cohen_kappa_score, get_scorer, log_loss, make_scorer
 
     if name == "kappa":
@@ -272,7 +272,7 @@ def _scorer(name: str, n_classes: int) -> Any:
 
 
 def _answers(predicted: NDArray[np.float64], labels: NDArray[Any]) -> Any:
-    """An object that scorers take for a fitted estimator and that answers with stored predictions."""
+    """Return a stand-in for a fitted estimator that returns stored predictions to a scorer."""
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
     class Regressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped

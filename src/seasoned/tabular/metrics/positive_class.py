@@ -1,8 +1,12 @@
-"""The positive class of two: the one that precision, thresholds, curves and explanations are about.
+"""Positive class of two: precision, thresholds, curves and explanations refer to it.
 
-The user's word comes first. Otherwise the first of these rules decides: of two numbers (or False and True) the larger
-one; the class whose name says so, such as "yes", "churn" or "bad", or the class beside one such as "no", "good" or
-"not churn"; a class that has clearly fewer rows than the other; the one sorted last.
+A class that the user names has priority. Otherwise the first matching rule decides:
+
+1. The larger of two numbers (or of False and True).
+2. The class with a positive name such as "yes", "churn" or "bad", or the class whose opposite has a negative name such
+   as "no", "good" or "not churn".
+3. The class with clearly fewer rows.
+4. The last class in sorted order.
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Positive", "Reason"]
 
-_RARE: Final = 0.4  # of the rows: a class with a smaller share is the rarer one in other samples of the rows, too
+_RARE: Final = 0.4  # a class with a smaller share of the rows is clearly rarer, also in other samples
 _POSITIVE: Final = """
 yes y true t positive pos + 1 on success successful win won hit event case present affected bad default defaulted
 delinquent churn churned exited attrition left cancelled canceled fraud fraudulent malware scam spam phishing
@@ -40,12 +44,12 @@ no n false f negative neg - 0 off none never absent good paid current healthy we
 benign control stay stayed retained alive survived pass passed ok okay intact ontime
 否 无 没有 假 错 阴性 好 正常 未流失 良性 健康 存活 合格 未购买
 """
-"""Names of classes whose other one is positive; after no, not, non, without and the like every name is one."""
+"""Names of negative classes, lower case; a negation (`_NEGATION`) of the other class's name is negative as well."""
 _NEGATION: Final = "(?:no|not|non|un|without|未|不|非|无|没有?)[ _-]*"
 
 
 class Reason(StrEnum):
-    """The rule that chose the positive class."""
+    """Rule that selected the positive class."""
 
     NAMED = "named"
     NUMBER = "number"
@@ -55,7 +59,7 @@ class Reason(StrEnum):
 
     @property
     def sentence(self) -> str:
-        """The reason in words, to follow "the positive class is ..., "."""
+        """Rule as a phrase, such as "the rarer class", for messages about the positive class."""
         return _SENTENCES[self]
 
 
@@ -70,11 +74,11 @@ _SENTENCES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Positive:
-    """The positive class.
+    """Positive class.
 
     Attributes:
-        code: Its place among the sorted labels.
-        reason: The rule that chose it.
+        code: Index of the class in the sorted labels.
+        reason: Rule that selected the class.
     """
 
     code: int = 1
@@ -82,10 +86,10 @@ class Positive:
 
     @classmethod
     def named(cls, label: Any, task: Task, labels: NDArray[Any]) -> Positive:
-        """The class that the user named.
+        """Return the class that the user names.
 
         Raises:
-            InvalidInput: If there are not two classes, or it is none of them.
+            InvalidInput: If the target does not have two classes, or the label is no class of the target.
         """
         if task != "binary":
             what = "a target of numbers" if task == "regression" else f"a target of {len(labels)} classes"
@@ -100,11 +104,11 @@ class Positive:
 
     @classmethod
     def chosen(cls, labels: NDArray[Any], codes: NDArray[Any] | None = None) -> Positive:
-        """The class that the rules choose.
+        """Return the class that the rules select.
 
         Args:
             labels: The two labels, sorted.
-            codes: The class of each row, for the rule of the rarer one; None if unknown.
+            codes: Class code of each row, shape (n,), for the rule of the rarer class; None if unknown.
 
         Example:
             >>> Positive.chosen(np.array(["bad", "good"])).code, Positive.chosen(np.array([0, 1])).reason.value
@@ -126,14 +130,14 @@ class Positive:
 
 
 def _says_positive(word: str, other: str) -> int:
-    """1 for a name of a positive class, -1 for a name of a negative one, else 0; both are lower case."""
+    """Return 1 for a positive class name, -1 for a negative one, otherwise 0; both names are lower case."""
     if word in _NEGATIVE.split() or re.fullmatch(_NEGATION + re.escape(other), word):
         return -1
     return int(word in _POSITIVE.split())
 
 
 def _numbers(words: list[str]) -> list[float] | None:
-    """The words as numbers, if both are."""
+    """Return the words as numbers; None if one is not a number."""
     try:
         return [float(word) for word in words]
     except ValueError:

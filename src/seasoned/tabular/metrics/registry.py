@@ -1,4 +1,4 @@
-"""Which metric: a name, a scikit-learn scorer or a function, with the class that counts as positive."""
+"""Metric resolution: a name, a scikit-learn scorer or a function becomes a metric bound to the target."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ ZERO_BY_DEFINITION: Final = frozenset(
         *("d2_tweedie_score", "d2_pinball_score"),
     }
 )
-"""Metrics that are 0 for a constant prediction: the measured value is noise around 0, and no unit for gains."""
+"""Metrics that are 0 for a constant prediction: the measured value is noise around 0, and cannot scale gains."""
 _DEFAULTS: Final[dict[str, str]] = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
 _SHORT: Final = {
     "log_loss": "neg_log_loss",
@@ -66,8 +66,8 @@ _MULTICLASS: Final = {
     "roc_auc": "roc_auc_ovr",
     **{name: f"{name}_macro" for name in ("f1", "precision", "recall", "jaccard")},
 }
-_MEANS: Final = frozenset({"average_precision"})  # for more than two classes a mean, which its name does not say
-_PROBABILITIES: Final = {  # scikit-learn's functions of probabilities, as names
+_MEANS: Final = frozenset({"average_precision"})  # means over more than two classes, without "macro" in the name
+_PROBABILITIES: Final = {  # scikit-learn's function of probabilities -> name of the metric
     "roc_auc_score": "roc_auc",
     "log_loss": "log_loss",
     "brier_score_loss": "brier",
@@ -89,33 +89,35 @@ _TAKEN: Final = {
     "state",
     "number",
     "config",
-}  # columns of the leaderboard
+}  # other columns of the leaderboard, whose names a metric must not have
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric with what its name or function alone does not say.
+    """Metric with settings that a name or a function alone does not contain.
 
     Attributes:
-        metric: None for the usual metric of the task, beside `positive`; a name, a scikit-learn scorer, a function
-            `f(y, predicted) -> number`, or a scorer function `f(estimator, X, y) -> number`. Functions get the user's
-            own labels and, if they take `sample_weight`, the row weights that `fit` or `score` was given. A scorer
-            function is called with stored predictions: its X is a column of zeros, so that it cannot look at features;
-            row weights reach it as `sample_weight`.
-        positive: The positive label of two: f1, precision, recall, average_precision and the like are about it, and so
-            are thresholds, curves and explanations with any metric. By default it is chosen by rules (docs/tables.md).
-            A function of probabilities gets those of this class, by default of the one sorted last.
-        greater_is_better: For a function: whether it grows with quality. By default that is inferred from what it
-            gives for perfect and for wrong predictions.
-        costs: For the metric "cost", the mean cost of the chosen labels: pairs (true, predicted) -> cost, where
-            pairs that are not named cost 0 if right and 1 if wrong; or a square matrix costs[true][predicted] in the
-            order of `classes_`. `predict` gives the label with the lowest expected cost.
-        needs: For a function where the target has classes: "label" for predicted labels, shape (n,); "proba" for
-            probabilities, shape (n,) of the positive class if there are two, shape (n, classes) in the order of
-            `classes_` otherwise.
+        metric: The name of a metric, a scikit-learn scorer, a function `f(y, predicted) -> number`, or a scorer
+            function `f(estimator, X, y) -> number`. None, with `positive` set, is the default metric of the task. A
+            function receives the user's labels; if it takes `sample_weight`, it also receives the row weights of `fit`
+            or `score`. A scorer function is called with stored predictions: its X is a column of zeros, so that it
+            cannot read features.
+        positive: The positive label of two classes. f1, precision, recall, average_precision and similar metrics refer
+            to it; thresholds, curves and explanations refer to it with any metric. The default follows rules
+            (docs/tables.md). A function of probabilities receives the probabilities of this class, by default of the
+            last class in sorted order.
+        greater_is_better: For a function, True if a higher value is better. The default is inferred from the values for
+            perfect and for wrong predictions.
+        costs: For the metric "cost", the mean cost of the predicted labels: a mapping (true, predicted) -> cost, or a
+            square matrix costs[true][predicted] in the order of `classes_`. Pairs that the mapping lacks cost 0 if
+            right and 1 if wrong. `predict` returns the label with the lowest expected cost.
+        needs: For a function and a target with classes, the input of the function: "label" for predicted labels, shape
+            (n,), or "proba" for probabilities. For two classes these are the probabilities of the positive class, shape
+            (n,), otherwise all, shape (n, classes), in the order of `classes_`.
 
     Raises:
-        InvalidInput: If something is given that the metric knows by itself.
+        InvalidInput: If `metric` or `needs` is invalid, `costs` and the metric "cost" are not used together, or a
+            setting is passed that the metric determines itself.
 
     Example:
         >>> from seasoned import AutoClassifier, Metric
@@ -154,12 +156,12 @@ class Metric:
 
 
 def usual_metric(task: Task) -> str:
-    """The metric where none is given: roc_auc (binary), log_loss (multiclass) or rmse (regression)."""
+    """Return the default metric: roc_auc (binary), log_loss (multiclass) or rmse (regression)."""
     return _DEFAULTS[task]
 
 
 def metric_key(metric: Any) -> str:
-    """Text that tells one declaration of a metric from another, in this process and the next."""
+    """Return a text that identifies a declaration of a metric, in this process and in later ones."""
     if metric is None or isinstance(metric, str):
         return repr(metric)
     declared = metric if isinstance(metric, Metric) else Metric(metric)
@@ -170,11 +172,11 @@ def metric_key(metric: Any) -> str:
 
 
 def measure_key(measure: Measure) -> str:
-    """Text that identifies what is minimised, in experience: the metric's name where that says it all.
+    """Return a text that identifies the minimised loss in experience: the metric's name if the name determines it.
 
-    Two functions of users may have the same name, and each matrix of costs is a metric of its own. So is a metric at
-    each model's best threshold, one whose positive class is the other one, a function that is an error, one of
-    probabilities, and a mean over classes.
+    Otherwise the text has further parts. A user's function or a cost matrix adds a digest. Marks denote an error, a
+    function of probabilities, the first class as the positive one, and the best threshold of each model. A mean over
+    classes has the name of its scorer.
     """
     if measure.costs is not None:
         told = hashlib.blake2b(measure.costs.astype(np.float64).tobytes(), digest_size=6).hexdigest()
@@ -193,7 +195,7 @@ def measure_key(measure: Measure) -> str:
 
 
 def to_plain(metric: Any) -> Any:
-    """A metric as a bundle holds it: a name, or a name and its positive class; None for a function."""
+    """Return a metric as plain data for a bundle: a name, or a dict with its settings; None for a function."""
     if not isinstance(metric, Metric):
         return metric if isinstance(metric, str) else None
     label = metric.positive.item() if isinstance(metric.positive, np.generic) else metric.positive
@@ -205,7 +207,7 @@ def to_plain(metric: Any) -> Any:
 
 
 def from_plain(stored: Any) -> Any:
-    """What `to_plain` was given, as far as it was kept."""
+    """Return the metric that `to_plain` converted; a function is lost."""
     if not isinstance(stored, dict):
         return stored
     return Metric(**{**stored, "costs": costs_from_plain(stored.get("costs"))})
@@ -214,17 +216,17 @@ def from_plain(stored: Any) -> Any:
 def resolve(
     metric: Any, task: Task, n_classes: int, classes: NDArray[Any] | None = None, y: NDArray[Any] | None = None
 ) -> Measure:
-    """The metric bound to a target; by default roc_auc (binary), log_loss (multiclass) or rmse (regression).
+    """Return the metric bound to a target; by default roc_auc (binary), log_loss (multiclass) or rmse (regression).
 
     Args:
         metric: None, a name, a scorer, a function, or a `Metric`.
-        task: What the target asks for.
+        task: Task of the target.
         n_classes: Number of classes; 0 for regression.
-        classes: The user's labels by code; 0, 1, ... by default.
-        y: The target, so that a metric that is not defined on it is refused at once.
+        classes: The user's labels by class code; 0, 1, ... by default.
+        y: The target, shape (n,), for an early error if the metric is not defined on it.
 
     Raises:
-        InvalidInput: If there is no such metric, it does not fit the task, or it cannot be sent to the workers.
+        InvalidInput: If the metric is unknown, does not fit the task, or cannot be sent to the workers.
 
     Example:
         >>> resolve(None, "regression", 0).name
@@ -240,7 +242,7 @@ def resolve(
 
 
 def _bound(declared: Metric, task: Task, labels: NDArray[Any], positive: int) -> Measure:
-    """The metric of this target, not yet tried on an example."""
+    """Return the metric of this target, before the check on an example."""
     if declared.costs is not None:
         return _cost(declared, task, labels, positive)
     n_classes = 0 if task == "regression" else len(labels)
@@ -254,13 +256,13 @@ def _bound(declared: Metric, task: Task, labels: NDArray[Any], positive: int) ->
 
 
 def _probability_metric(function: Any) -> str | None:
-    """Our name of one of scikit-learn's functions of probabilities; None for another function."""
+    """Return the metric's name for scikit-learn's functions of probabilities; None for any other function."""
     known = str(getattr(function, "__module__", "")).startswith("sklearn.metrics")
     return _PROBABILITIES.get(getattr(function, "__name__", "")) if known else None
 
 
 def _of_probabilities(declared: Metric, found: Measure) -> Measure:
-    """One of scikit-learn's functions of probabilities, known by its name; what the user says of it must be so."""
+    """Return the metric of a scikit-learn function of probabilities; refuse settings that contradict the metric."""
     name = _name(declared.metric)
     if declared.greater_is_better not in {None, found.greater_is_better}:
         better = "more" if found.greater_is_better else "less"
@@ -349,7 +351,7 @@ def _own(declared: Metric, task: Task, labels: NDArray[Any], positive: int) -> M
 
 
 def _grows(measure: Measure) -> tuple[bool | None, str]:
-    """Whether the metric of perfect predictions is above that of wrong ones, or None and the reason."""
+    """Return True if perfect predictions have a higher value than wrong ones, or None with the reason if unclear."""
     y, perfect, wrong = _examples(measure.n_classes)
     try:
         gap = measure.loss(y, wrong) - measure.loss(y, perfect)
@@ -368,7 +370,7 @@ def _examples(n_classes: int) -> tuple[NDArray[Any], NDArray[np.float64], NDArra
 
 
 def _positive(declared: Metric, task: Task, labels: NDArray[Any], y: NDArray[Any] | None) -> Positive:
-    """The positive class: as named, or by rules; functions of the user's own count on scikit-learn's, the last."""
+    """Return the positive class: named or selected by rules; for a user's function the last, as in scikit-learn."""
     if declared.positive is not None:
         return Positive.named(declared.positive, task, labels)
     own = not isinstance(declared.metric, str) and _probability_metric(declared.metric) is None
@@ -376,15 +378,15 @@ def _positive(declared: Metric, task: Task, labels: NDArray[Any], y: NDArray[Any
 
 
 def _checked(measure: Measure, task: Task, y: NDArray[Any] | None) -> Measure:
-    """The measure; refuses at once what would fail in every trial, such as rmse for classes."""
+    """Return the measure; refuse a metric that would fail in every trial, such as rmse for classes."""
     example, perfect, _ = _examples(measure.n_classes)
     try:
         if task != "regression" and _OF_NUMBERS.fullmatch(measure.scorer):
             raise ValueError("it measures numbers")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # degenerate on examples, perhaps, but defined
+            warnings.simplefilter("ignore")  # a metric may be degenerate on the example, yet defined
             measure.loss(example, perfect)
-            if not measure.n_classes and measure.scorer != FUNCTION:  # whole numbers could also be class codes
+            if not measure.n_classes and measure.scorer != FUNCTION:  # integers would also pass as class codes
                 measure.loss(example, perfect + 0.25)
             if y is not None and not measure.n_classes:
                 measure.loss(y, y)
@@ -401,7 +403,7 @@ def _checked(measure: Measure, task: Task, y: NDArray[Any] | None) -> Measure:
 
 
 def _other(task: Task) -> str:
-    """How the target is taken in the other way."""
+    """Return the advice to choose the other task."""
     if task == "regression":
         return "take the numbers for classes (AutoClassifier, --task classification)"
     return "if it holds numbers, take it for such (AutoRegressor, --task regression)"
@@ -427,7 +429,7 @@ def _check_travels(function: Any) -> None:
 
 
 def _is_scorer(function: Callable[..., Any]) -> bool:
-    """Whether it takes (estimator, X, y) rather than (y, predicted)."""
+    """Return True if the function takes (estimator, X, y) rather than (y, predicted)."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):  # written in C: no scorer
@@ -438,7 +440,7 @@ def _is_scorer(function: Callable[..., Any]) -> bool:
 
 
 def _name(function: Any) -> str:
-    """A name for a function or a scorer that no other column of the leaderboard has."""
+    """Return a name for a function or a scorer that no other column of the leaderboard has."""
     if isinstance(function, str):
         return function
     inner = getattr(function, "_score_func", None) or getattr(function, "func", None) or function

@@ -1,4 +1,4 @@
-"""The losses of single rows, of which a metric is the mean."""
+"""Losses of single rows, whose mean is the metric."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ __all__ = ["brier", "logarithmic", "row_losses"]
 
 
 def row_losses(metric: Measure) -> Callable[[Array, NDArray[Any]], Array]:
-    """The function for row losses: the Brier score's where that is the metric, else the logarithmic one."""
+    """Return the row loss of a metric: the Brier loss for the Brier score, otherwise the logarithmic loss."""
     return brier if metric.scorer == "neg_brier_score" else logarithmic
 
 
 def logarithmic(p: Array, y: NDArray[Any]) -> Array:
-    """-log p_y, shape (n,), of probabilities (n, classes) that need not sum to 1."""
+    """Return -log p_y, shape (n,), for probabilities of shape (n, classes), which need not sum to 1."""
     tiny = np.finfo(p.dtype).eps
     return np.asarray(-np.log(np.clip(p[np.arange(len(y)), y] / p.sum(axis=1), tiny, 1 - tiny)))
 
 
 def brier(p: Array, y: NDArray[Any]) -> Array:
-    """|p - e_y|^2 = |p|^2 - 2 p_y + 1, halved for two classes."""
+    """Return |p - e_y|^2 = |p|^2 - 2 p_y + 1, shape (n,), halved for two classes."""
     row = np.square(p).sum(axis=1) - 2.0 * p[np.arange(len(y)), y] + 1.0
     return np.asarray(row / (2 if p.shape[1] == 2 else 1))

@@ -1,4 +1,4 @@
-"""Losses of many sets of predictions at once, where that is faster than one by one."""
+"""Vectorised losses: one metric for many sets of predictions at once."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def losses_of(
     over: Callable[[], bool] | None = None,
     weight: Weight = None,
 ) -> NDArray[np.float64]:
-    """The metric's loss of each set of predictions, as `metric.loss` gives it (to rounding).
+    """Return the metric's loss of each set of predictions, equal to `metric.loss` up to rounding.
 
     Args:
         stack: Probabilities, shape (m, n, classes), or numbers, shape (m, n).
         y: Class codes or numbers, shape (n,).
-        metric: Whose loss.
-        over: Whether the time is over, asked before each that takes long; a loss that is not measured then, or not
-            defined, counts as infinity.
-        weight: How much each row counts, shape (n,), above 0; all the same if None.
+        metric: The metric.
+        over: Function that returns True once the time is over, called before each slow loss. A loss that is skipped or
+            undefined counts as infinity.
+        weight: Row weights, shape (n,), greater than 0; None for equal weights.
 
     Returns:
         Losses, shape (m,).
@@ -64,7 +64,7 @@ def _slow(predicted: NDArray[np.floating], y: NDArray[np.generic], metric: Measu
 
 
 def _fast(stack: NDArray[np.floating], y: NDArray[Any], metric: Measure, w: Weight) -> NDArray[np.float64] | None:
-    """The losses by formulas of our own; None where there is no formula, or rows lack a class."""
+    """Return the losses by a vectorised formula; None if the metric has no formula, or the rows lack a class."""
     if not metric.n_classes:
         return _fast_of_numbers(np.asarray(stack, dtype=np.float64), y.astype(np.float64), metric, w)
     if metric.costs is not None:
@@ -123,14 +123,14 @@ def _squared_log(p: NDArray[np.float64], y: NDArray[np.float64], w: Weight) -> N
 
 
 def _median(p: NDArray[np.float64], y: NDArray[np.float64], w: Weight) -> NDArray[np.float64]:
-    """For rows that count alike; the weighted median is left to scikit-learn."""
+    """Median absolute error without row weights; scikit-learn computes the weighted median."""
     return np.median(np.abs(p - y), axis=1) if w is None else np.full(len(p), np.nan)
 
 
 def pinball(p: NDArray[np.float64], y: NDArray[np.float64], quantile: float) -> NDArray[np.float64]:
-    """The quantile loss of each prediction: q (y - p) where it is too low, (1 - q) (p - y) where it is too high.
+    """Return the quantile loss: q (y - p) for a prediction that is too low, (1 - q) (p - y) for one that is too high.
 
-    Koenker and Bassett (1978), Regression quantiles, equation 2.1; the q-quantile has the smallest expectation.
+    The q-quantile minimises the expected loss (Koenker and Bassett 1978, Regression quantiles, equation 2.1).
     """
     gap = y - p
     return np.maximum(quantile * gap, (quantile - 1.0) * gap)
@@ -152,14 +152,14 @@ _NUMBERS: Final[dict[str, Callable[..., NDArray[np.float64]]]] = {
 
 
 def _log_losses(p: NDArray[np.floating], y: NDArray[np.int64], w: Weight) -> NDArray[np.float64]:
-    """Mean negative logarithm of the true class's probability, rows normalised, clipped at machine precision."""
+    """Mean negative logarithm of the true class's probability; rows are normalised and clipped at machine precision."""
     given = p[:, np.arange(len(y)), y] / p.sum(axis=2)
     tiny = np.finfo(p.dtype).eps
     return -_mean(np.log(np.clip(given, tiny, 1 - tiny)), w)
 
 
 def _brier(p: NDArray[np.floating], y: NDArray[np.int64], w: Weight) -> NDArray[np.float64]:
-    """Mean squared distance from the one-hot truth; for two classes, as usual, of the positive class alone."""
+    """Mean squared distance from the one-hot truth; for two classes, of the positive class alone."""
     if p.shape[2] == 2:
         return _mean((p[:, :, 1] - y) ** 2, w)
     return _mean(np.sum((p - np.eye(p.shape[2])[y]) ** 2, axis=2), w)
@@ -167,11 +167,11 @@ def _brier(p: NDArray[np.floating], y: NDArray[np.int64], w: Weight) -> NDArray[
 
 _PROPER: Final = {"neg_log_loss": _log_losses, "neg_brier_score": _brier}
 
-# ---- ranks: every class is there
+# ---- ranks: the rows contain every class
 
 
 def _areas(scores: NDArray[np.floating], positive: NDArray[np.bool_], w: Weight) -> NDArray[np.float64]:
-    """Area under the ROC curve, the share of pairs (positive, negative) in the right order, ties half; shape (m,)."""
+    """Area under the ROC curve: share of correctly ordered pairs (positive, negative), ties count half; shape (m,)."""
     mass = np.ones(len(positive)) if w is None else w
     areas = np.empty(len(scores))
     for index, score in enumerate(scores):
@@ -182,12 +182,12 @@ def _areas(scores: NDArray[np.floating], positive: NDArray[np.bool_], w: Weight)
 
 
 def _precisions(scores: NDArray[np.floating], positive: NDArray[np.bool_], w: Weight) -> NDArray[np.float64]:
-    """Average precision: the sum of precision times the step of recall, over the thresholds; shape (m,)."""
+    """Average precision: the sum over thresholds of precision times the step of recall; shape (m,)."""
     mass = np.ones(len(positive)) if w is None else w
     found = np.empty(len(scores))
     for index, score in enumerate(scores):
         order = np.argsort(-score, kind="stable")
-        last = np.flatnonzero(np.r_[np.diff(score[order]) != 0, True])  # of each group of equal scores
+        last = np.flatnonzero(np.r_[np.diff(score[order]) != 0, True])  # last row of each tie
         hits = np.cumsum((mass * positive)[order])[last]
         found[index] = np.sum(np.diff(hits, prepend=0) * hits / np.cumsum(mass[order])[last]) / hits[-1]
     return found
@@ -201,7 +201,7 @@ def _each(
     *,
     weighted: bool = False,
 ) -> NDArray[np.float64]:
-    """The score of the positive class, or the mean over classes of one against the rest."""
+    """Score of the positive class of two; for more classes, the mean of the one-vs-rest scores."""
     if p.shape[2] == 2:
         return of(p[:, :, 1], y == 1, w)
     per_class = np.stack([of(p[:, :, code], y == code, w) for code in range(p.shape[2])])
@@ -209,7 +209,7 @@ def _each(
 
 
 def _one_vs_one(p: NDArray[np.floating], y: NDArray[np.int64], w: Weight) -> NDArray[np.float64]:
-    """Hand and Till (2001): the mean over pairs of classes of both areas within the pair; rows count alike."""
+    """Mean over pairs of classes of both areas within the pair, without row weights (Hand and Till 2001)."""
     if p.shape[2] == 2:
         return _areas(p[:, :, 1], y == 1, w)
     pairs = []
@@ -230,8 +230,8 @@ _RANKS: Final[dict[str, Callable[..., NDArray[np.float64]]]] = {
 
 
 def ranks(metric: Measure) -> bool:
-    """Whether nothing but the order of the rows' probabilities matters to the metric."""
-    return metric.scorer in _RANKS or metric.scorer == "roc_auc_ovo_weighted"  # which has no quick form above
+    """Return True if the metric depends only on the order of the rows' probabilities."""
+    return metric.scorer in _RANKS or metric.scorer == "roc_auc_ovo_weighted"  # has no vectorised formula
 
 
 # ---- counts: the confusion matrices c, shape (m, true, predicted)
@@ -245,7 +245,7 @@ def _confusion(p: NDArray[np.floating], y: NDArray[np.int64], w: Weight) -> NDAr
 
 
 def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The ratio; 0 where nothing is there, as scikit-learn has it."""
+    """Return the ratio; 0 for an empty whole, as in scikit-learn."""
     return np.where(whole > 0, part / np.where(whole > 0, whole, 1), 0.0)
 
 
@@ -271,7 +271,7 @@ def _jaccards(c: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _matthews(c: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Gorodkin (2004), equation 2; 0 where all predictions are the same."""
+    """Matthews correlation (Gorodkin 2004, equation 2); 0 if all predictions are the same."""
     true, predicted, n = c.sum(axis=2), c.sum(axis=1), c.sum(axis=(1, 2))
     both = np.trace(c, axis1=1, axis2=2) * n - (true * predicted).sum(axis=1)
     spread = np.sqrt((n**2 - (predicted**2).sum(axis=1)) * (n**2 - (true**2).sum(axis=1)))
@@ -279,7 +279,7 @@ def _matthews(c: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _kappa(c: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Cohen (1960): agreement beyond chance, as a share of what is possible."""
+    """Cohen's kappa (1960): agreement beyond chance, as a share of the largest possible one."""
     n = c.sum(axis=(1, 2))
     chance = (c.sum(axis=2) * c.sum(axis=1)).sum(axis=1) / n**2
     return np.asarray((_accuracy(c) - chance) / (1 - chance))
@@ -288,8 +288,8 @@ def _kappa(c: NDArray[np.float64]) -> NDArray[np.float64]:
 def _averages(name: str, of: Callable[..., NDArray[np.float64]]) -> dict[str, Callable[..., NDArray[np.float64]]]:
     return {
         name: lambda c: of(c)[:, 1],
-        f"{name}_macro": lambda c: of(c).mean(axis=1),  # every class is there, so every class counts
-        f"{name}_micro": _accuracy,  # each row has one label, so all three are the accuracy
+        f"{name}_macro": lambda c: of(c).mean(axis=1),  # the rows contain every class
+        f"{name}_micro": _accuracy,  # with one label a row, micro averages are the accuracy
         f"{name}_weighted": lambda c: (of(c) * c.sum(axis=2)).sum(axis=1) / c.sum(axis=(1, 2)),
     }
 
@@ -303,7 +303,7 @@ _COUNTS: Final[dict[str, Callable[..., NDArray[np.float64]]]] = {
     **_averages("precision", _class_precisions),
     **_averages("recall", _recalls),
     **_averages("jaccard", _jaccards),
-    "jaccard_micro": lambda c: _accuracy(c) / (2 - _accuracy(c)),  # a wrong label is missing once, and once too many
+    "jaccard_micro": lambda c: _accuracy(c) / (2 - _accuracy(c)),  # an error is a false positive and a false negative
 }
 
 TUNABLE: Final = frozenset(
@@ -313,16 +313,17 @@ TUNABLE: Final = frozenset(
     }
     & _COUNTS.keys()
 )
-"""Scorers of labels that are better where labels follow from another threshold than one half.
+"""Scorers of labels that gain from a threshold other than one half.
 
-Accuracy is best at one half, and precision and recall alone are best where always, or hardly ever, yes is said.
+Accuracy is best at one half. Precision alone is best with very few positive predictions, and recall alone with only
+positive ones, so that neither is tuned.
 """
 
 
 def counts_of(scorer: str) -> Callable[[NDArray[np.float64]], NDArray[np.float64]] | None:
-    """The score as a function of confusion matrices, shape (m, true, predicted) -> (m,); None if it is none of these.
+    """Return the score as a function of confusion matrices, (m, true, predicted) -> (m,); None for other scorers.
 
-    The matrices need a row of each class.
+    Each matrix must contain rows of every true class.
     """
     return _COUNTS.get(scorer)
 
@@ -333,23 +334,25 @@ def best_cut(
     mass: NDArray[np.float64],
     score: Callable[[NDArray[np.float64]], NDArray[np.float64]],
 ) -> tuple[float, float]:
-    """The probability above which to predict the positive class, and the score there; of equal ones nearest to 0.5.
+    """Return the best threshold on the probability of the positive class, and its score.
+
+    A tie goes to the threshold nearest to 0.5.
 
     Args:
         scores: Probabilities of the positive class, shape (n,).
-        positive: Which rows are of the positive class; some are and some are not.
-        mass: How much each row counts.
-        score: From confusion matrices to scores, the positive class at 1 (`counts_of`).
+        positive: Mask of the rows of the positive class, shape (n,); both classes occur.
+        mass: Row weights, shape (n,).
+        score: Function from confusion matrices to scores, with the positive class at 1 (`counts_of`).
     """
     order = np.argsort(-scores, kind="stable")
     ranked = np.asarray(scores, dtype=np.float64)[order]
-    last = np.flatnonzero(np.r_[ranked[1:] != ranked[:-1], True])  # of each group of equal probabilities
+    last = np.flatnonzero(np.r_[ranked[1:] != ranked[:-1], True])  # last row of each tie
     hits = np.cumsum((mass * positive)[order])[last]
     alarms = np.cumsum((mass * ~positive)[order])[last]
     negatives, positives = alarms[-1], hits[-1]
-    if ranked[-1] == 0.0:  # no threshold makes these rows positive: that of 0 does what the one before does
+    if ranked[-1] == 0.0:  # no threshold predicts these rows positive: the threshold 0 equals the one before it
         alarms[-1], hits[-1] = (alarms[-2], hits[-2]) if len(last) > 1 else (0.0, 0.0)
-    alarms, hits = np.r_[0.0, alarms], np.r_[0.0, hits]  # no positive row at all, above the largest probability
+    alarms, hits = np.r_[0.0, alarms], np.r_[0.0, hits]  # first, a threshold with no positive prediction
     confusion = np.array([[negatives - alarms, alarms], [positives - hits, hits]]).transpose(2, 0, 1)
     with np.errstate(divide="ignore", invalid="ignore"):
         found = np.nan_to_num(score(confusion), nan=-np.inf)

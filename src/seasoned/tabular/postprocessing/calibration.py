@@ -1,9 +1,13 @@
-"""Calibration: a map from the ensemble's probabilities to ones that come true as often as they say.
+"""Calibration: a map from the ensemble's probabilities to probabilities that match the observed frequencies.
 
-Three maps, from rigid to flexible: temperature scaling (Guo, Pleiss, Sun and Weinberger 2017, On calibration of modern
-neural networks, section 4.2), scaling with a bias for each class (Platt 1999 for two classes; Alexandari, Kundaje and
-Shrikumar 2020, equation 4, for more), and isotonic regression (Zadrozny and Elkan 2002, one class against the rest).
-All are plain data: numbers in a bundle's manifest, applied in numpy.
+There are three maps, from rigid to flexible:
+
+- temperature scaling (Guo, Pleiss, Sun and Weinberger 2017, On calibration of modern neural networks, section 4.2);
+- scaling with a bias for each class (Platt 1999 for two classes; Alexandari, Kundaje and Shrikumar 2020, equation 4,
+  for more);
+- isotonic regression, one class against the rest (Zadrozny and Elkan 2002).
+
+All maps are plain data: numbers in a bundle's manifest, applied in numpy.
 """
 
 from __future__ import annotations
@@ -24,20 +28,20 @@ if TYPE_CHECKING:
 __all__ = ["FLOOR", "Isotonic", "Scaling", "fit_isotonic", "fit_scaling", "from_json", "softened", "softmax"]
 
 FLOOR: Final = 1e-7
-"""A probability below is taken for it, as the logarithm needs; single precision knows no smaller."""
-_SLOPES: Final = (0.05, 20.0)  # bounds of the slope: above 0, so that the order of a class's probabilities stays
-_BIASES: Final = 20.0  # in natural logarithms: calibration cannot mend a class that is e^20 times too rare
-_PRIOR: Final = 1.0  # pseudo-rows that pull towards no change
-_MOST_KNOTS: Final = 100_000  # of an isotonic map in a file
+"""Lower bound of probabilities before a logarithm, about the resolution of single precision."""
+_SLOPES: Final = (0.05, 20.0)  # bounds of the slope; a positive slope keeps the order of a class's probabilities
+_BIASES: Final = 20.0  # largest absolute bias, in natural logarithms; a factor of e^20 is beyond calibration
+_PRIOR: Final = 1.0  # weight of the prior for the identity map, in rows
+_MOST_KNOTS: Final = 100_000  # largest number of knots of an isotonic map in a file
 
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """q = softmax(slope * log p + bias); with two classes that is Platt's logit(q) = slope * logit(p) + bias.
+    """Scaling q = softmax(slope * log p + bias); for two classes, Platt's logit(q) = slope * logit(p) + bias.
 
     Attributes:
-        slope: Below 1 it makes probabilities more moderate; 1 / temperature.
-        biases: One per class, shape (classes,); all 0 in temperature scaling.
+        slope: 1 / temperature; a slope less than 1 makes probabilities more moderate.
+        biases: One bias per class, shape (classes,); all 0 in temperature scaling.
     """
 
     slope: float
@@ -45,37 +49,37 @@ class Scaling:
 
     @property
     def name(self) -> str:
-        """A readable name."""
+        """Readable name."""
         if not any(self.biases):
             return "temperature scaling"
         return "Platt scaling" if len(self.biases) == 2 else "temperature scaling with a bias for each class"
 
     def apply(self, p: Array) -> Array:
-        """Calibrated probabilities, shape (n, classes)."""
+        """Return calibrated probabilities, shape (n, classes)."""
         return softmax(self.slope * np.log(np.maximum(p, FLOOR)) + np.array(self.biases))
 
     def to_json(self) -> dict[str, Any]:
-        """As plain data."""
+        """Return the map as plain data."""
         return {"kind": "scaling", "slope": self.slope, "biases": list(self.biases)}
 
 
 @dataclass(frozen=True, slots=True)
 class Isotonic:
-    """q_k proportional to f_k(p_k), each f_k rising and linear between its knots.
+    """Isotonic map q_k proportional to f_k(p_k), where each f_k is non-decreasing and linear between its knots.
 
     Attributes:
-        knots: For each class (of two, only the second) the places where f is given, and its values there.
+        knots: Positions and values of the knots of f_k for each class; of two classes, only for the second.
     """
 
     knots: tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]
 
     @property
     def name(self) -> str:
-        """A readable name."""
+        """Readable name."""
         return "isotonic regression"
 
     def apply(self, p: Array) -> Array:
-        """Calibrated probabilities, shape (n, classes)."""
+        """Return calibrated probabilities, shape (n, classes)."""
         if len(self.knots) == 1:
             second = np.interp(p[:, 1], *self.knots[0])
             return np.column_stack([1.0 - second, second])
@@ -83,15 +87,15 @@ class Isotonic:
         return np.asarray(found / found.sum(axis=1, keepdims=True))
 
     def to_json(self) -> dict[str, Any]:
-        """As plain data."""
+        """Return the map as plain data."""
         return {"kind": "isotonic", "knots": [[list(part) for part in knots] for knots in self.knots]}
 
 
 def from_json(found: Any, classes: int) -> Scaling | Isotonic:
-    """The map that `to_json` wrote.
+    """Return the map that `to_json` wrote.
 
     Raises:
-        ValueError: If it does not fit this number of classes.
+        ValueError: If the map is invalid or does not fit the number of classes.
     """
     if found["kind"] == "scaling":
         slope, biases = float(found["slope"]), tuple(map(float, found["biases"]))
@@ -113,14 +117,15 @@ def _sound(xs: tuple[float, ...], ys: tuple[float, ...]) -> bool:
 
 
 def fit_scaling(p: Array, y: NDArray[np.int64], w: Weight = None, *, biased: bool) -> Scaling:
-    """The scaling with the smallest logarithmic loss on `softened` rows; the loss is convex, so there is one.
+    """Return the scaling with the smallest logarithmic loss on `softened` labels; the loss is convex.
+
+    A standard normal prior on the biases and on slope - 1 makes the minimum unique and limits the effect of few rows.
 
     Args:
         p: Probabilities, shape (n, classes).
         y: Class codes, shape (n,).
-        w: How much each row counts; all the same if None.
-        biased: Whether classes get a bias each. A unit normal prior on the biases and on the slope's distance from 1
-            makes it unique, and keeps few rows from saying much.
+        w: Row weights, shape (n,); None for equal weights.
+        biased: True for a bias of each class, False for biases of 0.
     """
     from scipy.optimize import minimize
 
@@ -144,15 +149,15 @@ def fit_scaling(p: Array, y: NDArray[np.int64], w: Weight = None, *, biased: boo
 
 
 def fit_isotonic(p: Array, y: NDArray[np.int64], w: Weight = None) -> Isotonic:
-    """Isotonic regression of each class against the rest, by pooling adjacent violators.
+    """Return the isotonic regression of each class against the rest, by the pool-adjacent-violators algorithm.
 
-    A level of mass m and share v becomes (m v + r) / (m + 1), where r is the class's share of all rows: a level of
-    few rows, all of one class, must not promise certainty, which the logarithmic loss punishes without limit.
+    A level of mass m and share v becomes (m v + r) / (m + 1), where r is the class's share of all rows. Otherwise a
+    level of few rows, all of one class, would predict certainty, which the logarithmic loss punishes without limit.
 
     Args:
         p: Probabilities, shape (n, classes).
         y: Class codes, shape (n,).
-        w: How much each row counts; all the same if None.
+        w: Row weights, shape (n,); None for equal weights.
     """
     mass = np.ones(len(y)) if w is None else w / w.mean()
     codes = (1,) if p.shape[1] == 2 else range(p.shape[1])
@@ -168,23 +173,23 @@ def _curve(score: Array, hit: NDArray[np.bool_], mass: Array) -> tuple[tuple[flo
     first, last = pooled.blocks[:-1], pooled.blocks[1:] - 1
     share = (float(mass @ hit) + 1.0) / (float(mass.sum()) + 2.0)
     level = (pooled.weights * pooled.x[first] + share) / (pooled.weights + 1.0)
-    level = np.maximum.accumulate(level)  # the pull towards the middle is stronger on small levels
+    level = np.maximum.accumulate(level)  # the shrinkage may break the order of the levels
     ends = np.column_stack([xs[first], xs[last]]).ravel()
     values = np.repeat(level, 2)
-    kept = np.r_[True, np.diff(ends) > 0]  # a level of one value has one knot
+    kept = np.r_[True, np.diff(ends) > 0]  # a level with one score has one knot
     return tuple(ends[kept].tolist()), tuple(values[kept].tolist())
 
 
 def softened(y: NDArray[np.int64], classes: int) -> Array:
-    """Smoothed labels, to aim at in place of certainty, shape (n, classes).
+    """Return smoothed one-hot labels, shape (n, classes).
 
-    A share of 1 / (n + 2) of each row counts for the other classes, as if one row more had turned out wrong (Laplace's
-    rule; Platt 1999, section 2.2, is similar): rows that are all predicted right would otherwise ask for certainty,
-    which a model that has met no error yet must not promise.
+    A share of 1 / (n + 2) of each row counts for the other classes, as if one more row had been predicted wrong
+    (Laplace's rule; Platt 1999, section 2.2, is similar). Without it, calibration on rows that are all predicted right
+    would lead to certainty.
 
     Args:
         y: Class codes, shape (n,).
-        classes: How many there are.
+        classes: Number of classes.
 
     Example:
         >>> softened(np.array([0, 1]), 2).tolist()
@@ -195,6 +200,6 @@ def softened(y: NDArray[np.int64], classes: int) -> Array:
 
 
 def softmax(z: Array) -> Array:
-    """exp(z_k) / sum_j exp(z_j) of each row, shape (n, classes)."""
+    """Return exp(z_k) / sum_j exp(z_j) of each row, shape (n, classes)."""
     shares = np.exp(z - z.max(axis=1, keepdims=True))
     return np.asarray(shares / shares.sum(axis=1, keepdims=True))

@@ -1,4 +1,4 @@
-"""Whether calibration helps, and which: learned on some out-of-fold predictions, judged on others."""
+"""Selection of the calibration map, by cross-fitting on out-of-fold predictions."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 __all__ = ["CALIBRATED", "Calibrated", "choose_calibration"]
 
 CALIBRATED: Final = frozenset({"neg_log_loss", "neg_brier_score", "cost"})
-"""Scorers that are better for probabilities that are right; others look at their order or at labels."""
-_CLEAR: Final = 2.5  # standard errors of the gain: one-sided 0.6 %, 2 % for all three maps together
-_CELLS: Final = 50_000  # probabilities that a map is learned from; more change no digit that counts
-_MANY: Final = 1_000  # rows of each class below which isotonic regression learns noise (Niculescu-Mizil, Caruana 2005)
+"""Scorers that reward calibrated probabilities; the other scorers depend on their order or on labels."""
+_CLEAR: Final = 2.5  # standard errors of a clear gain: a one-sided level of 0.6 %, 2 % for all three maps together
+_CELLS: Final = 50_000  # largest training set of a map, in probabilities; more change no relevant digit
+_MANY: Final = 1_000  # fewest rows of each class for isotonic regression (Niculescu-Mizil and Caruana 2005)
 
 
 class Calibrated(NamedTuple):
-    """What was chosen: the map (None: none helps), the cross-fitted loss without and with it, and the predictions."""
+    """Selected map (None if no map helps), cross-fitted losses without and with it, and predictions."""
 
     calibration: Map | None
     before: float
@@ -43,18 +43,18 @@ class Calibrated(NamedTuple):
 
 
 def choose_calibration(pooled: Pooled, metric: Measure, *, wanted: bool | None) -> Calibrated | None:
-    """The map that gains most on rows that it was not learned from, if that gain is clear; None where none applies.
+    """Return the map with the largest cross-fitted gain, if that gain is clear; None if calibration does not apply.
 
-    Each part of the rows is calibrated by a map learned on the other parts. A gain is clear from 2.5 standard errors of
-    the mean difference of the rows' losses on. One more row counts, an average one that turned out wrong: sharper
-    probabilities gain on every row until the first error, about which few rows say nothing. That row alone is no reason
-    to soften them: the real rows must gain, too.
+    Each part of the rows is calibrated by a map learned from the other parts. A gain is clear if it exceeds 2.5
+    standard errors of the mean difference of the row losses. The mean includes one pseudo-row, an average row with a
+    wrong prediction: sharper probabilities gain on every row until the first error, and few rows may contain no error.
+    The real rows must gain as well, because the pseudo-row alone does not justify softer probabilities.
 
     Args:
         pooled: Out-of-fold probabilities.
-        metric: What to improve.
-        wanted: True to take the best map in any case, by the logarithmic loss where the metric looks at order or
-            labels; False for none; None for one where the metric asks for it and the gain is clear.
+        metric: The metric to improve.
+        wanted: True selects the best map in any case, by the logarithmic loss if the metric depends on order or labels.
+            False selects no map. None selects a map if the metric rewards calibration and the gain is clear.
     """
     if wanted is False or not metric.n_classes or (wanted is None and metric.scorer not in CALIBRATED):
         return None
@@ -87,7 +87,7 @@ def _fits(pooled: Pooled) -> list[Fit]:
 
 
 def _crossed(pooled: Pooled, fit: Fit) -> Array:
-    """Each row calibrated by the map that was learned without its part."""
+    """Return cross-fitted probabilities: the map of each row was learned without the row's part."""
     predicted = np.empty_like(pooled.predicted)
     for part in np.unique(pooled.parts):
         here = pooled.parts == part
@@ -104,15 +104,15 @@ def _learned(pooled: Pooled, fit: Fit, kept: NDArray[np.bool_]) -> Map:
 
 
 def _missed(p: Array, pooled: Pooled, loss: RowLoss, every: Callable[[Array], Array]) -> float:
-    """The mean loss if each row were of another class, all other classes being equally likely."""
+    """Return the mean loss if each row had another class, with all other classes equally likely."""
     others = int(p.shape[1]) - 1
     return float(np.average(every(p) - loss(p, pooled.truth), weights=pooled.mass)) / others
 
 
 def _row_losses(metric: Measure) -> tuple[RowLoss, Callable[[Array], Array]]:
-    """The loss of each row, whose mean the metric is, and the sum of a row's losses over all classes.
+    """Return the loss of a row, whose mean is the metric, and the sum of a row's losses over all classes.
 
-    For a metric that is no such mean, those of the logarithmic loss.
+    A metric that is not a mean of row losses gets the logarithmic loss.
     """
     if metric.scorer == "neg_brier_score":
         return brier, _brier_of_all
@@ -130,7 +130,7 @@ def _logarithmic_of_all(p: Array) -> Array:
 
 
 def _brier_of_all(p: Array) -> Array:
-    """The sum of the Brier loss over all y: k |p|^2 - 2 |p|_1 + k."""
+    """Return the sum of the Brier loss over all classes: k |p|^2 - 2 |p|_1 + k, halved for two classes."""
     classes = p.shape[1]
     row = classes * np.square(p).sum(axis=1) - 2.0 * p.sum(axis=1) + classes
     return np.asarray(row / (2 if classes == 2 else 1))

@@ -1,4 +1,4 @@
-"""Whether a learned pool replaces the members' average: learned on some out-of-fold rows, judged on others."""
+"""Selection between a learned pool and the members' average, by cross-fitting on out-of-fold predictions."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ __all__ = ["Blended", "choose_blend"]
 
 _LOGARITHMIC: Final = frozenset({"neg_log_loss", "neg_brier_score"})
 _LINEAR: Final = frozenset({"neg_root_mean_squared_error", "neg_mean_squared_error", "r2"})
-_SLACK: Final = 1.0  # standard errors by which the pool may look worse
-_CELLS: Final = 400_000  # predicted numbers that a pool is learned from; more change no digit that counts
-_FEWEST: Final = 50  # rows below which nothing is learned
-_A_NUMBER: Final = 5  # rows per learned parameter; with hundreds of classes a pool would take long, and none is learned
+_SLACK: Final = 1.0  # standard errors by which the pool may be worse than the average
+_CELLS: Final = 400_000  # largest training set of a pool, in predicted numbers; more change no relevant digit
+_FEWEST: Final = 50  # fewest rows for a pool
+_A_NUMBER: Final = 5  # fewest training rows per parameter of a pool; a pool of hundreds of classes would take long
 
 
 class Blended(NamedTuple):
-    """What was chosen: the pool, the loss of the average, and the cross-fitted loss and predictions of the pool."""
+    """Selected pool, loss of the average, cross-fitted loss of the pool, and cross-fitted predictions of the pool."""
 
     blend: Blend
     before: float
@@ -37,16 +37,15 @@ class Blended(NamedTuple):
 
 
 def choose_blend(pooled: Pooled, metric: Measure) -> Blended | None:
-    """The pool, where the metric is a mean that it can be learned by and it does not look worse than the average.
+    """Return the learned pool, unless it is clearly worse than the average or does not apply to the metric: None.
 
-    Each part of the rows is predicted by a pool learned on the other parts. The average has been chosen on all of these
-    rows, the pool on others, so that a tie speaks for the pool: it is taken unless its loss is higher by a standard
-    error of the mean difference of the rows' losses. On 20 development tables (a minute, fold 2) that lowered the loss
-    on held-out rows on 14, by 59 % at best, and raised it on 3, by 1 % at worst (docs/decisions/0007-practice.md).
+    Each part of the rows is predicted by a pool learned from the other parts. The pool is selected unless its loss is
+    higher by a standard error of the mean difference of the row losses. A tie favours the pool, because the weights of
+    the average were selected on the same rows (docs/decisions/0007-practice.md).
 
     Args:
-        pooled: Out-of-fold predictions, those of each member among them.
-        metric: What to improve.
+        pooled: Out-of-fold predictions, including the predictions of each member.
+        metric: The metric to improve; a pool applies to logarithmic loss, Brier score, squared errors and r2.
     """
     if pooled.each is None or pooled.shares is None or len(pooled.shares) < 2 or len(pooled.truth) < _FEWEST:
         return None
@@ -63,7 +62,7 @@ def choose_blend(pooled: Pooled, metric: Measure) -> Blended | None:
     loss = _squared if not metric.n_classes else row_losses(metric)
     gain = loss(pooled.predicted, pooled.truth) - loss(predicted, pooled.truth)
     mean = float(np.average(gain, weights=pooled.mass))
-    if not mean > -_SLACK * pooled.error_of(gain, mean):  # NaN, too
+    if not mean > -_SLACK * pooled.error_of(gain, mean):  # false for NaN
         return None
     before, after = (metric.loss(pooled.truth, one, pooled.weights) for one in (pooled.predicted, predicted))
     return Blended(_learned(pooled, np.ones(len(gain), dtype=np.bool_)), before, after, predicted)
@@ -82,7 +81,7 @@ def _learned(pooled: Pooled, kept: NDArray[np.bool_]) -> Blend:
 
 
 def _most(each: NDArray[np.floating]) -> int:
-    """How many rows a pool of these is learned from at most."""
+    """Return the largest number of training rows of a pool."""
     return _CELLS // int(np.prod(each.shape[1:]))
 
 

@@ -1,7 +1,7 @@
-"""Which decision rule a metric of labels asks for, found on some out-of-fold predictions and judged on others.
+"""Selection of the decision rule for a metric of labels, by cross-fitting on out-of-fold predictions.
 
-F1 or balanced accuracy are not best where the most probable label is predicted: with few positives, a lower threshold
-finds more of them. Probabilities stay as they are; only how labels follow from them is chosen.
+The most probable label is not the best prediction for F1 or balanced accuracy: with few positives, a lower threshold
+finds more positives. The selection changes the decision rule only, not the probabilities.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Decided", "choose_decision", "searched"]
 
-_POWERS: Final = np.linspace(0.1, 1.0, 10)  # powers of 1 / share of a class: its weight where there are more than two
-_RESAMPLES: Final = 200
-_CELLS: Final = 20_000_000  # of confusion matrices at a time, 160 MB: a matrix of 1,000 classes has a million
-_PROBABILITIES: Final = 4_000_000  # looked at to choose a weighting of classes
-_CLEAR: Final = 1.0  # standard errors of the gain; a threshold that gains nothing costs little, so few are asked for
+_POWERS: Final = np.linspace(0.1, 1.0, 10)  # exponents a of the class weights (1 / share of the class)^a
+_RESAMPLES: Final = 200  # resamples for the standard error of the gain
+_CELLS: Final = 20_000_000  # entries of confusion matrices at a time, 160 MB; 1,000 classes give a million each
+_PROBABILITIES: Final = 4_000_000  # largest number of probabilities for the selection of class weights
+_CLEAR: Final = 1.0  # standard errors of a clear gain; one suffices, because a useless threshold costs little
 
 
 def searched(metric: Measure) -> Measure:
-    """The metric by which models are compared where a threshold is chosen in the end: at each model's best threshold.
+    """Return the metric for the comparison of models: at each model's best threshold, if a threshold is selected later.
 
-    At one half, a good model of rare positives can look as bad as one that knows nothing.
+    At a threshold of one half, a good model of rare positives can score as badly as a constant prediction.
     """
     return replace(metric, tuned=metric.n_classes == 2 and metric.scorer in TUNABLE)
 
 
 class Decided(NamedTuple):
-    """What was chosen: the decision (None: the most probable label), and the cross-fitted loss without and with it."""
+    """Selected decision rule (None: the most probable label), and the cross-fitted losses without and with it."""
 
     decision: Decision | None
     before: float
@@ -51,15 +51,16 @@ class Decided(NamedTuple):
 
 
 def choose_decision(pooled: Pooled, metric: Measure, seed: int) -> Decided | None:
-    """The decision, if it gains at least a standard error on rows that it was not chosen on; None for other metrics.
+    """Return the decision rule, if its cross-fitted gain is clear; None for metrics that no rule improves.
 
-    Each part of the rows is decided by a rule chosen on the other parts, and the metric is taken over all rows
-    together. The standard error is that of 200 resamples, each of as many rows as these are worth (`Pooled.worth`).
+    The labels of each part of the rows follow a rule selected on the other parts; the metric is computed over all rows
+    together. A gain is clear if it exceeds one standard error. The standard error comes from 200 resamples, each with
+    as many rows as the effective sample size (`Pooled.worth`).
 
     Args:
         pooled: Out-of-fold predictions.
-        metric: What to improve.
-        seed: Of the resamples.
+        metric: The metric to improve.
+        seed: Seed of the resamples.
     """
     score = counts_of(metric.scorer)
     if metric.scorer not in TUNABLE or score is None or len(np.unique(pooled.truth)) < metric.n_classes:
@@ -79,9 +80,9 @@ def choose_decision(pooled: Pooled, metric: Measure, seed: int) -> Decided | Non
 
 
 def _best(p: Array, y: NDArray[np.int64], mass: Array, metric: Measure, score: Score, seed: int) -> Decision | None:
-    """The best threshold, or the best of ten weightings of classes; None for the most probable label.
+    """Return the best threshold, or the best of ten class weightings; None for the most probable label.
 
-    Weightings are judged on a draw of the rows where there are very many probabilities.
+    Very many probabilities are sampled before class weightings are compared.
     """
     if len(np.unique(y)) < metric.n_classes:
         return None
@@ -106,7 +107,7 @@ def _scores(y: NDArray[Any], codes: NDArray[np.int64], mass: Array, metric: Meas
 
 
 def _oriented(confusion: Array, metric: Measure) -> Array:
-    """Confusion matrices with the positive class at 1, where the formulas expect it."""
+    """Return confusion matrices with the positive class at 1, as the formulas expect it."""
     return confusion[:, ::-1, ::-1] if metric.n_classes == 2 and metric.positive == 0 else confusion
 
 
@@ -117,9 +118,9 @@ def _standard_error(
     score: Score,
     seed: int,
 ) -> float:
-    """The standard error of the gain, by resampling rows; only counts of (truth, label before, label after) matter.
+    """Return the standard error of the gain by resampling rows, as counts of (truth, label before, label after).
 
-    Rows of unequal weight say as much as fewer rows of equal weight, and so do rows that belong together.
+    A resample has the effective sample size, because rows of unequal weight or of one group contain less information.
     """
     k = metric.n_classes
     cells, place = np.unique((pooled.truth * k + both[0]) * k + both[1], return_inverse=True)
@@ -136,7 +137,7 @@ def _standard_error(
 
 
 def _resampled(cells: NDArray[np.int64], drawn: Array, metric: Measure, score: Score) -> Array:
-    """The metric of each resample, given how many of its rows lie in each of these cells of the confusion matrix."""
+    """Return the metric of each resample, shape (m,), from the numbers of rows `drawn` in the confusion `cells`."""
     k = metric.n_classes
     confusion = np.zeros((len(drawn), k * k))
     np.add.at(confusion.T, cells, drawn.T)

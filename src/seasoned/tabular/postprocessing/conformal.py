@@ -1,11 +1,15 @@
-"""Conformal prediction: intervals and sets of labels that hold the truth as often as they say.
+"""Conformal prediction: intervals and label sets that contain the truth with a requested frequency.
 
-Scores of out-of-fold predictions say how far off the model is on rows that it has not seen; it is as far off on a new
-row, as far as that is like them (exchangeable). For numbers the score is (y - f(x)) / s(x), with a bound below and one
-above (Romano, Patterson and Candes 2019, theorem 2), and a scale s learned on other rows where the errors' size depends
-on x (Lei et al. 2018, section 5.2). For classes it is 1 - p_y(x) (Sadinle, Lei and Wasserman 2019). The scores come
-from the folds' models, while the model fitted on all rows predicts: without that last fit the coverage would be a
-theorem (split conformal, Vovk et al. 2005); with it, it holds as far as more rows do not make the model worse.
+Scores of out-of-fold predictions measure the model's errors on rows that it has not seen. New rows have errors of the
+same distribution, if they are exchangeable with these rows.
+
+For numbers the score is (y - f(x)) / s(x), with a lower and an upper bound (Romano, Patterson and Candes 2019, theorem
+2). The scale s is learned on other rows, if the size of the errors depends on x (Lei et al. 2018, section 5.2). For
+classes the score is 1 - p_y(x) (Sadinle, Lei and Wasserman 2019).
+
+The scores come from the fold models, but the final model is fitted on all rows. Without this refit the coverage would
+be a theorem (split conformal prediction, Vovk et al. 2005). With it, the coverage holds as far as more rows do not make
+the model worse.
 """
 
 from __future__ import annotations
@@ -31,24 +35,24 @@ if TYPE_CHECKING:
 
 __all__ = ["Conformal", "as_words", "learn_conformal"]
 
-_MOST: Final = 2_000  # scores kept: the coverage that they promise varies by .007 around 90 %
-_ENOUGH: Final = 1_000  # rows from which on a half of them may be used to learn a scale
-_CELLS: Final = 500_000  # of the table that it is learned from: rows times columns
-_FLOOR: Final = 0.1  # of the mean absolute error: no row is taken for more certain than that
-_HELPS: Final = 0.98  # of the interval score without a scale, below which one helps
-_USUAL: Final = 0.9  # coverage at which that is judged
+_MOST: Final = 2_000  # largest number of stored scores; their coverage has a standard deviation of .007 at 90 %
+_ENOUGH: Final = 1_000  # fewest rows for a scale, which is learned from half of them
+_CELLS: Final = 500_000  # largest training table of a scale, in rows times columns
+_FLOOR: Final = 0.1  # lower bound of a scale, as a share of the mean absolute error
+_HELPS: Final = 0.98  # upper bound of the interval score with a useful scale, as a share of the score without one
+_USUAL: Final = 0.9  # coverage for the comparison of interval scores, and default coverage of `sentence`
 _FILE: Final = {"scores": ("float64", 1), "mass": ("float64", 1), "floor": ("float64", 0)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Conformal:
-    """Scores of rows that the model had not seen.
+    """Conformal scores of rows that the model had not seen.
 
     Attributes:
-        scores: Rising, shape (m,).
-        mass: How much each of these rows counts, 1 on average, shape (m,).
-        floor: Least value of the scale; 1 without one.
-        scale: What predicts the size of the error from (codes, prediction), for numbers; None for 1 everywhere.
+        scores: Scores in ascending order, shape (m,).
+        mass: Row weights, 1 on average, shape (m,).
+        floor: Lower bound of the scale; 1 without a scale.
+        scale: Tree that predicts the absolute error of a number from (codes, prediction); None for a scale of 1.
     """
 
     scores: Array
@@ -57,12 +61,12 @@ class Conformal:
     scale: TreeModel | None = None
 
     def intervals(self, predicted: Array, codes: Array | None, coverage: float) -> Array:
-        """Lower and upper bounds, shape (n, 2).
+        """Return lower and upper bounds, shape (n, 2).
 
         Args:
-            predicted: Numbers, shape (n,).
-            codes: The rows as `codes`, shape (n, p); needed where there is a scale.
-            coverage: Share of rows whose truth is to lie inside.
+            predicted: Predicted numbers, shape (n,).
+            codes: The rows in the input encoding `codes`, shape (n, p); required with a scale.
+            coverage: Requested share of rows whose truth lies in the interval.
 
         Raises:
             InvalidInput: If the coverage is not between 0 and 1, or needs more rows than were validated.
@@ -74,7 +78,7 @@ class Conformal:
         return np.column_stack([predicted + low * size, predicted + high * size])
 
     def sets(self, p: Array, coverage: float) -> NDArray[np.bool_]:
-        """Which classes each row may be of, shape (n, classes); the most probable one is always among them.
+        """Return the label set of each row as a mask, shape (n, classes); it contains the most probable class.
 
         Raises:
             InvalidInput: If the coverage is not between 0 and 1, or needs more rows than were validated.
@@ -90,7 +94,7 @@ class Conformal:
         return _sizes(self.scale, self.floor, codes, predicted)
 
     def sentence(self, coverage: float = _USUAL) -> str | None:
-        """How wide intervals of numbers are, as a sentence; None where there are too few rows."""
+        """Return the width of intervals of numbers as a sentence; None if there are too few rows."""
         if (1.0 + coverage) / 2.0 * (len(self.scores) + 1) > len(self.scores) + 1e-9:
             return None
         low, high = self.intervals(np.zeros(1), None, coverage)[0] if self.scale is None else (0.0, 0.0)
@@ -99,16 +103,16 @@ class Conformal:
         return f"{coverage:.0%} intervals are wider where the model errs more, as a tree says that learned its errors."
 
     def dump(self) -> bytes:
-        """The arrays as one npz file; the scale is stored beside it."""
+        """Return the arrays as one npz file; the scale is a separate file (`dump_scale`)."""
         return npz.dump({"scores": self.scores, "mass": self.mass, "floor": np.array(self.floor)})
 
     @classmethod
     def load(cls, data: bytes, scale: bytes | None) -> Conformal:
-        """What `dump` wrote, and the scale that `dump_scale` wrote.
+        """Return the scores that `dump` wrote, with the scale that `dump_scale` wrote.
 
         Raises:
-            InvalidInput: If one of them is damaged.
-            ValueError: If they do not belong together.
+            InvalidInput: If a file is damaged.
+            ValueError: If the scores, weights or floor are invalid.
         """
         found = npz.load(data, _FILE)
         scores, mass, floor = found["scores"], found["mass"], float(found["floor"])
@@ -118,12 +122,12 @@ class Conformal:
         return cls(scores, mass, floor, None if scale is None else Tree().load(scale))
 
     def dump_scale(self) -> bytes | None:
-        """The scale's tree; None without one."""
+        """Return the tree of the scale as bytes; None without a scale."""
         return None if self.scale is None else Tree().dump(self.scale)
 
 
 def _share(coverage: float, rows: int, *, sides: int) -> float:
-    """The quantile level of the bound on one side, if there are rows enough for it."""
+    """Return the quantile level of a bound on one side; refuse a coverage that needs more rows."""
     if not isinstance(coverage, int | float | np.floating) or not 0 < coverage < 1:
         raise InvalidInput(f"coverage is {coverage!r}; it is a share between 0 and 1, such as 0.9.")
     share = 1.0 - (1.0 - coverage) / sides
@@ -137,24 +141,24 @@ def _share(coverage: float, rows: int, *, sides: int) -> float:
 
 
 def _upper(scores: Array, mass: Array, share: float) -> float:
-    """The smallest score up to which the mass reaches the share of the mass of all rows and the new one together."""
+    """Return the smallest score whose cumulated mass reaches `share` of the mass of all rows and one new row."""
     reached = np.cumsum(mass)
     place = int(np.searchsorted(reached, share * (len(scores) + 1.0) - 1e-9))
     return float(scores[min(place, len(scores) - 1)])
 
 
 def learn_conformal(pooled: Pooled, codes: Array | None, seed: int) -> Conformal:
-    """Scores of out-of-fold predictions.
+    """Return the conformal scores of out-of-fold predictions.
 
-    From 1,000 rows on, half of them decide whether a scale helps, and teach it; the scores come from the other half,
-    which shares no group with it.
-    A scale helps if it makes the interval score (Gneiting and Raftery 2007, equation 43) at 90 % at least 2 % smaller
-    on rows that it was not learned from.
+    From 1,000 rows on, half of the rows train a scale and decide if it helps. The scores then come from the other half,
+    which shares no group with the first. A scale helps if it lowers the interval score at 90 % coverage by more than
+    2 % on rows that it was not learned from. Source of the score: Gneiting and Raftery (2007), equation 43.
 
     Args:
-        pooled: Out-of-fold predictions, calibrated if the model's are.
-        codes: All rows of the table as `codes`, for numbers, perhaps memory-mapped; None for no scale.
-        seed: Of the split into halves.
+        pooled: Out-of-fold predictions, calibrated if the model's predictions are.
+        codes: For numbers, all rows of the table in the input encoding `codes`, shape (rows, p), which may be
+            memory-mapped; None for no scale.
+        seed: Seed of the split into halves.
     """
     rng = np.random.default_rng(seed)
     order = _dealt(pooled, rng)
@@ -168,7 +172,7 @@ def learn_conformal(pooled: Pooled, codes: Array | None, seed: int) -> Conformal
     whole, scored = _halves(order, pooled)
     first, second = (_some(half, most // 2, rng) for half in _halves(whole, pooled))
     taught, scored = np.concatenate([first, second]), _some(scored, _MOST, rng)
-    if min(len(scored), len(first), len(second)) < _ENOUGH // 8:  # a few large groups: nothing is left to teach it by
+    if min(len(scored), len(first), len(second)) < _ENOUGH // 8:  # few large groups leave too few rows for a scale
         return _sorted(gap[some], mass[some])
     read = pooled.rows
     scale, floor = _learn_scale(codes[read[first]], pooled.predicted[first], gap[first], mass[first], seed)
@@ -182,7 +186,7 @@ def learn_conformal(pooled: Pooled, codes: Array | None, seed: int) -> Conformal
 
 
 def _dealt(pooled: Pooled, rng: np.random.Generator) -> NDArray[np.int64]:
-    """The rows in random order, those of a group next to each other."""
+    """Return the row indices in random order, with the rows of a group next to each other."""
     order = rng.permutation(len(pooled.truth))
     if pooled.groups is None:
         return order
@@ -191,12 +195,12 @@ def _dealt(pooled: Pooled, rng: np.random.Generator) -> NDArray[np.int64]:
 
 
 def _some(rows: NDArray[np.int64], most: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """At most so many of these rows, drawn across groups: the first ones might be those of one large group."""
+    """Return at most `most` random rows; the first rows might belong to one large group."""
     return rows if len(rows) <= most else rng.permutation(rows)[:most]
 
 
 def _halves(order: NDArray[np.int64], pooled: Pooled) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The rows in two parts of about the same size, which share no group unless there is but one."""
+    """Return the rows in two parts of about the same size, which share no group unless there is only one."""
     middle = len(order) // 2
     if pooled.groups is not None:
         ends = np.flatnonzero(np.diff(pooled.groups[order])) + 1
@@ -210,7 +214,7 @@ def _sorted(scores: Array, mass: Array, floor: float = 1.0, scale: TreeModel | N
 
 
 def _learn_scale(codes: Array, predicted: Array, gap: Array, mass: Array, seed: int) -> tuple[TreeModel, float]:
-    """A small tree for the absolute error, and the floor of its predictions; a few huge errors do not decide it."""
+    """Return a small tree for the absolute error, and the floor of its predictions; huge errors are capped."""
     size = np.abs(gap)
     capped = np.minimum(size, np.quantile(size, 0.99))
     model = Tree()
@@ -224,9 +228,9 @@ def _sizes(scale: TreeModel, floor: float, codes: Array, predicted: Array) -> Ar
 
 
 def _interval_score(gap: Array, size: Array, mass: Array) -> float:
-    """Mean of width + (2 / alpha) times what lies outside, of intervals that hold 90 % of the mass of these very rows.
+    """Return the mean of width + (2 / alpha) * distance to the interval, for intervals around 90 % of the mass.
 
-    The bounds are weighted quantiles, between rows by linear interpolation, as without weights.
+    The bounds are weighted quantiles of the same rows, with linear interpolation between rows.
     """
     alpha, scaled = 1.0 - _USUAL, gap / size
     order = np.argsort(scaled, kind="stable")
@@ -238,12 +242,12 @@ def _interval_score(gap: Array, size: Array, mass: Array) -> float:
 
 
 def as_words(found: NDArray[np.bool_], labels: NDArray[Any]) -> list[str]:
-    """Each row's set as text, such as "no | yes"."""
+    """Return the label set of each row as text, such as "no | yes"; `found` has shape (n, classes)."""
     return [" | ".join(map(str, labels[row].tolist())) for row in found]
 
 
 def _signed(value: float) -> str:
-    """Three digits with a sign, and no exponent where people write none.
+    """Return three significant digits with a sign, without an exponent for common sizes.
 
     Example:
         >>> _signed(-1687.4), _signed(0.01234)

@@ -1,11 +1,11 @@
-"""Learned pooling: the members' predictions are combined with weights learned from their out-of-fold predictions.
+"""Learned pooling: the members' predictions are combined with weights learned from out-of-fold predictions.
 
-The logarithmic pool q = softmax(sum_m a_m log p_m + b) is a second layer of as many parameters as there are members and
-classes (Genest and Zidek 1986, Combining probability distributions, section 3; with one member it is temperature
-scaling with a bias for each class). A mean of probabilities is less sure than its members where they agree for
-different reasons; a product is not. Predicted numbers are pooled linearly, y = sum_m a_m y_m + b.
+Probabilities have the logarithmic pool q = softmax(sum_m a_m log p_m + b), with a parameter for each member and class.
+With one member it is temperature scaling with a bias for each class. A mean of probabilities is underconfident where
+members agree for different reasons; a product is not. Source: Genest and Zidek (1986), Combining probability
+distributions, section 3. Numbers have the linear pool y = sum_m a_m y_m + b.
 
-Both are regularised towards the weights that ensemble selection found, so that few rows change little.
+Both pools are regularised towards the weights of ensemble selection, so that few rows change little.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Blend", "fit_linear_pool", "fit_logarithmic_pool"]
 
-_PRIOR: Final = 10.0  # pseudo-rows that pull towards the weights of the average
+_PRIOR: Final = 10.0  # weight of the prior for the weights of the average, in rows
 _LARGEST: Final = 20.0  # largest absolute weight or bias of a logarithmic pool
-_STEPS: Final = 100  # of the optimiser; a third of that is usual
+_STEPS: Final = 100  # largest number of optimiser steps; a third of them is usual
 
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """How the members' predictions become one.
+    """Pool of the members' predictions.
 
     Attributes:
-        slopes: a, one per member, in their order.
-        biases: b, one per class; a single one for numbers.
+        slopes: a, one per member, in the order of the members.
+        biases: b, one per class; a single bias for numbers.
     """
 
     slopes: tuple[float, ...]
@@ -47,11 +47,11 @@ class Blend:
 
     @property
     def name(self) -> str:
-        """A readable name."""
+        """Readable name."""
         return "a logarithmic pool of the models" if len(self.biases) > 1 else "a linear pool of the models"
 
     def apply(self, each: Iterable[NDArray[np.floating[Any]]]) -> Array:
-        """Pooled probabilities, shape (n, classes), or numbers, shape (n,), from those of each member in turn."""
+        """Return pooled probabilities, shape (n, classes), or numbers, shape (n,); `each` yields member by member."""
         logarithmic = len(self.biases) > 1
         total: Any = np.array(self.biases) if logarithmic else self.biases[0]
         for slope, found in zip(self.slopes, each, strict=True):
@@ -60,15 +60,15 @@ class Blend:
         return softmax(total) if logarithmic else np.asarray(total)
 
     def to_json(self) -> dict[str, Any]:
-        """As plain data."""
+        """Return the pool as plain data."""
         return {"slopes": list(self.slopes), "biases": list(self.biases)}
 
     @classmethod
     def from_json(cls, found: Any, members: int, classes: int) -> Blend:
-        """The one that `to_json` wrote.
+        """Return the pool that `to_json` wrote.
 
         Raises:
-            ValueError: If it does not fit the number of members and of classes (0: numbers).
+            ValueError: If the pool is invalid, or does not fit the number of members and of classes (0: numbers).
         """
         slopes, biases = (tuple(map(float, found[name])) for name in ("slopes", "biases"))
         bound = _LARGEST if classes else math.inf
@@ -81,14 +81,14 @@ class Blend:
 def fit_logarithmic_pool(
     each: NDArray[np.floating[Any]], y: NDArray[np.int64], w: Weight, start: NDArray[np.float64]
 ) -> Blend:
-    """The pool with the smallest logarithmic loss on `softened` rows; the loss is convex, so there is one.
+    """Return the pool with the smallest logarithmic loss on `softened` labels; the loss is convex.
 
-    Ten pseudo-rows draw the slopes to `start` and the biases to 0.
+    A prior with the weight of ten rows draws the slopes to `start` and the biases to 0.
 
     Args:
         each: Probabilities, shape (n, members, classes).
         y: Class codes, shape (n,).
-        w: How much each row counts; all the same if None.
+        w: Row weights, shape (n,); None for equal weights.
         start: The members' weights in the average, shape (members,).
 
     Example:
@@ -124,12 +124,12 @@ def fit_logarithmic_pool(
 def fit_linear_pool(
     each: NDArray[np.floating[Any]], y: NDArray[np.floating[Any]], w: Weight, start: NDArray[np.float64]
 ) -> Blend:
-    """The pool with the smallest squared error, its slopes drawn to `start` by ten pseudo-rows.
+    """Return the pool with the smallest squared error; a prior with the weight of ten rows draws slopes to `start`.
 
     Args:
         each: Predicted numbers, shape (n, members).
-        y: The numbers, shape (n,).
-        w: How much each row counts; all the same if None.
+        y: True numbers, shape (n,).
+        w: Row weights, shape (n,); None for equal weights.
         start: The members' weights in the average, shape (members,).
 
     Example:

@@ -1,4 +1,4 @@
-"""What is done with the members' predictions: pool, calibration, decision of labels; learned from out-of-fold rows."""
+"""Postprocessing of the members' predictions: pool, calibration and decision rule, learned from out-of-fold rows."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ __all__ = ["Finish", "Finished", "choose_finish"]
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """What is done with the members' predictions.
+    """Postprocessing of the members' predictions.
 
     Attributes:
-        calibration: The map of probabilities; None for none.
-        decision: How labels follow from probabilities; None for the most probable one.
-        calibrated: The cross-fitted loss without and with the calibration; None if unknown.
-        decided: The cross-fitted loss with the most probable label and with the decision; None if unknown.
-        blend: What takes the place of the members' average; None for the average.
-        blended: The loss of the average and the cross-fitted one of the blend; None if unknown.
-        replaced: The decision of validation, where the user has chosen another since; None if validation had none.
+        calibration: Calibration map of the probabilities; None for no calibration.
+        decision: Decision rule for the labels; None for the most probable label.
+        calibrated: Cross-fitted losses without and with the calibration; None if unknown.
+        decided: Cross-fitted losses of the most probable label and of the decision rule; None if unknown.
+        blend: Learned pool in place of the members' average; None for the average.
+        blended: Loss of the average and cross-fitted loss of the pool; None if unknown.
+        replaced: Decision rule of the validation, if the user has set another rule since; None without such a rule.
     """
 
     calibration: Scaling | Isotonic | None = None
@@ -52,43 +52,43 @@ class Finish:
 
     @property
     def of_validation(self) -> Decision | None:
-        """The decision that the validation score is of."""
+        """Decision rule of the validation score."""
         return self.replaced if self.decision is None or self.decision.asked else self.decision
 
     @property
     def changes(self) -> bool:
-        """Whether it changes the probabilities or labels of all members together."""
+        """True if a calibration or a decision rule changes the probabilities or labels of the ensemble."""
         return self.calibration is not None or self.decision is not None
 
     def together(self, each: Sequence[Array], weights: Sequence[float]) -> Array:
-        """What the members predict together, from their predictions and their weights in an average."""
+        """Return the predictions of the ensemble from the members' predictions and their weights in an average."""
         if self.blend is not None:
             return self.apply(self.blend.apply(each))
         parts = (weight * found for weight, found in zip(weights, each, strict=True))
         mean = next(parts)
-        for part in parts:  # summed in order, so that a saved model gives the same bits
+        for part in parts:  # summed in order, so that a saved model predicts the same bits
             mean = mean + part
-        return self.apply(np.minimum(mean, 1.0) if mean.ndim == 2 else np.asarray(mean))  # above 1 by rounding only
+        return self.apply(np.minimum(mean, 1.0) if mean.ndim == 2 else np.asarray(mean))  # exceeds 1 by rounding only
 
     def apply(self, predicted: Array) -> Array:
-        """Probabilities or numbers, as `predict` gives them."""
+        """Return calibrated probabilities, shape (n, classes), or numbers unchanged."""
         return predicted if self.calibration is None else self.calibration.apply(predicted)
 
     def codes(self, p: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
-        """Class codes, shape (n,), from finished probabilities."""
+        """Return class codes, shape (n,), for postprocessed probabilities."""
         return np.argmax(p, axis=1) if self.decision is None else self.decision.codes(p)
 
     def judged(self, predicted: NDArray[Any], metric: Measure) -> NDArray[Any]:
-        """What the metric is to judge: the decided labels, one-hot, where they are not just the most probable ones.
+        """Return the input of the metric: for a metric of labels with a decision rule, the one-hot decided labels.
 
-        A cost applies the same decision to probabilities by itself; metrics of probabilities ignore labels.
+        The metric "cost" applies the same rule to probabilities itself; metrics of probabilities ignore labels.
         """
         if self.decision is None or not metric.of_labels:
             return predicted
         return np.eye(predicted.shape[1])[self.decision.codes(predicted)]
 
     def sentences(self, metric: Measure, classes: NDArray[Any]) -> list[str]:
-        """What was done and what it brought, for the log and the report; `classes` are the labels."""
+        """Return sentences on each step and its gain, for the log and the report; `classes` are the labels."""
         found = []
         if self.blend is not None:
             found.append(f"{_pooling(self.blend.name, self.blended, metric)} Weights are shown of the mean.")
@@ -105,7 +105,7 @@ class Finish:
         return found
 
     def to_json(self) -> dict[str, Any]:
-        """As plain data."""
+        """Return the postprocessing as plain data."""
         return {
             "calibration": None if self.calibration is None else self.calibration.to_json(),
             "decision": None if self.decision is None else self.decision.to_json(),
@@ -118,10 +118,10 @@ class Finish:
 
     @classmethod
     def from_json(cls, found: Any, classes: int, members: int) -> Finish:
-        """What `to_json` wrote; a bundle from before any of this existed has None.
+        """Return the postprocessing that `to_json` wrote; older bundles contain None, which means no step.
 
         Raises:
-            ValueError: If it does not fit the number of classes and members.
+            ValueError: If a step does not fit the number of classes and members.
         """
         if found is None:
             return cls()
@@ -146,7 +146,7 @@ def _pair(found: Any) -> tuple[float, float] | None:
 
 
 def _pooling(name: str, losses: tuple[float, float] | None, metric: Measure) -> str:
-    """The pool, and the rule that chose it: it may look a little worse, as the mean has seen the rows that judge it."""
+    """Return a sentence on the pool and its selection: the mean has an advantage on the rows of its weights."""
     if losses is None:
         return f"Predictions are combined by {name}."
     mean, pool = (f"{metric.score(loss):.5g}" for loss in losses)
@@ -164,7 +164,7 @@ def _gain(losses: tuple[float, float] | None, metric: Measure) -> str:
 
 
 class Finished(NamedTuple):
-    """What was chosen, and the cross-fitted out-of-fold predictions with it and their loss."""
+    """Selected postprocessing, the cross-fitted out-of-fold predictions after it, and their loss."""
 
     finish: Finish
     pooled: Pooled
@@ -172,12 +172,14 @@ class Finished(NamedTuple):
 
 
 def choose_finish(pooled: Pooled, metric: Measure, seed: int, *, calibrate: bool | None) -> Finished:
-    """Choose pool, calibration and decision; a pool calibrates probabilities as well, so both only where asked for.
+    """Select pool, calibration and decision rule.
+
+    A pool also calibrates probabilities, so that a pool and a calibration are combined only if `calibrate` is True.
 
     Args:
-        pooled: Out-of-fold predictions of the members together.
-        metric: What to improve.
-        seed: Of resamples.
+        pooled: Out-of-fold predictions of the ensemble.
+        metric: The metric to improve.
+        seed: Seed of the resamples.
         calibrate: See `SearchSettings.calibrate`.
     """
     finish = Finish()

@@ -1,4 +1,4 @@
-"""What the final model did on rows that its models had not seen: the evidence that a report shows."""
+"""Validation evidence of a report: out-of-fold predictions of the final model."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_ROWS", "Validated"]
 
-MOST_ROWS: Final = 2_000  # kept: enough for every figure of a report
-_NUMBERS: Final = "numbers"  # the name of predicted numbers in the file
+MOST_ROWS: Final = 2_000  # largest number of stored rows, enough for every figure of a report
+_NUMBERS: Final = "numbers"  # name of the array of predicted numbers in the file
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Validated:
-    """Out-of-fold predictions of the final model: what its members' trials predicted, combined as the members are.
+    """Out-of-fold predictions of the final model: the members' predictions, combined as in the ensemble.
 
-    Each row was predicted by models that had not seen it. The weights, though, were chosen on these rows, so that the
-    score is a little too good; held-out rows have the last word.
+    Each row was predicted by models that had not seen it. But the ensemble weights were selected on these rows, so that
+    the score is slightly optimistic. Only held-out rows give an unbiased score.
 
     Attributes:
-        truth: Class codes or numbers, shape (n,), of at most 2,000 rows, fewer with many classes. No features are kept.
+        truth: Class codes or numbers, shape (n,), of at most 2,000 rows, fewer with many classes; without features.
         predicted: Probabilities, shape (n, classes), as float32, or numbers, shape (n,).
-        loss: The metric's loss on at most 50,000 rows; lower is better.
-        weights: How much each row counts, shape (n,), 1 on average; None if all count the same.
-        baseline: The loss of predicting the same for all rows; None where that is undefined.
+        loss: Loss of the metric on at most 50,000 rows; lower is better.
+        weights: Row weights, shape (n,), 1 on average; None for equal weights.
+        baseline: Loss of a constant prediction; None if undefined.
     """
 
     truth: NDArray[Any]
@@ -41,8 +41,8 @@ class Validated:
     baseline: float | None = None
 
     def dump(self) -> bytes:
-        """The arrays as one npz file."""
-        truth = self.truth.astype(np.float64)  # class codes are whole numbers, so they survive
+        """Return the arrays as one npz file."""
+        truth = self.truth.astype(np.float64)  # exact for class codes
         arrays: dict[str, NDArray[Any]] = {"truth": truth, "loss": np.array(self.loss)}
         if self.predicted.ndim == 2:
             arrays["predicted"] = self.predicted.astype(np.float32)
@@ -56,14 +56,14 @@ class Validated:
 
     @classmethod
     def load(cls, data: bytes, classes: int) -> Validated:
-        """What `dump` wrote.
+        """Return the evidence that `dump` wrote.
 
         Raises:
-            InvalidInput: If it is damaged.
-            ValueError: If it belongs to a model with another number of classes (0 for regression).
+            InvalidInput: If the file is damaged.
+            ValueError: If the file belongs to a model with another number of classes (0 for regression).
         """
         kinds = {"truth": ("float64", 1), "loss": ("float64", 0)}
-        either = {"predicted": ("float32", 2 if classes else 1), _NUMBERS: ("float64", 1)}  # older files: the first
+        either = {"predicted": ("float32", 2 if classes else 1), _NUMBERS: ("float64", 1)}  # older files have the first
         found = npz.load(data, kinds, {"weights": ("float64", 1), "baseline": ("float64", 0), **either})
         truth, predicted = found["truth"], found.get(_NUMBERS, found.get("predicted"))
         if (

@@ -1,1 +1,1 @@
-"""Model files from strangers: every byte is checked before compiled code sees it."""
+"""Model files from untrusted sources: every byte is checked before compiled code reads it."""

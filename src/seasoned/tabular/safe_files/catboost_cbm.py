@@ -1,7 +1,8 @@
-"""Whether a CatBoost model is one that this package wrote: CatBoost trusts the tables of category statistics.
+"""Check of a CatBoost model from a file: only models of the form that this package writes are accepted.
 
-Checked before CatBoost sees the bytes: the core (oblivious trees over columns of numbers and of levels), then each hash
-table of category statistics. The layout is CatBoost's `libs/model/flatbuffers/*.fbs`.
+The check precedes CatBoost's own reader, which trusts the tables of category statistics. It covers the core (oblivious
+trees over columns of numbers and of level codes), then each hash table of category statistics. The layout follows
+CatBoost's `libs/model/flatbuffers/*.fbs`.
 """
 
 from __future__ import annotations
@@ -21,25 +22,25 @@ if TYPE_CHECKING:
 
 __all__ = ["check_model"]
 
-_DEEPEST: Final = 16
-_BUCKET: Final = 254  # borders of one quantised column; longer lists are split
+_DEEPEST: Final = 16  # largest depth of a tree
+_BUCKET: Final = 254  # largest number of borders of a quantised column; longer lists are split
 _BORDERS, _BUCKETS, _MEAN, _FLOAT_MEAN, _COUNTER, _FREQUENCY = range(6)  # kinds of category statistics
-_EMPTY: Final = np.uint64(0xFFFFFFFFFFFFFFFF)
+_EMPTY: Final = np.uint64(0xFFFFFFFFFFFFFFFF)  # hash of an empty slot
 _SLOT: Final = "<u8, <u4"  # hash and index, 12 bytes
-_NOTES: Final = frozenset(  # whose values CatBoost only shows, except the classes
+_NOTES: Final = frozenset(  # keys whose values CatBoost only shows, except for the classes
     {
         "catboost_version_info", "class_params", "model_guid", "output_options", "params", "train_finish_time",
         "training",
     }
 )  # fmt: skip
-_UNUSED: Final = (10, 11, 12, 13, 18)  # fields of the trees: asymmetric ones, text, estimated and embedding columns
+_UNUSED: Final = (10, 11, 12, 13, 18)  # fields that must be empty: asymmetric trees; text, estimated, embedding columns
 
 
 def check_model(data: bytes, numbers: int, levels: int, outputs: int) -> None:
-    """Check a model of `outputs` outputs on columns of numbers and, after these, of levels.
+    """Check a model of `outputs` outputs on `numbers` columns of numbers, then `levels` columns of level codes.
 
     Raises:
-        InvalidInput: If anything is missing, unknown, out of range or of the wrong length.
+        InvalidInput: If a part is missing, unknown, out of range or of the wrong length.
     """
     try:
         if data[:4] != b"CBM1":
@@ -60,7 +61,7 @@ def check_model(data: bytes, numbers: int, levels: int, outputs: int) -> None:
 
 
 def _check_trees(trees: Table, numbers: int, levels: int, outputs: int) -> list[tuple[int, int]]:
-    """Check the core; returns kind and target border of each category statistic that it uses."""
+    """Check the core; return kind and target border of each category statistic in use."""
     if trees.number(0, "i", 0) != outputs or any(len(trees.array(field, "<u1")) for field in _UNUSED):
         raise forged("a CatBoost model of another kind")
     counts = _columns(trees, numbers, levels)
@@ -89,7 +90,7 @@ def _check_trees(trees: Table, numbers: int, levels: int, outputs: int) -> list[
 
 
 def _columns(trees: Table, numbers: int, levels: int) -> list[int]:
-    """Check the columns; returns the number of splits of each column of numbers and of each one-hot column."""
+    """Check the columns; return the number of splits of each column of numbers and of each one-hot column."""
     counts = []
     found = trees.tables(5)
     if [(t.number(1, "i", -1), t.number(2, "i", -1)) for t in found] != [(i, i) for i in range(numbers)]:
@@ -112,7 +113,7 @@ def _columns(trees: Table, numbers: int, levels: int) -> list[int]:
 
 
 def _check_repacked(trees: Table, counts: list[int], splits: int) -> None:
-    """The splits once more, as CatBoost evaluates them: (quantised column, xor mask, split)."""
+    """Check the second list of the splits, which CatBoost evaluates: (quantised column, xor mask, split)."""
     repacked = trees.array(17, "<u2, <u1, <u1")
     buckets = sum(-(-count // _BUCKET) for count in counts)
     if len(repacked) not in {0, splits} or (repacked["f0"] >= max(buckets, 1)).any():
@@ -120,7 +121,7 @@ def _check_repacked(trees: Table, counts: list[int], splits: int) -> None:
 
 
 def _check_notes(notes: dict[str, str], outputs: int) -> None:
-    """CatBoost spreads outputs over the classes that a note names; these must be numbered from 0 without gaps."""
+    """Check the notes: CatBoost assigns outputs to the classes of a note, which must be 0, 1, ... without gaps."""
     if not notes.keys() <= _NOTES:
         raise forged("notes that no model of this package has")
     classes = list(range(max(outputs, 2)))
@@ -133,7 +134,7 @@ def _check_notes(notes: dict[str, str], outputs: int) -> None:
 
 
 def _check_parts(rest: bytes, names: list[str], kinds: list[tuple[int, int]]) -> None:
-    """The category statistics: a count, then a size and a buffer each."""
+    """Check the category statistics: a count, then a size and a buffer for each."""
     if not names:
         if rest or kinds:
             raise forged("category statistics in the wrong place")
@@ -157,7 +158,7 @@ def _check_statistic(table: Table, kinds: list[tuple[int, int]]) -> None:
     base = table.table(0)
     combination = base.table(0)
     for field, dtype in ((0, "<i4"), (1, "<i4, <f4"), (2, "<i4, <i4")):
-        combination.array(field, dtype)  # inside the buffer; CatBoost looks the values up in maps, which refuse others
+        combination.array(field, dtype)  # checks the offsets; CatBoost itself refuses unknown values
     kind = base.number(1, "b", 0)
     classes = table.number(4, "i", 0)
     blob = table.array(2, "<u1")
@@ -175,7 +176,10 @@ def _check_statistic(table: Table, kinds: list[tuple[int, int]]) -> None:
 
 
 def _check_hashes(raw: NDArray[np.uint8], entries: int) -> None:
-    """A power of two of slots, at least one empty, or a search would never end; indices inside the statistics."""
+    """Check a hash table: a power of two of slots, and indices inside the statistics.
+
+    At least one slot must be empty; otherwise a search would never end.
+    """
     if len(raw) % 12 or not len(raw):
         raise forged("a hash table that is cut")
     slots = np.frombuffer(raw.tobytes(), _SLOT)

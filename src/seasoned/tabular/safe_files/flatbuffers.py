@@ -1,4 +1,4 @@
-"""Reading FlatBuffers, the format inside CatBoost's models, with every offset checked: https://flatbuffers.dev."""
+"""Reader of FlatBuffers, the format inside CatBoost's models; it checks every offset: https://flatbuffers.dev."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ __all__ = ["Table", "root"]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table at a position of a buffer: numbered fields, each of which may be absent."""
+    """Table at a position of a buffer: numbered fields, each of which may be absent."""
 
     data: bytes
     place: int
 
     def number(self, field: int, kind: str, default: float) -> Any:
-        """A number of a `struct` kind; the default where it is absent."""
+        """Return a number of a `struct` kind; the default if the field is absent."""
         place = self._field(field)
         return self._at(place, kind) if place else default
 
     def table(self, field: int) -> Table:
-        """A table that must be there."""
+        """Return a required table."""
         return Table(self.data, self._reference(self._needed(field)))
 
     def text(self, field: int) -> str:
-        """A string that must be there."""
+        """Return a required string."""
         return self._bytes(self._reference(self._needed(field))).decode()
 
     def array(self, field: int, dtype: str) -> Any:
-        """A vector of numbers or structs as a numpy array; empty where it is absent."""
+        """Return a vector of numbers or structs as a numpy array; empty if the field is absent."""
         place = self._field(field)
         if not place:
             return np.zeros(0, dtype)
@@ -45,11 +45,11 @@ class Table:
         return np.frombuffer(self.data[start + 4 : start + 4 + size], dtype)
 
     def tables(self, field: int) -> list[Table]:
-        """A vector of tables."""
+        """Return a vector of tables; empty if the field is absent."""
         return [Table(self.data, place) for place in self._references(field)]
 
     def texts(self, field: int) -> list[str]:
-        """A vector of strings."""
+        """Return a vector of strings; empty if the field is absent."""
         return [self._bytes(place).decode() for place in self._references(field)]
 
     def _references(self, field: int) -> list[int]:
@@ -61,7 +61,7 @@ class Table:
         return [self._reference(start + 4 + 4 * index) for index in range(count)]
 
     def _field(self, field: int) -> int:
-        """Position of a field, 0 if absent. A table starts with the distance back to its list of field offsets."""
+        """Return the position of a field, 0 if absent. A table starts with the distance back to its field offsets."""
         offsets = self.place - self._at(self.place, "i")
         if self._at(offsets, "H") < 6 + 2 * field:
             return 0
@@ -90,5 +90,5 @@ class Table:
 
 
 def root(data: bytes) -> Table:
-    """The outermost table of a buffer."""
+    """Return the outermost table of a buffer."""
     return Table(data, Table(data, 0)._reference(0))  # noqa: SLF001 - a function of this module

@@ -1,7 +1,8 @@
-"""Whether a LightGBM text model is one that this package wrote: LightGBM trusts what it reads.
+"""Check of a LightGBM text model from a file: only models of the form that this package writes are accepted.
 
-Checked before LightGBM sees the text: every line by its key, every array by its length, children, features, category
-sets and sizes by their range. What LightGBM would read beyond the trees (importances, training parameters) is cut off.
+The check precedes LightGBM's own reader, which trusts the text. It covers every line by its key, every array by its
+length, and children, features, category sets and sizes by their range. The text after the trees (importances, training
+parameters) is removed.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _CATEGORIES: Final = ("cat_boundaries", "cat_threshold")
 _SINGLE: Final = ("num_leaves", "num_cat", "is_linear", "shrinkage")
 _OBJECTIVES: Final = {0: "regression", 2: "binary sigmoid:1"}
 _QUANTILE: Final = re.compile(r"^objective=quantile\b.*$", re.MULTILINE)
-_INTEGERS: Final = re.compile(r"[-0-9 ]*")  # int() would take "1_0" and " 1 ", which LightGBM reads otherwise
+_INTEGERS: Final = re.compile(r"[-0-9 ]*")  # int() accepts "1_0" and " 1 ", which LightGBM reads differently
 _NUMBER: Final = r"-?(?:[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?|inf|nan)"
 _NUMBERS: Final = re.compile(rf"(?:{_NUMBER}(?: {_NUMBER})*)?")  # LightGBM ends the process at any other token
 _NAMES: Final = re.compile(r"Column_[0-9]+(?: Column_[0-9]+)*")
@@ -41,13 +42,13 @@ _INFOS: Final = re.compile(r"[-+0-9.e:\[\]infnoa ]+")
 
 
 def without_appendix(text: str) -> str:
-    """The text up to the end of the trees, which is all that predictions need."""
+    """Return the text up to the end of the trees; predictions need no more."""
     head, end, _ = text.partition(_END)
     return head + end
 
 
 def as_regression(text: str) -> str:
-    """The text of a quantile's model as one of the mean: its trees predict the same, whatever they learned."""
+    """Return the text of a quantile model with the objective of the mean, which predicts the same."""
     return _QUANTILE.sub("objective=regression", text, count=1)
 
 
@@ -55,7 +56,7 @@ def check_text(text: str, n_classes: int) -> None:
     """Check a model of `n_classes` classes, 0 for regression.
 
     Raises:
-        InvalidInput: If anything is missing, unknown, out of range or of the wrong length.
+        InvalidInput: If a part is missing, unknown, out of range or of the wrong length.
     """
     try:
         _check(text, n_classes)
@@ -92,7 +93,7 @@ def _check(text: str, n_classes: int) -> None:
 
 
 def _trees(text: str, sizes: NDArray[np.int64]) -> list[str]:
-    """The text of each tree; LightGBM jumps by the sizes that the header states, so these must be exact."""
+    """Return the text of each tree; LightGBM jumps by the sizes in the header, so that they must be exact."""
     data = text.rstrip("\n").encode() + b"\n\n\n"
     ends = np.cumsum(sizes)
     if not len(sizes) or (sizes < 1).any() or ends[-1] != len(data):
@@ -122,13 +123,13 @@ def _check_tree(text: str, index: int, width: int) -> None:
     check_thresholds(threshold)
     _check_shape(tree, leaves, width)
     kind = _integers(tree["decision_type"])
-    if ((kind < 0) | (kind > 11)).any():  # bit 0: categories; bit 1: default left; bits 2 and 3: which value is missing
+    if ((kind < 0) | (kind > 11)).any():  # bit 0: categories; bit 1: default left; bits 2 and 3: missing type
         raise forged("a split of an unknown kind")
     _check_categories(tree, categories, threshold[kind % 2 == 1])
 
 
 def _check_shape(tree: dict[str, str], leaves: int, width: int) -> None:
-    """Nodes first, then leaves, as one list: LightGBM writes leaf i as the child -1 - i."""
+    """Check the children and features; LightGBM writes leaf i as the child -1 - i, here leaves follow the nodes."""
     children = [_integers(tree[key]) for key in ("left_child", "right_child")]
     if any(((child < -leaves) | (child >= leaves - 1)).any() for child in children):
         raise forged("a tree that points outside itself")
@@ -138,7 +139,7 @@ def _check_shape(tree: dict[str, str], leaves: int, width: int) -> None:
 
 
 def _check_categories(tree: dict[str, str], count: int, used: NDArray[np.float64]) -> None:
-    """A category split's threshold is the number of its set of levels; set i is the words b[i] to b[i + 1]."""
+    """Check category splits: a threshold is the index of a set of levels; set i is the words b[i] to b[i + 1]."""
     if not count:
         if len(used) or tree.keys() & set(_CATEGORIES):
             raise forged("category splits without categories")

@@ -1,4 +1,4 @@
-"""Arrays as bytes (npz, never pickle); those read are checked for type, dimensions and values."""
+"""Arrays as bytes (npz without pickle); `load` checks types, dimensions and values."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 __all__ = ["dump", "load"]
 
-_LARGEST: Final = 2**31  # bytes unpacked; a small file that unpacks to more is an attack on memory
-_HEADERS: Final = 2**16  # bytes that the arrays' names, kinds and shapes take beside them, at most
-_DAMAGE = (*DAMAGE, SyntaxError)  # numpy reads an array's header as Python text
+_LARGEST: Final = 2**31  # largest unpacked size in bytes; a file that unpacks to more is an attack on memory
+_HEADERS: Final = 2**16  # largest size in bytes of all headers: names, types and shapes of the arrays
+_DAMAGE = (*DAMAGE, SyntaxError)  # numpy parses an array's header as Python
 
 
 def dump(arrays: Mapping[str, NDArray[Any]], level: int = 6) -> bytes:
-    """The arrays as a deflated npz archive; `level` is zlib's, from 1 (fast) to 9 (small).
+    """Return the arrays as a deflated npz archive; `level` is zlib's level, from 1 (fast) to 9 (small).
 
     Raises:
-        InvalidInput: If they are larger than `load` would accept.
+        InvalidInput: If the arrays are larger than `load` accepts.
     """
     size = sum(np.asanyarray(array).nbytes for array in arrays.values())
     if size > _LARGEST - _HEADERS:
@@ -37,7 +37,7 @@ def dump(arrays: Mapping[str, NDArray[Any]], level: int = 6) -> bytes:
         )
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as archive:
-        for name, array in arrays.items():  # as np.savez_compressed does, which takes no level
+        for name, array in arrays.items():  # like np.savez_compressed, which has no level
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
     return buffer.getvalue()
@@ -46,15 +46,15 @@ def dump(arrays: Mapping[str, NDArray[Any]], level: int = 6) -> bytes:
 def load(
     data: bytes, expected: Mapping[str, tuple[str, int]], optional: Mapping[str, tuple[str, int]] | None = None
 ) -> dict[str, NDArray[Any]]:
-    """The arrays that `dump` wrote.
+    """Return the arrays that `dump` wrote.
 
     Args:
         data: The archive.
-        expected: Name -> data type such as "float32", and number of dimensions; nothing else may be there.
-        optional: The same for arrays that may be there.
+        expected: Name -> data type such as "float32", and number of dimensions; other arrays are refused.
+        optional: Arrays that may be absent, in the same form.
 
     Raises:
-        InvalidInput: If it is damaged, or an array is missing, of another kind, or not finite.
+        InvalidInput: If the archive is damaged, or an array is missing, unknown, of another type, or not finite.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:

@@ -1,7 +1,7 @@
 """Fitted scikit-learn objects as bytes, without pickle: skops with a constant allow-list.
 
-Law 12: the list below is all that a file may hold beyond skops' own defaults (scikit-learn's and numpy's public types).
-It is never widened by what a file asks for.
+Beyond skops' own defaults (public types of scikit-learn and numpy), a file may contain only the types in `ALLOWED`
+(law 12). The contents of a file never extend the list.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ ALLOWED: Final = (
 )
 
 
-_BEGINS: Final = b"PK\x03\x04"
-_DAMAGE = (*DAMAGE, ImportError, SyntaxError)  # what skops raises besides
+_BEGINS: Final = b"PK\x03\x04"  # first bytes of a zip archive
+_DAMAGE = (*DAMAGE, ImportError, SyntaxError)  # further errors of skops
 
 
 def dump(estimator: Any) -> bytes:
-    """The estimator as a deflated skops archive."""
+    """Return the estimator as a deflated skops archive."""
     from skops.io import dumps
 
     data: bytes = dumps(estimator, compression=zipfile.ZIP_DEFLATED, compresslevel=6)
@@ -34,19 +34,19 @@ def dump(estimator: Any) -> bytes:
 
 
 def load(data: bytes, kinds: tuple[str, ...] = ()) -> Any:
-    """The estimator that `dump` wrote, its trees checked.
+    """Return the estimator that `dump` wrote, with checked trees.
 
     Args:
         data: The archive.
-        kinds: Names of the scikit-learn classes that it may be; any that the list allows if empty.
+        kinds: Names of the accepted scikit-learn classes; empty for all classes of the allow-list.
 
     Raises:
-        InvalidInput: If the archive is damaged, holds a type outside the list, or a tree that points outside.
+        InvalidInput: If the archive is damaged, or contains a type outside the allow-list or an invalid tree.
     """
     from skops.io import loads
     from skops.io.exceptions import UntrustedTypesFoundException
 
-    if not data.startswith(_BEGINS):  # a zip with bytes in front would be read, but evades the bundle's size check
+    if not data.startswith(_BEGINS):  # skops reads a zip after leading bytes, but the bundle's size check does not
         raise InvalidInput("the model file does not begin as an archive does; get another copy.")
     try:
         estimator = loads(data, trusted=list(ALLOWED))

@@ -1,7 +1,7 @@
-"""Whether trees from a file are trees: compiled prediction code follows them unchecked, so a forged one could crash.
+"""Structure check of trees from a file: compiled prediction code follows trees unchecked; a forged tree could crash it.
 
-Law 12: children lie inside the tree and behind their parent, so that no walk is endless; features lie inside the table;
-thresholds and leaf values are finite.
+Law 12: children lie inside the tree and after their parent, so that no walk is endless; features are columns of the
+table; thresholds are not NaN; leaf values are finite.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["check_estimator", "check_finite", "check_nodes", "check_thresholds",
 
 
 def forged(what: str) -> InvalidInput:
-    """The error for a file that no `dump` of this package has written."""
+    """Return the error for a file that no `dump` of this package has written."""
     return InvalidInput(f"the model file holds {what}; it was damaged or tampered with, so refused.")
 
 
@@ -29,14 +29,15 @@ def check_nodes(
     """Check the inner nodes of one tree.
 
     Args:
-        left: Left child of each inner node.
-        right: Right child of each inner node.
-        feature: Column that each inner node splits.
-        inner: Which nodes are inner ones, shape (nodes,).
+        left: Left child of each inner node, shape (inner nodes,).
+        right: Right child of each inner node, shape (inner nodes,).
+        feature: Split column of each inner node, shape (inner nodes,).
+        inner: Mask of the inner nodes, shape (nodes,).
         width: Number of columns of the table.
 
     Raises:
-        InvalidInput: If a child is outside, before its parent, or has two parents; or a feature is outside.
+        InvalidInput: If a child is outside the tree, not after its parent, or has two parents, or if a feature is
+            outside the table.
     """
     parent = np.flatnonzero(inner)
     if not len(inner) or ((left <= parent) | (right <= parent) | (left >= len(inner)) | (right >= len(inner))).any():
@@ -48,7 +49,7 @@ def check_nodes(
 
 
 def check_finite(name: str, *arrays: Any) -> None:
-    """Raise InvalidInput if an array holds anything but finite numbers."""
+    """Raise InvalidInput if an array contains anything but finite numbers."""
     for array in arrays:
         values = np.asarray(array)
         if values.dtype.kind not in "biuf" or not np.isfinite(values).all():
@@ -59,7 +60,7 @@ def check_estimator(estimator: Any) -> None:
     """Check the trees, coefficients and widths of a fitted scikit-learn estimator.
 
     Raises:
-        InvalidInput: If something in it does not fit together.
+        InvalidInput: If a part is missing, invalid, or inconsistent with the other parts.
     """
     try:
         if hasattr(estimator, "_predictors"):
@@ -79,7 +80,7 @@ def check_estimator(estimator: Any) -> None:
 
 
 def _check_forest(forest: Any) -> None:
-    """Only the forest checks a table's width when it predicts, so each tree's width must be the same."""
+    """Check a forest; each tree needs its width, because only the forest checks a table's width at prediction."""
     from sklearn.tree import BaseDecisionTree
 
     members = list(np.ravel(np.asarray(forest.estimators_, dtype=object)))
@@ -96,7 +97,7 @@ def _check_tree(member: Any, width: int) -> None:
     if type(tree) is not Tree or tree.n_features != width or member.n_features_in_ != width:
         raise forged("a tree for another table")
     left, right = tree.children_left, tree.children_right
-    inner = (left != -1) | (right != -1)  # the library walks on from whatever is not -1
+    inner = (left != -1) | (right != -1)  # scikit-learn follows every child that is not -1
     check_nodes(left[inner], right[inner], tree.feature[inner], inner, width)
     check_thresholds(tree.threshold[inner])
     check_finite("leaf values", tree.value)
@@ -129,6 +130,6 @@ def _check_histogram(estimator: Any) -> None:
 
 
 def check_thresholds(thresholds: NDArray[np.float64]) -> None:
-    """Refuse NaN; infinity is a threshold, which separates missing values from all others."""
+    """Refuse NaN; infinity is a valid threshold, which separates missing values from all others."""
     if np.isnan(thresholds).any():
         raise forged("thresholds that are no numbers")

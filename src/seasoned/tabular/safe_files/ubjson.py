@@ -1,4 +1,4 @@
-"""Reading UBJSON, the format of XGBoost's models, strictly: https://ubjson.org."""
+"""Strict reader of UBJSON, the format of XGBoost's models: https://ubjson.org."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ __all__ = ["read"]
 _INTEGERS: Final = {b"i": ">i1", b"U": ">u1", b"I": ">i2", b"l": ">i4", b"L": ">i8"}
 _NUMBERS: Final = {**_INTEGERS, b"d": ">f4", b"D": ">f8"}
 _CONSTANTS: Final = {b"Z": None, b"T": True, b"F": False}
-_DEEPEST: Final = 20
+_DEEPEST: Final = 20  # largest nesting depth
 
 
 def read(data: bytes) -> Any:
-    """The value that the bytes describe, with typed arrays as numpy arrays.
+    """Return the value of the bytes, with typed arrays as numpy arrays.
 
     Raises:
-        InvalidInput: If they are cut, nested too deeply, hold a key twice or an unknown type, or go on after the end.
+        InvalidInput: If the bytes are cut, nested too deeply, contain a key twice or an unknown type, or continue after
+            the value.
     """
     reader = _Reader(data)
     try:
@@ -34,27 +35,27 @@ def read(data: bytes) -> Any:
 
 
 class _Reader:
-    """A place in the bytes; every read is checked against their end."""
+    """Position in the bytes; every read is checked against the end of the bytes."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.place = 0
 
     def take(self, count: int) -> bytes:
-        """The next bytes."""
+        """Return the next `count` bytes."""
         if not 0 <= count <= len(self.data) - self.place:
             raise forged("UBJSON that is cut")
         self.place += count
         return self.data[self.place - count : self.place]
 
     def next_is(self, mark: bytes) -> bool:
-        """Whether the next byte is this one, which is then taken."""
+        """Return True and take the next byte if it is `mark`."""
         found = self.data[self.place : self.place + 1] == mark
         self.place += found
         return found
 
     def value(self, kind: bytes, depth: int) -> Any:
-        """A value of this type, from the bytes after its mark."""
+        """Return a value of type `kind`, from the bytes after its type mark."""
         if depth > _DEEPEST:
             raise forged("UBJSON that is nested too deeply")
         if kind in _NUMBERS:
@@ -71,14 +72,14 @@ class _Reader:
         raise forged(f"UBJSON of the unknown type {kind!r}")
 
     def count(self) -> int:
-        """A length."""
+        """Return a length."""
         kind = self.take(1)
         if kind not in _INTEGERS:
             raise forged("UBJSON with a length that is no integer")
         return int(self.value(kind, 0))
 
     def array(self, depth: int) -> Any:
-        """A list, or a numpy array where the type of all elements is given ahead."""
+        """Return a list, or a numpy array if the type of all elements precedes them."""
         if self.next_is(b"$"):
             kind = self.take(1)
             if kind not in _NUMBERS or not self.next_is(b"#"):
@@ -93,7 +94,7 @@ class _Reader:
         return found
 
     def mapping(self, depth: int) -> dict[str, Any]:
-        """A dict."""
+        """Return a dict."""
         found: dict[str, Any] = {}
         while not self.next_is(b"}"):
             key = self.take(self.count()).decode()

@@ -1,6 +1,7 @@
-"""Whether an XGBoost model is one that this package wrote: XGBoost follows children and features unchecked.
+"""Check of an XGBoost model from a file: only models of the form that this package writes are accepted.
 
-Checked before XGBoost sees the bytes, down to every array of every tree; unknown keys are refused.
+The check precedes XGBoost's own reader, because XGBoost follows children and features unchecked. It covers every array
+of every tree; unknown keys are refused.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from seasoned.tabular.safe_files.ubjson import read
 __all__ = ["check_model"]
 
 _QUANTILE: Final = re.compile(r"\[?([0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)\]?")
-_ROOT: Final = 2**31 - 1  # the parent of a root
-_MOST_LEVELS: Final = 2**20  # of a category; XGBoost allocates a bit for each
+_ROOT: Final = 2**31 - 1  # parent index of a root
+_MOST_LEVELS: Final = 2**20  # upper bound of the level codes of a split; XGBoost allocates a bit for each level
 _REALS: Final = ("base_weights", "loss_changes", "sum_hessian", "split_conditions")
 _SETS: Final = ("categories", "categories_nodes", "categories_segments", "categories_sizes")
 _WHOLES: Final = ("default_left", "left_children", "right_children", "parents", "split_indices", "split_type")
@@ -27,10 +28,10 @@ _NO_CATEGORIES: Final[dict[str, list[Any]]] = {"enc": [], "feature_segments": []
 
 
 def check_model(data: bytes) -> int:
-    """The number of classes of the model, 0 for regression.
+    """Check a model; return its number of classes, 0 for regression.
 
     Raises:
-        InvalidInput: If anything is missing, unknown, out of range or of the wrong length.
+        InvalidInput: If a part is missing, unknown, out of range or of the wrong length.
     """
     try:
         return _check(read(data))
@@ -66,7 +67,7 @@ def _check(model: Any) -> int:
 
 
 def _check_quantile(objective: dict[str, Any]) -> None:
-    """One quantile between 0 and 1, written as a plain number."""
+    """Check the quantile: a single plain number between 0 and 1."""
     _keys(objective, {"name", "quantile_loss_param"})
     _keys(objective["quantile_loss_param"], {"quantile_alpha"})
     found = _QUANTILE.fullmatch(objective["quantile_loss_param"]["quantile_alpha"])
@@ -75,7 +76,7 @@ def _check_quantile(objective: dict[str, Any]) -> None:
 
 
 def _parameters(values: dict[str, str]) -> tuple[int, int]:
-    """Number of columns, and of trees per round."""
+    """Check the parameters; return the number of columns and the number of trees per round."""
     _keys(values, {"base_score", "num_class", "num_feature", "num_target"}, optional=frozenset({"boost_from_average"}))
     width, classes = _count(values["num_feature"]), _count(values["num_class"])
     groups = max(classes, 1)
@@ -136,7 +137,7 @@ def _check_tree(tree: dict[str, Any], index: int, width: int) -> None:
 
 
 def _check_sets(tree: dict[str, Any], nodes: Any, inner: Any) -> None:
-    """Category splits: node i goes right on the levels `categories[segment_i : segment_i + size_i]`."""
+    """Check category splits: node i goes right on the levels `categories[segment_i : segment_i + size_i]`."""
     levels, found, starts, sizes = (np.asarray(tree[key], dtype=np.int64).reshape(-1) for key in _SETS)
     if len(starts) != len(nodes) or len(sizes) != len(nodes) or (found != nodes).any() or not inner[nodes].all():
         raise forged("category splits without their levels")

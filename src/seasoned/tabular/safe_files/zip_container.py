@@ -1,8 +1,9 @@
-"""The container of a bundle: a zip whose every part is checked and bounded before anything in it is read.
+"""Container of a bundle: a zip whose parts are all checked and bounded before any of them is read.
 
-The manifest holds a SHA-256 of every other member, so damage is found; with a key, an HMAC-SHA256 of the manifest lies
-beside it, so malice is found too. Names, number and unpacked sizes are checked against constants first: a zip can hold
-a million members, the same name twice, names that lead outside, or a petabyte in a few kilobytes.
+The manifest contains a SHA-256 of every other member, which reveals damage. With a key, a further member contains an
+HMAC-SHA256 of the manifest, which reveals manipulation. Names, number and unpacked sizes are checked against constants
+first: a zip can contain a million members, the same name twice, names that lead to other folders, or a petabyte in a
+few kilobytes.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DAMAGE", "FORMAT", "pack", "unpack"]
 
-FORMAT: Final = 10  # 1 has no repeated fits, 2 no pools, 3 no logarithms, 4 no second layers, 5 no units, 6 no text,
-# 7 no categories with many levels, 8 no origins of columns whose numbers lie far from 0, 9 no origins of dates
-DAMAGE: Final = (  # what zipfile, zlib, json and what rebuilds the models raise on a file that was cut or changed
+FORMAT: Final = 10  # format version; 1 lacks repeated fits, 2 pools, 3 logarithms, 4 second layers, 5 units, 6 text,
+# 7 categories with many levels, 8 origins of columns whose numbers lie far from 0, 9 origins of dates
+DAMAGE: Final = (  # errors of zipfile, zlib, json and the models' loaders on a file that was cut or changed
     ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, NotImplementedError, OSError, RuntimeError,
     TypeError, ValueError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
@@ -36,24 +37,24 @@ _WHAT: Final = "seasoned bundle"
 _MANIFEST: Final = "manifest.json"
 _SIGNATURE: Final = "manifest.hmac"
 
-_LARGEST_MEMBER: Final = 2**31  # bytes unpacked
-_LARGEST: Final = 2**32  # bytes unpacked, all members together, those of members that are zips too
-_LARGEST_RATIO: Final = 200  # unpacked to packed, beyond what is small anyway; models reach 10
-_SMALL: Final = 2**24
-_LARGEST_DIRECTORY: Final = 2**17  # bytes that list the members: some 1,000
-_LARGEST_INNER_DIRECTORY: Final = 2**26  # skops stores each array as a member, and a boosted model has many
+_LARGEST_MEMBER: Final = 2**31  # largest unpacked size of a member in bytes
+_LARGEST: Final = 2**32  # largest unpacked size in bytes of all members and of the contents of members that are zips
+_LARGEST_RATIO: Final = 200  # largest ratio of unpacked to packed size beyond `_SMALL`, far larger than of any model
+_SMALL: Final = 2**24  # unpacked size in bytes that a file of any size may reach
+_LARGEST_DIRECTORY: Final = 2**17  # largest size in bytes of the list of members, about 1,000 members
+_LARGEST_INNER_DIRECTORY: Final = 2**26  # the same inside a member: skops stores each array of a model as a member
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-_END: Final = struct.Struct("<4sHHHHIIH")  # the end of a zip: signature, 4 counts, size and place of the directory
-_ZIP64: Final = b"PK\x06\x07"  # a directory elsewhere, for more than 4 GiB
+_END: Final = struct.Struct("<4sHHHHIIH")  # end record of a zip: signature, 4 counts, size and place of the directory
+_ZIP64: Final = b"PK\x06\x07"  # signature of a ZIP64 locator, for archives larger than 4 GiB
 
 
 def pack(manifest: Mapping[str, Any], members: Mapping[str, bytes], key: bytes | str | None) -> bytes:
-    """The container as bytes.
+    """Return the container as bytes.
 
     Args:
-        manifest: Plain data that describes the members; what it is, its format and the hashes are added.
+        manifest: Plain data about the members; kind, format and hashes are added.
         members: Name -> content.
-        key: Signs the manifest; None for no signature.
+        key: Key for the signature of the manifest; None for no signature.
 
     Raises:
         InvalidInput: If the key is empty or neither bytes nor text, or the members are too large.
@@ -82,7 +83,7 @@ def pack(manifest: Mapping[str, Any], members: Mapping[str, bytes], key: bytes |
         written[_SIGNATURE] = _sign(text, secret)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in written.items():  # deflating what is a zip already costs time and saves nothing
+        for name, data in written.items():  # deflating a zip again costs time and saves nothing
             archive.writestr(name, data, zipfile.ZIP_STORED if _is_zip(data) else zipfile.ZIP_DEFLATED)
     packed = buffer.getvalue()
     if sum(sizes) + len(text) > _SMALL + _LARGEST_RATIO * len(packed):
@@ -95,7 +96,7 @@ def pack(manifest: Mapping[str, Any], members: Mapping[str, bytes], key: bytes |
 
 
 def unpack(path: Path, key: bytes | str | None) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Manifest and members of the container that `pack` made.
+    """Return the manifest and the members of a container that `pack` wrote.
 
     Raises:
         InvalidInput: If the file is missing, no bundle, truncated, changed, of a newer format, or signed with another
@@ -133,7 +134,7 @@ def _read(file: IO[bytes], name: str, secret: bytes | None) -> tuple[dict[str, A
     for member, data in members.items():
         if hashlib.sha256(data).hexdigest() != hashes[member]:
             raise InvalidInput(f"the member {member!r} of {name!r} was changed; get another copy.")
-        if _is_zip(data):  # skops and npz would unpack it unchecked
+        if _is_zip(data):  # skops and numpy would unpack it unchecked
             inner = io.BytesIO(data)
             _check_end(inner, _LARGEST_INNER_DIRECTORY)
             with zipfile.ZipFile(inner) as archive:
@@ -151,7 +152,7 @@ def _check_kind(manifest: Any, name: str) -> None:
 
 
 def _check_end(file: IO[bytes], most: int) -> int:
-    """Check the place and size of the directory before zipfile reads it; returns the bytes the file may unpack to."""
+    """Check place and size of the directory before zipfile reads it; return the allowed unpacked size in bytes."""
     size = file.seek(0, io.SEEK_END)
     if size < _END.size:
         raise ValueError("too short")
@@ -167,7 +168,7 @@ def _check_end(file: IO[bytes], most: int) -> int:
 
 
 def _check_directory(archive: zipfile.ZipFile, allowed: int) -> int:
-    """Check every member's name, kind and size before one is read; returns the bytes that they unpack to."""
+    """Check every member's name, kind and size before any is read; return their unpacked size in bytes."""
     members = archive.infolist()
     names = [member.filename for member in members]
     if len(set(names)) != len(names):
@@ -186,7 +187,7 @@ def _check_directory(archive: zipfile.ZipFile, allowed: int) -> int:
 
 
 def _content(archive: zipfile.ZipFile, name: str) -> bytes:
-    """A member. A limit is passed on, because zipfile unpacks first and looks at the declared size afterwards."""
+    """Return a member. The read has a limit, because zipfile unpacks a member before it checks the declared size."""
     member = archive.getinfo(name)
     with archive.open(member) as file:
         data = file.read(member.file_size + 1)
@@ -196,13 +197,13 @@ def _content(archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 def _inside(data: bytes) -> int:
-    """Bytes that a member unpacks to if it is a zip itself, and a sound one."""
+    """Return the unpacked size in bytes of a member that is a valid zip itself, otherwise 0."""
     if not _is_zip(data):
         return 0
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return sum(member.file_size for member in archive.infolist())
-    except DAMAGE:  # it is refused when it is read
+    except DAMAGE:  # the model's loader refuses the member
         return 0
 
 
@@ -224,7 +225,7 @@ def _sign(text: bytes, secret: bytes) -> bytes:
 
 
 def _check_signature(text: bytes, signature: bytes | None, secret: bytes | None, name: str) -> None:
-    """A signature needs its key, and a key needs its signature: otherwise leaving it out would get round it."""
+    """Check the signature; a key without a signature is refused, because removal of the signature would bypass it."""
     if signature is None and secret is not None:
         raise InvalidInput(f"{name!r} was saved without a key; load it without one if you trust where it comes from.")
     if signature is not None and secret is None:

@@ -1,1 +1,1 @@
-"""One configuration, cross-validated, and its files in the run folder."""
+"""Trials: cross-validation of one configuration, and its files in the run folder."""

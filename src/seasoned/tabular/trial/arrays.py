@@ -1,4 +1,4 @@
-"""What trials read from a run folder: target, folds, weights, and a matrix for each diet."""
+"""Arrays of a run folder for its trials: target, folds, weights, groups, and a matrix for each input encoding."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ def write_arrays(
     *,
     together: NDArray[np.int64] | None = None,
 ) -> None:
-    """Store what `Arrays` reads.
+    """Write the arrays of a run folder, for `Arrays`.
 
     Args:
         folder: The run folder.
-        y: The target.
-        folds: Rows to train on and to validate, for each fold.
-        matrices: One per diet.
-        weights: How much each row counts; None if all count the same.
-        together: Which rows must not be separated, as in `Arrays.together`; None if all may be.
+        y: The target, shape (n,).
+        folds: (train, validation) row indices of each fold.
+        matrices: Input matrix for each input encoding, shape (n, columns).
+        weights: Row weights, shape (n,); None for equal weights.
+        together: Group of each row, shape (n,), as in `Arrays.together`; None without groups.
     """
     np.save(folder / _TARGET, y)
     for name, rows in ((_WEIGHTS, weights), (_TOGETHER, together)):
@@ -56,22 +56,22 @@ def write_arrays(
     }
     partial = folder / f".{_FOLDS}"
     np.savez(partial, **pairs)
-    partial.replace(folder / _FOLDS)  # whole or not at all, because a resumed run reads it
+    partial.replace(folder / _FOLDS)  # atomic, because a resumed run reads the file
     for diet, matrix in matrices.items():
         np.save(folder / f"{diet}.npy", matrix)
 
 
 def stored_folds(folder: Path) -> list[Fold] | None:
-    """The folds that were written to a run folder; None if none were."""
+    """Return the folds in a run folder; None if the folder contains none."""
     return Arrays(folder).folds if (folder / _FOLDS).is_file() else None
 
 
 @dataclass(slots=True)
 class Arrays:
-    """The arrays in a run folder; each is read once in a process, a matrix mapped from the disk.
+    """Arrays of a run folder; a process reads each array once, and memory-maps the matrices.
 
     Attributes:
-        folder: The run folder; nothing else is sent to a worker.
+        folder: The run folder, the only attribute that is sent to a worker.
     """
 
     folder: Path
@@ -93,7 +93,7 @@ class Arrays:
 
     @property
     def folds(self) -> list[Fold]:
-        """Rows to train on and rows to validate, by fold."""
+        """(train, validation) row indices of each fold."""
         if "folds" not in self._read:
             with np.load(self.folder / _FOLDS) as stored:
                 self._read["folds"] = [(stored[f"t{i}"], stored[f"v{i}"]) for i in range(len(stored.files) // 2)]
@@ -102,7 +102,7 @@ class Arrays:
 
     @property
     def weights(self) -> NDArray[np.float64] | None:
-        """How much each row counts, shape (n,), above 0; None if all count the same."""
+        """Row weights, shape (n,), greater than 0; None for equal weights."""
         if "weights" not in self._read:
             path = self.folder / _WEIGHTS
             self._read["weights"] = np.load(path) if path.is_file() else None
@@ -111,7 +111,7 @@ class Arrays:
 
     @property
     def together(self) -> NDArray[np.int64] | None:
-        """The group of each row, shape (n,), of which all or none are held out; None if there are no groups."""
+        """Group of each row, shape (n,); all rows of a group are held out, or none. None without groups."""
         if "together" not in self._read:
             path = self.folder / _TOGETHER
             self._read["together"] = np.load(path) if path.is_file() else None
@@ -119,19 +119,19 @@ class Arrays:
         return together
 
     def weights_of(self, rows: NDArray[Any]) -> NDArray[np.float64] | None:
-        """The weights of some rows, 1 on average, so that penalties mean the same in each fold."""
+        """Return the weights of some rows, 1 on average, so that penalties have the same strength in each fold."""
         weights = self.weights
         return None if weights is None else weights[rows] / weights[rows].mean()
 
     def matrix(self, diet: Diet) -> NDArray[np.float64]:
-        """All rows in the form that families of this diet take."""
+        """Return all rows in an input encoding, shape (n, columns)."""
         if diet not in self._read:
             self._read[diet] = np.load(self.folder / f"{diet}.npy", mmap_mode="r")
         matrix: NDArray[np.float64] = self._read[diet]
         return matrix
 
     def given(self, *, texts: bool) -> Given:
-        """What features of all rows are made from, with the texts or without."""
+        """Return the inputs of the feature steps for all rows, with or without the texts."""
         name = "given with texts" if texts else "given"
         if name not in self._read:
             self._read[name] = load_given(self.folder, self.matrix("codes"), texts=texts)
@@ -139,25 +139,25 @@ class Arrays:
         return given
 
     def known_rows(self) -> NDArray[np.int64]:
-        """The rows that some fold validates, ascending: those that trials predict."""
+        """Return the rows that some fold validates, ascending: the rows with out-of-fold predictions."""
         if "known" not in self._read:
             self._read["known"] = np.unique(np.concatenate([valid for _, valid in self.folds]))
         known: NDArray[np.int64] = self._read["known"]
         return known
 
     def places_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The positions of such rows among the known rows."""
+        """Return the positions of `rows` in `known_rows`."""
         return np.searchsorted(self.known_rows(), rows)
 
     def fold_of_rows(self) -> NDArray[np.int64]:
-        """The fold that validates each row, shape (n,); the last of several, -1 for none."""
+        """Return the fold that validates each row, shape (n,): the last of several folds, -1 for none."""
         found = np.full(len(self.target), -1)
         for place, (_, valid) in enumerate(self.folds):
             found[valid] = place
         return found
 
     def nested_first_fold(self, seed: int, *, classes: bool) -> Fold:
-        """The rows of the first fold in an order of which every prefix is a sample of them, see `levels.nested`."""
+        """Return the rows of the first fold in an order whose every prefix is a sample (`row_samples.nested`)."""
         if "nested" not in self._read:
             y = self.target
             self._read["nested"] = tuple(
@@ -168,5 +168,5 @@ class Arrays:
 
     @property
     def train_share(self) -> float:
-        """Share of the rows that a fold trains on, the mean over folds: of folds in time, early ones have few."""
+        """Share of the rows that a fold trains on, the mean over folds; early folds of a time series have few rows."""
         return float(np.mean([len(train) for train, _ in self.folds])) / len(self.target)

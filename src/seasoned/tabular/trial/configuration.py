@@ -1,12 +1,12 @@
-"""The form in which a trial's configuration is stored: versioned, so that it outlives the space it came from.
+"""Stored form of a trial's configuration: versioned, so that it stays readable after changes of the search space.
 
 A pipeline configuration is `{"model": {family: {hyperparameter: value, ..., "features": {...}}}}`: the family, its
-settings, and the choice of feature steps where there is one. How it was validated (folds, metric) belongs to the study.
-Configurations are told apart by their text (`textual`), in which floats survive exactly.
+hyperparameters, and an optional choice of feature steps. Folds and metric belong to the study. The text of a
+configuration (`textual`) identifies it; the text contains floats exactly.
 
-`VERSION` counts the meanings that configurations have had. It goes up when a family's fits come to mean something else
-under the same settings, or a setting is renamed; `CHANGED` then names the family. A space that only grew needs no new
-version: `current` fills the new settings with their defaults, which must be what was done before.
+`VERSION` is the version of the meaning of configurations. It increases when the same settings lead to other fits of a
+family, or when a setting is renamed; `CHANGED` then names the family. New settings alone need no new version: `current`
+fills them with their defaults, which must reproduce the earlier fits.
 """
 
 from __future__ import annotations
@@ -28,24 +28,25 @@ if TYPE_CHECKING:
 __all__ = ["CHANGED", "KIND", "VERSION", "current", "filled", "outdated", "textual"]
 
 KIND: Final = "pipeline"
-"""What experience of this form is called in a store."""
+"""Kind of this form of configuration in an experience store."""
 VERSION: Final = 2
 CHANGED: Final[Mapping[int, frozenset[str]]] = MappingProxyType({2: frozenset({"histogram"})})
-"""Version -> families whose fits mean something else from it on, so that older experience of them does not count.
+"""Version -> families whose fits changed with that version; older experience of these families is not used.
 
-2: histogram boosting keeps the rounds up to its best fold loss; before, it kept some after that, too.
-Not counted: models now learn log(1 + y) for rmsle, and rows are weighted by the inverse of y for mape, so older
-experience of these two metrics is of other fits; none was shipped. Trees now learn numbers in units of their spread, so
-LightGBM's `lambda_l1` is in these units, and what else they learn is the same but for rounding.
+2: Histogram boosting keeps the rounds up to the best fold loss. Version 1 kept some later rounds as well.
+
+Two changes have no version of their own. For rmsle, models learn log(1 + y); for mape, rows have the weight 1 / y. No
+experience of these metrics was shipped before. Trees learn numbers in units of their spread, so that LightGBM's
+`lambda_l1` has these units; the other results differ by rounding only.
 """
 _UNSAID: Final[Mapping[str, Any]] = MappingProxyType({FEATURES: {"none": {}}, SCALE.name: SCALE.usual})
-"""Settings that `textual` leaves out."""
+"""Setting -> default value that `textual` omits."""
 _USUAL: Final[Mapping[str, Any]] = MappingProxyType({**_UNSAID, CENTRE.name: CENTRE.usual})
-"""What fits use where a space has no such settings."""
+"""Setting -> value in the fits of a space without this setting."""
 
 
 def textual(config: Mapping[str, Any]) -> str:
-    """The configuration as JSON that is the same for the same configuration.
+    """Return a configuration as JSON text, identical for equal configurations.
 
     Example:
         >>> textual({"model": {"linear": {"penalty": 0.1, "features": {"none": {}}}}})
@@ -57,7 +58,7 @@ def textual(config: Mapping[str, Any]) -> str:
 
 
 def outdated(family: str, version: int) -> bool:
-    """Whether fits of the family have come to mean something else since that version, or may have by a later one.
+    """Return True if the family's fits have changed since a version, or the version is newer than this program.
 
     Example:
         >>> outdated("histogram", 1), outdated("histogram", VERSION), outdated("linear", 1)
@@ -67,12 +68,12 @@ def outdated(family: str, version: int) -> bool:
 
 
 def current(config: Mapping[str, Any], version: int, space: Space) -> dict[str, Any] | None:
-    """A stored configuration as the present joint space has it; None where it is not valid there.
+    """Return a stored configuration as a point of the present joint space; None if it is not valid there.
 
     Args:
-        config: As it was stored.
-        version: The `VERSION` under which it was stored.
-        space: The joint space of the families that may be tried (`registry.joint_space`).
+        config: The stored configuration.
+        version: The `VERSION` at the time of storage.
+        space: Joint space of the available families (`models.registry.joint_space`).
 
     Example:
         >>> from seasoned.space import Choice, Float, Space
@@ -90,16 +91,16 @@ def current(config: Mapping[str, Any], version: int, space: Space) -> dict[str, 
         if inner is None or outdated(family, version):
             return None
         return {"model": {family: inner.check(filled(settings, inner))}}
-    except (InvalidConfig, InvalidInput, KeyError, ValueError, TypeError, AttributeError):  # a stranger's file
+    except (InvalidConfig, InvalidInput, KeyError, ValueError, TypeError, AttributeError):  # an untrusted file
         return None
 
 
 def filled(settings: Mapping[str, Any], space: Space) -> dict[str, Any]:
-    """Settings of a family with the space's defaults for those left out, and without those that need not be stated.
+    """Return settings of a family with the space's defaults for missing ones, without defaults that the space lacks.
 
     Args:
-        settings: Some of the family's, and perhaps those of its target's scale and centre and of its features.
-        space: The family's, as it may be tried now: where it offers no features, for example, "none" is not stated.
+        settings: Settings of the family, optionally with scale and centre of its target and with features.
+        space: Present space of the family. For example, features "none" is omitted if the space offers no features.
     """
     found = {**space.default, **settings}
     unsaid = {name for name in set(_USUAL) - set(space.parameters) if name in found and found[name] == _USUAL[name]}

@@ -1,4 +1,4 @@
-"""The objective: a configuration in, its cross-validated loss out."""
+"""Objective of the search: the cross-validated loss of a configuration."""
 
 from __future__ import annotations
 
@@ -37,31 +37,32 @@ if TYPE_CHECKING:
 
 __all__ = ["CrossValidation"]
 
-_PATIENCE = 1.5  # times predict_limit that the first fold may take, because the machine may be busy
+_PATIENCE = 1.5  # largest prediction time of a first fold, as a multiple of predict_limit; the machine may be busy
 
 
 @dataclass(slots=True)
 class CrossValidation:
-    """Loss of the predictions for rows that the predicting model has not seen.
+    """Cross-validated loss of a configuration.
 
-    Every fold's model predicts its validation rows; the metric is computed once, over all of these together, so that
-    it is defined even where a fold lacks a class. A row that several folds validate gets the mean of their models'
-    predictions. Boosters stop early on the validation rows, so one integer, the number of rounds, is chosen on them,
-    as if it were one more hyperparameter.
+    The model of each fold predicts the fold's validation rows. The metric is computed once, over all of these rows
+    together, so that it is defined even if a fold lacks a class. A row that several folds validate gets the mean of
+    their predictions. Boosters use the validation rows for early stopping: one integer, the number of rounds, is tuned
+    on these rows like a hyperparameter.
 
-    A small object that points to a folder; the arrays are memory-mapped in the process that runs it, and stay there.
+    The object is small and refers to a folder. Each process memory-maps the arrays and retains them.
 
     Attributes:
-        data: The rows and folds of a run folder.
-        job: What models are built for.
-        metric: What to measure.
-        own: Families of the user's own, which travel to the workers with this object.
-        predict_limit: Milliseconds a row that models may take to predict; None for no limit.
-        memory: Bytes that a trial may use on top of what its worker holds; None for its share of what is free.
-        levels: Numbers of training rows of the first fold on which a trial is judged one after the other
-            (`levels.py`), the last being all of them; empty where a trial is fitted on all rows at once.
-        share: Most bytes of the machine's memory that a trial may use, because others run beside it; None for all that
-            is free.
+        data: Rows and folds of a run folder.
+        job: Task and resources of the models.
+        metric: Metric of the loss.
+        own: The user's own families, which are sent to the workers with this object.
+        predict_limit: Limit of the prediction time, in milliseconds a row; None for no limit.
+        memory: Memory limit in bytes of a trial, in addition to the memory of its worker before the trial; None for no
+            limit except the free memory.
+        levels: Numbers of training rows of the first fold for successive evaluations (`row_samples.levels_of`), the
+            last being all rows; empty for a single evaluation on all rows.
+        share: Largest part in bytes of the machine's free memory for a trial, because others run at the same time; None
+            for all free memory.
     """
 
     data: Arrays
@@ -74,17 +75,17 @@ class CrossValidation:
     share: int | None = None
 
     def __call__(self, config: Mapping[str, Any], trial: LiveTrial | None = None) -> float:
-        """The loss of `{"model": {family: {...}}}`; lower is better.
+        """Return the loss of a configuration `{"model": {family: {...}}}`; lower is better.
 
         Args:
-            config: What is tried.
-            trial: The running trial, to which fits on samples of the rows are then reported first; None for all rows at
-                once.
+            config: The configuration.
+            trial: The running trial, which first receives the losses on samples of the rows; None for a single
+                evaluation on all rows.
 
         Raises:
-            Pruned: If it is too far behind on samples or on its first folds, or predicting takes longer than
+            Pruned: If the loss is too far behind on samples or on the first folds, or predictions take longer than
                 `predict_limit` allows while another trial keeps the limit.
-            NotEnoughMemory: If its fit would take more memory than there is.
+            NotEnoughMemory: If the fit would need more memory than is available.
         """
         pipeline = Pipeline.of(config)
         self._check_memory(pipeline)
@@ -92,7 +93,7 @@ class CrossValidation:
         return self._validate(config, pipeline, sampling)
 
     def unraced(self, config: Mapping[str, Any]) -> float:
-        """The same without the race against other trials, for a configuration that is stacked on some of them."""
+        """Return the loss without racing against other trials, for a configuration that is stacked on some of them."""
         pipeline = Pipeline.of(config)
         self._check_memory(pipeline)
         return self._validate(config, pipeline, 0.0, raced=False)
@@ -100,7 +101,7 @@ class CrossValidation:
     def _validate(self, config: Mapping[str, Any], pipeline: Pipeline, sampling: float, *, raced: bool = True) -> float:
         folds, fitter = self.data.folds, self.fitter
         held = [self.data.places_of(valid) for _, valid in folds]
-        total = self._zeros(len(self.data.known_rows()))  # a holdout leaves most rows unpredicted, a time split some
+        total = self._zeros(len(self.data.known_rows()))  # rows that some fold validates
         parts: list[Part] = []
         losses: list[float | None] = []
         end = self._end(len(folds))
@@ -125,11 +126,11 @@ class CrossValidation:
         return loss
 
     def _keeping(self, config: Mapping[str, Any], *, raced: bool) -> Keeping:
-        """Keeps the trial's models; those of the first trials in any case, because no other may be completed."""
+        """Return the writer of the fold models; it stores the first trials in any case, as no other may complete."""
         return Keeping(self.records.models(config) if raced else None, WORTH if self.records.any else 0.0)
 
     def loss_of(self, predicted: NDArray[np.float64]) -> float:
-        """The loss of predictions for the rows that some fold validates."""
+        """Return the loss of predictions for the rows that some fold validates."""
         known = self.data.known_rows()
         return self.metric.loss(self.data.target[known], predicted, self.data.weights_of(known))
 
@@ -138,12 +139,12 @@ class CrossValidation:
 
     @property
     def fitter(self) -> Fitter:
-        """What fits configurations."""
+        """Fitter of configurations."""
         return Fitter(self.data, self.job, self.own)
 
     @property
     def records(self) -> Records:
-        """What trials have stored."""
+        """Records of the trials in the run folder."""
         return Records(self.data.folder)
 
     @property
@@ -152,12 +153,12 @@ class CrossValidation:
         return len(self.data.folds)
 
     def refit(self, config: Mapping[str, Any], repeat: int = 0, fold: int | None = None) -> Any:
-        """The estimator of this configuration, fitted on all rows; a `Featured` one where features were made.
+        """Return the estimator of a configuration, fitted on all rows; a `Featured` one if it has features.
 
         Args:
-            config: What is fitted.
-            repeat: Which of several fits that differ by their seeds only.
-            fold: The fold whose model is wanted instead, as the trial had it.
+            config: The configuration.
+            repeat: Index of the fit among fits that differ by their seeds only.
+            fold: Fold whose model is fitted as in the trial; None for a fit on all rows.
         """
         pipeline, record = Pipeline.of(config), self.records.of(config)
         if fold is not None:
@@ -165,26 +166,26 @@ class CrossValidation:
         return self.fitter.on_all(pipeline, record.rounds, repeat, record.factor)
 
     def spare(self, config: Mapping[str, Any]) -> Any:
-        """The models of the trial's folds, which predict by their mean; None where they were not kept.
+        """Return the fold models of the trial as one that predicts by their mean; None if they are not stored.
 
-        Under a `predict_limit` it is only one of them, because the time that a trial took to predict is that of one.
+        Under a `predict_limit` it is only one fold model, because the prediction time of a trial is the time of one.
         """
         folds = suited([len(train) for train, _ in self.data.folds], one=self.predict_limit is not None)
         return kept(self.records.models(config), folds, self.records.of(config).factor)
 
     def fold_models(self, config: Mapping[str, Any], folds: Sequence[int]) -> dict[int, Any]:
-        """The models of some of the trial's folds, by fold; empty where they were not kept."""
+        """Return fold models of the trial, by fold; empty if they are not stored."""
         return by_fold(self.records.models(config), folds, self.records.of(config).factor)
 
     def within(self, config: Mapping[str, Any], outer: int) -> NDArray[np.float64]:
-        """Predictions of the configuration for the rows outside a fold, by models that saw neither them nor the fold.
+        """Return nested predictions for the rows outside a fold, by models that saw neither these rows nor the fold.
 
         Args:
-            config: What is fitted.
+            config: The configuration.
             outer: The fold; its own rows get zeros.
 
         Returns:
-            For all rows, shape (n, classes) or (n,).
+            Predictions for all rows, shape (n, classes) or (n,).
         """
         pipeline, fitter, held = Pipeline.of(config), self.fitter, self.data.folds[outer][1]
         others = [fold for place, fold in enumerate(self.data.folds) if place != outer]
@@ -198,13 +199,16 @@ class CrossValidation:
         return total
 
     def above(self, config: Mapping[str, Any], outer: int, within: Sequence[NDArray[np.float64]]) -> Any:
-        """What a configuration that is stacked on others predicts for a fold's rows, which no model has seen before.
+        """Return the predictions of a stacked configuration for the rows of a fold, which no model has seen before.
 
         Args:
-            config: What is fitted, for the rounds that its own validation took.
+            config: The stacked configuration; its trial determines the number of rounds.
             outer: The fold.
-            within: What the models below predict for the other rows (`within`). For the fold's own rows, what their
-                trials predicted is taken, without having seen the fold.
+            within: Nested predictions of each base model for the other rows (`within`). The fold's own rows get the
+                out-of-fold predictions of the base models.
+
+        Raises:
+            ValueError: If the predictions of a base model are lost.
         """
         pipeline, record, (train, valid) = Pipeline.of(config), self.records.of(config), self.data.folds[outer]
         said = [found.copy() for found in within]
@@ -218,18 +222,19 @@ class CrossValidation:
         return predict(estimator, fitter.seen_by(pipeline, valid), self.job.n_classes)
 
     def fold_losses(self, predicted: NDArray[np.float64]) -> list[float | None]:
-        """The loss on each fold's rows of predictions for those that some fold validates; None where undefined."""
+        """Return the loss on each fold, of predictions for the rows that some fold validates; None if undefined."""
         return [self.loss_on(rows, predicted[self.data.places_of(rows)]) for _, rows in self.data.folds]
 
     def baseline_losses(self) -> tuple[float | None, ...]:
-        """Loss on each fold of predicting the same for all its rows; None where it is undefined."""
+        """Return the loss of the constant baseline on each fold; None if undefined."""
         predicted, places = self._baseline(), self.data.places_of
         return tuple(self.loss_on(valid, predicted[places(valid)]) for _, valid in self.data.folds)
 
     def baseline_loss(self) -> float | None:
-        """Loss of predicting the same for all rows of a fold, over all folds; None where it is undefined.
+        """Return the loss of the constant baseline over all folds; None if undefined.
 
-        For a metric of ranks it would matter that folds predict different numbers, so there all rows get the same one.
+        The baseline is a constant for each fold. For a metric of ranks it is one constant for all rows, because the
+        metric would measure the differences between folds.
         """
         rows = self.data.known_rows()
         if ranks(self.metric):
@@ -237,11 +242,11 @@ class CrossValidation:
         return self.loss_on(rows, self._baseline())
 
     def _baseline(self) -> NDArray[np.float64]:
-        """Predictions of the best constant, for the rows that some fold validates."""
+        """Return the predictions of the best constant for the rows that some fold validates."""
         return self.fitter.baseline(median=self.metric.absolute)
 
     def perfect_loss(self) -> float | None:
-        """Loss of perfect predictions; None where it is undefined."""
+        """Return the loss of perfect predictions; None if undefined."""
         rows = self.data.known_rows()
         y = self.data.target[rows]
         return self.loss_on(rows, np.eye(self.job.n_classes)[y.astype(np.intp)] if self.job.n_classes else y)
@@ -250,57 +255,57 @@ class CrossValidation:
 
     @property
     def climbing_seconds(self) -> float:
-        """Seconds that a trial's fits on samples may take in addition to its folds; 0 where there are none."""
+        """Time limit in seconds of a trial's fits on samples, in addition to its folds; 0 without samples."""
         return (self.job.seconds or 0.0) * sum(self.levels[:-1]) / self.levels[-1] if self.levels else 0.0
 
     def sample_baseline(self) -> float | None:
-        """Loss of predicting the same for all rows that fits on samples are judged on; None where it is undefined."""
+        """Return the loss of the constant baseline on the validation rows of samples; None if undefined."""
         rows = self._sample(self.levels[0])[1]
         return self.loss_on(rows, self._baseline()[self.data.places_of(rows)])
 
     def sample_rows(self) -> int:
-        """Number of rows that fits on samples are judged on."""
+        """Return the number of validation rows of samples."""
         return len(self._sample(self.levels[0])[1])
 
     def _climb(self, pipeline: Pipeline, trial: LiveTrial) -> float:
-        """Fit on samples of the first fold's training rows and report what each reaches; returns the seconds taken.
+        """Fit on samples of the first fold's training rows and report each loss; return the seconds taken.
 
         Raises:
-            Pruned: If what it reached is too far behind.
+            Pruned: If a loss is too far behind, or predictions are too slow.
         """
         start = time.perf_counter()
         for rows in self.levels[:-1]:
-            if rows <= trial.step:  # reported before its process ended; it goes on from there
+            if rows <= trial.step:  # an earlier process of the trial has reported this sample
                 continue
             fold = self._sample(rows)
             part = self.fitter.on_fold(pipeline, fold, self._end(rows / self.levels[-1]))
             (predicted,), _ = self.fitter.retransformed(pipeline, [fold], [part])
             loss = self.loss_on(fold[1], predicted)
-            slow = self.predict_limit is not None and part.pace > _PATIENCE * self.predict_limit  # no rival to others
+            slow = self.predict_limit is not None and part.pace > _PATIENCE * self.predict_limit  # its loss is NaN
             if slow and self.records.has_quick:
                 raise _too_slow(part.pace, self.predict_limit)
             trial.report(rows, math.nan if loss is None or slow else loss)
         return time.perf_counter() - start
 
     def _sample(self, rows: int) -> Fold:
-        """So many of the first fold's training rows (larger samples hold smaller ones), at most 20,000 held out."""
+        """Return the first `rows` training rows of the nested order, and at most 20,000 validation rows, as a fold."""
         train, valid = self.data.nested_first_fold(self.job.seed, classes=self.job.n_classes > 0)
         return np.sort(train[:rows]), np.sort(valid[:MOST_VALID])
 
-    # ---- what a trial may take, and what it leaves
+    # ---- limits and records of a trial
 
     def _end(self, fits: float) -> float:
-        """When the time for so many fits that begin now is over; infinite for no limit."""
+        """Return the end (`time.perf_counter`) of the time for `fits` fits that start now; infinite for no limit."""
         return math.inf if self.job.seconds is None else time.perf_counter() + self.job.seconds * fits
 
     def _check_memory(self, pipeline: Pipeline) -> None:
-        """Refuse what will not fit in memory before it costs any time."""
+        """Refuse a fit that needs too much memory, before it takes any time."""
         train, valid = max(self.data.folds, key=lambda fold: len(fold[0]))
         at = self._extent(pipeline, len(train), len(valid), len(self.data.known_rows()))
         check_memory(pipeline.name, pipeline.settings, at, self.memory, self._free())
 
     def needs(self, config: Mapping[str, Any]) -> int:
-        """Bytes that fitting a configuration on all rows takes, as far as it can be foreseen."""
+        """Return the estimated memory in bytes of a fit of the configuration on all rows."""
         pipeline, rows = Pipeline.of(config), len(self.data.target)
         return foreseen(pipeline.name, pipeline.settings, self._extent(pipeline, rows, 0, rows))
 
@@ -316,7 +321,7 @@ class CrossValidation:
         return free if self.share is None else min(free, self.share)
 
     def _check_pace(self, pace: float) -> None:
-        """Give up a trial that predicts too slowly, once some trial is quick enough."""
+        """Prune a trial that predicts too slowly, once some trial is fast enough."""
         limit = self.predict_limit
         if limit is None or pace <= _PATIENCE * limit or self.folds == 1:
             return
@@ -324,7 +329,7 @@ class CrossValidation:
             raise _too_slow(pace, limit)
 
     def _check_bars(self, family: str, losses: list[float | None]) -> None:
-        """Give up what lags so far behind the best trial that the other folds are not worth their time."""
+        """Prune a trial so far behind the best trial that the other folds are not worth their time."""
         known = [math.nan if loss is None else loss for loss in losses]
         for bar in self.records.bars(family):
             if not bar.stops(known):
@@ -337,15 +342,15 @@ class CrossValidation:
             )
 
     def _write(self, config: Mapping[str, Any], predicted: NDArray[np.float64], record: TrialRecord) -> None:
-        """Leave what the refit, the ensemble and later trials need."""
+        """Store predictions and record of the trial for the refit, the ensemble and later trials."""
         self.records.write(config, predicted, record)
         if self.predict_limit is not None and record.predict_ms <= self.predict_limit:
             self.records.note_quick(record.predict_ms)
 
     def loss_on(self, rows: NDArray[np.int64], predicted: NDArray[np.float64]) -> float | None:
-        """The loss on a part of the rows; None where the metric needs more, such as a second class."""
+        """Return the loss on some rows; None if undefined, for example without a second class."""
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a part may well lack a class
+            warnings.simplefilter("ignore")  # the rows may lack a class
             try:
                 loss = self.metric.loss(self.data.target[rows], predicted, self.data.weights_of(rows))
             except ValueError:
@@ -354,7 +359,7 @@ class CrossValidation:
 
 
 def _mean(total: NDArray[np.float64], held: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
-    """Sums of predictions divided by the number of folds that validate each row, at least one."""
+    """Return sums of predictions divided by the number of folds that validate each row, at least one."""
     times = np.zeros(len(total))
     for places in held:
         times[places] += 1
@@ -362,9 +367,10 @@ def _mean(total: NDArray[np.float64], held: Sequence[NDArray[np.int64]]) -> NDAr
 
 
 def _rounds(parts: Sequence[Part]) -> float | None:
-    """Mean rounds of the folds that tell how long to train, or of all where none does; None for a family without.
+    """Return the mean rounds of the folds with usable validation rows, or of all folds if none has such rows.
 
-    Those with far fewer rows than others, as in a split by time, are no measure for a fit on all.
+    Folds with far fewer training rows, as in a time series, do not count: they are no measure for a fit on all rows.
+    None for a family without rounds.
     """
     taken = [part for part in parts if part.rounds is not None]
     telling = [part for part in taken if part.tells] or taken

@@ -1,4 +1,4 @@
-"""A fitted model together with the features that it was fitted with."""
+"""Fitted model with the feature pipeline of its fit."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ __all__ = ["Extending", "Featured", "predict_one"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Featured:
-    """What `CrossValidation.refit` gives where features were made.
+    """Fitted model with features, the result of `CrossValidation.refit` for a configuration with features.
 
     Attributes:
-        estimator: The model's own estimator, fitted on its diet with the made columns beside it.
-        made: What makes these columns.
+        estimator: The model's own estimator, fitted on the output of the feature pipeline.
+        made: Fitted feature pipeline.
     """
 
     estimator: Any
@@ -35,14 +35,14 @@ class Featured:
 
 @dataclass(slots=True)
 class Extending:
-    """Rows as estimators of one diet eat them, with made columns for those that were fitted on some.
+    """Input rows of estimators with one input encoding, extended by features for `Featured` estimators.
 
-    Consecutive estimators with the same `Made` share the columns that it makes.
+    Consecutive estimators with the same `Made` object share its columns.
 
     Attributes:
-        matrix: The rows in the diet.
-        diet: What the model eats.
-        given: What features of the same rows are made from; None only where no estimator needs any.
+        matrix: The rows in the input encoding, shape (n, columns).
+        diet: Input encoding of the model.
+        given: Inputs of the feature pipeline for the same rows; None only if no estimator has features.
     """
 
     matrix: NDArray[np.float64]
@@ -51,12 +51,12 @@ class Extending:
     _last: tuple[Made, NDArray[np.float64]] | None = None
 
     def eaten_by(self, estimator: Any) -> tuple[Any, NDArray[np.float64]]:
-        """The model's own estimator, and the rows for it."""
+        """Return the model's own estimator and its input rows."""
         if not isinstance(estimator, Featured):
             return estimator, self.matrix
         assert self.given is not None, "whoever has an estimator with features has what they are made from"
         if self._last is None or self._last[0] is not estimator.made:
-            self._last = None  # freed before the next is made
+            self._last = None  # frees the old columns before the new ones are computed
             self._last = estimator.made, estimator.made.extend(self.given, self.matrix, self.diet)
         return estimator.estimator, self._last[1]
 
@@ -68,13 +68,13 @@ def predict_one(
     n_classes: int,
     given: Given | None = None,
 ) -> NDArray[np.float64]:
-    """As `models.base.predict`, with made columns if the estimator was fitted on some.
+    """Return the predictions of one estimator, with its features if it has any, as `models._common.base.predict`.
 
     Args:
         estimator: An estimator, or a `Featured` one.
-        matrices: The rows in the diet `diet`.
-        diet: What the model eats.
+        matrices: The rows by input encoding; `diet` is required.
+        diet: Input encoding of the model.
         n_classes: Number of classes; 0 for regression.
-        given: What features of the same rows are made from; None only where the estimator needs none.
+        given: Inputs of the feature pipeline for the same rows; None only if the estimator has no features.
     """
     return predict(*Extending(matrices[diet], diet, given).eaten_by(estimator), n_classes)

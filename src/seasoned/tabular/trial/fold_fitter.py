@@ -1,4 +1,4 @@
-"""Fits of one configuration: on a fold's rows, on all rows."""
+"""Fits of one configuration: on the training rows of a fold, or on all rows."""
 
 from __future__ import annotations
 
@@ -39,22 +39,22 @@ if TYPE_CHECKING:
 
 __all__ = ["Fitter", "Part", "Pipeline"]
 
-_STRIDE: Final = 7_919  # from a fit's seed to that of its repeat
-_SEEDS: Final = 2**31 - 1
-_LEAST_SIZE: Final = 0.01  # of the median size of a target, the least size by which relative errors are divided
+_STRIDE: Final = 7_919  # difference between the seeds of a fit and of its next repeat
+_SEEDS: Final = 2**31 - 1  # number of different seeds
+_LEAST_SIZE: Final = 0.01  # smallest divisor of relative errors, as a share of the median absolute target
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """A configuration as fits see it.
+    """Configuration, divided into the parts of a fit.
 
     Attributes:
-        name: The model's family.
-        settings: Its hyperparameters.
-        features: The choice of features; None for none.
-        below: The configurations of the models that it is stacked on; none in the first layer.
-        logarithm: Whether the target is learned on the scale of its logarithm.
-        median: Whether its median is learned, where absolute errors count.
+        name: Model family.
+        settings: Hyperparameters of the family.
+        features: Choice of features; None for no features.
+        below: Configurations of the base models of a stacked model; empty in the first layer.
+        logarithm: True if the logarithm of the target is learned.
+        median: True if the median of the target is learned, for metrics of absolute errors.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Pipeline:
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Self:
-        """The pipeline of a configuration `{"model": {family: {...}}}`."""
+        """Return the pipeline of a configuration `{"model": {family: {...}}}`."""
         ((name, settings),) = config["model"].items()
         settings, below = split_below(settings)
         settings, logarithm = SCALE.split(settings)
@@ -76,15 +76,16 @@ class Pipeline:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One fit of a trial.
+    """Result of one fold fit of a trial.
 
     Attributes:
-        predicted: Predictions for its held-out rows.
-        rounds: Rounds that it took; None for a family without.
-        seconds: Of the fit.
-        pace: Milliseconds that predicting a row took.
-        tells: Whether its held-out rows say how long to train: those of classes that it has never seen do not.
-        rows: On how many it trained.
+        predicted: Predictions for the validation rows, shape (rows, classes) or (rows,).
+        rounds: Number of rounds; None for a family without rounds.
+        seconds: Seconds of the fit.
+        pace: Prediction time in milliseconds a row.
+        tells: True if the validation rows can determine the number of rounds. False if the fit has seen none of their
+            classes.
+        rows: Number of training rows.
     """
 
     predicted: NDArray[np.float64]
@@ -96,9 +97,9 @@ class Part:
 
 
 class _Fitted(NamedTuple):
-    """A fit on a fold: its estimator, what makes its features, its rounds; the held-out rows, and seconds to make them.
+    """Fit on a fold: estimator, feature pipeline, rounds, input of the validation rows, and seconds of their features.
 
-    `able` tells whether it is of the family that was asked for.
+    `able` is True if the estimator belongs to the requested family, False for the baseline in its place.
     """
 
     estimator: Any
@@ -110,7 +111,7 @@ class _Fitted(NamedTuple):
 
     @property
     def whole(self) -> Any:
-        """The estimator, a `Featured` one where features were made."""
+        """Estimator, a `Featured` one if it has features."""
         return self.estimator if self.made is None else Featured(self.estimator, self.made)
 
 
@@ -119,11 +120,11 @@ class Fitter:
     """Fits of any configuration to the rows of a run folder.
 
     Attributes:
-        data: The rows.
-        job: What models are built for.
-        own: Families of the user's own.
-        said: Predictions of the models below for all rows, shape (n, columns), for a model stacked on them; if None,
-            what their trials predicted out of fold.
+        data: Arrays of the run folder.
+        job: Task and resources of the models.
+        own: The user's own families.
+        said: Predictions of the base models for all rows, shape (n, columns), for a stacked model; None for the
+            out-of-fold predictions of the base models.
     """
 
     data: Arrays
@@ -132,22 +133,22 @@ class Fitter:
     said: NDArray[np.float64] | None = None
 
     def model(self, name: str) -> Model:
-        """The family of that name."""
+        """Return the family of a name."""
         return next((model for model in self.own if model.name == name), None) or find(name)
 
     def on_fold(
         self, pipeline: Pipeline, fold: Fold, end: float = math.inf, fits: int = 1, keeping: Keeping | None = None
     ) -> Part:
-        """Fit on a fold's training rows, and predict its validation rows.
+        """Fit on the training rows of a fold, and predict its validation rows.
 
-        Where the rows to train on are all of one class, that class is predicted.
+        Training rows of a single class lead to the baseline, which predicts that class.
 
         Args:
-            pipeline: What to fit.
-            fold: Rows to train on, rows to validate.
-            end: When (`time.perf_counter`) a family that can stop must stop; infinite to let it decide.
-            fits: How many fits share the time until then, this one being the first.
-            keeping: Keeps the model, if it is of the family that was asked for.
+            pipeline: The configuration.
+            fold: (train, validation) row indices.
+            end: Deadline (`time.perf_counter`) of families that can stop early; infinite for no deadline.
+            fits: Number of fits that share the time until the deadline, including this first one.
+            keeping: Writer of the model, if the model belongs to the requested family.
         """
         start = time.perf_counter()
         found = self._on_fold(pipeline, fold, end, fits)
@@ -163,15 +164,16 @@ class Fitter:
     def retransformed(
         self, pipeline: Pipeline, folds: Sequence[Fold], parts: Sequence[Part]
     ) -> tuple[list[NDArray[np.float64]], float]:
-        """What the parts of a trial predicted, and 1; where they learned logarithms, with factors applied.
+        """Return the predictions of the parts of a trial on the scale of the target, and the factor for later fits.
 
-        The factor of each part comes from the other parts; the one that is returned comes from all, for later fits.
+        Predictions of parts that learned logarithms are multiplied by a factor. The factor of each part comes from the
+        other parts, and the returned factor from all parts. Other predictions are unchanged, with a factor of 1.
         """
         scale, predicted = self._scale(pipeline), [part.predicted for part in parts]
         if scale is None:
             return predicted, 1.0
         y = self.data.target
-        mass = self._mass(np.arange(len(y)))  # of all rows at once: one of each fold would make the folds alike
+        mass = self._mass(np.arange(len(y)))  # scaled over all rows: a mean of 1 per fold would equalise folds
         told = [
             (y[valid], found, None if mass is None else mass[valid])
             for (_, valid), found in zip(folds[: len(parts)], predicted, strict=True)
@@ -179,17 +181,17 @@ class Fitter:
         return scale.crossed(told), scale.factor_of(told)
 
     def of_fold(self, pipeline: Pipeline, fold: Fold, factor: float = 1.0) -> Any:
-        """The estimator that `on_fold` fits, its predictions multiplied by a factor where it learned the logarithm.
+        """Return the estimator that `on_fold` fits; `factor` multiplies its predictions if it learned logarithms.
 
         Raises:
-            ValueError: If the rows to train on are all of one class.
+            ValueError: If the training rows have a single class.
         """
         if not self._able(fold):
             raise ValueError("the fold trains on one class only, and no model of the family was fitted")
         return self._on_fold(pipeline, fold, math.inf, 1, factor).whole
 
     def _able(self, fold: Fold) -> bool:
-        """Whether a family can learn from the training rows: classification needs two classes at least."""
+        """Return True if a family can learn from the training rows: classification needs at least two classes."""
         return not self.job.n_classes or len(np.unique(self.data.target[fold[0]])) > 1
 
     def _on_fold(self, pipeline: Pipeline, fold: Fold, end: float, fits: int, factor: float = 1.0) -> _Fitted:
@@ -216,14 +218,14 @@ class Fitter:
         factor: float = 1.0,
         rows: NDArray[np.int64] | None = None,
     ) -> Any:
-        """The estimator, fitted on all rows for so many rounds; a `Featured` one where features are made.
+        """Return the estimator, fitted on all rows with a given number of rounds; a `Featured` one if it has features.
 
         Args:
-            pipeline: What to fit.
-            rounds: Rounds of its trial; None for a family without.
-            repeat: Which of several fits that differ by their seeds only.
-            factor: Multiplies predictions, where the logarithm is learned.
-            rows: Those to fit on, if not all.
+            pipeline: The configuration.
+            rounds: Number of rounds of the trial; None for a family without rounds.
+            repeat: Index of the fit among fits that differ by their seeds only.
+            factor: Factor of the predictions, if the logarithm is learned.
+            rows: Training rows; None for all rows.
         """
         model, scale = self.model(pipeline.name), self._scale(pipeline)
         rows = np.arange(len(self.data.target)) if rows is None else rows
@@ -240,10 +242,10 @@ class Fitter:
         return estimator if made is None else Featured(estimator, made)
 
     def baseline(self, *, median: bool = False) -> NDArray[np.float64]:
-        """Predictions of the baseline, the same for all rows of a fold, for the rows that some fold validates.
+        """Return the baseline's predictions, a constant for each fold, for the rows that some fold validates.
 
         Args:
-            median: Predict the median of a target of numbers, which errs least where absolute errors count.
+            median: True to predict the median of a numeric target, the best constant for absolute errors.
         """
         y, known = self.data.target, len(self.data.known_rows())
         X = np.zeros((len(y), 1))
@@ -262,14 +264,14 @@ class Fitter:
     def _made(
         self, features: Mapping[str, Any] | None, train: NDArray[np.int64], diet: Diet
     ) -> tuple[NDArray[np.float64], Made | None]:
-        """The training rows in the model's input format, features included, and what makes these."""
+        """Return the training rows in the model's input encoding, features included, and the feature pipeline."""
         matrix = rows_of(self.data.matrix(diet), train)
         if not asks(features):
             return matrix, None
         aims = aims_of(self.data.target[train], self.job.n_classes)
         given = self.data.given(texts=reads_texts(features)).take(train)
         own = self.data.matrix("codes").shape[1]
-        levels = range(own, given.codes.shape[1])  # of text columns
+        levels = range(own, given.codes.shape[1])  # columns of text levels
         categorical = frozenset([*self.job.categorical, *levels])
         together = None if self.data.together is None else self.data.together[train]
         weights = self.data.weights_of(train)
@@ -278,17 +280,17 @@ class Fitter:
         return matrix, made
 
     def _above(self, pipeline: Pipeline, matrix: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The rows, with the predictions of the models below beside them; unchanged in the first layer."""
+        """Return the rows with the predictions of the base models as further columns; unchanged in the first layer."""
         if not pipeline.below:
             return matrix
         said = columns_of(self._said_below(pipeline)) if self.said is None else self.said
         return np.hstack([matrix, said[rows]])
 
     def _said_below(self, pipeline: Pipeline) -> list[NDArray[np.floating]]:
-        """What the trials of the models below predicted out of fold, for all rows.
+        """Return the out-of-fold predictions of the base models for all rows.
 
         Raises:
-            ValueError: If the predictions of one are lost, or some rows were validated by no fold.
+            ValueError: If predictions are lost, or no fold validates some rows.
         """
         records = Records(self.data.folder)
         found = [records.out_of_fold(source) for source in pipeline.below]
@@ -298,11 +300,11 @@ class Fitter:
         return kept
 
     def seen_by(self, pipeline: Pipeline, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Rows as the input of a model without made columns, with the predictions of the models below."""
+        """Return rows as the input of a model without features, with the predictions of the base models."""
         return self._above(pipeline, rows_of(self.data.matrix(self.model(pipeline.name).diet), rows), rows)
 
     def _beside(self, made: Made | None, rows: NDArray[np.int64], diet: Diet) -> tuple[NDArray[np.float64], float]:
-        """Other rows in the same way, and the seconds that making features of them took."""
+        """Return other rows with the features of a fitted pipeline, and the seconds of these features."""
         matrix = rows_of(self.data.matrix(diet), rows)
         if made is None:
             return matrix, 0.0
@@ -311,7 +313,7 @@ class Fitter:
         return made.extend(given, matrix, diet), time.perf_counter() - start
 
     def _fed(self, job: Job, made: Made | None, model: Model) -> Job:
-        """The job as the model sees it once columns are made or left out: columns of level codes have moved."""
+        """Return the job for the output of the feature pipeline, in which columns of level codes have other places."""
         if made is None or model.diet != "codes":
             return job
         own = self.data.matrix("codes").shape[1]
@@ -324,9 +326,9 @@ class Fitter:
         valid: NDArray[np.int64] | None = None,
         scale: Logarithm | None = None,
     ) -> dict[str, Any]:
-        """Further arguments of `Model.fit`: how much rows count, and which belong together, if the family takes them.
+        """Return further arguments of `Model.fit`, if the family takes them: row weights and groups.
 
-        On the scale of logarithms a difference is relative already.
+        On a logarithmic scale, differences are relative already, so that the weights of relative errors do not apply.
         """
         found: dict[str, Any] = {}
         mass = self._mass if scale is None else self.data.weights_of
@@ -338,9 +340,9 @@ class Fitter:
         return found
 
     def _mass(self, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
-        """How much these rows count in training, 1 on average; None if all count the same.
+        """Return the training weights of rows, 1 on average; None for equal weights.
 
-        For relative errors a row counts by the inverse of its target's size, at least a hundredth of the median size.
+        For relative errors, the weight is divided by the row's absolute target, at least a hundredth of the median.
         """
         weights = self.data.weights_of(rows)
         if not self.job.relative:
@@ -351,10 +353,10 @@ class Fitter:
         return np.asarray(mass / mass.mean())
 
     def _scale(self, pipeline: Pipeline) -> Logarithm | None:
-        """The logarithmic scale of the target; None where it is learned as it is.
+        """Return the logarithmic scale of the target; None if the target is learned unchanged.
 
         Raises:
-            ValueError: If the logarithm is asked for where there is none.
+            ValueError: If the configuration needs a logarithm that the target does not have.
         """
         scale = self.job.logarithm
         if pipeline.logarithm and scale is None:
@@ -366,7 +368,7 @@ class Fitter:
 
 
 def _back(estimator: Any, scale: Logarithm | None, factor: float, y: NDArray[np.float64]) -> Any:
-    """The estimator, predicting numbers where it has learned their logarithms `y`."""
+    """Return the estimator; if it has learned logarithms `y`, the result predicts numbers."""
     if scale is None:
         return estimator
     return Exponential(estimator, scale.offset, factor, float(y.min()), float(y.max()))
@@ -374,7 +376,7 @@ def _back(estimator: Any, scale: Logarithm | None, factor: float, y: NDArray[np.
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without scikit-learn's warning that many classes may be numbers: here the user has asked for classes."""
+    """Suppress scikit-learn's warning that many classes may be numbers, because the user has chosen classification."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The number of unique classes")
         yield

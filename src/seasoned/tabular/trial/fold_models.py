@@ -1,7 +1,7 @@
-"""Models of a trial's folds, kept in case: where the fit on all rows is not ready in time, they predict in its place.
+"""Stored fold models of a trial: they replace the refit on all rows if the refit is not ready in time.
 
-A machine that others use can be half as fast at the end of a search as it was on average, and no forecast of the last
-fits holds then. What a trial has fitted is there already, and was fitted on most of the rows.
+A shared machine can be much slower at the end of a search than on average, so that forecasts of the last fits fail. The
+fold models of a trial exist already, and were fitted on most of the rows.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ __all__ = ["ALIKE", "WORTH", "Keeping", "by_fold", "kept", "suited"]
 logger = logging.getLogger("seasoned.tabular")
 
 WORTH: Final = 0.5
-"""Seconds of a trial's first fit from which on its models are worth keeping; what is fitted faster is ready in time."""
+"""Smallest time in seconds of a trial's first fit for stored fold models; faster refits are ready in time."""
 
-_MOST: Final = 2**26  # bytes of a trial's models; a grown forest has more, and is not worth the time to write it
-_FREE: Final = 16  # times that much must be free on the disk, or nothing is kept
-_FEW: Final = 5  # models that predict together at most, as where a member is fitted again (`repeating.py`)
-ALIKE: Final = 0.8  # of the most training rows: models that saw fewer, as in a split by time, are not used
+_MOST: Final = 2**26  # largest size in bytes of a trial's models; larger ones, such as forests, take long to write
+_FREE: Final = 16  # free disk space that storage requires, as a multiple of `_MOST`
+_FEW: Final = 5  # largest number of fold models that predict together, as in seed averaging
+ALIKE: Final = 0.8  # smallest training set of a usable fold model, as a share of the largest training set
 
 
 class Keeping:
-    """Writes the models of a trial's folds to a file, one after the other; a context manager.
+    """Writer of the fold models of a trial to a file, one after the other; a context manager.
 
-    The file is there once `done` was called: the models of a trial that ends before are discarded. Whatever goes wrong
-    here, the trial does not fail because of it.
+    The file exists after a call of `done`; the models of a trial that ends earlier are discarded. An error of the
+    writer never fails the trial.
 
     Args:
-        path: The file; None to keep nothing.
-        least: Seconds that the first model must have taken.
+        path: The file; None to store nothing.
+        least: Smallest time in seconds of the first fit for stored models.
     """
 
     def __init__(self, path: Path | None, least: float = WORTH) -> None:
@@ -59,7 +59,7 @@ class Keeping:
         self._forget()
 
     def add(self, estimator: Any, seconds: float) -> None:
-        """Add a model, which took so many seconds; None, where a fold has none of the family, discards all of them."""
+        """Add a model and the seconds of its fit; None, for a fold without a model of the family, discards all."""
         if self._path is None:
             return
         if estimator is None or (self._file is None and seconds < self._least):
@@ -76,7 +76,7 @@ class Keeping:
             self._forget()
 
     def done(self) -> None:
-        """Put the file in its place: all models have been added."""
+        """Complete the file after the last model."""
         if self._file is not None and self._path is not None:
             try:
                 self._file.close()
@@ -106,7 +106,7 @@ class Keeping:
 
 
 class _Bounded:
-    """A file that takes so many bytes and no more."""
+    """File with a size limit in bytes."""
 
     def __init__(self, file: IO[bytes], most: int) -> None:
         self._file = file
@@ -116,7 +116,7 @@ class _Bounded:
         """Write the bytes.
 
         Raises:
-            ValueError: If the file would grow too large.
+            ValueError: If the file would exceed the limit.
         """
         size = memoryview(data).nbytes
         if self._file.tell() + size > self._most:
@@ -125,11 +125,11 @@ class _Bounded:
 
 
 def suited(rows: Sequence[int], *, one: bool) -> list[int]:
-    """The folds whose models replace a fit on all rows: those with about the most rows, five at most.
+    """Return the folds whose models can replace a fit on all rows: those with nearly the most rows, at most five.
 
     Args:
-        rows: Training rows of each fold.
-        one: Whether only one model may predict.
+        rows: Number of training rows of each fold.
+        one: True if only one model may predict.
 
     Example:
         >>> suited([80, 80, 79], one=False), suited([80, 80, 79], one=True), suited([20, 40, 60], one=False)
@@ -140,12 +140,12 @@ def suited(rows: Sequence[int], *, one: bool) -> list[int]:
 
 
 def by_fold(path: Path, folds: Sequence[int], factor: float) -> dict[int, Any]:
-    """The models in a file by their folds, as far as these are wanted; empty if there are none.
+    """Return the models of some folds from a file, by fold; empty if there are none.
 
     Args:
-        path: The file, which a worker of this process has written; one that others could have written is not read.
-        folds: Whose models are wanted.
-        factor: What predictions are multiplied by, where logarithms were learned.
+        path: The file of a worker of this process; a file that other users can write or own is refused.
+        folds: Folds of the requested models.
+        factor: Factor of the predictions of models that learned logarithms.
     """
     try:
         return {fold: _scaled(model, factor) for fold, model in enumerate(_read(path)) if fold in folds}
@@ -157,7 +157,7 @@ def by_fold(path: Path, folds: Sequence[int], factor: float) -> dict[int, Any]:
 
 
 def kept(path: Path, folds: Sequence[int], factor: float) -> Any:
-    """These models as one that predicts by their mean, where there are several; None if there are none."""
+    """Return the models of some folds as one that predicts by their mean; None if there are none."""
     found = list(by_fold(path, folds, factor).values())
     if len(found) < 2:
         return found[0] if found else None
@@ -168,7 +168,7 @@ def _read(path: Path) -> Iterator[Any]:
     with path.open("rb") as file:
         about = os.fstat(file.fileno())
         if hasattr(os, "getuid") and (about.st_uid != os.getuid() or about.st_mode & 0o077):
-            raise PermissionError(f"{path} may be somebody else's")  # who could make it run any code
+            raise PermissionError(f"{path} may be somebody else's")  # unpickling their file could run any code
         while True:
             try:
                 yield pickle.load(file)  # noqa: S301 - our own process wrote it
@@ -177,7 +177,7 @@ def _read(path: Path) -> Iterator[Any]:
 
 
 def _scaled(estimator: Any, factor: float) -> Any:
-    """The model with the factor that all folds of its trial gave."""
+    """Return the model with the factor from all folds of its trial."""
     if isinstance(estimator, Featured):
         return replace(estimator, estimator=_scaled(estimator.estimator, factor))
     return replace(estimator, factor=factor) if isinstance(estimator, Exponential) else estimator

@@ -1,9 +1,9 @@
-"""Memory that a fit needs, estimated before it begins, and the setting with which it would fit.
+"""Memory estimate of a fit before its start, and the setting with which the fit would be small enough.
 
-A trial that is killed for its memory has cost its seconds and says only that it was too much. What a family's fit takes
-beside the process is known from its data structures within a factor of three: copies of the rows, bins, histograms,
-gradients, the nodes of trees. The constants below are those structures' sizes; `benchmarks/memory.py` measures how far
-they are off. They are meant to be a little high, and never low.
+A trial that is killed for its memory has cost time, and its error names no remedy. The memory of a family's fit, beyond
+the process, follows from its data structures within a factor of three: copies of the rows, bins, histograms, gradients,
+tree nodes. The constants are the sizes of these structures; `benchmarks/memory.py` measures their errors. Estimates
+should be slightly high and never low.
 """
 
 from __future__ import annotations
@@ -25,33 +25,33 @@ if TYPE_CHECKING:
 
 __all__ = ["Extent", "NotEnoughMemory", "check_memory", "foreseen", "that_fits"]
 
-_FLOAT: Final = 8
-_SINGLE: Final = 4
-_NODE: Final = 260  # bytes of a node of a tree while it grows and becomes ours, beside its values
-_SAMPLE: Final = 200_000  # rows that LightGBM looks at to find its bins
-_REMEMBERED: Final = 20_000  # rows that the neighbours family keeps
-_TIMES: Final = 6  # copies of its matrix that a family is taken to need if nothing is known of it
-_MARGIN: Final = 1.1
+_FLOAT: Final = 8  # bytes of a float64
+_SINGLE: Final = 4  # bytes of a float32
+_NODE: Final = 260  # bytes of a tree node during growth and conversion, without its values
+_SAMPLE: Final = 200_000  # rows that LightGBM samples to find its bins
+_REMEMBERED: Final = 20_000  # largest number of rows that the family `neighbours` stores
+_TIMES: Final = 6  # copies of the input matrix in the estimate of an unknown family
+_MARGIN: Final = 1.1  # safety factor of all estimates
 SHARE: Final = 0.95
-"""Of the memory there is, that may be taken: what is foreseen is no promise."""
+"""Usable share of the available memory, because an estimate may be low."""
 
 
 class NotEnoughMemory(SeasonedError):
-    """What a configuration needs is more than there is: raise the limit, or change the setting that is named."""
+    """Error of a configuration that needs too much memory: raise the limit, or change the named setting."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """What a fit works on.
+    """Data shape of a fit.
 
     Attributes:
-        rows: Rows trained on.
-        valid: Rows watched or predicted beside them.
-        columns: Columns of the family's input matrix, made ones included.
+        rows: Number of training rows.
+        valid: Number of validation rows and other predicted rows.
+        columns: Number of columns of the family's input matrix, features included.
         classes: Number of classes; 0 for regression.
-        levels: How many of the columns hold level codes.
-        many: How many of these have more than 100 levels.
-        held: Rows that all folds together validate, whose predictions are kept; all rows if 0.
+        levels: Number of columns of level codes.
+        many: Number of columns with more than 100 levels.
+        held: Number of rows that all folds together validate, whose predictions are stored; 0 for all rows.
     """
 
     rows: int
@@ -64,17 +64,17 @@ class Extent:
 
     @property
     def outputs(self) -> int:
-        """Trees of a boosting round, or columns of gradients: one, or one per class if there are more than two."""
+        """Number of trees in a boosting round, or of gradient columns: one, or one per class for more than two."""
         return self.classes if self.classes > 2 else 1
 
     @property
     def cells(self) -> int:
-        """Cells of the matrix."""
+        """Number of cells of the input matrix, training and validation rows together."""
         return (self.rows + self.valid) * self.columns
 
     @property
     def answers(self) -> int:
-        """Numbers that a model may predict for all rows."""
+        """Number of predicted values for all rows."""
         return (self.rows + self.valid) * max(self.classes, 1)
 
 
@@ -83,7 +83,7 @@ def _of(config: Mapping[str, Any], name: str, largest: int) -> int:
 
 
 def _bin_bytes(at: Extent) -> int:
-    """Bytes of a cell's bin."""
+    """Return the bytes of a cell's bin."""
     return 1 if bins(at.rows) <= BYTE else 2
 
 
@@ -114,7 +114,7 @@ def _histogram(config: Mapping[str, Any], at: Extent) -> float:
 
 
 def _forest(config: Mapping[str, Any], at: Extent) -> float:
-    return _grown(config, at, 0.63)  # of the rows, that a bootstrap sample draws
+    return _grown(config, at, 0.63)  # share of distinct rows in a bootstrap sample
 
 
 def _extra_trees(config: Mapping[str, Any], at: Extent) -> float:
@@ -122,7 +122,7 @@ def _extra_trees(config: Mapping[str, Any], at: Extent) -> float:
 
 
 def _grown(config: Mapping[str, Any], at: Extent, drawn: float) -> float:
-    rows = 0.4 * drawn * at.rows if at.classes == 2 else 0.8 * drawn * at.rows  # leaves of one class are large
+    rows = 0.4 * drawn * at.rows if at.classes == 2 else 0.8 * drawn * at.rows  # pure leaves are large
     leaves = rows / max(_of(config, "min_samples_leaf", 1), 1)
     return _SINGLE * at.cells + _of(config, "rounds", TREES) * 2 * leaves * _node(at)
 
@@ -137,7 +137,7 @@ def _tree(config: Mapping[str, Any], at: Extent) -> float:
 
 
 def _linear(_: Mapping[str, Any], at: Extent) -> float:
-    copies = 1 if at.classes else 2  # numbers are centred, beside what was given
+    copies = 1 if at.classes else 2  # regression adds a centred copy
     few = at.columns * (2 * at.columns + 40 * at.outputs) + 5 * at.rows * max(at.classes, 1)
     return _FLOAT * (copies * at.cells + few)
 
@@ -146,7 +146,7 @@ def _splines(config: Mapping[str, Any], at: Extent) -> float:
     hinges = min(MOST_COLUMNS, at.columns * (1 + _of(config, "knots", 30)))
     columns = hinges + _of(config, "pairs", 300)
     rows = min(at.rows, MOST_CELLS // max(columns, at.columns))
-    basis = 3 * _SINGLE * rows * columns  # turned, beside what it is or, for a quantile, itself as float64
+    basis = 3 * _SINGLE * rows * columns  # rotated basis, with the basis or, for a quantile, a float64 copy
     return _FLOAT * rows * at.columns + basis + 4 * _FLOAT * columns**2 + 4 * _FLOAT * rows * at.outputs
 
 
@@ -164,7 +164,7 @@ def _mlp(config: Mapping[str, Any], at: Extent) -> float:
 
 
 def _adaptive_linear(_: Mapping[str, Any], at: Extent) -> float:
-    blocks = 12 * at.outputs * (at.columns + 1) ** 2  # of five folds, which keep these and their inverses
+    blocks = 12 * at.outputs * (at.columns + 1) ** 2  # blocks of five folds and their inverses
     return _FLOAT * (_TIMES * at.cells + blocks)
 
 
@@ -176,7 +176,7 @@ _NEEDS: Final[Mapping[str, Callable[[Mapping[str, Any], Extent], float]]] = Mapp
         "baseline": lambda *_: 0.0,
     }
 )  # fmt: skip
-"""Family -> bytes that its fit takes beside the copies of the rows that it is given."""
+"""Family -> function for the bytes of its fit, in addition to the copies of its input rows."""
 _KNOBS: Final[Mapping[str, tuple[str, int, int]]] = MappingProxyType(
     {
         "lightgbm": ("num_leaves", -1, 2), "xgboost": ("max_depth", -1, 2), "catboost": ("depth", -1, 2),
@@ -184,16 +184,16 @@ _KNOBS: Final[Mapping[str, tuple[str, int, int]]] = MappingProxyType(
         "extra_trees": ("min_samples_leaf", 1, 50), "tree": ("min_samples_leaf", 1, 200), "mlp": ("width", -1, 32),
     }
 )  # fmt: skip
-"""Family -> the parameter that decides, which way it saves memory, and where it ends."""
+"""Family -> decisive parameter, direction in which it saves memory (-1 or 1), and last value in that direction."""
 
 
 def foreseen(name: str, config: Mapping[str, Any], at: Extent) -> int:
-    """Bytes that fitting a family takes at its peak, beside what the process holds before.
+    """Return the peak memory of a fit in bytes, in addition to the memory of the process before the fit.
 
     Args:
-        name: The family's name; for one that is not known here, six times its matrix is taken.
-        config: Its configuration; a parameter that is missing counts as the largest of the family's space.
-        at: Rows and columns.
+        name: Name of the family; an unknown family counts six copies of its matrix.
+        config: Configuration of the family; a missing parameter counts as the largest value of the family's space.
+        at: Data shape of the fit.
 
     Example:
         >>> small, large = Extent(1_000, 250, 10, 2), Extent(1_000_000, 250_000, 10, 2)
@@ -201,15 +201,15 @@ def foreseen(name: str, config: Mapping[str, Any], at: Extent) -> int:
         True
     """
     kept = (at.held or at.rows + at.valid) * max(at.classes, 1)
-    given = _FLOAT * at.cells + 3 * _FLOAT * kept  # rows as they are handed over, and predictions that are kept
+    given = _FLOAT * at.cells + 3 * _FLOAT * kept  # input rows and stored predictions
     needs = _NEEDS.get(name)
     return math.ceil(_MARGIN * (given + (_TIMES * _FLOAT * at.cells if needs is None else needs(config, at))))
 
 
 def that_fits(name: str, config: Mapping[str, Any], at: Extent, allowed: float) -> tuple[str, int] | None:
-    """The parameter, and the value of it nearest to the configuration's, with which the fit takes no more than this.
+    """Return the decisive parameter and its value nearest to the configuration's that needs at most `allowed` bytes.
 
-    None where the family has no such parameter, or no value of it is enough.
+    None if the family has no such parameter, or no value suffices.
     """
     if name not in _KNOBS:
         return None
@@ -217,7 +217,7 @@ def that_fits(name: str, config: Mapping[str, Any], at: Extent, allowed: float) 
     value = int(config.get(parameter, last - step))
     if (last - value) * step <= 0 or foreseen(name, {**config, parameter: last}, at) > allowed:
         return None
-    enough, short = last, value  # between them lies the first one that fits
+    enough, short = last, value  # bisection: the first sufficient value lies between them
     while abs(enough - short) > 1:
         middle = (enough + short) // 2
         enough, short = (
@@ -227,17 +227,17 @@ def that_fits(name: str, config: Mapping[str, Any], at: Extent, allowed: float) 
 
 
 def check_memory(name: str, config: Mapping[str, Any], at: Extent, limit: int | None, free: int) -> None:
-    """Refuse a fit that would take more than there is.
+    """Refuse a fit that would need more memory than is available.
 
     Args:
-        name: The family's name.
-        config: Its configuration.
-        at: Rows and columns.
-        limit: Bytes that the limits of the fit leave to this process; None for no limit.
-        free: Bytes of what is free on the machine that this process may take.
+        name: Name of the family.
+        config: Configuration of the family.
+        at: Data shape of the fit.
+        limit: Memory limit of this process in bytes; None for no limit.
+        free: Free memory of the machine for this process, in bytes.
 
     Raises:
-        NotEnoughMemory: With what it needs, what there is, and what would help.
+        NotEnoughMemory: If the memory is too small; the error names needed and available memory and a remedy.
     """
     allowed = SHARE * min(free, limit if limit is not None else free)
     needed = foreseen(name, config, at)

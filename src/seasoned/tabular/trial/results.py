@@ -1,4 +1,4 @@
-"""What trials leave in the run folder: for the refit, for the ensemble, for later trials."""
+"""Records of trials in the run folder, for the refit, the ensemble and later trials."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 __all__ = ["ALL", "Records", "TrialRecord", "as_kept"]
 
 ALL = ""
-"""The place of the bar for trials of all families."""
+"""Key of the paired test against the best trial of all families."""
 _BARS = "bars.json"
 _QUICK = "quick.json"
 
 
 @dataclass(frozen=True, slots=True)
 class TrialRecord:
-    """What a trial leaves besides its predictions.
+    """Record of a trial, in addition to its predictions.
 
     Attributes:
-        rounds: Boosting rounds, the mean over folds; None for models without.
-        fit_seconds: Seconds of one fit, the median over folds, because the first may have to load a library.
-        losses: Loss on each fold alone; None where it is undefined.
-        predict_ms: Milliseconds that predicting a row took, made features included: the least over folds.
-        sample_seconds: Seconds that fits on samples of the rows took before, on a large table.
-        factor: What predictions are multiplied by, where the logarithm of the target was learned.
+        rounds: Boosting rounds, the mean over folds; None for models without rounds.
+        fit_seconds: Seconds of one fit, the median over folds, because the first fit may import a library.
+        losses: Loss on each fold; None if undefined.
+        predict_ms: Prediction time in milliseconds a row, features included: the minimum over folds.
+        sample_seconds: Seconds of the fits on samples of the rows, for a large table.
+        factor: Factor of the predictions, if the logarithm of the target was learned.
     """
 
     rounds: int | None
@@ -49,7 +49,7 @@ class TrialRecord:
 
 
 def as_kept(predicted: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Probabilities in single precision; numbers as they are: its seven digits cannot resolve units of, say, 1.7e9.
+    """Return probabilities in single precision, but numbers unchanged: seven digits cannot resolve units at 1.7e9.
 
     Args:
         predicted: Shape (n, classes), or (n,) for numbers.
@@ -63,7 +63,7 @@ def as_kept(predicted: NDArray[np.floating]) -> NDArray[np.floating]:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """The records of a run folder, by configuration.
+    """Trial records of a run folder, by configuration.
 
     Attributes:
         folder: The run folder.
@@ -72,67 +72,67 @@ class Records:
     folder: Path
 
     def write(self, config: Mapping[str, Any], predicted: NDArray[np.float64], record: TrialRecord) -> None:
-        """Leave what a trial predicted for the rows that some fold validates, in their order, and how it went."""
+        """Write the record of a trial and its predictions for the rows that some fold validates, in ascending order."""
         self.note(config, record)
         RunFolder(self.folder).write_array(_predictions(config), as_kept(predicted))
 
     def note(self, config: Mapping[str, Any], record: TrialRecord) -> None:
-        """Write only the record."""
+        """Write only the record of a trial."""
         RunFolder(self.folder).write_json(_name(config), asdict(record))
 
     def of(self, config: Mapping[str, Any]) -> TrialRecord:
-        """What the trial of this configuration left; empty if it left nothing."""
+        """Return the record of a configuration's trial; an empty record if there is none."""
         found = RunFolder(self.folder).read_json(_name(config))
         if found is None:
             return TrialRecord(None, 0.0)
-        found = {name: value for name, value in found.items() if name in TrialRecord.__slots__}  # of other versions
+        found = {name: value for name, value in found.items() if name in TrialRecord.__slots__}  # known fields only
         return TrialRecord(**{**found, "losses": tuple(found.get("losses", ()))})
 
     def out_of_fold(self, config: Mapping[str, Any]) -> NDArray[np.floating] | None:
-        """What the trial predicted for the rows that some fold validates, shape (n, classes) or (n,); None if lost.
+        """Return the predictions for the rows that some fold validates, shape (n, classes) or (n,); None if lost.
 
-        It stays in its file, of which only the rows are read that are asked for.
+        The array is memory-mapped, so that only requested rows are read.
         """
         path = self.folder / _predictions(config)
         return np.load(path, mmap_mode="r") if path.is_file() else None
 
     @property
     def any(self) -> bool:
-        """Whether some trial has come to its end."""
-        with os.scandir(self.folder / "trials") as files:  # reads only a few of what may be thousands
+        """True if some trial has finished."""
+        with os.scandir(self.folder / "trials") as files:  # reads only a few of possibly thousands of names
             return any(file.name.endswith(".npy") for file in files)
 
     def models(self, config: Mapping[str, Any]) -> Path:
-        """Where the models of the trial's folds are kept, if they are (`spares.py`)."""
+        """Return the path of the trial's fold models (`fold_models.py`), which may be absent."""
         return self.folder / _name(config).replace(".json", ".models")
 
     def has_models(self, config: Mapping[str, Any]) -> bool:
-        """Whether these are kept."""
+        """Return True if the fold models of the trial are stored."""
         return self.models(config).exists()
 
     def forget_models(self, configs: Iterable[Mapping[str, Any]], but: Iterable[Mapping[str, Any]]) -> None:
-        """Delete the models of `configs`, except those of `but`; one that was tried twice may be in both."""
+        """Delete the fold models of `configs` that are not in `but`; a repeated configuration may be in both."""
         there = set(self.folder.glob("trials/*.models"))
         if there:
             for path in there & {self.models(one) for one in configs} - {self.models(one) for one in but}:
                 path.unlink(missing_ok=True)
 
     def bars(self, family: str) -> list[Bar]:
-        """What stops trials of a family that lag too far behind: the best of all, and the best of their own."""
+        """Return the paired tests for trials of a family: against the best trial of all, and of the family."""
         told = RunFolder(self.folder).read_json(_BARS) or {}
         return [Bar.from_dict(told[name]) for name in (ALL, family) if name in told]
 
     def set_bars(self, bars: Mapping[str, Bar]) -> None:
-        """Put these bars in force, in all workers: by family, and one for all."""
+        """Store the paired tests for all workers: by family, and one for all families."""
         RunFolder(self.folder).write_json(_BARS, {name: bar.to_dict() for name, bar in bars.items()})
 
     @property
     def has_quick(self) -> bool:
-        """Whether some trial's models predict as fast as was asked for."""
+        """True if some trial keeps the limit of the prediction time."""
         return RunFolder(self.folder).read_json(_QUICK) is not None
 
     def note_quick(self, predict_ms: float) -> None:
-        """Record that one does."""
+        """Record that a trial keeps the limit of the prediction time, with its milliseconds a row."""
         RunFolder(self.folder).write_json(_QUICK, predict_ms)
 
 

@@ -1,10 +1,9 @@
-"""Run folders: where an unfinished fit lives, so that a killed one can go on.
+"""Run folders: the files of a fit, with which a killed fit can be resumed.
 
-A folder holds the canonical table (Arrow), the target, the folds, the matrices, the study's event log, and models of
-trials' folds. It lies in the user's cache under a fingerprint of data, target and settings, and is readable by its
-owner only. Of a fit that has come to its end only what is needed to go on with it stays: log, losses, which rows are in
-which fold, and what trials predicted for rows they had not seen; nothing of the table. Of unfinished and of ended fits
-the latest are kept, up to a number and a size.
+A folder contains the canonical table (Arrow), the target, the folds, the matrices, the study's event log, and fold
+models of trials. It lies in the user's cache under a fingerprint of data, target and settings; only its owner can read
+it. The folder of a finished fit contains only the files for a resume: log, losses, folds and out-of-fold predictions,
+but nothing of the table. The latest unfinished and finished fits are stored, up to a number and a size.
 """
 
 from __future__ import annotations
@@ -40,24 +39,25 @@ logger = logging.getLogger("seasoned.tabular")
 
 _ABOUT = "run.json"
 _LOG: Final = "study.db"
-_MOST_IDLE: Final = 20  # unfinished runs that wait for a resume; the oldest are forgotten beyond that
-_MOST_BYTES: Final = 10_000_000_000  # of these together
-_MOST_ENDED: Final = 5  # the same for runs that have come to their end
-_MOST_ENDED_BYTES: Final = 1_000_000_000
+_MOST_IDLE: Final = 20  # largest number of unfinished runs that wait for a resume; older ones are deleted
+_MOST_BYTES: Final = 10_000_000_000  # largest size in bytes of all unfinished runs together
+_MOST_ENDED: Final = 5  # largest number of finished runs; older ones are deleted
+_MOST_ENDED_BYTES: Final = 1_000_000_000  # largest size in bytes of all finished runs together
 _STAYS: Final = frozenset(
     {_ABOUT, _LOG, f"{_LOG}-wal", f"{_LOG}-shm", "folds.npz", "texts.json", "bars.json", "quick.json", "trials"}
     | {"experience.npz", "experience.none"}
 )
-"""What a run that has come to its end keeps: none of it holds a cell or a target of the table."""
-_OF_TRIALS: Final = frozenset({".json", ".npy"})  # what it keeps of trials: records, and predictions out of fold
-_ASIDE: Final = ".forgotten-"
-_GLANCE: Final = 0.05  # seconds to wait for a lock that somebody only looks at
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Files of a finished run; none of them contains a cell or a target of the table."""
+_OF_TRIALS: Final = frozenset({".json", ".npy"})  # file types of a finished run's trials: records and predictions
+_ASIDE: Final = ".forgotten-"  # prefix of folders that are about to be deleted
+_GLANCE: Final = 0.05  # seconds to wait for a lock that another process only tests
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # errors of a full disk
+# errors of a folder that cannot be written
 _CLOSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
 
 
 def cache_folder() -> Path:
-    """Where run folders lie: `SEASONED_CACHE`, or the user's cache."""
+    """Return the folder of all run folders, in `SEASONED_CACHE` or in the user's cache."""
     import platformdirs
 
     cache = os.environ.get("SEASONED_CACHE") or platformdirs.user_cache_dir("seasoned", appauthor=False)
@@ -65,12 +65,12 @@ def cache_folder() -> Path:
 
 
 def fingerprint(frame: pd.DataFrame, y: NDArray[Any], settings: Mapping[str, Any]) -> str:
-    """24 hexadecimal digits that change with any cell, target value or setting."""
+    """Return 24 hexadecimal digits that change with any cell, target value or setting."""
     import pandas as pd
 
     digest = hashlib.blake2b(digest_size=12)
     digest.update(json.dumps([list(map(str, frame.columns)), settings], sort_keys=True, default=str).encode())
-    if (places := number_places(frame)).any():  # pandas hashes column by column
+    if (places := number_places(frame)).any():  # one digest for all numbers, as pandas hashes column by column
         digest.update(numbers(frame, places).tobytes())
         frame = frame.loc[:, ~places]
     digest.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
@@ -80,14 +80,14 @@ def fingerprint(frame: pd.DataFrame, y: NDArray[Any], settings: Mapping[str, Any
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """One run's folder, owned by this process.
+    """Folder of one run, owned by this process.
 
     Attributes:
-        path: Where it is.
-        resumed: Whether there was something in it to go on from.
-        ended: Whether that had come to its end.
-        beside: Whether another folder of this fingerprint holds a run that somebody seems to be at work in.
-        lock: The lock of the process at work in it; the system releases that of a process that was killed.
+        path: Path of the folder.
+        resumed: True if the folder contained an earlier run to resume.
+        ended: True if that run was finished.
+        beside: True if another folder of this fingerprint contains a run, probably of another process.
+        lock: Lock of the owning process; the system releases the lock of a killed process.
     """
 
     path: Path
@@ -98,12 +98,12 @@ class RunFolder:
 
     @classmethod
     def open(cls, key: str, about: Mapping[str, Any], *, resume: bool) -> RunFolder:
-        """Take the folder of this fingerprint: as it is to resume, emptied otherwise.
+        """Take the folder of a fingerprint: unchanged for a resume, otherwise emptied.
 
-        A folder in which a fit is at work is left alone; this run then gets one of its own beside it.
+        A folder in use by another fit is not touched; this run then gets another folder of the same fingerprint.
 
         Raises:
-            InvalidInput: If the cache cannot be written at all.
+            InvalidInput: If the cache cannot be written.
             StorageError: If the disk is full.
         """
         with disk_errors(cache_folder()):
@@ -113,7 +113,7 @@ class RunFolder:
     def _opened(cls, key: str, about: Mapping[str, Any], *, resume: bool) -> RunFolder:
         root = cache_folder()
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        surplus = _surplus(root)  # outside the lock: it may take a while, as removing them does
+        surplus = _surplus(root)  # outside the lock, because it may be slow, like the removal
         with one_at_a_time(root):
             path = _free(root, key, resume=resume)
             path.mkdir(exist_ok=True, mode=0o700)
@@ -127,7 +127,7 @@ class RunFolder:
         (path / "trials").mkdir(exist_ok=True)
         beside = any((other / _LOG).exists() for other in (root / key, *root.glob(f"{key}-*")) if other != path)
         folder = cls(path, (path / _LOG).exists(), bool(_about(path).get("ended")), beside, lock)
-        if folder.ended:  # from now on it is an unfinished run again
+        if folder.ended:  # a resumed run is unfinished again
             folder.note(ended=False)
         for pattern in ("*.models", ".*"):  # models, half-written files
             for left in path.glob(f"trials/{pattern}"):
@@ -143,20 +143,20 @@ class RunFolder:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What `open` was told when the run first started."""
+        """Facts about the run, from the first call of `open` and from `note`."""
         found: dict[str, Any] = json.loads((self.path / _ABOUT).read_text())
         return found
 
     def note(self, **facts: Any) -> None:
-        """Add to what is known about the run."""
+        """Add facts about the run."""
         self.write_json(_ABOUT, {**self.about, **facts})
 
     def write_json(self, name: str, content: Any) -> None:
-        """Write plain data, whole or not at all."""
+        """Write plain data atomically."""
         self._write(name, lambda file: file.write(json.dumps(content).encode()))
 
     def write_array(self, name: str, array: NDArray[Any]) -> None:
-        """Write numbers, whole or not at all."""
+        """Write an array atomically."""
         self._write(name, lambda file: np.save(file, array))
 
     def _write(self, name: str, fill: Callable[[IO[bytes]], object]) -> None:
@@ -167,15 +167,15 @@ class RunFolder:
                 fill(file)
             partial.replace(target)
         finally:
-            partial.unlink(missing_ok=True)  # on a full disk it would take what room there is
+            partial.unlink(missing_ok=True)  # on a full disk it would take the last space
 
     def read_json(self, name: str) -> Any:
-        """What `write_json` wrote; None if there is nothing."""
+        """Return the data that `write_json` wrote; None if there is no file."""
         path = self.path / name
         return json.loads(path.read_text()) if path.exists() else None
 
     def delete(self) -> None:
-        """Remove the folder, atomically for others; what cannot be removed now is left to `seasoned runs --clear`."""
+        """Remove the folder, atomically for other processes; `seasoned runs --clear` removes what remains."""
         gone = self.path
         with contextlib.suppress(OSError), one_at_a_time(self.path.parent):
             self.release()
@@ -183,10 +183,12 @@ class RunFolder:
         shutil.rmtree(gone, ignore_errors=True)
 
     def finish(self, kept: str | None = None) -> None:
-        """The run has come to its end: keep what a later call can go on from, none of the table, and release it.
+        """Finish the run: retain the files for a later resume, delete all others, and release the folder.
+
+        A folder that is too large or cannot be cleaned is deleted.
 
         Args:
-            kept: Its key in the store of experience, if it is there.
+            kept: Key of the run in the experience store; None if it was not stored.
         """
         try:
             for path in self.path.iterdir():
@@ -198,8 +200,8 @@ class RunFolder:
                 if path.name.startswith(".") or path.suffix not in _OF_TRIALS:
                     path.unlink()
             self.note(ended=True, kept=kept)
-            stays = _bytes(self.path) <= _MOST_ENDED_BYTES  # else the next fit would remove it
-        except (OSError, ValueError):  # a file that is open, a full disk: then nothing stays
+            stays = _bytes(self.path) <= _MOST_ENDED_BYTES  # otherwise the next fit would remove it
+        except (OSError, ValueError):  # an open file or a full disk: delete the folder
             stays = False
         if stays:
             self.release()
@@ -207,7 +209,7 @@ class RunFolder:
             self.delete()
 
     def abandon(self) -> None:
-        """After a refusal: finished trials of an earlier call stay for a resume; of this one there are none."""
+        """Release the folder after a refused fit, which has no trials; an earlier call's trials stay for a resume."""
         if self.ended:
             self.finish(self.about.get("kept"))
         elif self.resumed:
@@ -216,23 +218,23 @@ class RunFolder:
             self.delete()
 
     def release(self) -> None:
-        """Keep the folder for a later resume, and give up its ownership."""
+        """Release the ownership of the folder, which stays for a later resume."""
         if self.lock is not None:
             self.lock.release()
 
 
 def _lock_of(path: Path) -> FileLock:
-    """The lock of the folder's owner: a file elsewhere in the cache, so that the folder can be renamed."""
+    """Return the lock of the folder's owner: a file elsewhere in the cache, so that the folder can be renamed."""
     return FileLock(path.parent.with_name("locks") / f"{path.name}.lock", thread_local=False)
 
 
 def one_at_a_time(root: Path) -> FileLock:
-    """A lock under which one process looks for a folder to take."""
+    """Return the lock under which only one process at a time selects a folder."""
     return FileLock(root.with_name("locks") / ".taking", thread_local=False)
 
 
 def is_owned(path: Path) -> bool:
-    """Whether a process of this machine, this one included, is at work in the folder."""
+    """Return True if a process of this machine, this one included, owns the folder."""
     try:
         with _lock_of(path).acquire(timeout=_GLANCE, poll_interval=0.01):
             return False
@@ -242,14 +244,14 @@ def is_owned(path: Path) -> bool:
 
 @contextlib.contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """Turn the system's errors about a full disk, or a folder that cannot be written, into sentences.
+    """Convert system errors of a full disk or of a folder that cannot be written into errors with a remedy.
 
     Args:
-        folder: The one that is written to.
+        folder: The folder of the files.
 
     Raises:
-        StorageError: The disk is full, or the quota is.
-        InvalidInput: The folder cannot be written.
+        StorageError: If the disk or the quota is full.
+        InvalidInput: If the folder cannot be written.
     """
     try:
         yield
@@ -268,7 +270,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
 
 
 def _empty(path: Path) -> None:
-    """Remove everything in it."""
+    """Remove the contents of a folder."""
     for left in path.iterdir():
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
@@ -277,7 +279,7 @@ def _empty(path: Path) -> None:
 
 
 def _free(root: Path, key: str, *, resume: bool) -> Path:
-    """The first of the key's folders that nobody is at work in; to resume, the first such with something in it."""
+    """Return the first folder of the key without an owner; for a resume, the first that contains a log, if any."""
     names = (key if number == 1 else f"{key}-{number}" for number in count(1))
     idle = (root / name for name in names if not is_owned(root / name))
     first = next(idle)
@@ -288,7 +290,7 @@ def _free(root: Path, key: str, *, resume: bool) -> Path:
 
 
 def _surplus(root: Path) -> list[Path]:
-    """Runs that nobody is at work in, ended and unfinished, beyond the latest ones; and those already put aside."""
+    """Return folders without an owner for deletion: old finished runs, old unfinished runs, renamed folders."""
     idle = [path for path in _folders(root) if not is_owned(path)]
     aside = [path for path in idle if path.name.startswith(_ASIDE)]
     ended = [path for path in idle if path not in aside and _about(path).get("ended")]
@@ -297,9 +299,9 @@ def _surplus(root: Path) -> list[Path]:
 
 
 def _beyond(paths: Sequence[Path], most: int, room: float) -> list[Path]:
-    """Those that are not among the latest so many, or do not fit in so many bytes with them.
+    """Return the folders that are not among the latest `most`, or do not fit into `room` bytes with the latest.
 
-    A run that is larger than the room that is left goes alone: it takes no room from others.
+    A run that is larger than the remaining room takes no room from older runs.
     """
     found, number = [], 0
     for path in sorted(paths, key=_last_word, reverse=True):
@@ -312,15 +314,15 @@ def _beyond(paths: Sequence[Path], most: int, room: float) -> list[Path]:
 
 
 def _put_aside(surplus: Sequence[Path]) -> list[Path]:
-    """The new paths of those that nobody has taken meanwhile: they are renamed, so that no run goes on from them."""
+    """Rename folders that still have no owner, so that no run resumes them; return the new paths."""
     aside = [path for path in surplus if path.name.startswith(_ASIDE)]
     for path in surplus:
         if path in aside or is_owned(path):
             continue
         about = _about(path)
-        with contextlib.suppress(OSError):  # somebody else has removed it, or has a file of it open
+        with contextlib.suppress(OSError):  # another process has removed the folder or has a file open
             aside.append(_renamed(path))
-            if not about.get("ended"):  # of an ended one its user has the model
+            if not about.get("ended"):  # the user has the model of a finished run
                 logger.warning(
                     "the unfinished fit started at %s is deleted; only the latest %d, and at most %.0f GB, are kept.",
                     about.get("started", "an unknown time"),
@@ -331,12 +333,12 @@ def _put_aside(surplus: Sequence[Path]) -> list[Path]:
 
 
 def _renamed(path: Path) -> Path:
-    """The folder under a name that nobody goes on from."""
+    """Rename a folder so that no run resumes it; return the new path."""
     return path.rename(path.with_name(f"{_ASIDE}{os.urandom(4).hex()}-{path.name}"))
 
 
 def _folders(root: Path) -> list[Path]:
-    """The folders of runs; anything else that is kept in a folder of this common name is not ours."""
+    """Return the run folders; other contents of `root`, which has a common name, are ignored."""
     found = [path for path in sorted(root.iterdir()) if path.is_dir()] if root.is_dir() else []
     return [
         path for path in found if path.name.startswith(_ASIDE) or any((path / n).exists() for n in ("trials", _ABOUT))
@@ -344,7 +346,7 @@ def _folders(root: Path) -> list[Path]:
 
 
 def _last_word(path: Path) -> float:
-    """When something was last written there; 0 for a folder that was removed meanwhile."""
+    """Return the time of the last write; 0 for a folder that was removed meanwhile."""
     try:
         return max([file.stat().st_mtime for file in path.iterdir()], default=0.0)
     except OSError:
@@ -353,13 +355,13 @@ def _last_word(path: Path) -> float:
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """A run folder as `seasoned runs` shows it.
+    """Run folder in the list of `seasoned runs`.
 
     Attributes:
-        name: The folder's name.
-        about: What the run is about: rows, columns, task, when it started.
-        megabytes: Its size on disk.
-        running: Whether a process is at work in it.
+        name: Name of the folder.
+        about: Facts about the run: rows, columns, task, start time.
+        megabytes: Size on disk in MB.
+        running: True if a process owns the folder.
     """
 
     name: str
@@ -369,7 +371,7 @@ class RunInfo:
 
 
 def list_runs() -> list[RunInfo]:
-    """All run folders, the oldest first."""
+    """Return all run folders, the oldest first."""
     root = cache_folder()
     found = [path for path in _folders(root) if not path.name.startswith(_ASIDE)]
     runs = [RunInfo(path.name, _about(path), _bytes(path) / 1e6, is_owned(path)) for path in found]
@@ -377,14 +379,14 @@ def list_runs() -> list[RunInfo]:
 
 
 def clear_runs() -> int:
-    """Delete all run folders that no process is at work in; returns how many."""
+    """Delete all run folders without an owner; return their number."""
     root = cache_folder()
     found = _folders(root)
     aside = [path for path in found if path.name.startswith(_ASIDE)]
     cleared = []
     for path in found:
         if path not in aside:
-            with contextlib.suppress(OSError), one_at_a_time(root):  # nobody takes it meanwhile
+            with contextlib.suppress(OSError), one_at_a_time(root):  # no process takes it meanwhile
                 if not is_owned(path):
                     cleared.append(_renamed(path))
     for path in (*cleared, *aside):
@@ -395,13 +397,13 @@ def clear_runs() -> int:
 def _about(path: Path) -> dict[str, Any]:
     try:
         about: dict[str, Any] = json.loads((path / _ABOUT).read_text())
-    except (OSError, ValueError):  # killed before it was written
+    except (OSError, ValueError):  # the run was killed before the file was written
         return {}
     return about
 
 
 def _bytes(path: Path) -> int:
-    """The size of a folder on disk; files removed meanwhile do not count."""
+    """Return the size of a folder on disk in bytes; files removed meanwhile do not count."""
     total = 0
     for folder, _, files in os.walk(path):
         for name in files:

@@ -1,4 +1,4 @@
-"""Several fits of one configuration, which predict by their weighted mean."""
+"""Seed averaging: several fits of one configuration predict by their weighted mean."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ __all__ = ["Repeated", "fits_of", "makers_of", "predict_matrices", "shares_of", 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Repeated:
-    """What a member becomes where there was time to fit it more than once.
+    """Ensemble member with several fits.
 
     Attributes:
-        fits: Estimators, `Featured` ones where features were made; two at least.
-        shares: How much each counts; they sum to 1.
+        fits: At least two estimators, `Featured` ones if they have features.
+        shares: Weights of the fits; their sum is 1.
     """
 
     fits: tuple[Any, ...]
@@ -37,7 +37,7 @@ class Repeated:
 
 
 def fits_of(estimator: Any) -> tuple[Any, ...]:
-    """The fits of a member: one, or those of a `Repeated` one; each an estimator of its family or a `Featured` one.
+    """Return the fits of a member: several of a `Repeated` one, otherwise one; each may be a `Featured` one.
 
     Example:
         >>> fits_of("a model"), fits_of(Repeated(("a model", "another"), (0.5, 0.5)))
@@ -47,7 +47,7 @@ def fits_of(estimator: Any) -> tuple[Any, ...]:
 
 
 def shares_of(estimator: Any) -> tuple[float, ...]:
-    """How much each of these counts.
+    """Return the weights of the fits of a member.
 
     Example:
         >>> shares_of("a model"), shares_of(Repeated(("a model", "another"), (0.75, 0.25)))
@@ -57,9 +57,9 @@ def shares_of(estimator: Any) -> tuple[float, ...]:
 
 
 def with_shared_makers(fits: Sequence[Any]) -> tuple[Any, ...]:
-    """The same fits; those whose columns are made in the same way share what makes them, so that it is done once.
+    """Return the same fits, with one object for equal feature pipelines, so that their columns are computed once.
 
-    Fits that differ only by their seeds are such, because features do not depend on the fit that they are for.
+    Fits that differ only by their seeds have equal feature pipelines, because features do not depend on these seeds.
     """
     known: dict[str, Made] = {}
     return tuple(
@@ -71,7 +71,7 @@ def with_shared_makers(fits: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def makers_of(estimator: Any) -> list[Made]:
-    """What makes further columns for its fits; empty where none are made."""
+    """Return the feature pipelines of a member's fits; empty without features."""
     return [fit.made for fit in fits_of(estimator) if isinstance(fit, Featured)]
 
 
@@ -82,7 +82,7 @@ def predict_matrices(
     n_classes: int,
     given: Given | None = None,
 ) -> NDArray[np.float64]:
-    """As `predict_one`, the weighted mean over the fits of a `Repeated` one."""
+    """Return predictions as `predict_one`; for a `Repeated` member, the weighted mean over its fits."""
     if not isinstance(estimator, Repeated):
         return predict_one(estimator, matrices, diet, n_classes, given)
     rows = Extending(matrices[diet], diet, given)
@@ -91,6 +91,6 @@ def predict_matrices(
         for fit, share in zip(estimator.fits, estimator.shares, strict=True)
     ]
     total = parts[0]
-    for part in parts[1:]:  # summed in order, so that a saved model gives the same bits
+    for part in parts[1:]:  # summed in order, so that a saved model predicts the same bits
         total = total + part
-    return np.minimum(total, 1.0) if n_classes else total  # a sum of shares may be above 1 by rounding
+    return np.minimum(total, 1.0) if n_classes else total  # rounding may give more than 1

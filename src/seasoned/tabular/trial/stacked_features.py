@@ -1,8 +1,8 @@
-"""A second layer: models that learn from the columns and from other models' predictions of rows unseen by these.
+"""Stacking: models of the second layer learn from the columns and from out-of-fold predictions of base models.
 
-Wolpert (1992), Stacked generalization, Neural Networks 5. A configuration of the second layer is one of its family with
-one more setting, `stacked_on`: the configurations of the models below. For its fit, the columns beside those of the
-table are what the trials of these predicted out of fold; for predictions, what they predict, fitted on all rows.
+A configuration of the second layer has one more setting than its family, `stacked_on`: the configurations of the base
+models. In a fit, the further columns are the out-of-fold predictions of the base models' trials. In predictions, they
+come from the base models fitted on all rows. Source: Wolpert (1992), Stacked generalization, Neural Networks 5.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["BELOW", "columns_of", "split_below", "stacked", "width_of"]
 
 BELOW: Final = "stacked_on"
-"""The setting that names the models below."""
+"""Setting with the configurations of the base models."""
 
 
 def stacked(config: Mapping[str, Any], sources: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """A configuration on top of others, each `{"model": {family: {...}}}`.
+    """Return a configuration that is stacked on others, each `{"model": {family: {...}}}`.
 
     Example:
         >>> stacked({"model": {"tree": {"depth": 3}}}, [{"model": {"linear": {}}}])
@@ -34,7 +34,7 @@ def stacked(config: Mapping[str, Any], sources: Iterable[Mapping[str, Any]]) -> 
 
 
 def split_below(settings: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[dict[str, Any], ...]]:
-    """A family's settings without the models below, and these; none for a model of the first layer.
+    """Return a family's settings without `stacked_on`, and the base models; none for a model of the first layer.
 
     Example:
         >>> split_below({"depth": 3, "stacked_on": [{"model": {"linear": {}}}]})
@@ -45,7 +45,7 @@ def split_below(settings: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[dict
 
 
 def columns_of(each: Sequence[NDArray[np.floating[Any]]]) -> NDArray[np.float64]:
-    """Models' predictions as columns, shape (n, columns): numbers, or probabilities, of two classes only the second.
+    """Return predictions as columns, shape (n, columns): numbers, or probabilities; of two classes only the second.
 
     Example:
         >>> columns_of([np.array([[0.25, 0.75], [0.5, 0.5]])]).tolist(), columns_of([np.ones(2), np.zeros(2)]).tolist()
@@ -56,5 +56,5 @@ def columns_of(each: Sequence[NDArray[np.floating[Any]]]) -> NDArray[np.float64]
 
 
 def width_of(sources: Sequence[Any], n_classes: int) -> int:
-    """How many columns the predictions of so many models make; `n_classes` is 0 for numbers."""
+    """Return the number of columns of the base models' predictions; `n_classes` is 0 for numbers."""
     return len(sources) * (n_classes if n_classes > 2 else 1)

@@ -1,4 +1,4 @@
-"""A trial as plain data."""
+"""Conversion of a trial to plain data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["row_of"]
 
 
 def row_of(trial: Any) -> dict[str, Any]:
-    """A trial as plain data for the leaderboard and the bundle."""
+    """Return a trial as plain data for the leaderboard and the bundle."""
     ((model, settings),) = thawed(trial.config["model"]).items()
     return {
         "number": trial.number,

@@ -1,4 +1,4 @@
-"""The user's declaration of validation, as folds of the rows at hand."""
+"""Validation setting of the user, as folds of the rows."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ logger = logging.getLogger("seasoned.tabular")
 def declared_folds(
     validation: Any, folds: int | None, frame: pd.DataFrame, target: Target, roles: Roles, *, default: int = 5
 ) -> int | list[Fold] | None:
-    """What decides which rows validate which model: folds, or only their number where rows may be split freely.
+    """Return the folds of the setting, or only their number (None: the default) if rows may be split freely.
 
     Args:
-        validation: None; a number of folds; the name of the column that tells the time; a scikit-learn splitter, which
-            is given the groups; or (train, validation) pairs of row indices or masks.
-        folds: Number of folds where `validation` does not say; the default if None.
-        frame: The rows that have a target.
-        target: Their target, and which of the rows given they are.
-        roles: Their groups. With groups and a number of folds, a group is never on both sides of a fold; a
-            column of times, splitters and pairs take precedence, and a warning counts the groups that they split.
-        default: The default number of folds; 1 for one held-out part.
+        validation: None; a number of folds; the name of a time column; a scikit-learn splitter, which also receives the
+            groups; or (train, validation) pairs of row indices or masks.
+        folds: Number of folds if `validation` is None or a time column; None for the default.
+        frame: Rows that have a target.
+        target: The target of these rows, with the mask of these rows among the rows of `fit`.
+        roles: Groups of the rows. With groups and a number of folds, no group is on both sides of a fold. A time
+            column, a splitter and pairs take precedence; a warning counts the groups that they split.
+        default: Default number of folds; 1 for one held-out part.
 
     Raises:
-        InvalidInput: If a declaration does not fit the rows.
+        InvalidInput: If the setting does not fit the rows.
     """
     name, count = ("folds", folds) if validation is None else ("validation", validation)
     if isinstance(validation, str):
@@ -58,7 +58,7 @@ def declared_folds(
 
 
 def _told(folds: list[Fold], roles: Roles) -> list[Fold]:
-    """The folds, with a warning about groups that they split: their rows may make the score too good."""
+    """Return the folds, with a warning about groups that they split: the score may then be too good."""
     if roles.groups is not None:
         split = {
             int(group) for train, valid in folds for group in np.intersect1d(roles.groups[train], roles.groups[valid])
@@ -79,14 +79,14 @@ def _check_count(name: str, count: int | None, rows: int, roles: Roles) -> None:
 
 
 def _group_folds(count: int | None, default: int, frame: pd.DataFrame, target: Target, roles: Roles) -> list[Fold]:
-    """Folds of whole groups, stratified by class as far as groups allow."""
+    """Return folds of whole groups, stratified by class as far as the groups allow."""
     from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
     assert roles.groups is not None, "the caller has looked"
     groups = int(roles.groups.max()) + 1
     if groups < 2:
         raise InvalidInput("groups holds one group only, so nothing is left to validate on; leave groups out.")
-    holdout = count is None and default == 1  # one fifth of the groups
+    holdout = count is None and default == 1  # one held-out fifth of the groups
     splits = count or min(5 if holdout else default, groups)
     kinds = [GroupKFold] if target.task == "regression" else [StratifiedGroupKFold, GroupKFold]
     if len(target.classes) and groups > MANY:
@@ -94,7 +94,7 @@ def _group_folds(count: int | None, default: int, frame: pd.DataFrame, target: T
     for kind in kinds:
         try:
             found = _split(kind(splits), frame, target, roles)
-        except InvalidInput:  # no class fills every fold, or a fold stays empty: proportions cannot be kept
+        except InvalidInput:  # no class fills every fold, or a fold stays empty: stratification is impossible
             continue
         fifth = len(frame) / splits
         return [min(found, key=lambda fold: abs(len(fold[1]) - fifth))] if holdout else found
@@ -102,21 +102,21 @@ def _group_folds(count: int | None, default: int, frame: pd.DataFrame, target: T
 
 
 def _split(splitter: Any, frame: pd.DataFrame, target: Target, roles: Roles, *, own: bool = False) -> list[Fold]:
-    """The folds of a splitter; the user's own is given labels and groups as they are, and not their codes."""
+    """Return the folds of a splitter; the user's own splitter receives the original labels and groups, not codes."""
     labels = target.classes[target.values] if own and len(target.classes) else target.values
     groups = roles.names if own and roles.names is not None else roles.groups
     given = (frame, labels) if groups is None else (frame, labels, groups)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The least populated class")  # rare classes are scored as they come
-        warnings.filterwarnings("ignore", message="The groups parameter is ignored")  # if it splits one, we warn
+        warnings.filterwarnings("ignore", message="The least populated class")  # rare classes may lack in a fold
+        warnings.filterwarnings("ignore", message="The groups parameter is ignored")  # `_told` warns of split groups
         try:
             dealt = list(splitter.split(*given))
-            if _beyond(dealt, len(frame)):  # it names rows by itself (`PredefinedSplit`): those that `fit` was given
+            if _beyond(dealt, len(frame)):  # indices of all rows of `fit`, as from `PredefinedSplit`
                 return _pairs(dealt, target.kept)
             found = [_rows(pair, len(frame)) for pair in dealt]
         except InvalidInput:
             raise
-        except Exception as error:  # whatever somebody's splitter raises
+        except Exception as error:  # a user's splitter may raise any error
             if not own and not isinstance(error, ValueError | TypeError):
                 raise
             reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
@@ -132,7 +132,7 @@ def _beyond(dealt: list[Any], rows: int) -> bool:
 
 
 def _pairs(validation: Any, kept: NDArray[np.bool_]) -> list[Fold]:
-    """Pairs that name rows as `fit` was given them, of which those without a target are left out."""
+    """Return the folds of pairs that index the rows of `fit`, without the rows that lack a target."""
     place = np.where(kept, np.cumsum(kept) - 1, -1)
     try:
         pairs = [_rows(pair, len(kept)) for pair in validation]
@@ -147,16 +147,16 @@ def _pairs(validation: Any, kept: NDArray[np.bool_]) -> list[Fold]:
 
 
 def _rows(pair: Iterable[Any], rows: int) -> Fold:
-    """Two arrays of row indices."""
+    """Return a pair as two arrays of row indices."""
     train, valid = (_indices(part, rows) for part in pair)
     return train, valid
 
 
 def refuse_labels(validation: Any, X: Any) -> None:
-    """Refuse pairs of index labels, where these are not the positions of the rows: other rows would validate.
+    """Refuse pairs of index labels that are not the positions of the rows: other rows would validate.
 
     Raises:
-        InvalidInput: If there are any.
+        InvalidInput: If `validation` contains such labels.
     """
     index: Any = getattr(X, "index", None)
     if not isinstance(validation, list | tuple) or not hasattr(index, "get_indexer"):

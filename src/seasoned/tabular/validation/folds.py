@@ -1,4 +1,4 @@
-"""Which rows validate which model: one list of (train, validation) pairs for the whole run."""
+"""Folds: the list of (train, validation) row indices, the same for all trials of a run."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Fold", "make_folds"]
 
-_FIFTHS = 5
+_FIFTHS = 5  # number of parts, one of which a holdout validates
 
 Fold = tuple["NDArray[np.int64]", "NDArray[np.int64]"]
 
 
 def make_folds(declared: int | list[Fold] | None, target: Target, seed: int, default: int = 5) -> list[Fold]:
-    """Row indices, a pair per fold.
+    """Return the folds, a pair of row indices each.
 
     Args:
-        declared: What the user's declaration comes to (`declared_folds`): folds, their number, or None for the default.
-        target: The target; classes are kept in proportion.
-        seed: Of the shuffle.
-        default: The default number of folds; 1 for one held-out fifth.
+        declared: Result of `declared_folds`: folds, their number, or None for the default.
+        target: The target; folds are stratified by class.
+        seed: Seed of the shuffle.
+        default: Default number of folds; 1 for one held-out fifth.
 
     Raises:
         InvalidInput: If the number is below 2 or above the number of rows.
@@ -43,15 +43,15 @@ def make_folds(declared: int | list[Fold] | None, target: Target, seed: int, def
     count = min(default, rows) if declared is None else int(declared)
     if not 2 <= count <= rows:
         raise InvalidInput(f"validation is {count}; with {rows} row(s) it must be from 2 to {rows}.")
-    kept = target.task != "regression" and np.bincount(y).max() >= count  # else no class fills every fold
+    kept = target.task != "regression" and np.bincount(y).max() >= count  # otherwise no class fills every fold
     kind = StratifiedKFold if kept else KFold
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The least populated class")  # rare classes are scored as they come
+        warnings.filterwarnings("ignore", message="The least populated class")  # rare classes may lack in a fold
         return list(kind(count, shuffle=True, random_state=seed).split(y, y))
 
 
 def _holdout(target: Target, seed: int) -> list[Fold]:
-    """One fifth of the rows, classes in proportion unless every class has fewer rows than there are fifths."""
+    """Return one fold that validates a fifth of the rows, stratified unless every class has fewer than five rows."""
     from sklearn.model_selection import ShuffleSplit, StratifiedKFold
 
     y = target.values

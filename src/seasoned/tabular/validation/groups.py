@@ -1,4 +1,4 @@
-"""Folds of very many groups, each whole on one side."""
+"""Group folds for very many groups."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 __all__ = ["MANY", "ByTurns"]
 
 MANY: Final = 5_000
-"""Groups from which on they are dealt by turns: scikit-learn takes a third of a millisecond for each."""
+"""Largest number of groups for scikit-learn's splitters, whose time for each group is too long for more."""
 
 
 class ByTurns:
-    """Folds of very many groups: dealt in turns, in the order of their commonest class and their size.
+    """Group folds: the groups, sorted by their most common class and their size, are dealt to the folds in turn.
 
-    So each fold has about as much of every class and size.
+    Each fold then has about the same number of groups of every class and size.
 
     Args:
         splits: Number of folds.
@@ -32,14 +32,14 @@ class ByTurns:
         self._splits = splits
 
     def split(self, X: Any, y: NDArray[np.int64], groups: NDArray[np.int64]) -> Iterator[Fold]:  # noqa: ARG002
-        """Rows to train on and rows to validate, in ascending order."""
+        """Yield (train, validation) row indices, in ascending order."""
         classes, most = int(y.max()) + 1, int(groups.max()) + 1
         pairs, counts = np.unique(groups * classes + y, return_counts=True)
         rising = np.argsort(counts, kind="stable")
         commonest = np.zeros(most, dtype=np.int64)
-        commonest[pairs[rising] // classes] = pairs[rising] % classes  # the last one of a group stays, its commonest
+        commonest[pairs[rising] // classes] = pairs[rising] % classes  # the last write is the most common class
         turn = np.empty(most, dtype=np.int64)
-        there = np.arange(most) % (2 * self._splits)  # and back again, or the last would always get the largest
+        there = np.arange(most) % (2 * self._splits)  # alternating order balances the sizes of the folds
         back = np.minimum(there, 2 * self._splits - 1 - there)
         turn[np.lexsort((np.bincount(groups, minlength=most), commonest))] = back
         for fold in range(self._splits):

@@ -1,4 +1,4 @@
-"""Folds of the rows that a model is fitted on, for what it chooses by itself while it is fitted."""
+"""Inner folds: folds of the training rows of a model, for choices during its fit."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _FOLDS: Final = 5
 
 
 def dealt(y: NDArray[Any], rng: np.random.Generator, together: NDArray[np.int64] | None = None) -> list[Fold]:
-    """(training, held-out) rows, with every class or size of target in each in proportion.
+    """Return (training, held-out) row indices, stratified by class or by the size of the target.
 
     Args:
-        y: The target.
-        rng: Draws what is left to chance.
-        together: Rows of the same number belong together and are not parted, whatever their targets; None if all are
-            free.
+        y: The target, shape (n,).
+        rng: Random generator of the folds.
+        together: Group of each row, shape (n,); no group is split, and the folds are then not stratified. None without
+            groups.
     """
     if together is not None and len(np.unique(together)) > 1:
         place = together_in(together, _FOLDS, rng)
@@ -36,12 +36,12 @@ def dealt(y: NDArray[Any], rng: np.random.Generator, together: NDArray[np.int64]
 
 
 def together_in(together: NDArray[np.int64], folds: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """A fold for each row, the same for rows that belong together: the largest groups first, each to the emptiest fold.
+    """Return the fold of each row, shape (n,): groups, the largest first, go to the fold with the fewest rows.
 
     Args:
-        together: What belongs together, shape (n,).
-        folds: Number of folds; fewer where there are fewer groups.
-        rng: Decides among groups of the same size.
+        together: Group of each row, shape (n,).
+        folds: Largest number of folds; fewer groups give fewer folds.
+        rng: Random generator for the order of groups of the same size.
 
     Example:
         >>> together_in(np.array([7, 7, 7, 4, 4, 9]), 2, np.random.default_rng(0)).tolist()

@@ -1,4 +1,4 @@
-"""What a configuration must reach, fold by fold, for the other folds to be worth their time: a paired test."""
+"""Paired test of fold racing: it stops a trial whose first folds are too far behind the best trial."""
 
 from __future__ import annotations
 
@@ -14,31 +14,33 @@ if TYPE_CHECKING:
 __all__ = ["BEHIND", "SLOW", "Bar"]
 
 BEHIND: Final = 0.1
-"""Of the gap between the best trial and the baseline: what is further behind hardly ever enters the ensemble."""
+"""Largest useful lag, as a share of the gap between best trial and baseline.
+
+Trials further behind hardly ever enter the ensemble.
+"""
 
 SLOW: Final = "its predictions take too long"
-"""How the reason begins for which a trial is given up that cannot keep `predict_limit`, whatever it loses."""
-_BELIEVED: Final = 2.0  # folds that the prior spread counts as
+"""First words of the reason for which a trial that exceeds `predict_limit` is pruned, regardless of its loss."""
+_BELIEVED: Final = 2.0  # weight of the prior spread, in folds
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """The best trial, fold by fold, and how far behind it another may stay.
+    """Paired test of a trial against the best trial, fold by fold.
 
-    On fold i a trial's lag is g_i = (its loss - the best's) / (the baseline's loss - the best's): 0 is as good as the
-    best trial, 1 no better than predicting the same for all rows. Both trials were fitted on the same rows and judged
-    on the same, so that what is easy or hard in a fold cancels out. A trial is stopped after k folds if
+    On fold i the lag of a trial is g_i = (its loss - best loss) / (baseline loss - best loss). A lag of 0 is as good as
+    the best trial, a lag of 1 as good as a constant prediction. Both trials have the same training and validation rows,
+    so that the difficulty of a fold cancels out. A trial is stopped after k folds if
 
         mean(g) - s / sqrt(k) > share,    s^2 = (2 slack^2 + sum (g_i - mean(g))^2) / (2 + k - 1):
 
-    that is, if even one standard error below its mean the lag is too large. After one fold nothing is known of the
-    spread but its prior, the slack.
+    that is, if the mean lag less one standard error is too large. After one fold, the spread is its prior, the slack.
 
     Attributes:
-        best: Loss of the best trial on each fold; NaN where it is undefined.
-        baseline: Loss of predicting the same for all rows of each fold.
-        share: Largest lag that is still worth the other folds.
-        slack: Prior standard deviation of one fold's lag, before any is seen.
+        best: Loss of the best trial on each fold; NaN if undefined.
+        baseline: Loss of a constant prediction on each fold.
+        share: Largest lag that is worth the other folds.
+        slack: Prior standard deviation of the lag on one fold.
 
     Example:
         >>> bar = Bar(best=(0.2, 0.3, 0.25), baseline=(1.0, 1.1, 1.05), share=0.1, slack=0.1)
@@ -54,7 +56,7 @@ class Bar:
     slack: float
 
     def stops(self, losses: Sequence[float]) -> bool:
-        """Whether a trial with these losses on the first folds is not worth the others; NaN losses are ignored."""
+        """Return True if a trial with these losses on its first folds is not worth the others; NaN is ignored."""
         own = np.array(losses, dtype=np.float64)
         best, baseline = np.array(self.best[: len(own)]), np.array(self.baseline[: len(own)])
         gap = baseline - best
@@ -68,10 +70,10 @@ class Bar:
         return mean - math.sqrt(spread / len(lags)) > self.share
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, from which `from_dict` makes it again."""
+        """Return the test as plain data for `from_dict`."""
         return {"best": self.best, "baseline": self.baseline, "share": self.share, "slack": self.slack}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Bar:
-        """The bar of `to_dict`."""
+        """Return the test that `to_dict` wrote."""
         return cls(tuple(data["best"]), tuple(data["baseline"]), float(data["share"]), float(data["slack"]))

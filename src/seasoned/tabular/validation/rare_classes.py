@@ -1,4 +1,4 @@
-"""Classes that a draw of rows would miss."""
+"""Samples of rows that contain rare classes, and their row weights."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ if TYPE_CHECKING:
 __all__ = ["LEAST", "mass_of", "with_rare"]
 
 LEAST: Final = 5
-"""Fewest rows of each class among those drawn, where the class has as many."""
+"""Fewest rows of each class in a sample; a class with fewer rows is complete."""
 
 
 def with_rare(drawn: NDArray[np.intp], truth: NDArray[Any]) -> NDArray[np.intp]:
-    """A draw, with the first other rows of each class of which it has fewer than five; metrics need some of each.
+    """Return a sample with the first other rows of each class of which it has fewer than five.
+
+    Metrics need rows of every class.
 
     Args:
-        drawn: Places of different rows, shape (m,).
+        drawn: Indices of different rows, shape (m,).
         truth: Class codes of all rows, shape (n,).
 
     Returns:
-        The draw and what is added to it, shape (at most m + 5 classes,).
+        The sample and the additional rows, shape (at most m + 5 classes,).
 
     Example:
         >>> with_rare(np.array([3, 1]), np.array([0, 0, 1, 0])).tolist()
@@ -36,10 +38,10 @@ def with_rare(drawn: NDArray[np.intp], truth: NDArray[Any]) -> NDArray[np.intp]:
 
 
 def mass_of(drawn: NDArray[np.intp], truth: NDArray[Any]) -> NDArray[np.float64]:
-    """How much each row of such a draw counts, 1 on average, so that each class weighs what it weighs in all rows.
+    """Return the row weights of such a sample, shape (m,), 1 on average: classes weigh as much as in all rows.
 
     Args:
-        drawn: Places of rows, shape (m,).
+        drawn: Indices of rows, shape (m,).
         truth: Class codes of all rows, shape (n,).
 
     Example:

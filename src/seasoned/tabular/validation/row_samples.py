@@ -1,7 +1,7 @@
-"""Rows as a fidelity: on how many of a large table's rows a configuration is judged first, and on which.
+"""Rows as a fidelity: on a large table, a configuration is first evaluated on samples of the rows.
 
-A fit on a ninth of the rows costs a ninth of the time and tells most configurations that are worth the rest from those
-that are not. Where a fold has few training rows all of them are quick, and the samples would only cost.
+A fit on a ninth of the rows takes a ninth of the time and identifies most configurations that are not worth a fit on
+all rows. With few training rows all fits are fast, and samples would only cost time.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 __all__ = ["MOST_VALID", "levels_of", "nested"]
 
 MOST_VALID: Final = 20_000
-"""Held-out rows that judge a fit on a sample: their noise is far below what configurations differ by."""
-_LARGE: Final = 60_000  # training rows of a fold from which on a configuration is judged on samples first
-_PARTS: Final = (9, 3)  # a ninth of the rows, then a third
-_MOST: Final = 0.2  # of a trial's fits on all rows that a sample may cost; it saves them only some of the time
+"""Largest number of validation rows for a fit on a sample; their noise is far smaller than configurations differ."""
+_LARGE: Final = 60_000  # smallest number of training rows of a fold for evaluations on samples
+_PARTS: Final = (9, 3)  # divisors of the number of rows: a ninth of the rows, then a third
+_MOST: Final = 0.2  # largest cost of a sample, as a share of the fits on all rows, which it does not always save
 
 
 def levels_of(rows: int, fits: int) -> tuple[int, ...]:
-    """Numbers of training rows, rising: a ninth, a third, all; none where rows are few, and all are used at once.
+    """Return the numbers of training rows: a ninth, a third, all; empty if rows are few and samples are not used.
 
-    Where a trial is a single fit on all rows, a third of it would cost too much beside it, and is left out.
+    A trial of a single fit has no sample of a third, which would cost too much in comparison.
 
     Args:
-        rows: Training rows of the first fold.
-        fits: Folds.
+        rows: Number of training rows of the first fold.
+        fits: Number of folds.
 
     Example:
         >>> levels_of(90_000, 3), levels_of(90_000, 1), levels_of(50_000, 3)
@@ -41,15 +41,15 @@ def levels_of(rows: int, fits: int) -> tuple[int, ...]:
 
 
 def nested(labels: NDArray[np.generic] | None, count: int, seed: int) -> NDArray[np.int64]:
-    """An order of the places 0 to count - 1, shape (count,), each prefix of which is a stratified sample.
+    """Return an order of the indices 0 to count - 1, shape (count,), whose every prefix is a stratified sample.
 
-    Within each class rows are shuffled, and the i-th of n_c is placed at (i + u) / n_c with one random u in [0, 1) per
-    class, so that the first k rows hold k n_c / n of the class, to within one.
+    The rows of each class are shuffled. The i-th of n_c rows is placed at (i + u) / n_c, with one random u in [0, 1)
+    per class. The first k rows then contain k n_c / n rows of the class, to within one.
 
     Args:
         labels: Class codes, shape (count,); None for numbers, whose order is a plain shuffle.
         count: Number of rows.
-        seed: Of the shuffle.
+        seed: Seed of the shuffle.
 
     Example:
         >>> import numpy as np

@@ -1,4 +1,4 @@
-"""Folds in time: what is validated always comes after what it was learned from."""
+"""Folds in time: validation rows are later than the training rows."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ __all__ = ["forward_folds", "read_times"]
 
 
 def forward_folds(times: NDArray[Any], count: int) -> list[Fold]:
-    """Row indices of forward chaining: block i + 1 is validated by models of blocks 0 to i.
+    """Return the row indices of forward chaining: block i + 1 validates a model of blocks 0 to i.
 
-    The rows in the order of time are cut into `count` + 1 blocks of about the same size, or for one fold into the
-    first four fifths and the last. Rows of the same time stay in one block, so that there may be fewer.
+    The rows in the order of time are cut into `count` + 1 blocks of about the same size; for one fold, into the first
+    four fifths and the last fifth. Rows of the same time stay in one block, so that there may be fewer blocks.
 
     Args:
-        times: A number or date per row, none missing, shape (n,).
+        times: Number or date of each row, without missing values, shape (n,).
         count: Number of folds, at least 1.
 
     Raises:
@@ -39,7 +39,7 @@ def forward_folds(times: NDArray[Any], count: int) -> list[Fold]:
         [([1], [2, 3]), ([1, 2, 3], [0])]
     """
     order = np.argsort(times, kind="stable")
-    starts = np.flatnonzero(np.r_[False, np.diff(times[order]).astype(np.float64) > 0])  # where a later time begins
+    starts = np.flatnonzero(np.r_[False, np.diff(times[order]).astype(np.float64) > 0])  # first rows of later times
     if not len(starts):
         raise InvalidInput("all rows have the same time, so none comes after another; use a number of folds instead.")
     wanted = np.array([0.8]) if count == 1 else np.arange(1, count + 1) / (count + 1)
@@ -50,10 +50,10 @@ def forward_folds(times: NDArray[Any], count: int) -> list[Fold]:
 
 
 def read_times(frame: pd.DataFrame, name: str) -> NDArray[Any]:
-    """The times in a column: dates, numbers, or either written as text.
+    """Return the times in a column of dates or numbers, which may be texts, shape (n,).
 
     Raises:
-        InvalidInput: If there is no such column, it holds something else, or a time is missing.
+        InvalidInput: If the column is missing or contains other values, or a time is missing.
     """
     if name not in frame.columns:
         near = difflib.get_close_matches(name, map(str, frame.columns), n=1)
