@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,12 @@ import seasoned
 
 SOURCE = Path(seasoned.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
+FOLDERS = sorted({path.parent for path in FILES})
+QUESTIONS = re.compile(r"(What|Whether|Which|How|Who|When|Where)\b")
 HEAVY = ["pandas", "sklearn", "scipy", "lightgbm", "jax", "matplotlib", "plotly", "sqlalchemy", "numpy"]
 
 
+@cache
 def tree(path):
     return ast.parse(path.read_text(encoding="utf-8"))
 
@@ -56,6 +61,32 @@ def test_our_own_modules_are_imported_at_the_top(path):
             elif isinstance(node, ast.ImportFrom):
                 names = [node.module or ""]
             assert not any(name.split(".")[0] == "seasoned" for name in names), f"{path.name}:{node.lineno}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_a_module_s_docstring_begins_with_what_the_module_is(path):
+    docstring = ast.get_docstring(tree(path))
+    assert docstring, "every module has one"
+    assert not QUESTIONS.match(docstring), docstring.splitlines()[0]
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda p: str(p.relative_to(SOURCE.parent)))
+def test_a_folder_holds_few_modules_and_is_a_package(folder):
+    modules = [path.stem for path in folder.glob("*.py")]
+    assert "__init__" in modules
+    assert len(modules) - 1 <= 17, f"{len(modules) - 1} modules; split the package"
+
+
+def test_no_room_reaches_up_by_the_name_of_a_module():
+    """Imports by name are invisible to import-linter: ours are of lower rooms, or registered by the package's face."""
+    rooms = ["cli", "report", "integrations", "tabular", "knowledge", "study", "fidelity", "samplers", "storage"]
+    found = []
+    for path in FILES:
+        (own, *_) = path.relative_to(SOURCE).parts
+        for name in re.findall(r'import_module\("seasoned\.(\w+)', path.read_text(encoding="utf-8")):
+            if own in rooms and name in rooms[: rooms.index(own)]:
+                found.append(f"{path.name}: {name}")
+    assert not found
 
 
 def test_importing_seasoned_loads_nothing_heavy():
