@@ -1,4 +1,4 @@
-"""Fidelity: how far a trial is run, and when it is stopped, paused or promoted.
+"""Fidelity rules: early stopping, pausing and promotion of trials by their intermediate values.
 
 Names load on first use, because a worker that runs an objective needs `LiveTrial` but not numpy.
 """

@@ -1,7 +1,7 @@
-"""The state of successive halving in groups: the rungs, and which trials each group's judged rungs let through.
+"""State of synchronous successive halving: the rungs, and the trials that passed each judged rung of a group.
 
-A group's rung is judged when all trials that compete on it have reached it or ended. `missing` counts those that have
-not, so that an event needs no scan of the group; the whole group is scanned once per rung, when the rung is judged.
+A group's rung is judged when all its competitors have reached the rung or ended. `missing` counts the other
+competitors, so an event needs no scan of the group. The whole group is scanned once per rung, when the rung is judged.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ __all__ = ["Group", "Groups"]
 
 
 class Group(NamedTuple):
-    """How far a group has got.
+    """Progress of one group.
 
     Attributes:
-        members: The trials that compete on each rung: on the first all, on each later one those that the rung before
-            let through. All of these rungs but the last are judged.
-        missing: How many trials that compete on the last of these rungs have neither reached it nor ended.
+        members: Competitors on each rung: all trials on the first rung, on each later rung the trials that passed the
+            previous one. Every listed rung except the last is judged.
+        missing: Number of competitors on the last listed rung that have neither reached the rung nor ended.
     """
 
     members: tuple[frozenset[int], ...]
@@ -36,31 +36,31 @@ class Group(NamedTuple):
 
     @property
     def judged(self) -> int:
-        """How many rungs are judged."""
+        """Number of judged rungs."""
         return len(self.members) - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """The rungs of all groups.
+    """Rungs and progress of all groups.
 
     Attributes:
-        rungs: Which trial reached which rung; each bracket is a group.
-        groups: Group -> how far it has got, once one of its trials has reported or ended.
+        rungs: The trials on each rung; each bracket is a group.
+        groups: Group -> its progress. A group is listed once one of its trials has reported or ended.
     """
 
     rungs: Rungs
     groups: Mapping[int, Group] = field(default_factory=dict)
 
     def told(self, events: Sequence[Event], levels: tuple[int, ...], size: int, eta: float) -> Groups:
-        """With more events folded in; of n trials that compete on a rung, the best max(1, floor(n / eta)) go on."""
+        """Return the state after `events`; of n competitors on a rung the best max(1, floor(n / eta)) pass."""
         groups = dict(self.groups)
 
         def settle(draft: Draft, number: int, before: Standing) -> None:
             bracket = draft.standings[number].ladder.bracket
             known = groups.get(bracket)
             if known is None or before.reached < min(known.judged, draft.standings[number].reached):
-                start = self.rungs.first + bracket * size  # new, or a judged rung has one more entry: start over
+                start = self.rungs.first + bracket * size  # new group, or new entry on a judged rung: restart
                 everybody = frozenset(range(start, start + size))
                 group = Group((everybody,), _missing(draft, everybody, 0))
                 touched: Iterable[int] = everybody
@@ -77,7 +77,7 @@ class Groups:
         return Groups(rungs, groups)
 
     def decide(self, number: int, step: int) -> Decision:
-        """A trial that paused waits until its rung is judged; then it is promoted or stopped."""
+        """Return the decision on a trial; a paused trial is promoted or stopped once its rung is judged."""
         standing = self.rungs.standings[number]
         if step not in standing.steps or standing.verdict is not Decision.PAUSE:
             return standing.verdict
@@ -88,7 +88,7 @@ class Groups:
 
 
 def _lacks(standing: Standing | None, rung: int) -> bool:
-    """Whether a rung, counted from 0, still has to wait for the trial with this standing."""
+    """Return True if the trial has neither ended nor reached the rung, counted from 0."""
     return standing is None or not (standing.ended or standing.reached > rung)
 
 
@@ -97,17 +97,17 @@ def _missing(draft: Draft, members: Iterable[int], rung: int) -> int:
 
 
 def _counted(group: Group, draft: Draft, number: int, before: Standing) -> Group:
-    """The group after an event of one trial that adds to no judged rung."""
+    """Group after an event of one trial that adds no entry to a judged rung."""
     competes = number in group.members[-1] and _lacks(before, group.judged)
     arrived = competes and not _lacks(draft.standings[number], group.judged)
     return group._replace(missing=group.missing - arrived)
 
 
 def _through(draft: Draft, bracket: int, level: int, group: Group, eta: float) -> frozenset[int]:
-    """The trials that a rung lets through: the best of those that compete on it.
+    """Trials that pass a rung: the best finite ones of its competitors.
 
-    A trial whose first report is beyond several rungs is on the table of each, whether or not it got through the ones
-    before.
+    The table is filtered by `members`. A trial whose first report is beyond several rungs is on the table of each rung,
+    even if it failed to pass an earlier one.
     """
     members = group.members[-1]
     count = max(1, int(len(members) / eta))
@@ -116,7 +116,7 @@ def _through(draft: Draft, bracket: int, level: int, group: Group, eta: float) -
 
 
 def _mark(draft: Draft, numbers: Iterable[int], group: Group) -> None:
-    """Enter those of these trials as due that are paused and whose rung is judged; remove the others."""
+    """Add the given trials that are paused on a judged rung to `draft.due`; remove the others from it."""
     for number in numbers:
         standing = draft.standings.get(number)
         pauses = standing is not None and standing.verdict is Decision.PAUSE and not standing.ended

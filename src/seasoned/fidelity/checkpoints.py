@@ -1,4 +1,4 @@
-"""Where a study's checkpoints are stored: one folder per trial, made on first use."""
+"""Folder of a study's checkpoints, with one subfolder per trial, created on first use."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Checkpoints"]
 
-# a server's driver, user and password
+# scheme, driver, user and password of a database server's URL; no match for SQLite
 _LOGIN: Final = re.compile(r"^(?!sqlite)(\w+)(?:\+\w+)?://(?:([^/:@]+)(?::[^/]*)?@)?")
 
 
 class Checkpoints:
-    """The folder of a study's checkpoints. No two studies share one, because their trials have the same numbers.
+    """Folder of a study's checkpoints. Each study has its own, because trial numbers repeat between studies.
 
     Args:
-        folder: The user's folder, below which it is made; or None.
-        url: The storage's URL, if it has one; of a storage in memory, what tells it from others.
-        name: The study's name, by which its checkpoints are found when it is reopened.
-        seed: The study's seed, which tells it from an earlier, deleted study of the same name.
-        temporary: Makes the folder of a storage in memory, in the place of one in the cache.
+        folder: The parent folder set by the user, or None.
+        url: URL of the storage, or the unique identity of a storage in memory, or None.
+        name: Name of the study; a reopened study finds its checkpoints by the name.
+        seed: Seed of the study; it separates the study from an earlier, deleted study of the same name.
+        temporary: Function that creates the parent folder for a storage in memory, used instead of the cache.
 
     Example:
         >>> Checkpoints("runs", None, "study", 0).folder.parent.name
@@ -43,7 +43,7 @@ class Checkpoints:
     ) -> None:
         url = None if url is None else url.partition("?")[0]
         self._place = "" if url is None else _database(url)
-        self._whole = "" if url is None else _absolute(url)  # resolved now, so that a later chdir moves no study
+        self._whole = "" if url is None else _absolute(url)  # resolved here: a later chdir must move no study
         self._folder = None if folder is None else Path(folder).absolute()
         self._name = name
         self._seed = seed
@@ -51,7 +51,7 @@ class Checkpoints:
 
     @cached_property
     def folder(self) -> Path:
-        """The folder: below the given one, if any; else in the cache or, for a study in memory, a temporary one."""
+        """The folder: below the user's folder if set, else below the temporary folder, else in the user's cache."""
         if self._folder is not None:
             return self._below(self._folder)
         if self._temporary is not None:
@@ -59,12 +59,12 @@ class Checkpoints:
         import platformdirs
 
         cache = os.environ.get("SEASONED_CACHE") or platformdirs.user_cache_dir("seasoned", appauthor=False)
-        known = Path(cache).absolute() / "checkpoints" / _key(self._whole, self._name, self._seed)  # its first name
+        known = Path(cache).absolute() / "checkpoints" / _key(self._whole, self._name, self._seed)  # with password
         lasting = known.with_name(_key(_LOGIN.sub(r"\1://\2@", self._whole), self._name, self._seed))
         return known if known.is_dir() else lasting
 
     def _below(self, folder: Path) -> Path:
-        """This study's subfolder of a folder, the same on every machine, however each of them reaches the storage."""
+        """Return the study's subfolder of `folder`; its name is the same on every machine that shares the storage."""
         return folder / _key(self._place, self._name, self._seed)
 
 
@@ -73,11 +73,11 @@ def _key(*parts: object) -> str:
 
 
 def _database(url: str) -> str:
-    """What identifies a storage apart from its host: a file's absolute path, or the name of a server's database."""
+    """Host-independent part of a storage URL: a file's absolute path, or the name of a server's database."""
     return _absolute(url) if url.startswith("sqlite") else url.rpartition("/")[2]
 
 
 def _absolute(url: str) -> str:
-    """A file's URL with its absolute path, because two folders may each have a file of that name."""
+    """Return a file's URL with its absolute path, because two folders may each have a file of the same name."""
     head, mark, file = url.partition(":///")
     return f"{head}{mark}{Path(file).absolute()}" if head.startswith("sqlite") and file else url

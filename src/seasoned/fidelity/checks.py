@@ -1,11 +1,11 @@
-"""What every rule of fidelity must satisfy: a public kit of contract tests, for built-in rules and plug-ins.
+"""Contract tests of fidelity rules, public, for built-in rules and plug-ins.
 
     @pytest.mark.parametrize("check", FIDELITY_CHECKS)
     def test_contract(check):
         check(lambda: MyRule())
 
-Each check takes a function that makes the rule, and raises AssertionError with an explanation when a law is broken. No
-test framework is needed. The laws are stated in `fidelity/base.py`.
+Each check takes a function that returns a new rule. A check raises AssertionError with an explanation if the rule
+breaks a law of `fidelity/base.py`. No test framework is needed.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ def _quality(number: int) -> float:
 
 
 def _falling(number: int, step: int) -> float:
-    """Curves that fall and never cross."""
+    """Value of curves that fall and never cross."""
     return _quality(number) + 1.0 / step
 
 
 def _wild(number: int, step: int) -> float:
-    """Curves with no order at all, some values not finite."""
+    """Value of curves without any order; some values are NaN."""
     drawn = float(np.random.default_rng((number, step)).normal())
     return math.nan if drawn > 2 else drawn
 
 
 def check_tell_is_associative(make: Callable[[], Fidelity[Any]]) -> None:
-    """tell(s, a + b) == tell(tell(s, a), b), wherever the log is cut, and the live state is the folded one."""
+    """Check tell(s, a + b) == tell(tell(s, a), b) for any cut of the log, and that the live state equals the fold."""
     rule = make()
     for value in (_falling, _wild):
         found = simulate(rule, value, 20, workers=3)
@@ -58,7 +58,7 @@ def check_tell_is_associative(make: Callable[[], Fidelity[Any]]) -> None:
 
 
 def check_states_do_not_change(make: Callable[[], Fidelity[Any]]) -> None:
-    """Telling leaves the given state as it was."""
+    """Check that `tell` does not modify its argument."""
     rule = make()
     log = simulate(rule, _falling, 20, workers=2).log
     half = len(log) // 2
@@ -68,7 +68,7 @@ def check_states_do_not_change(make: Callable[[], Fidelity[Any]]) -> None:
 
 
 def check_decisions_are_a_function_of_the_log(make: Callable[[], Fidelity[Any]]) -> None:
-    """After any report, a new instance of the rule, given the folded log, decides as the one that ran the trial did."""
+    """Check that a new instance of the rule repeats every decision from the folded log."""
     first, second = make(), make()
     assert first == second, "two rules with the same settings are not equal."
     for value in (_falling, _wild):
@@ -81,7 +81,7 @@ def check_decisions_are_a_function_of_the_log(make: Callable[[], Fidelity[Any]])
 
 
 def _at_reports(rule: Fidelity[Any], found: Simulated) -> Iterator[tuple[Any, tuple[int, int, Decision]]]:
-    """For each report: the state just after it, folded by this rule, and what was decided then."""
+    """Yield, for each report, the state folded up to the report and the decision of the simulation."""
     state = rule.init(SPEC)
     decisions = iter(found.decisions)
     for event in found.log:
@@ -91,7 +91,7 @@ def _at_reports(rule: Fidelity[Any], found: Simulated) -> Iterator[tuple[Any, tu
 
 
 def check_asking_is_independent(make: Callable[[], Fidelity[Any]]) -> None:
-    """When the other trials were asked, and in which order, changes nothing, because drivers ask concurrently."""
+    """Check that the time and order of other `Asked` events change no decision, because drivers ask concurrently."""
     rule = make()
     for value in (_falling, _wild):
         found = simulate(rule, value, 20, workers=3)
@@ -107,7 +107,7 @@ def check_asking_is_independent(make: Callable[[], Fidelity[Any]]) -> None:
 
 
 def check_later_events_change_no_verdict(make: Callable[[], Fidelity[Any]]) -> None:
-    """A decision to go on or to stop stands, whatever other trials report before the driver reads it."""
+    """Check that reports of other trials change no decision to go on or to stop before the driver reads it."""
     rule = make()
     found = simulate(rule, _falling, 20, workers=3)
     places = [place for place, event in enumerate(found.log) if isinstance(event, Reported)]
@@ -120,13 +120,13 @@ def check_later_events_change_no_verdict(make: Callable[[], Fidelity[Any]]) -> N
 
 
 def check_due_is_who_waits_no_longer(make: Callable[[], Fidelity[Any]]) -> None:
-    """If a rule says which trials are due, it names those that were paused and now go on or end, and no others."""
+    """Check that `due`, unless None, contains exactly the paused trials that are now to be promoted or stopped."""
     rule = make()
     for value in (_falling, _wild):
         found = simulate(rule, value, 25, workers=3)
         state, decisions = rule.init(SPEC), iter(found.decisions)
-        steps: dict[int, int] = {}  # of trials that were paused
-        stopped: set[int] = set()  # at their report; the rule may have paused them first, so `due` may name them
+        steps: dict[int, int] = {}  # paused trial -> step of its last report
+        stopped: set[int] = set()  # stopped at their latest report; `due` may contain them if the rule paused first
         for event in found.log:
             state = rule.tell(state, [event])
             if isinstance(event, Reported | Finished):
@@ -148,7 +148,7 @@ def check_due_is_who_waits_no_longer(make: Callable[[], Fidelity[Any]]) -> None:
 
 
 def check_nothing_stops_before_the_first_level(make: Callable[[], Fidelity[Any]]) -> None:
-    """Below the first level, or below `min`, a trial goes on, however bad it is."""
+    """Check that a trial before the first level, or before `min`, goes on with any value."""
     rule = make()
     lowest = getattr(rule, "min", rule.levels[0])
     for value in (_falling, _wild):
@@ -158,18 +158,18 @@ def check_nothing_stops_before_the_first_level(make: Callable[[], Fidelity[Any]]
 
 
 def check_the_best_is_never_stopped(make: Callable[[], Fidelity[Any]]) -> None:
-    """A trial that is the best so far at every step that it reached is not stopped."""
+    """Check that a trial is not stopped while it is the best so far at every step that it reached."""
     values: list[Callable[[int, int], float]] = [
         _falling,
         lambda number, step: _falling(number + 1000, step),
-        lambda number, step: 1.0 / step - number,  # each is better than all before it
+        lambda number, step: 1.0 / step - number,  # each trial is better than all earlier ones
     ]
     for seed, value in enumerate(values):
         _check_best(simulate(make(), value, workers=2, seed=seed), value)
 
 
 def _check_best(found: Simulated, value: Callable[[int, int], float]) -> None:
-    """No finite trial was stopped that was the best so far at that step."""
+    """Assert that no trial was stopped at a step where it was the best so far."""
     best: dict[int, float] = {}
     for number, step, decision in found.decisions:
         if value(number, step) <= best.get(step, math.inf):
@@ -178,7 +178,7 @@ def _check_best(found: Simulated, value: Callable[[int, int], float]) -> None:
 
 
 def check_some_trial_completes(make: Callable[[], Fidelity[Any]]) -> None:
-    """Of many trials at least one reaches the last level, whatever the values: equal, huge, rising."""
+    """Check that at least one of many trials reaches the last level for equal, huge, tiny and rising values."""
     values: list[Callable[[int, int], float]] = [
         _falling,
         lambda *_: 1.0,
@@ -189,13 +189,13 @@ def check_some_trial_completes(make: Callable[[], Fidelity[Any]]) -> None:
         lambda number, step: -number - step,
     ]
     for value in values:
-        lengths = (30, 250)  # most rules complete one of the first few, and none should need more than these
+        lengths = (30, 250)  # most rules complete a trial among 30; the longer run is for rules that need more
         found = any(simulate(make(), value, trials).ended(TrialState.COMPLETE) for trials in lengths)
         assert found, "no trial of 250 was complete."
 
 
 def check_stopping_saves(make: Callable[[], Fidelity[Any]]) -> None:
-    """On curves that never cross the rule saves steps, and still completes the best trial or one of the best tenth."""
+    """Check that the rule saves steps on curves that never cross, and completes a trial of the best tenth."""
     rule = make()
     found = simulate(rule, _falling, 100)
     last = rule.levels[-1]
@@ -205,7 +205,7 @@ def check_stopping_saves(make: Callable[[], Fidelity[Any]]) -> None:
 
 
 def check_not_finite_is_worst(make: Callable[[], Fidelity[Any]]) -> None:
-    """A trial of NaN never stops a better one and is never promoted; a study of only such trials is no error."""
+    """Check that a trial of NaN stops no better trial and is never promoted, and that only NaN raises no error."""
     rule = make()
 
     def value(number: int, step: int) -> float:
@@ -221,7 +221,7 @@ def check_not_finite_is_worst(make: Callable[[], Fidelity[Any]]) -> None:
 
 
 def check_reports_may_repeat_and_skip(make: Callable[[], Fidelity[Any]]) -> None:
-    """The first report of a step counts; steps may be left out; what comes after a trial's end is ignored."""
+    """Check that the first report of a step counts, steps may be skipped, and reports after the end are ignored."""
     rule = make()
     last = rule.levels[-1]
     events: list[Event] = [Asked(0, Config()), Reported(0, 1, 1.0), Reported(0, last, 0.5)]
@@ -232,7 +232,7 @@ def check_reports_may_repeat_and_skip(make: Callable[[], Fidelity[Any]]) -> None
 
 
 def check_study_that_moved(make: Callable[[], Fidelity[Any]]) -> None:
-    """Trials are counted from the first in the present space; budgets lie between the first level and the last."""
+    """Check that trials are counted from the study's first, and that budgets lie between the first and last level."""
     rule = make()
     moved = StudySpec(Space(), seed=3, first=17)
     here, there = simulate(rule, _falling, 20), simulate(rule, lambda n, s: _falling(n - 17, s), 20, spec=moved)
@@ -245,7 +245,7 @@ def check_study_that_moved(make: Callable[[], Fidelity[Any]]) -> None:
 
 
 def check_levels(make: Callable[[], Fidelity[Any]]) -> None:
-    """Levels are whole numbers of steps, in increasing order."""
+    """Check that levels are integers of at least 1, in increasing order."""
     levels = make().levels
     assert levels == tuple(sorted(set(levels))), f"the levels {levels} do not rise."
     assert all(isinstance(level, int) and level >= 1 for level in levels), (
@@ -269,4 +269,4 @@ FIDELITY_CHECKS: Final[Sequence[Callable[[Callable[[], Fidelity[Any]]], None]]] 
     check_study_that_moved,
     check_levels,
 )
-"""All checks; parametrise a test over them."""
+"""All checks, for a parametrised test."""

@@ -1,18 +1,18 @@
-"""Stopping by extrapolation: a trial ends when its learning curve is unlikely to reach the best value known.
+"""Early stopping by learning-curve extrapolation: a trial ends when it is unlikely to reach the best result.
 
-The curve up to now is fitted by an ensemble of shapes that fall from the first step to the last,
+An ensemble of shapes that fall from the first step to the last is fitted to the reported part of the curve:
 
-    y(t) = a + b psi(t) + e,    psi(1) = 1,  psi(T) = 0,    e ~ N(0, s^2),
+    y(t) = a + b psi(t) + e,    psi(1) = 1,  psi(T) = 0,    e ~ N(0, s^2).
 
-so that a is the value at the last step T and b what the trial gains on its way. psi is a power law t^-c, a stretched
-exponential exp(-(k t)^d) (Weibull, Janoschek), a logarithm, or 0 (no gain); its constants lie on a grid. Given psi the
-model is linear, so with a normal-inverse-gamma prior the posterior of a is a Student t in closed form, and the shapes
-are weighed by their evidence (Bayesian model averaging); shapes that would have to rise are left out. The trial is
-stopped when P(y(T) < best) < delta.
+Here a is the value at the last step T, and b is the total gain from the first step to the last. psi is a power law
+t^-c, a stretched exponential exp(-(k t)^d) (Weibull, Janoschek), a logarithm, or 0 (no gain). The constants c, k and d
+lie on a grid. Given psi the model is linear. With a normal-inverse-gamma prior, the posterior of a is a Student t in
+closed form. The shapes are weighted by their evidence (Bayesian model averaging). A shape with b <= 0 would rise and
+gets weight 0. The trial is stopped when P(y(T) < best) < delta.
 
 Sources: Domhan, Springenberg and Hutter (2015), Speeding up automatic hyperparameter optimization of deep neural
-networks by extrapolation of learning curves, IJCAI: the shapes (table 1) and the rule (section 3.2), there with MCMC
-over all constants; the conjugate linear model as in Bishop (2006), exercise 3.12.
+networks by extrapolation of learning curves, IJCAI. Shapes: table 1. Rule: section 3.2; the paper samples all constants
+by MCMC. The conjugate linear model is from Bishop (2006), exercise 3.12.
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ if TYPE_CHECKING:
 
 __all__ = ["Curve", "Forecast", "forecast"]
 
-_POWERS: Final = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
-_RATES: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)  # per T
-_STRETCHES: Final = (0.5, 1.0)
-_PRECISION: Final = 0.01  # prior precision of a and b in units of the noise: a prior ten times as wide as the noise
-_NOISE: Final = 0.03  # the noise expected beforehand, as a share of the curve's range
-_TINY: Final = 1e-150  # a range or size no larger counts as 0
-_WEIGHT: Final = 1.0  # how firmly that noise is expected: the shape of the inverse gamma
+_POWERS: Final = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)  # grid of c
+_RATES: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)  # grid of k, in units of 1 / T
+_STRETCHES: Final = (0.5, 1.0)  # grid of d
+_PRECISION: Final = 0.01  # prior precision of a and b relative to the noise: the prior is ten times as wide
+_NOISE: Final = 0.03  # prior guess of the noise s, as a share of the curve's range
+_TINY: Final = 1e-150  # largest range or absolute value of a curve that counts as 0
+_WEIGHT: Final = 1.0  # shape parameter of the inverse-gamma prior of s^2
 
 
 @dataclass(frozen=True, slots=True)
 class Curve(Fidelity[Record]):
-    """Stop trials that are unlikely to become the best.
+    """Early stopping of trials that are unlikely to become the best.
 
     Attributes:
         min: The first step at which a trial may be stopped; a curve of fewer than four reports is not extrapolated.
         max: Steps of a complete trial.
-        delta: A trial is stopped when its probability of becoming the best is smaller.
-        startup: Complete trials before any is stopped.
+        delta: Probability of becoming the best below which a trial is stopped.
+        startup: Number of complete trials before any trial is stopped.
 
     Raises:
         InvalidInput: Unless 1 <= min <= max, 0 < delta < 1 and startup >= 1.
@@ -77,15 +77,15 @@ class Curve(Fidelity[Record]):
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """The steps at which curves are extrapolated, each half as far again as the one before."""
+        """Steps at which curves are extrapolated, each about 1.5 times the previous one."""
         return ladder(self.min, self.max, 1.5)
 
     def init(self, spec: StudySpec) -> Record:  # noqa: ARG002 - the rule needs nothing of it
-        """Nothing is known."""
+        """Return an empty record."""
         return Record()
 
     def tell(self, state: Record, events: Sequence[Event]) -> Record:
-        """Extrapolate the curves that reach a level."""
+        """Fold the events in; curves that reach a level are extrapolated."""
         return state.told(events, self._judge)
 
     def _judge(self, record: Record, number: int, step: int) -> Decision:
@@ -97,7 +97,7 @@ class Curve(Fidelity[Record]):
         if not math.isfinite(curve[step]):
             return Decision.STOP
         if curve[step] <= min(record.at_step.get(step, (math.inf,))):
-            return Decision.GO_ON  # no complete trial was better here: go on, whatever the extrapolation says
+            return Decision.GO_ON  # law 3: no complete trial was better at this step
         found = forecast(curve, self.max)
         hopeless = found is not None and found.below(record.results[record.best]) < self.delta
         return Decision.STOP if hopeless else Decision.GO_ON
@@ -107,19 +107,19 @@ class Curve(Fidelity[Record]):
         return state.verdict(number)
 
     def budget(self, state: Record, number: int) -> int:  # noqa: ARG002 - no trial pauses
-        """All steps."""
+        """Return `max`: no trial pauses."""
         return self.max
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The value at the last step: a mixture of Student t distributions, one per shape.
+    """Predicted value at the last step: a mixture of Student t distributions, one per shape psi.
 
     Attributes:
-        weights: Of sum 1, shape (m,).
-        centres: Shape (m,).
-        scales: Shape (m,).
-        freedom: Degrees of freedom.
+        weights: Mixture weights with sum 1, shape (m,).
+        centres: Location of each component, shape (m,).
+        scales: Scale of each component, shape (m,).
+        freedom: Degrees of freedom of all components.
     """
 
     weights: NDArray[np.float64]
@@ -129,18 +129,18 @@ class Forecast:
 
     @property
     def mean(self) -> float:
-        """The expected value."""
+        """Mean of the mixture."""
         return float(self.weights @ self.centres)
 
     def below(self, value: float) -> float:
-        """The probability of a smaller value."""
+        """Return the probability that the value at the last step is smaller than `value`."""
         from scipy.special import stdtr
 
         return float(self.weights @ stdtr(self.freedom, (value - self.centres) / self.scales))
 
 
 def forecast(curve: Mapping[int, float], last: int) -> Forecast | None:
-    """Predict a falling curve, step -> value, at step `last`; None from fewer than four finite values.
+    """Extrapolate a falling curve, step -> value, to step `last`; return None for fewer than four finite values.
 
     Example:
         >>> found = forecast({step: 0.2 + step**-0.5 for step in range(1, 20)}, 100)
@@ -153,12 +153,12 @@ def forecast(curve: Mapping[int, float], last: int) -> Forecast | None:
     steps = np.array([step for step, _ in known])
     values = np.array([value for _, value in known])
     centre = float(values[-1])
-    units = float(np.ptp(values)), abs(centre), 1.0  # a flat curve has no range, so it is scaled by its size
+    units = float(np.ptp(values)), abs(centre), 1.0  # a flat curve is scaled by its absolute value
     width = next(unit for unit in units if unit > _TINY)
     y = (values - centre) / width
     psi = _shapes(steps, last)
     n = len(y)
-    # the posterior precision of (a, b) is [[n + p, sum psi], [sum psi, psi psi + p]] for each shape
+    # posterior precision of (a, b) for each shape: [[n + p, sum psi], [sum psi, sum psi^2 + p]]; all arrays (m,)
     one, cross, two = n + _PRECISION, psi.sum(axis=1), (psi**2).sum(axis=1) + _PRECISION
     determinant = one * two - cross**2
     sum_y, sum_psi_y = y.sum(), psi @ y
@@ -167,14 +167,14 @@ def forecast(curve: Mapping[int, float], last: int) -> Forecast | None:
     shape = _WEIGHT + n / 2
     rest = _WEIGHT * _NOISE**2 + 0.5 * (y @ y - a * sum_y - b * sum_psi_y)
     evidence = -0.5 * np.log(determinant) - shape * np.log(rest)
-    evidence[(b <= 0) & psi.any(axis=1)] = -np.inf  # the shape would rise
+    evidence[(b <= 0) & psi.any(axis=1)] = -np.inf  # a rising shape
     weights = np.exp(evidence - evidence.max())
     scales = np.sqrt(rest / shape * (1 + two / determinant))
     return Forecast(weights / weights.sum(), centre + width * a, width * scales, 2 * shape)
 
 
 def _shapes(steps: NDArray[np.int64], last: int) -> NDArray[np.float64]:
-    """The shapes psi at some of the steps 1 to `last`, shape (m, n): 1 at the first step and 0 at the last."""
+    """Shapes psi at `steps`, as an array (m, n); psi is 1 at step 1 and 0 at step `last`."""
     at = np.concatenate([[1.0], steps, [last]])
     raw = [at**-power for power in _POWERS]
     raw += [np.exp(-((rate * at / last) ** stretch)) for rate in _RATES for stretch in _STRETCHES]

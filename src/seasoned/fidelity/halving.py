@@ -1,15 +1,16 @@
-"""Successive halving: of the trials on a rung the best 1/eta go on to eta times as many steps.
+"""Successive halving: the best 1/eta of the trials on a rung go on to eta times as many steps.
 
-A rung with n trials lets the best k = floor(n / eta) through. The rules differ in when they compare:
+The best k = floor(n / eta) of n trials on a rung pass. The rules differ in the time of the comparison:
 
-- `ASHA()` stops: a trial runs up to max, and at each rung it reaches it must be among the best max(1, k) of those that
-  reached the rung before, itself included; else it is pruned at once. Needs no checkpoint.
-- `ASHA(promote=True)`: a trial runs up to a rung and pauses; as soon as it is among the best k it goes on from its
-  checkpoint. Wastes less on trials that only looked good among few; without checkpoints, it trains from scratch.
+- `ASHA()` stops trials. A trial runs up to max. At each rung it must be among the best max(1, k) of the n trials that
+  have reached the rung so far, itself included. Else it is pruned at once. No checkpoint is needed.
+- `ASHA(promote=True)` pauses trials. A trial runs up to a rung and pauses. It continues from its checkpoint as soon as
+  it is among the best k; without a checkpoint it trains from scratch. Fewer steps go to trials that led only a small
+  rung.
 - `SuccessiveHalving` waits until all trials of a group of `size` have reached the rung.
 
 Sources: Jamieson and Talwalkar (2016), Non-stochastic best arm identification and hyperparameter optimization; Li et
-al. (2020), A system for massively parallel hyperparameter tuning, algorithm 2; the variant that stops is Optuna's.
+al. (2020), A system for massively parallel hyperparameter tuning, algorithm 2. The variant that stops is Optuna's.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ __all__ = ["ASHA", "SuccessiveHalving", "judge_at_rung", "promotable", "settle_b
 
 @dataclass(frozen=True, slots=True)
 class ASHA(Fidelity[Rungs]):
-    """Asynchronous successive halving: no trial ever waits for another.
+    """Asynchronous successive halving: no comparison waits for a trial that is still running.
 
     Attributes:
         min: The first rung; no trial is stopped before it.
         max: Steps of a complete trial.
         eta: One in `eta` trials on a rung goes on, to `eta` times as many steps.
-        promote: Whether trials pause at rungs and are promoted, instead of running until they are stopped.
+        promote: True if trials pause at rungs and are promoted; False if they run until they are stopped.
 
     Raises:
         InvalidInput: Unless 1 <= min <= max and eta >= 2.
@@ -68,15 +69,15 @@ class ASHA(Fidelity[Rungs]):
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """The rungs."""
+        """Steps of the rungs."""
         return ladder(self.min, self.max, self.eta)
 
     def init(self, spec: StudySpec) -> Rungs:
-        """Empty rungs."""
+        """Return empty rungs."""
         return Rungs(spec.first)
 
     def tell(self, state: Rungs, events: Sequence[Event]) -> Rungs:
-        """Enter reports on rungs."""
+        """Fold the events in: each report enters the rungs that it reaches."""
         only = Ladder(0, self.levels)
         judge, settle = judge_at_rung(self.eta, promote=self.promote), settle_best(self.eta, promote=self.promote)
         return state.told(events, lambda _: only, judge, settle)
@@ -86,16 +87,16 @@ class ASHA(Fidelity[Rungs]):
         return promotable(state, number, step, self.eta)
 
     def due(self, state: Rungs) -> frozenset[int] | None:
-        """Trials to be promoted; None where trials do not pause."""
+        """Paused trials that are to be promoted; None unless `promote`."""
         return state.due if self.promote else None
 
     def budget(self, state: Rungs, number: int) -> int:
-        """The next rung if trials pause at rungs, else the last."""
+        """Return the next rung if `promote`, else `max`."""
         return state.standings[number].next_level if self.promote else self.max
 
 
 def judge_at_rung(eta: float, *, promote: bool) -> Callable[[Sequence[Entry], Entry], Decision]:
-    """What becomes of a trial that reaches a rung: it pauses, or must be among the best max(1, floor(n / eta))."""
+    """Return the judge of a new rung entry: pause if `promote`, else stop unless in the best max(1, floor(n / eta))."""
 
     def judge(table: Sequence[Entry], entry: Entry) -> Decision:
         if promote:
@@ -106,7 +107,7 @@ def judge_at_rung(eta: float, *, promote: bool) -> Callable[[Sequence[Entry], En
 
 
 def promotable(state: Rungs, number: int, step: int, eta: float) -> Decision:
-    """The verdict on the trial; a paused one is promoted once it is among the floor(n / eta) best of its rung."""
+    """Return the decision on a trial; a paused trial is promoted once it is in the best floor(n / eta) of its rung."""
     standing = state.standings[number]
     if step not in standing.steps or standing.verdict is not Decision.PAUSE:
         return standing.verdict
@@ -114,10 +115,10 @@ def promotable(state: Rungs, number: int, step: int, eta: float) -> Decision:
 
 
 def settle_best(eta: float, *, promote: bool) -> Callable[[Draft, int, Standing], None]:
-    """A function that keeps `due`, the trials to be promoted, up to date after an event.
+    """Return the function that updates `due`, the trials to be promoted, after an event.
 
-    One more entry moves the cut-off at floor(n / eta) by at most one place, so only the trial itself and the two at the
-    cut-off of each rung that it entered can change sides.
+    A new entry moves the cut-off at floor(n / eta) by at most one place. So only the trial itself, and the two entries
+    at the cut-off of each rung that the trial entered, can change sides.
     """
 
     def settle(draft: Draft, number: int, before: Standing) -> None:
@@ -139,7 +140,7 @@ def settle_best(eta: float, *, promote: bool) -> Callable[[Draft, int, Standing]
 
 
 def _own_rung(rungs: Rungs | Draft, standing: Standing) -> Sequence[Entry]:
-    """The last rung that a trial reached."""
+    """Entries of the last rung that a trial reached."""
     return rungs.table(standing.ladder.bracket, standing.ladder.levels[standing.reached - 1])
 
 
@@ -150,16 +151,17 @@ def _chosen(table: Sequence[Entry], standing: Standing, number: int, eta: float)
 
 @dataclass(frozen=True, slots=True)
 class SuccessiveHalving(Fidelity[Groups]):
-    """Successive halving in groups: a rung is judged when all of the group have reached it.
+    """Synchronous successive halving in groups: a rung is judged when all its competitors have reached it or ended.
 
-    Trials pause at rungs. Of a group's s_i trials on rung i, failed ones included, the best max(1, floor(s_i / eta)) go
-    on, so each full group completes a trial. Trials that still wait in a group that is not full at the end are pruned.
+    Trials pause at rungs. Let s_i be the number of a group's trials on rung i, failed trials included. The best
+    max(1, floor(s_i / eta)) go on, so each full group completes a trial. At the end of the study, trials that still
+    wait in a group that is not full are pruned.
 
     Attributes:
         min: The first rung.
         max: Steps of a complete trial.
         eta: One in `eta` trials on a rung goes on, to `eta` times as many steps.
-        size: Trials in a group; if left out, as many as leave one for the last rung.
+        size: Trials in a group; by default eta^(rungs - 1), so that one trial is left for the last rung.
 
     Raises:
         InvalidInput: Unless 1 <= min <= max, eta >= 2 and size >= 1.
@@ -182,20 +184,20 @@ class SuccessiveHalving(Fidelity[Groups]):
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """The rungs."""
+        """Steps of the rungs."""
         return ladder(self.min, self.max, self.eta)
 
     @property
     def group(self) -> int:
-        """Trials of a group."""
+        """Number of trials in a group."""
         return self.size or round(self.eta ** (len(self.levels) - 1))
 
     def init(self, spec: StudySpec) -> Groups:
-        """Empty rungs."""
+        """Return empty rungs."""
         return Groups(Rungs(spec.first))
 
     def tell(self, state: Groups, events: Sequence[Event]) -> Groups:
-        """Enter reports on rungs, and judge the rungs that wait for no further trial."""
+        """Fold the events in; a rung is judged when it waits for no further trial."""
         return state.told(events, self.levels, self.group, self.eta)
 
     def decide(self, state: Groups, number: int, step: int) -> Decision:
@@ -203,9 +205,9 @@ class SuccessiveHalving(Fidelity[Groups]):
         return state.decide(number, step)
 
     def due(self, state: Groups) -> frozenset[int]:
-        """Paused trials whose rung has been judged."""
+        """Paused trials whose rung is judged."""
         return state.rungs.due
 
     def budget(self, state: Groups, number: int) -> int:
-        """The next rung."""
+        """Return the next rung."""
         return state.rungs.standings[number].next_level

@@ -1,13 +1,13 @@
-"""Hyperband: brackets of successive halving side by side, from the most aggressive to one that stops no trial.
+"""Hyperband: several brackets of successive halving, from the most aggressive one to one that stops no trial.
 
-Bracket s of 0..S skips the S - s lowest rungs: the most aggressive (s = S) begins at min, the most conservative (s = 0)
-runs every trial to max. As in the original, bracket s takes ceil((S + 1) / (s + 1) * eta^s) of the trials, so that all
-cost about the same number of steps; the brackets are interleaved evenly, so that the study can stop at any time. Trials
-compete within their bracket, by ASHA's rules, so none waits. With a model-based sampler, which then models the highest
-rung with enough results, this is BOHB with asynchronous halving.
+Bracket s of 0..S skips the S - s lowest rungs. The most aggressive bracket (s = S) begins at min. The most conservative
+one (s = 0) runs every trial to max. As in the paper, a round has ceil((S + 1) / (s + 1) * eta^s) trials of bracket s.
+So all brackets cost about the same number of steps. The brackets are interleaved evenly, so the study can stop at any
+time. Trials compete within their bracket by ASHA's rule, without waiting. A model-based sampler then models the highest
+rung with enough results; the combination is BOHB with asynchronous halving.
 
 Sources: Li et al. (2018), Hyperband: a novel bandit-based approach to hyperparameter optimization, JMLR 18; Falkner et
-al. (2018), BOHB, ICML; asynchronous brackets as in Li et al. (2020), section 3.3.
+al. (2018), BOHB, ICML; asynchronous brackets: Li et al. (2020), section 3.3.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Hyperband(Fidelity[Rungs]):
         min: The first rung of the most aggressive bracket.
         max: Steps of a complete trial.
         eta: One in `eta` trials on a rung goes on, to `eta` times as many steps.
-        promote: Whether trials pause at rungs and are promoted, instead of running until they are stopped.
+        promote: True if trials pause at rungs and are promoted; False if they run until they are stopped.
 
     Raises:
         InvalidInput: Unless 1 <= min <= max and eta >= 2.
@@ -59,19 +59,19 @@ class Hyperband(Fidelity[Rungs]):
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """The rungs of the most aggressive bracket, which has all."""
+        """Steps of all rungs: the rungs of the most aggressive bracket."""
         return ladder(self.min, self.max, self.eta)
 
     def rungs_of(self, place: int) -> tuple[int, ...]:
-        """The rungs of the trial at this place, counted from the study's first."""
+        """Return the rungs of the trial at `place`, counted from the study's first trial."""
         return self.levels[_order(len(self.levels), float(self.eta)).skipped(place) :]
 
     def init(self, spec: StudySpec) -> Rungs:
-        """Empty rungs."""
+        """Return empty rungs."""
         return Rungs(spec.first)
 
     def tell(self, state: Rungs, events: Sequence[Event]) -> Rungs:
-        """Enter reports on the rungs of each trial's bracket."""
+        """Fold the events in: each report enters the rungs of its trial's bracket."""
         judge, settle = judge_at_rung(self.eta, promote=self.promote), settle_best(self.eta, promote=self.promote)
         return state.told(events, self._ladder, judge, settle)
 
@@ -84,18 +84,18 @@ class Hyperband(Fidelity[Rungs]):
         return promotable(state, number, step, self.eta)
 
     def due(self, state: Rungs) -> frozenset[int] | None:
-        """Trials to be promoted; None where trials do not pause."""
+        """Paused trials that are to be promoted; None unless `promote`."""
         return state.due if self.promote else None
 
     def budget(self, state: Rungs, number: int) -> int:
-        """The next rung if trials pause at rungs, else the last."""
+        """Return the next rung if `promote`, else `max`."""
         return state.standings[number].next_level if self.promote else self.max
 
 
 class _Order:
-    """How many rungs each trial of a round skips: brackets by their shares, each spread as evenly as possible.
+    """Order of the brackets in a round, as the number of skipped rungs per trial; each bracket is spread evenly.
 
-    With many rungs, a round has more trials than a study runs, so it is computed only as far as needed.
+    The order is computed on demand: with many rungs, a round has more trials than a study runs.
     """
 
     def __init__(self, levels: int, eta: float) -> None:
@@ -105,12 +105,12 @@ class _Order:
         self._lock = Lock()
 
     def skipped(self, place: int) -> int:
-        """How many rungs the trial at this place, counted from the study's first, skips."""
-        if place < 0:  # asked in an earlier space of the study: as if by a rule without brackets
+        """Return the number of rungs that the trial at `place`, counted from the study's first trial, skips."""
+        if place < 0:  # a trial of an earlier space of the study: it has all rungs
             return 0
         total = sum(self._shares)
         place %= total
-        with self._lock:  # studies in other threads may share this order, if they have the same rungs
+        with self._lock:  # studies in other threads share the order if their rungs are the same
             while len(self._known) <= place:
                 self._owed = [debt + share for debt, share in zip(self._owed, self._shares, strict=True)]
                 chosen = max(range(len(self._owed)), key=self._owed.__getitem__)

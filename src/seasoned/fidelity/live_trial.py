@@ -1,4 +1,4 @@
-"""The trial as its objective sees it while it runs: a budget, reports, a folder."""
+"""Running trial, as passed to the objective: budget, reports, notes and checkpoint folder."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = ["LiveTrial", "Ticket"]
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What a trial is told when it starts; it is sent to a worker.
+    """Start data of a trial, sent to a worker.
 
     Attributes:
-        number: Its place in the study.
-        budget: The step to reach; None where no rule of fidelity says how far a trial goes.
-        step: The last step that it reported in an earlier run, or 0.
-        folder: Where its checkpoint lies.
+        number: Number of the trial in the study.
+        budget: The step to reach; None without a fidelity rule.
+        step: The last step that the trial reported in an earlier run, or 0.
+        folder: Folder of the trial's checkpoint.
     """
 
     number: int
@@ -34,19 +34,20 @@ class Ticket:
 
 
 class LiveTrial:
-    """A running trial, the objective's second argument.
+    """Running trial: the objective's second argument.
 
     Attributes:
-        number: Its place in the study.
-        config: What is tried.
-        budget: The step to reach: train up to and including it, then return the value. None without a rule of fidelity.
-        step: The last step reported by an earlier run of this trial (before a promotion or a kill); 0 at first.
-        notes: What is kept of it beside its value; see `note`.
+        number: Number of the trial in the study.
+        config: The configuration.
+        budget: The step to reach. The objective trains up to and including this step, then returns the value. None
+            without a fidelity rule.
+        step: The last step reported by an earlier run of this trial, before a promotion or a kill; 0 in a first run.
+        notes: Notes stored with the trial; see `note`.
 
     Args:
-        ticket: What is known at its start.
-        config: What is tried.
-        ask: Sends a message to the study's driver and waits for its answer; None where there is no rule of fidelity.
+        ticket: Start data of the trial.
+        config: The configuration.
+        ask: Sends a message to the study's driver and returns the answer; None without a fidelity rule.
 
     Example:
         >>> said = []
@@ -66,27 +67,28 @@ class LiveTrial:
         self._ask = ask
 
     def note(self, **notes: Any) -> None:
-        """Store notes on this trial beside its value, as `Trial.notes`: `trial.note(epochs=31, path="m/17.pkl")`.
+        """Store notes with this trial, as `Trial.notes`: `trial.note(epochs=31, path="m/17.pkl")`.
 
-        A later note of the same name replaces an earlier one. A trial that raises or is killed keeps none; one that
-        pauses at a rung keeps those of its last run.
+        A later note of the same name replaces an earlier one. The notes of a trial that raises or is killed are lost. A
+        trial that pauses at a rung has the notes of its last run.
 
         Args:
-            **notes: Numbers, text, or lists and dicts of these.
+            **notes: Numbers, text, or lists and dicts of numbers and text.
 
         Raises:
-            InvalidInput: If a note is something else.
+            InvalidInput: If a note has another type.
         """
         self.notes = Config({**self.notes, **as_notes(notes)})
 
     def report(self, step: int, value: float) -> None:
-        """Say that the trial reached `step` with this value (in the study's direction; NaN if it diverged).
+        """Report the value at `step`, in the study's direction; NaN if training diverged.
 
-        Save the checkpoint first: this call may not return. A repeated report of a step is ignored.
+        Save the checkpoint before this call: the call may not return. A repeated report of a step is ignored.
 
         Raises:
-            Pruned: If the rule stops or pauses the trial; do not catch it in the objective.
-            InvalidInput: If the step is not a whole number of at least 0, the value not a number, or there is no rule.
+            Pruned: If the rule stops or pauses the trial. The objective must not catch it.
+            InvalidInput: If the step is not an integer of at least 0, the value is not a number, or the study has no
+                fidelity rule.
         """
         if self._ask is None:
             raise InvalidInput(
@@ -105,10 +107,10 @@ class LiveTrial:
 
     @property
     def checkpoint(self) -> Path:
-        """A folder of this trial, made on first use and kept when it is promoted or its process is killed.
+        """Checkpoint folder of this trial, created on first use.
 
-        It is removed when the trial is pruned or fails, and stays when it completes; for a study in memory, it is
-        removed with the study, unless `Study(checkpoints=)` gives its place.
+        The folder stays when the trial is promoted, completes, or its process is killed. It is removed when the trial
+        is pruned or fails. For a study in memory it is removed with the study, unless `Study(checkpoints=)` is set.
         """
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self._folder

@@ -1,8 +1,8 @@
 """Median stopping: a trial ends when its best value so far is worse than the complete trials' median at that step.
 
-It assumes no shape of the curves and needs no rungs. It is lenient: about half of the trials pass at any step.
+The rule assumes no shape of the curves and needs no rungs. It is lenient: about half of the trials pass at any step.
 
-Source: Golovin et al. (2017), Google Vizier, section 3.2, with the median of the values at the step, as in Optuna.
+Source: Golovin et al. (2017), Google Vizier, section 3.2; with the median of the values at the step, as in Optuna.
 """
 
 from __future__ import annotations
@@ -25,15 +25,16 @@ __all__ = ["Median"]
 
 @dataclass(frozen=True, slots=True)
 class Median(Fidelity[Record]):
-    """The median rule.
+    """Median stopping rule.
 
-    With b the trial's smallest value up to step t, it is stopped if b > median of the complete trials' values at t.
+    A trial is stopped at step t if its smallest value up to t is greater than the median of the complete trials' values
+    at t.
 
     Attributes:
         min: The first step at which a trial may be stopped.
         max: Steps of a complete trial.
-        startup: Complete trials before any is stopped.
-        interval: Steps between two comparisons, from `min` on: the first report of each such stretch is compared.
+        startup: Number of complete trials before any trial is stopped.
+        interval: Steps between two comparisons. From `min` on, the first report in each interval is compared.
 
     Raises:
         InvalidInput: Unless 1 <= min <= max, startup >= 1 and interval >= 1.
@@ -56,15 +57,15 @@ class Median(Fidelity[Record]):
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """Steps at which a sampler models the objective; the rule itself compares at every interval."""
+        """Steps at which a sampler models the objective; the rule itself compares once in every interval."""
         return ladder(self.min, self.max, 3)
 
     def init(self, spec: StudySpec) -> Record:  # noqa: ARG002 - the rule needs nothing of it
-        """Nothing is known."""
+        """Return an empty record."""
         return Record()
 
     def tell(self, state: Record, events: Sequence[Event]) -> Record:
-        """Compare each report with the complete trials before it."""
+        """Fold the events in; each report is compared with the trials completed before it."""
         return state.told(events, self._judge)
 
     def _judge(self, record: Record, number: int, step: int) -> Decision:
@@ -81,5 +82,5 @@ class Median(Fidelity[Record]):
         return state.verdict(number)
 
     def budget(self, state: Record, number: int) -> int:  # noqa: ARG002 - no trial pauses
-        """All steps."""
+        """Return `max`: no trial pauses."""
         return self.max

@@ -1,13 +1,14 @@
-"""Racing: a trial ends when a paired test on the folds that it shares with the best one says that it is worse.
+"""Racing over folds: a trial ends when a paired test shows that it is worse than the best complete trial.
 
-The steps are folds or repetitions, the same ones in every trial: `report(fold, value)`. Over the folds that the trial
-and the best complete trial both have, the differences d = value - best's value go through Wilcoxon's signed-rank test
-against the alternative that they are above 0. Pairing cancels how hard each fold is, so a few folds say much: being
-worse on five of five gives p = 1/32.
+The steps are folds or repetitions, the same in every trial: `report(fold, value)`. The test uses the folds that the
+trial and the best complete trial share. The differences d = value - best trial's value enter Wilcoxon's signed-rank
+test against the alternative d > 0. Pairing cancels the difficulty of each fold, so a few folds suffice: five positive
+differences of five give p = 1/32.
 
-Sources: Maron and Moore (1994), Hoeffding races; Wilcoxon (1945); the same test, zero differences split ("zsplit"), and
-the same defaults as Optuna's WilcoxonPruner. A race over many trials errs more often than `p_value`, which is that of
-one comparison.
+`p_value` is the error rate of one comparison; a race over many trials errs more often.
+
+Sources: Maron and Moore (1994), Hoeffding races; Wilcoxon (1945). Optuna's WilcoxonPruner has the same test, treatment
+of zero differences ("zsplit") and defaults.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ __all__ = ["Racing"]
 
 @dataclass(frozen=True, slots=True)
 class Racing(Fidelity[Record]):
-    """The paired race against the best complete trial.
+    """Paired race against the best complete trial.
 
     Attributes:
-        min: Folds that a trial is measured on before it may be stopped.
+        min: Number of folds before a trial may be stopped.
         max: Folds of a complete trial.
-        p_value: The trial is stopped below this one-sided p-value; with k folds the smallest possible is 2^-k.
+        p_value: One-sided p-value below which a trial is stopped; the smallest possible value for k folds is 2^-k.
 
     Raises:
         InvalidInput: Unless 1 <= min <= max and 0 < p_value < 1.
@@ -69,15 +70,15 @@ class Racing(Fidelity[Record]):
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """All folds, because the values of single folds are not comparable between trials with other folds."""
+        """The last fold only, because values of different folds are not comparable."""
         return (self.max,)
 
     def init(self, spec: StudySpec) -> Record:  # noqa: ARG002 - the rule needs nothing of it
-        """Nothing is known."""
+        """Return an empty record."""
         return Record()
 
     def tell(self, state: Record, events: Sequence[Event]) -> Record:
-        """Race each report against the best complete trial before it."""
+        """Fold the events in; each report is tested against the best trial completed before it."""
         return state.told(events, self._judge)
 
     def _judge(self, record: Record, number: int, step: int) -> Decision:  # noqa: ARG002 - the number of folds counts
@@ -94,7 +95,7 @@ class Racing(Fidelity[Record]):
         return Decision.STOP if signed_rank(differences) < self.p_value else Decision.GO_ON
 
     def _rival(self, record: Record) -> int | None:
-        """The best complete trial that has folds to compare with: a result that was told from elsewhere has none."""
+        """Best complete trial with at least `min` finite folds; results of `Study.tell` have none."""
 
         def is_measured(number: int) -> bool:
             return sum(map(math.isfinite, record.curves[number].values())) >= self.min
@@ -108,16 +109,17 @@ class Racing(Fidelity[Record]):
         return state.verdict(number)
 
     def budget(self, state: Record, number: int) -> int:  # noqa: ARG002 - no trial pauses
-        """All folds."""
+        """Return `max`: no trial pauses."""
         return self.max
 
 
 def signed_rank(differences: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
-    """The one-sided p-value of Wilcoxon's signed-rank test of differences > 0, shape (n,); exact for n <= 20.
+    """Return the one-sided p-value of Wilcoxon's signed-rank test of differences > 0, shape (n,); exact for n <= 20.
 
-    Under the null hypothesis each rank's sign is a fair coin. With midranks for ties and a zero's rank split in half,
-    the sum of positive ranks W+ has the distribution of sum_i r_i B_i; all 2^n sums are counted by adding one rank
-    after the other. Beyond n = 20 it is approximated by a normal with mean sum r_i / 2 and variance sum r_i^2 / 4.
+    Under the null hypothesis the sign of each rank is a fair coin. Ties get midranks r_i; the rank of a zero difference
+    is split in half. The sum of positive ranks W+ then has the distribution of sum_i r_i B_i with B_i in {0, 1}. For
+    n <= 20 all 2^n sums are counted by adding one rank at a time. For n > 20 the sum is approximated by a normal with
+    mean sum r_i / 2 and variance sum r_i^2 / 4.
 
     Example:
         >>> import numpy as np
@@ -127,9 +129,9 @@ def signed_rank(differences: np.ndarray[tuple[int], np.dtype[np.float64]]) -> fl
     size = np.abs(differences)
     order = np.sort(size)
     first, last = np.searchsorted(order, size, "left"), np.searchsorted(order, size, "right")
-    doubled = first + last + 1  # twice the midranks: whole numbers
+    doubled = first + last + 1  # twice the midranks: integers
     reached = int(np.sum(2 * doubled[differences > 0]) + np.sum(doubled[differences == 0]))  # four times W+
-    moving = np.where(differences == 0, 0, 2 * doubled)  # a zero is split, so it has no random sign
+    moving = np.where(differences == 0, 0, 2 * doubled)  # a zero has no random sign
     fixed = int(np.sum(doubled[differences == 0]))
     total = int(moving.sum())
     if len(differences) > 20:

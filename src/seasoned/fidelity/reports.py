@@ -1,4 +1,4 @@
-"""What rules that compare whole curves remember: reports and results of all trials, a fold of the study's events."""
+"""State of the rules that compare whole curves: reports and results of all trials, folded from the study's events."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["Judge", "Record"]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Curves, results and verdicts.
+    """Learning curves, results and decisions.
 
     Attributes:
-        curves: Trial number -> step -> value, in the order of the reports; the first report of a step counts. Values
-            that are not finite are infinite. Trials that were stopped, failed or broke a constraint are left out.
-        results: Number of each complete trial that kept the constraints -> its value, in the order in which they ended.
-        at_step: Step -> the values that these trials reported there, in increasing order.
-        verdicts: Number of each running trial that reported -> what its latest report led to.
+        curves: Trial number -> step -> value, in the order of the reports. The first report of a step counts. A value
+            that is not finite is stored as infinity. Pruned, failed and infeasible trials are removed.
+        results: Number of each complete, feasible trial -> its value, in the order of completion.
+        at_step: Step -> values of the trials in `results` at this step, in increasing order.
+        verdicts: Number of each running trial with a report -> the decision on its latest report.
     """
 
     curves: Mapping[int, Mapping[int, float]] = field(default_factory=dict)
@@ -35,11 +35,11 @@ class Record:
     verdicts: Mapping[int, Decision] = field(default_factory=dict)
 
     def told(self, events: Sequence[Event], judge: Judge) -> Record:
-        """With more events folded in.
+        """Return the record with `events` folded in.
 
         Args:
-            events: In log order.
-            judge: What a report leads to, given all earlier events and the report itself.
+            events: New events, in log order.
+            judge: Decides on a report, from the record of all events up to the report, the trial and the step.
         """
         curves, results = dict(self.curves), dict(self.results)
         at_step, verdicts = dict(self.at_step), dict(self.verdicts)
@@ -65,14 +65,14 @@ class Record:
         return Record(curves, results, at_step, verdicts)
 
     def verdict(self, number: int) -> Decision:
-        """What the trial's latest report led to."""
+        """Return the decision on the trial's latest report."""
         return self.verdicts.get(number, Decision.GO_ON)
 
     @property
     def best(self) -> int | None:
-        """The complete trial with the smallest value; among equals, the first to end."""
+        """The feasible complete trial with the smallest value; of equal ones, the first completed."""
         return min(self.results, key=self.results.__getitem__, default=None)
 
 
 Judge: TypeAlias = "Callable[[Record, int, int], Decision]"
-"""What the trial's report of a step leads to."""
+"""Function of the record, the trial's number and the step: the decision on the report."""

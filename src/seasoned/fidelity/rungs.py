@@ -1,4 +1,4 @@
-"""The state of rules of halving: which trial reached which rung with which value, a fold of the study's events."""
+"""State of the successive-halving rules: the trials and values on each rung, folded from the study's events."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 __all__ = ["Draft", "Entry", "Ladder", "Rungs", "Standing", "passes"]
 
 Entry = tuple[float, int]
-"""Value and number of a trial on a rung; in order of merit, of equals the earlier trial first."""
+"""Value and number of a trial on a rung; entries sort by value, then by number."""
 
 
 class Ladder(NamedTuple):
-    """The rungs that a trial climbs, and with whom it competes there.
+    """Rungs and bracket of a trial.
 
     Attributes:
-        bracket: Trials of the same bracket share their rungs.
-        levels: Steps of the rungs, rising; the last is that of a complete trial.
+        bracket: Bracket of the trial; trials of the same bracket compete.
+        levels: Steps of the rungs, in increasing order; a complete trial reaches the last one.
     """
 
     bracket: int
@@ -34,15 +34,15 @@ class Ladder(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """Where a trial stands.
+    """Progress of one trial on its rungs.
 
     Attributes:
-        ladder: Its rungs.
-        steps: The steps that it reported; the first report of a step counts.
-        reached: How many of its rungs it reached.
-        value: Its value on the last of them, infinity if it is not finite.
-        verdict: What its latest report led to.
-        ended: Whether it has finished.
+        ladder: Rungs and bracket of the trial.
+        steps: Reported steps; the first report of a step counts.
+        reached: Number of rungs reached.
+        value: Value on the last rung reached; infinity if not finite.
+        verdict: Decision on the latest report.
+        ended: True if the trial has finished.
     """
 
     ladder: Ladder
@@ -54,19 +54,19 @@ class Standing(NamedTuple):
 
     @property
     def next_level(self) -> int:
-        """The lowest rung that it has not reached, or its last one."""
+        """Step of the lowest rung not yet reached, or of the last rung."""
         return self.ladder.levels[min(self.reached, len(self.ladder.levels) - 1)]
 
 
 @dataclass(frozen=True, slots=True)
 class Rungs:
-    """All rungs and all trials.
+    """Rungs and standings of all trials.
 
     Attributes:
         first: Number of the first trial.
-        tables: Bracket and level -> its entries, the best first.
-        standings: Trial number -> where it stands.
-        due: Running trials that are paused and whose decision is no longer "pause", if the rule keeps this set; see
+        tables: (Bracket, level) -> the entries of the rung, best first.
+        standings: Trial number -> standing.
+        due: Running trials that are paused and now to be promoted or stopped, if the rule maintains this set; see
             `Fidelity.due`.
     """
 
@@ -76,7 +76,7 @@ class Rungs:
     due: frozenset[int] = frozenset()
 
     def table(self, bracket: int, level: int) -> tuple[Entry, ...]:
-        """Who reached the rung, the best first."""
+        """Return the entries of a rung, best first."""
         return self.tables.get((bracket, level), ())
 
     def told(
@@ -86,13 +86,13 @@ class Rungs:
         judge: Callable[[Sequence[Entry], Entry], Decision],
         settle: Callable[[Draft, int, Standing], None] = lambda *_: None,
     ) -> Rungs:
-        """With more events folded in.
+        """Return the rungs with `events` folded in.
 
         Args:
-            events: In log order.
-            ladder_of: A trial's number, counted from the study's first, -> its rungs.
-            judge: The decision on a new entry of a rung other than the last, given the rung with that entry.
-            settle: Updates `due`, given the rungs after an event, its trial, and that trial's standing before.
+            events: New events, in log order.
+            ladder_of: Maps a trial's number, counted from the study's first trial, to its rungs.
+            judge: Decides on a new entry of any rung but the last, from the rung's entries and the new one.
+            settle: Updates `due`, from the rungs after an event, the event's trial, and its standing before the event.
         """
         draft = Draft(self)
         for event in events:
@@ -111,7 +111,7 @@ class Rungs:
 
 
 class Draft:
-    """Rungs while events are folded in: a table that changes is copied once for all of the events.
+    """Mutable rungs during a fold: a table that changes is copied once for all events.
 
     Args:
         rungs: The rungs before the events; they are not modified.
@@ -124,7 +124,7 @@ class Draft:
         self._changed: dict[tuple[int, int], list[Entry]] = {}
 
     def table(self, bracket: int, level: int) -> Sequence[Entry]:
-        """Who reached the rung, the best first."""
+        """Return the entries of a rung, best first."""
         return self._changed.get((bracket, level)) or self._rungs.table(bracket, level)
 
     def enter(self, bracket: int, level: int, entry: Entry) -> Sequence[Entry]:
@@ -136,7 +136,7 @@ class Draft:
         return table
 
     def done(self) -> Rungs:
-        """The rungs after the events."""
+        """Return the rungs after the events."""
         tables = {**self._rungs.tables, **{place: tuple(table) for place, table in self._changed.items()}}
         return Rungs(self._rungs.first, tables, self.standings, frozenset(self.due))
 
@@ -144,7 +144,7 @@ class Draft:
 def _climb(
     standing: Standing, event: Reported, draft: Draft, judge: Callable[[Sequence[Entry], Entry], Decision]
 ) -> Standing:
-    """Enter the trial on each rung that this report is the first to reach; the worst judgement counts."""
+    """Enter the trial on each rung that this report reaches first; of several decisions, STOP counts before PAUSE."""
     bracket, levels = standing.ladder
     entry = (rank_value(event.value), event.number)
     reached = standing.reached
@@ -155,12 +155,12 @@ def _climb(
         if reached < len(levels) and verdict is not Decision.STOP:
             found = judge(table, entry)
             verdict = found if found is not Decision.GO_ON else verdict
-    if reached == len(levels):  # it has reached the last rung, so there is nothing to stop
+    if reached == len(levels):  # a trial on the last rung is complete
         verdict = Decision.GO_ON
     value = entry[0] if reached > standing.reached else standing.value
     return standing._replace(steps=standing.steps | {event.step}, reached=reached, value=value, verdict=verdict)
 
 
 def passes(table: Sequence[Entry], value: float, count: int) -> bool:
-    """Whether a finite value is among the `count` best of the rung; equal values are equally good."""
+    """Return True if a finite value is among the `count` best of the rung; ties with the last one pass."""
     return math.isfinite(value) and count > 0 and value <= table[min(count, len(table)) - 1][0]

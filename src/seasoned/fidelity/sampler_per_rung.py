@@ -1,12 +1,13 @@
-"""Which results a model-based sampler learns from: those of the highest rung that has enough of them.
+"""One sampler state per rung: a model-based sampler learns from the highest rung with enough results.
 
-A value after three epochs says something about the value after eighty, but it is that of another function. So the
-sampler gets one state per rung, in which a trial is complete with the value that it had there. It is asked in the state
-of the highest rung with at least d + 3 results or, if there is none, of that with most. A trial that was stopped before
-a rung counts as pruned there. A trial that is complete without a value there, for its bracket has no such rung
-(`Hyperband`) or its result was told from elsewhere, is left out there, because its value is that of another function.
+The value after three epochs and the value after eighty are related, but values of different functions. So the sampler
+has one state per rung. In the state of a rung, a trial is complete with its value on that rung. The sampler suggests
+from the highest rung with at least d + 3 results, for d parameters. Without such a rung, it suggests from the rung with
+the most results. A trial stopped before a rung counts as pruned in the rung's state. A complete trial without a value
+on a rung is left out of the rung's state. Either its bracket has no such rung (`Hyperband`), or `Study.tell` added its
+result without reports.
 
-Source: Falkner, Klein and Hutter (2018), BOHB, section 4.1 (N_min = d + 1 points and two more).
+Source: Falkner, Klein and Hutter (2018), BOHB, section 4.1: N_min = d + 1 points, and two more.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ __all__ = ["ByRung", "Views", "ask_all", "with_rungs"]
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """One state of the sampler per rung.
+    """States of the sampler, one per rung.
 
     Attributes:
-        enough: Results that a rung needs before it is modelled.
-        states: The sampler's states.
-        results: How many results each rung has.
-        reached: Running trial -> how far it has got, as the sampler that keeps this counts it: rungs, or its reports.
+        enough: Number of results that a rung needs before it is modelled.
+        states: One sampler state per rung.
+        results: Number of results on each rung.
+        reached: Running trial -> its progress, in the form of the owning sampler: number of rungs, or reports.
         begins: Number of the study's first trial in its present space.
     """
 
@@ -50,17 +51,17 @@ class Views:
 
     @property
     def chosen(self) -> int:
-        """The rung that is modelled."""
+        """Index of the modelled rung."""
         fullest = max(range(len(self.results)), key=self.results.__getitem__)
         return max((rung for rung, count in enumerate(self.results) if count >= self.enough), default=fullest)
 
     @classmethod
     def first(cls, sampler: Sampler[Any], spec: StudySpec, count: int) -> Views:
-        """Before any trial."""
+        """Return the states before any trial."""
         return cls(len(spec.space) + 3, (sampler.init(spec),) * count, (0,) * count, begins=spec.first)
 
     def ask(self, sampler: Sampler[Any], numbers: Sequence[int]) -> tuple[Sequence[Suggestion], Views]:
-        """What the sampler suggests from the chosen rung; the tag says which that was."""
+        """Return suggestions from the modelled rung, whose index is stored in their tags, and the new state."""
         rung = self.chosen
         given, after = sampler.ask(self.states[rung], numbers)
         tagged = [Suggestion(one.config, {"rung": rung, "tag": one.tag}) for one in given]
@@ -73,19 +74,19 @@ class Views:
         results: Sequence[int],
         reached: Mapping[int, Any],
     ) -> Views:
-        """After each rung has heard its events."""
+        """Return the states with `heard`, one sequence of events per rung, folded in."""
         states = (sampler.tell(one, news) if news else one for one, news in zip(self.states, heard, strict=True))
         return replace(self, states=tuple(states), results=tuple(results), reached=reached)
 
 
 @dataclass(frozen=True, slots=True)
 class ByRung(Sampler[Views]):
-    """A sampler that models the highest rung with enough results.
+    """Sampler that models the highest rung with enough results.
 
     Attributes:
-        sampler: The sampler that proposes.
-        levels: The rungs' steps, rising; the last is that of a complete trial.
-        rule: Says which of these rungs each trial has; all of them if None.
+        sampler: The model-based sampler.
+        levels: Steps of the rungs, in increasing order; a complete trial reaches the last one.
+        rule: Fidelity rule that assigns rungs to trials; None if every trial has all rungs.
 
     Example:
         >>> from seasoned.samplers import TPE
@@ -98,15 +99,15 @@ class ByRung(Sampler[Views]):
     rule: Fidelity[Any] | None = None
 
     def init(self, spec: StudySpec) -> Views:
-        """The sampler's first state for each rung."""
+        """Return one initial sampler state per rung."""
         return Views.first(self.sampler, spec, len(self.levels))
 
     def ask(self, state: Views, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], Views]:
-        """What the sampler suggests from the chosen rung."""
+        """Return suggestions from the modelled rung."""
         return state.ask(self.sampler, numbers)
 
     def tell(self, state: Views, events: Sequence[Event]) -> Views:
-        """Tell each rung's state what happened there."""
+        """Fold the events into the state of each rung."""
         heard: list[list[Event]] = [[] for _ in self.levels]
         results, reached = list(state.results), dict(state.reached)
         for event in events:
@@ -130,16 +131,16 @@ class ByRung(Sampler[Views]):
         return state.told(self.sampler, heard, results, reached)
 
     def _skipped(self, place: int) -> int:
-        """How many of the lowest rungs the trial at this place does not have."""
+        """Number of lowest rungs that the trial at `place` does not have."""
         return 0 if self.rule is None or place < 0 else self.levels.index(self.rule.rungs_of(place)[0])
 
     def capacity(self, state: Views) -> int | None:
-        """The sampler's."""
+        """Return the capacity of the inner sampler."""
         return self.sampler.capacity(state.states[0])
 
 
 def ask_all(heard: Sequence[list[Event]], event: Asked) -> None:
-    """Tell all rungs of the trial; the sampler's own tag goes only to the rung from which the trial was suggested."""
+    """Append the event to every rung's events; only the rung that suggested the trial gets the sampler's own tag."""
     tag = event.tag or {}
     for rung, events in enumerate(heard):
         note = tag.get("tag") if tag.get("rung") == rung else None
@@ -147,7 +148,7 @@ def ask_all(heard: Sequence[list[Event]], event: Asked) -> None:
 
 
 def _gone(number: int) -> Finished:
-    """The end, on a rung, of a trial that has no value there: it no longer runs there, and teaches nothing."""
+    """End event of a trial without a value on a rung: the trial leaves the rung's state without a result."""
     return Finished(number, TrialState.RUNNING)
 
 
@@ -158,7 +159,7 @@ def _result(event: Reported) -> Finished:
 
 
 def with_rungs(sampler: Sampler[Any], fidelity: Fidelity[Any]) -> Sampler[Any]:
-    """The sampler as it is used with the rule: model-based ones learn by rung, others are told of pruned trials."""
+    """Return the sampler for use with a fidelity rule: model-based ones are wrapped in `ByRung`, others unchanged."""
     if isinstance(sampler, Bayes | TPE | Auto) and len(fidelity.levels) > 1:
         return ByRung(sampler, fidelity.levels, fidelity, warm_start=sampler.warm_start)
     return sampler

@@ -1,4 +1,4 @@
-"""A small driver for rules of fidelity: studies whose learning curves are functions, without running anything."""
+"""Simulated studies for tests of fidelity rules: learning curves are functions, and no objective runs."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 __all__ = ["SPEC", "Simulated", "simulate"]
 
 SPEC: Final = StudySpec(Space(), seed=3)
-"""The study that is simulated if none is given."""
+"""Default study of a simulation."""
 
 
 class Simulated(NamedTuple):
-    """What a simulated study did.
+    """Result of a simulated study.
 
     Attributes:
-        log: Its events.
-        state: The rule's state at the end.
-        decisions: Number, step and decision of each report, in their order.
+        log: Events of the study.
+        state: Final state of the rule.
+        decisions: Trial number, step and decision of each report, in log order.
     """
 
     log: list[Event]
@@ -38,12 +38,12 @@ class Simulated(NamedTuple):
     decisions: list[tuple[int, int, Decision]]
 
     def ended(self, state: TrialState) -> list[int]:
-        """The trials that ended in this state."""
+        """Return the numbers of the trials that ended in `state`."""
         return [event.number for event in self.log if isinstance(event, Finished) and event.state is state]
 
 
 class _Driver:
-    """Runs trials on a few workers, one step of one trial at a time, as a study does."""
+    """Driver that runs trials on a few workers, one step of one trial at a time."""
 
     def __init__(self, rule: Fidelity[Any], value: Callable[[int, int], float], spec: StudySpec) -> None:
         self.rule = rule
@@ -64,7 +64,7 @@ class _Driver:
         self.budgets[number] = self.rule.budget(self.state, number)
 
     def advance(self, number: int) -> None:
-        """One step of one trial."""
+        """Run one step of one trial."""
         step = self.running.pop(number) + 1
         self.tell(Reported(number, step, self.value(number, step)))
         decision = self.rule.decide(self.state, number, step)
@@ -84,7 +84,7 @@ class _Driver:
         self.tell(Finished(number, state, values))
 
     def promote(self) -> bool:
-        """Resume one paused trial that is to be promoted; end those found that are to be stopped."""
+        """Prune paused trials that are to be stopped, up to the first one to be promoted; resume that one."""
         for number, step in list(self.paused.items()):
             decision = self.rule.decide(self.state, number, step)
             if decision is Decision.STOP:
@@ -105,7 +105,7 @@ def simulate(
     seed: int = 0,
     spec: StudySpec = SPEC,
 ) -> Simulated:
-    """Run trials whose curves are `value(number, step)`, minimised; which of them advances next is drawn.
+    """Simulate trials with the curves `value(number, step)`, minimised; the trial that advances next is random.
 
     Example:
         >>> from seasoned.fidelity import ASHA

@@ -1,4 +1,4 @@
-"""Learning across studies; nothing heavy is loaded here: a public name loads its module on first use."""
+"""Learning across studies. Each public name imports its module on first use, so importing this package is cheap."""
 
 from __future__ import annotations
 

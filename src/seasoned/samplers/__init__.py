@@ -1,4 +1,4 @@
-"""Samplers: what to try next."""
+"""Samplers: search algorithms that suggest configurations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A space by branches: which parameters are in use together, and when."""
+"""Branches of a conditional space: groups of parameters that are in use together."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Branch", "Branches"]
 
-_MOST_LEVELS: Final = 1000  # a number with more values is treated as a continuum
+_MOST_LEVELS: Final = 1000  # a numeric parameter with more values is treated as continuous
 
 
 class Branch(NamedTuple):
-    """The parameters directly under one option of one choice, or at the root.
+    """Branch: the parameters directly under one option of one choice, or at the root.
 
     Attributes:
-        columns: Their coordinates, shape (k,).
+        columns: Coordinates of the parameters, shape (k,).
         parent: Coordinate of the choice; -1 at the root.
         option: Index of the option.
     """
@@ -38,13 +38,13 @@ class Branch(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Branches:
-    """The branches that hold parameters, parents before children.
+    """All branches of a space that contain parameters, parents before children.
 
     Attributes:
         branches: The branches.
-        levels: Number of values in equal bins of each coordinate, 0 for a continuum or unequal bins, shape (d,).
-        nominal: Which coordinates have no order, shape (d,), bool.
-        defaults: Coordinates of the default, shape (d,).
+        levels: Number of equal bins of each coordinate; 0 for a continuous coordinate or unequal bins; shape (d,).
+        nominal: True for coordinates without order, shape (d,), bool.
+        defaults: Coordinates of the default configuration, shape (d,).
     """
 
     branches: tuple[Branch, ...]
@@ -54,7 +54,7 @@ class Branches:
 
     @staticmethod
     def of(space: Space) -> Branches:
-        """The branches of a space."""
+        """Return the branches of a space."""
         dimensions = space.dimensions
         columns: dict[tuple[int, str], list[int]] = {}
         for index, dimension in enumerate(dimensions):
@@ -68,8 +68,8 @@ class Branches:
         )
 
     def masks(self, points: NDArray[np.float64]) -> Sequence[NDArray[np.bool_]]:
-        """For each branch, which of the points are in it; points of shape (n, d), masks of shape (n,)."""
-        inside: dict[int, NDArray[np.bool_]] = {}  # by coordinate, for nested choices
+        """Return one mask per branch, shape (n,), True for the points in the branch; `points` has shape (n, d)."""
+        inside: dict[int, NDArray[np.bool_]] = {}  # coordinate -> mask of its branch, for nested choices
         masks = []
         for branch in self.branches:
             mask = np.ones(len(points), dtype=np.bool_)

@@ -1,4 +1,4 @@
-"""All combinations of some values per parameter, each found by its number; and one that was not tried yet."""
+"""Enumeration of a space: combinations of values, accessed by index, and the search for an untried configuration."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Combinations", "combinations", "count_of", "untried"]
 
-_DRAWS: Final = 100  # random draws before the combinations are listed
-_MOST_LISTED: Final = 10_000
+_DRAWS: Final = 100  # random draws of `untried` before the combinations are listed
+_MOST_LISTED: Final = 10_000  # largest number of combinations that are listed
 
 
 class _Values:
-    """The values of one parameter, as a node: a size, and access by index."""
+    """Values of one parameter, as a node with a size and access by index."""
 
     def __init__(self, values: Sequence[Any]) -> None:
         self.values = values
@@ -35,7 +35,7 @@ class _Values:
 
 
 class _Branches:
-    """The options of a choice, one after the other."""
+    """Combinations of all options of a choice, one option after the other."""
 
     def __init__(self, options: Mapping[str, Combinations]) -> None:
         self.options = options
@@ -53,8 +53,8 @@ class Combinations:
     """All combinations of the nodes of one space, the last node varying fastest.
 
     Attributes:
-        nodes: What each parameter can be.
-        size: How many combinations there are.
+        nodes: Values of each parameter, or branches of each choice.
+        size: Number of combinations.
     """
 
     def __init__(self, nodes: dict[str, _Values | _Branches]) -> None:
@@ -74,10 +74,10 @@ class Combinations:
 def combinations(
     space: Space, values: Callable[[str, Float | Int | Categorical], Iterable[Any]], prefix: str = ""
 ) -> Combinations:
-    """All combinations of some values per parameter, branch by branch.
+    """Return all combinations of selected values per parameter, branch by branch.
 
     Args:
-        space: The space; what it forbids is not left out.
+        space: The space; forbidden combinations are included.
         values: Maps a parameter's dotted name and the parameter to its values.
         prefix: Prefix of the dotted names.
     """
@@ -93,15 +93,15 @@ def combinations(
 
 
 def untried(space: Space, rng: np.random.Generator, taken: Collection[bytes]) -> NDArray[np.float64]:
-    """A random point whose configuration is not taken.
+    """Return a random point, shape (d,), whose configuration is not in `taken`.
 
-    A taken one is returned only if no other is left, or if there are more than 10,000 combinations and a hundred draws
-    found no other.
+    The point is in `taken` only if no other point is left, or if 100 draws failed and the space cannot be listed. A
+    space cannot be listed if it has more than 10,000 combinations or a continuous parameter.
 
     Args:
         space: The space.
         rng: Source of the draws.
-        taken: The points of the configurations that were tried (`space.encode`), as bytes.
+        taken: Points of the tried configurations (`space.encode`), as bytes.
     """
     for _ in range(_DRAWS):
         unit: NDArray[np.float64] = rng.random(len(space))
@@ -117,7 +117,7 @@ def untried(space: Space, rng: np.random.Generator, taken: Collection[bytes]) ->
 
 
 def count_of(space: Space) -> int | None:
-    """How many configurations a space allows; None where there are more than 10,000 combinations, or a continuum.
+    """Return the number of allowed configurations; None for over 10,000 combinations or a continuous parameter.
 
     Example:
         >>> from seasoned.space import Categorical, Float, Int, Space
@@ -132,7 +132,7 @@ def count_of(space: Space) -> int | None:
 
 
 def _listed(space: Space) -> Combinations | None:
-    """All combinations of a space's values; None if they cannot be counted or are more than 10,000."""
+    """Return all combinations of a space's values; None if uncountable or more than 10,000."""
     every = [values_of(dimension.parameter, _MOST_LISTED) for dimension in space.dimensions]
     if any(values is None for values in every):
         return None

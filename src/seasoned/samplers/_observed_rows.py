@@ -1,4 +1,4 @@
-"""A table that only grows: appending a row costs the row, not the table, and older versions keep what they had."""
+"""Append-only table of rows: appending costs one row, and older versions stay unchanged."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["Rows"]
 
 
 class Rows:
-    """Rows of numbers, immutable from outside.
+    """Immutable rows of numbers.
 
-    Versions share one buffer. Appending to the newest version writes behind the rows that older ones see; appending to
-    an older version copies it first.
+    Versions share one buffer. Appending to the newest version writes behind the rows of the older versions. Appending
+    to an older version copies the buffer first.
 
     Args:
         width: Numbers per row.
@@ -33,10 +33,10 @@ class Rows:
     def __init__(self, width: int) -> None:
         self._buffer = np.empty((16, width))
         self._count = 0
-        self._used = [0]  # rows of the buffer that some version holds, shared by all of them
+        self._used = [0]  # rows of the buffer in use by any version; all versions share the list
 
     def append(self, row: ArrayLike) -> Rows:
-        """The rows with one more."""
+        """Return the rows with one more row, shape (width,)."""
         longer = Rows.__new__(Rows)
         longer._buffer, longer._used = self._buffer, self._used  # noqa: SLF001 - of the same class
         if self._used[0] != self._count or self._count == len(self._buffer):
@@ -49,7 +49,7 @@ class Rows:
 
     @property
     def table(self) -> NDArray[np.float64]:
-        """All rows, shape (n, width); not to be written to."""
+        """All rows, shape (n, width), read-only."""
         view = self._buffer[: self._count]
         view.flags.writeable = False
         return view

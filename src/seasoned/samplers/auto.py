@@ -1,7 +1,7 @@
-"""Auto: the sampler that suits the space, the budget and what the trials cost; a better one takes over in long runs.
+"""Automatic choice of the sampler by space, budget and cost of a trial; the choice is repeated in long runs.
 
-No one sampler is best everywhere (Benjamins et al. 2025, CARP-S, arXiv 2506.06143): a model of the objective pays while
-trials are few or expensive, evolution and density models while they are many and cheap.
+No single sampler is best on all problems (Benjamins et al. 2025, CARP-S, arXiv 2506.06143). A model of the objective is
+best for few or expensive trials; evolution and density models are best for many cheap ones.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ if TYPE_CHECKING:
 
 __all__ = ["Auto", "choose"]
 
-_DECISIONS: Final = (100, 250, 1000)  # numbers of finished trials at which another sampler may take over
-_CHEAP: Final = 1.0  # mean seconds of a trial below which a model's own time is worth saving
-_LARGE: Final = 1000  # trials beyond which a model of them all is too slow
-_HUGE: Final = 10_000  # planned trials from which differential evolution pays
-_WIDE: Final = 100  # parameters beyond which a model of them all says little
-_PASSED_ON: Final = 100  # best trials that a sampler taking over is told of
-_RETRIED: Final = 10  # infeasible trials that it tries again to begin with, if none is feasible
+_DECISIONS: Final = (100, 250, 1000)  # numbers of finished trials at which the choice is repeated
+_CHEAP: Final = 1.0  # mean seconds of a trial below which the time of a Gaussian process is worth saving
+_LARGE: Final = 1000  # number of trials beyond which a Gaussian process is too slow
+_HUGE: Final = 10_000  # number of planned trials from which differential evolution is used instead of CMA-ES
+_WIDE: Final = 100  # number of parameters beyond which a Gaussian process predicts too little
+_PASSED_ON: Final = 100  # number of best trials in the warm start of a new sampler
+_RETRIED: Final = 10  # number of infeasible trials that a new sampler tries again if no trial is feasible
 
 
 def choose(spec: StudySpec, finished: int = 0, seconds: float | None = None) -> Sampler[Any]:
-    """The sampler for a study at this stage.
+    """Return the sampler for a study at its present stage.
 
     | study | sampler |
     |---|---|
-    | one objective, up to 250 trials; up to 1,000 if the budget is no larger or a trial takes a second | Bayes |
+    | one objective, up to 250 trials; up to 1,000 if the budget is at most 1,000 or a trial takes 1 s or more | Bayes |
     | more trials, mostly categories and conditional parameters | TPE |
     | more trials, numbers | CMAES; DifferentialEvolution if 10,000 or more are planned |
-    | more than 100 parameters | at once as for more trials |
-    | several objectives | Bayes for 100 trials, 250 if they take a second; then Genetic (NSGA-II) |
+    | more than 100 parameters | from the start as for more trials |
+    | several objectives | Bayes for 100 trials, or 250 if a trial takes 1 s or more; then Genetic (NSGA-II) |
 
     Args:
         spec: The study's space, objectives and budget.
-        finished: How many trials have finished.
-        seconds: Mean seconds of a trial, if known.
+        finished: Number of finished trials.
+        seconds: Mean seconds of a trial; None (unknown) counts as 1 s or more.
 
     Example:
         >>> from seasoned import Float, Space
@@ -71,23 +71,23 @@ def choose(spec: StudySpec, finished: int = 0, seconds: float | None = None) -> 
 
 
 def _mostly_nominal(space: Space) -> bool:
-    """Whether at least half of the parameters are categorical or conditional."""
+    """Return True if at least half of the parameters are categorical or conditional."""
     found = [isinstance(d.parameter, Categorical) or d.parent >= 0 for d in space.dimensions]
     return sum(found) >= max(1, len(found) / 2)
 
 
 @dataclass(frozen=True, slots=True)
 class AutoState:
-    """What is known.
+    """State of `Auto`.
 
     Attributes:
-        spec: What the study is.
-        chosen: The sampler at work.
-        inner: Its state.
-        heard: All events of trials that were asked for or ended, until the last decision is made.
-        finished: Number of trials that ended.
-        seconds: Time of all trials whose time is known.
-        timed: How many these are.
+        spec: Specification of the study.
+        chosen: The active sampler.
+        inner: State of the active sampler.
+        heard: All `Asked` and `Finished` events until the last decision, then empty.
+        finished: Number of ended trials.
+        seconds: Total seconds of the timed trials.
+        timed: Number of timed trials.
     """
 
     spec: StudySpec
@@ -101,11 +101,11 @@ class AutoState:
 
 @dataclass(frozen=True, slots=True)
 class Auto(Sampler[AutoState]):
-    """Chooses among Bayes, TPE, CMAES, DifferentialEvolution and Genetic; the default of every study.
+    """Automatic choice among Bayes, TPE, CMAES, DifferentialEvolution and Genetic; the default of every study.
 
-    The choice is made at the start and again after 100, 250 and 1,000 finished trials, by `choose`, from the study's
-    log alone, so that all drivers make the same one. A sampler that takes over starts from the best trials so far.
-    Give `Study(budget=...)`, or `trials=` to `minimize`, so that it can plan.
+    `choose` selects the sampler at the start and again after 100, 250 and 1,000 finished trials. It reads only the
+    study's log, so all drivers make the same choice. A new sampler starts from the best trials so far. The choice uses
+    the planned number of trials: `Study(budget=...)`, or `trials=` of `minimize`.
 
     Example:
         >>> from seasoned import Float, Space, minimize
@@ -116,21 +116,21 @@ class Auto(Sampler[AutoState]):
     """
 
     def init(self, spec: StudySpec) -> AutoState:
-        """The first choice."""
+        """Return the state with the first choice."""
         chosen = choose(spec)
         return AutoState(spec, chosen, chosen.init(spec))
 
     def ask(self, state: AutoState, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], AutoState]:
-        """What the chosen sampler says."""
+        """Return the suggestions of the active sampler."""
         suggestions, inner = state.chosen.ask(state.inner, numbers)
         return suggestions, replace(state, inner=inner)
 
     def kept(self, state: AutoState, after: AutoState) -> AutoState:
-        """What the chosen sampler keeps."""
+        """Return `state` with the computations that the active sampler reuses."""
         return replace(state, inner=state.chosen.kept(state.inner, after.inner))
 
     def tell(self, state: AutoState, events: Sequence[Event]) -> AutoState:
-        """The chosen sampler hears all; at a decision another may take over."""
+        """Fold the events into the active sampler; at a decision another sampler may replace it."""
         begun = 0
         for index, event in enumerate(events):
             if not isinstance(event, Finished) or event.state is TrialState.RUNNING:
@@ -143,7 +143,7 @@ class Auto(Sampler[AutoState]):
         return _heard(state, events[begun:])
 
     def capacity(self, state: AutoState) -> int | None:  # noqa: ARG002 - whichever sampler is at work
-        """No end."""
+        """Return None: no limit."""
         return None
 
 
@@ -158,17 +158,17 @@ def _counted(state: AutoState, event: Finished) -> AutoState:
 
 
 def _heard(state: AutoState, events: Sequence[Event]) -> AutoState:
-    """The state after the chosen sampler was told."""
-    news = [event for event in events if isinstance(event, Asked | Finished)]  # no sampler reads reports
+    """Fold events into the state of the active sampler."""
+    news = [event for event in events if isinstance(event, Asked | Finished)]  # samplers do not read reports
     kept = (*state.heard, *news) if state.finished < _DECISIONS[-1] else ()
     return replace(state, inner=state.chosen.tell(state.inner, events), heard=kept)
 
 
 def _decided(state: AutoState, heard: Sequence[Event]) -> AutoState:
-    """The state after a decision: as it was, or with another sampler that knows the trials so far.
+    """State after a decision: unchanged, or with a new sampler that starts from the trials so far.
 
-    TPE and Genetic learn from any trial, so they are told all. The others learn from their own draws; they start about
-    the best trials, and are told which trials still run.
+    TPE and Genetic learn from any trial, so all events are folded into their state. The other samplers learn from their
+    own draws: the best trials become their warm start, and only `Asked` events of running trials are folded in.
     """
     chosen = choose(state.spec, state.finished, state.seconds / state.timed if state.timed else None)
     if type(chosen) is type(state.chosen):
@@ -188,7 +188,7 @@ def _decided(state: AutoState, heard: Sequence[Event]) -> AutoState:
 
 
 def _experience(space: Space, heard: Sequence[Event]) -> WarmStart:
-    """The best feasible trials, as points with values; if there are none, those of least violation, to begin from."""
+    """Best feasible trials as points with values, or the trials of least violation as a population."""
     configs = {event.number: event.config for event in heard if isinstance(event, Asked)}
     ended = [event for event in heard if isinstance(event, Finished) and event.values is not None]
     feasible = [event for event in ended if event.violation == 0.0 and event.number in configs]

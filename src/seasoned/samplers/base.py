@@ -1,18 +1,18 @@
-"""What a sampler is: three pure functions over an explicit state.
+"""Interface of a sampler: three pure functions over an explicit state.
 
     state = sampler.init(spec)
     suggestions, state = sampler.ask(state, numbers)
     state = sampler.tell(state, events)
 
-The settings are a frozen dataclass, all memory is in the state, and the state is a fold of the study's events. Three
-laws follow, and `samplers/checks.py` holds every sampler to them:
+The settings are the fields of a frozen dataclass. The state contains everything else and is a fold of the study's
+events. `samplers/checks.py` tests every sampler against three laws:
 
 1. `tell(s, a + b) == tell(tell(s, a), b)`, and no argument is modified.
-2. A suggestion depends only on the specification, the trial's number, the events folded so far and the numbers before
-   it that are asked for in the same call. Randomness comes from `generator(spec, number)`, never from a stream; two
-   drivers in the same state hold different numbers, so they draw different points.
-3. `ask` learns nothing that its `Asked` event does not hold: whatever it must remember of a suggestion goes into the
-   suggestion's tag. So folding a stored log rebuilds the live state, and resuming needs nothing else.
+2. A suggestion depends only on the specification, the trial's number, the events folded so far and the preceding
+   numbers of the same call. Randomness comes from `generator(spec, number)`, never from a stream. Two drivers in the
+   same state have different numbers, so they draw different points.
+3. `ask` stores information about a suggestion only in the suggestion's tag, which the `Asked` event contains. So
+   folding a stored log rebuilds the live state, and a resumed study needs only the log.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ State = TypeVar("State")
 
 
 class Suggestion(NamedTuple):
-    """What to try next.
+    """Suggested configuration.
 
     Attributes:
         config: A valid configuration.
-        tag: What the sampler must remember with it, in JSON's types.
+        tag: Data that the sampler stores with the trial, in JSON types.
     """
 
     config: Config
@@ -50,46 +50,48 @@ class Suggestion(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sampler(ABC, Generic[State]):
-    """Decides what to try. Subclasses are final, frozen dataclasses; their fields are their settings.
+    """Sampler: suggests configurations. Subclasses are final, frozen dataclasses; their fields are their settings.
 
     Attributes:
-        warm_start: What is known before the first trial; stored with the study when it begins.
+        warm_start: Prior knowledge before the first trial; stored with the study at its start.
     """
 
     warm_start: WarmStart = field(default=WarmStart(), kw_only=True)
 
     @abstractmethod
     def init(self, spec: StudySpec) -> State:
-        """The state before any event. Raises InvalidInput if this sampler cannot search the space."""
+        """Return the state before any event. Raises InvalidInput if this sampler cannot search the space."""
 
     @abstractmethod
     def ask(self, state: State, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], State]:
-        """One suggestion for each of the trial numbers, which the caller has reserved."""
+        """Return one suggestion per trial number, and the new state. The caller has reserved the numbers."""
 
     @abstractmethod
     def tell(self, state: State, events: Sequence[Event]) -> State:
-        """The state after the events of all drivers, in log order."""
+        """Return the state after the events of all drivers, in log order."""
 
     def kept(self, state: State, after: State) -> State:  # noqa: ARG002 - for samplers that keep something
-        """The state with what `ask` computed from ended trials, for a caller that tells of running ones at each ask.
+        """Return `state` with the results that `ask` computed from ended trials and that later calls can reuse.
+
+        It is for a caller that adds the running trials anew before each `ask`.
 
         Args:
-            state: The state after all that was told so far, without the running trials.
-            after: The state that `ask` returned, which includes the running trials.
+            state: The state after all events so far, without running trials.
+            after: The state that `ask` returned, with running trials.
         """
         return state
 
     @abstractmethod
     def capacity(self, state: State) -> int | None:
-        """How many trials there are in all, or None for no end."""
+        """Return the total number of trials that the sampler can suggest; None for no limit."""
 
 
 def next_of_plan(spec: StudySpec, number: int) -> tuple[Config | None, int]:
-    """What a sampler with a fixed plan does for a trial: a configuration of the warm start, or the plan's k-th point.
+    """Return the warm start's configuration for a trial, or the index of its point in the sampler's plan.
 
     Returns:
-        The warm start's configuration and 0, or None and k. A number from before the study moved to its present
-        space (its driver died before asking) has no place in the plan and gets a random configuration.
+        The configuration and 0, or None and the index k. A number from an earlier space of the study, whose driver died
+        before asking, has no place in the plan and gets a random configuration.
     """
     place = number - spec.first
     if place < 0:
@@ -99,7 +101,7 @@ def next_of_plan(spec: StudySpec, number: int) -> tuple[Config | None, int]:
 
 
 def check_whole(**settings: object) -> None:
-    """Raise InvalidInput for a setting that is given and is no whole number, such as 20.0.
+    """Raise InvalidInput for a setting that is neither None nor an integer, such as 20.0.
 
     Example:
         >>> check_whole(population=20, startup=None)
@@ -110,5 +112,5 @@ def check_whole(**settings: object) -> None:
 
 
 def generator(spec: StudySpec, number: int) -> np.random.Generator:
-    """The source of all randomness of one trial."""
+    """Return the random generator of one trial."""
     return np.random.default_rng((spec.seed, number))

@@ -1,12 +1,12 @@
-"""What every sampler must satisfy: a public kit of contract tests, for built-in samplers and plug-ins.
+"""Contract tests of samplers, public, for built-in samplers and plug-ins.
 
     @pytest.mark.parametrize("check", SAMPLER_CHECKS)
     def test_contract(check):
         check(lambda: MySampler())
 
-Each check takes a function that makes the sampler, perhaps one that gives the checks' spaces the form that the sampler
-needs, and raises AssertionError with an explanation when a law is broken.
-No test framework is needed. The laws are stated in `samplers/base.py`.
+Each check takes a function that returns a new sampler. A second, optional function converts the checks' spaces to the
+form that the sampler needs. A check raises AssertionError with an explanation if the sampler breaks a law of
+`samplers/base.py`. No test framework is needed.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ SPACE: Final = Space(
     ),
     forbidden=[{"depth": [7, 8], "kind": "c"}],
 )
-"""Every kind of parameter, two levels of nesting, a forbidden combination."""
+"""Space with every kind of parameter, two levels of nesting and a forbidden combination."""
 
 PLAIN: Final = Space(x=Float(-5, 5), y=Float(-5, 5))
 
 
 def as_it_is(space: Space) -> Space:
-    """The form of the checks' spaces for a sampler that searches any space."""
+    """Return the space unchanged: the form for a sampler that searches any space."""
     return space
 
 
@@ -56,12 +56,12 @@ def _spec(sampler: Sampler[Any], space: Space, seed: int = 7) -> StudySpec:
 
 
 def _value(number: int) -> float:
-    """A deterministic stand-in for an objective."""
+    """Deterministic objective value."""
     return float(np.sin(1.7 * number) + 0.01 * number)
 
 
 def _end(number: int, value: float | None = None) -> Finished:
-    """How trial `number` ends: most complete, some fail, some are pruned."""
+    """End of trial `number`: most complete, some fail, some are pruned."""
     if value is None and number % 7 == 3:
         return Finished(number, TrialState.FAILED, None, 0.1, "it failed")
     if value is None and number % 7 == 5:
@@ -72,7 +72,7 @@ def _end(number: int, value: float | None = None) -> Finished:
 def _run(
     sampler: Sampler[Any], state: Any, numbers: Sequence[int], end: Callable[[int], Finished] = _end
 ) -> tuple[list[Event], Any]:
-    """A study of two drivers that overlap: each trial is asked before the one before it has finished."""
+    """Simulate a study of two overlapping drivers: each trial is asked before the previous one has finished."""
     log: list[Event] = []
     for number in numbers:
         suggestions, state = sampler.ask(state, [number])
@@ -95,7 +95,7 @@ def _configs(log: Sequence[Event]) -> list[Config]:
 
 
 def same(left: Any, right: Any) -> bool:
-    """Whether two states are equal, arrays compared by value and cached fields (`compare=False`) left out."""
+    """Return True if two states are equal; arrays are compared by value, cached fields (`compare=False`) ignored."""
     if type(left) is not type(right):
         return False
     if dataclasses.is_dataclass(left):
@@ -113,7 +113,7 @@ def same(left: Any, right: Any) -> bool:
 
 
 def check_suggestions_are_valid(make: Callable[[], Sampler[Any]], form: Form = as_it_is) -> None:
-    """Every suggestion lies in the space, nested and forbidden parts included."""
+    """Check that every suggestion is valid in a space with nested parameters and forbidden combinations."""
     sampler = make()
     log, _ = _run(sampler, sampler.init(_spec(sampler, form(SPACE))), range(60))
     for event in log:
@@ -124,7 +124,7 @@ def check_suggestions_are_valid(make: Callable[[], Sampler[Any]], form: Form = a
 
 
 def check_fold_is_live_state(make: Callable[[], Sampler[Any]], form: Form = as_it_is) -> None:
-    """Folding the log from nothing gives the live state, and the same suggestions."""
+    """Check that the folded log gives the live state and the same suggestions."""
     sampler = make()
     log, live = _run(sampler, sampler.init(_spec(sampler, form(SPACE))), range(60))
     folded = sampler.tell(sampler.init(_spec(sampler, form(SPACE))), log)
@@ -133,7 +133,7 @@ def check_fold_is_live_state(make: Callable[[], Sampler[Any]], form: Form = as_i
 
 
 def check_tell_is_associative(make: Callable[[], Sampler[Any]], form: Form = as_it_is) -> None:
-    """tell(s, a + b) == tell(tell(s, a), b), wherever the log is cut."""
+    """Check tell(s, a + b) == tell(tell(s, a), b) for any cut of the log."""
     sampler = make()
     log, _ = _run(sampler, sampler.init(_spec(sampler, form(SPACE))), range(30))
     whole = sampler.tell(sampler.init(_spec(sampler, form(SPACE))), log)
@@ -143,7 +143,7 @@ def check_tell_is_associative(make: Callable[[], Sampler[Any]], form: Form = as_
 
 
 def check_states_do_not_change(make: Callable[[], Sampler[Any]], form: Form = as_it_is) -> None:
-    """Asking and telling leave the given state as it was."""
+    """Check that `ask` and `tell` do not modify their argument."""
     sampler = make()
     log, before = _run(sampler, sampler.init(_spec(sampler, form(SPACE))), range(20))
     suggested = _next(sampler, before)
@@ -154,7 +154,7 @@ def check_states_do_not_change(make: Callable[[], Sampler[Any]], form: Form = as
 
 
 def check_drivers_never_meet(make: Callable[[], Sampler[Any]], form: Form = as_it_is) -> None:
-    """Two drivers in the same state hold different numbers and draw different points."""
+    """Check that drivers in the same state, with different numbers, draw different points."""
     sampler = make()
     _, state = _run(sampler, sampler.init(_spec(sampler, form(PLAIN))), range(10))
     alone = [_next(sampler, state, 1, start)[0].config for start in (10, 11, 12, 13)]
@@ -162,19 +162,19 @@ def check_drivers_never_meet(make: Callable[[], Sampler[Any]], form: Form = as_i
 
 
 def check_asking_is_repeatable(make: Callable[[], Sampler[Any]], form: Form = as_it_is) -> None:
-    """The same state, number and specification give the same suggestion; another seed, another (except in plans)."""
+    """Check that suggestions repeat for the same specification and differ for another seed, except in finite plans."""
     first, second = make(), make()
     assert first == second, "two samplers with the same settings are not equal."
     log, one = _run(first, first.init(_spec(first, form(SPACE))), range(20))
     _, two = _run(second, second.init(_spec(second, form(SPACE))), range(20))
     assert _next(first, one) == _next(second, two), "the same study twice gave different suggestions."
-    if first.capacity(one) is None:  # the points of a plan that ends are the same ones whatever the seed
+    if first.capacity(one) is None:  # a finite plan has the same points for any seed
         other, _ = _run(first, first.init(_spec(first, form(SPACE), seed=8)), range(6))
         assert _configs(log)[:6] != _configs(other), "another seed gave the same suggestions."
 
 
 def check_order_of_numbers(make: Callable[[], Sampler[Any]], form: Form = as_it_is) -> None:
-    """Numbers may be asked in any order and with gaps, as happens with many drivers."""
+    """Check that numbers can be asked in any order and with gaps, as many drivers do."""
     sampler = make()
     state = sampler.init(_spec(sampler, form(SPACE)))
     log, state = _run(sampler, state, [5, 2, 9, 0, 30])
@@ -182,7 +182,7 @@ def check_order_of_numbers(make: Callable[[], Sampler[Any]], form: Form = as_it_
 
 
 def check_hard_values(make: Callable[[], Sampler[Any]], form: Form = as_it_is) -> None:
-    """Only failures, only equal values, huge and tiny ones: the search goes on with valid suggestions."""
+    """Check that suggestions stay valid after only failures, and after equal, huge and tiny values."""
     ends: list[Callable[[int], Finished]] = [
         lambda number: Finished(number, TrialState.FAILED, None, None, "it failed"),
         lambda number: _end(number, 1.0),
@@ -196,7 +196,7 @@ def check_hard_values(make: Callable[[], Sampler[Any]], form: Form = as_it_is) -
 
 
 def check_degenerate_spaces(make: Callable[[], Sampler[Any]], form: Form = as_it_is) -> None:
-    """An empty space, a space of one point, and nested choices without parameters."""
+    """Check an empty space, a space of one point, and nested choices without parameters."""
     spaces = [Space(), Space(only=Categorical(["one"])), Space(outer=Choice(a=Space(inner=Choice(b=Space()))))]
     for space in map(form, spaces):
         sampler = make()
@@ -207,7 +207,7 @@ def check_degenerate_spaces(make: Callable[[], Sampler[Any]], form: Form = as_it
 
 
 def check_warm_start_comes_first(make: Callable[[], Sampler[Any]], form: Form = as_it_is) -> None:
-    """The configurations of a warm start are the first trials, in order, also in a space that is entered later."""
+    """Check that a warm start's configurations are the first trials, in order, also in a later space of the study."""
     space = form(SPACE)
     configs = (Config(space.default), Config(space.decode(np.full(len(space), 0.9))))
     sampler = dataclasses.replace(make(), warm_start=WarmStart(configs))
@@ -219,7 +219,7 @@ def check_warm_start_comes_first(make: Callable[[], Sampler[Any]], form: Form = 
 
 
 def check_nothing_global(make: Callable[[], Sampler[Any]], form: Form = as_it_is) -> None:
-    """The global random state is neither used nor changed."""
+    """Check that numpy's global random state is neither used nor changed."""
     before = np.random.get_state(legacy=False)  # noqa: NPY002 - to see that nobody touches it
     try:
         sampler = make()
@@ -247,4 +247,4 @@ SAMPLER_CHECKS: Final[Sequence[Callable[..., None]]] = (
     check_warm_start_comes_first,
     check_nothing_global,
 )
-"""All checks; parametrise a test over them."""
+"""All checks, for a parametrised test."""

@@ -1,4 +1,4 @@
-"""Grid search: every combination of a few values per parameter, branch by branch."""
+"""Grid search: all combinations of a few values per parameter, branch by branch."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Grid"]
 
-_MOST_LISTED: Final = 500_000  # combinations that are listed one by one, to shuffle them or leave forbidden ones out
-_MOST_COMPARED: Final = 20_000  # combinations compared with a warm start's configurations, so that none is tried twice
+_MOST_LISTED: Final = 500_000  # largest grid that is listed, to shuffle it or to remove forbidden combinations
+_MOST_COMPARED: Final = 20_000  # largest grid from which the configurations of a warm start are removed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GridState:
-    """The grid of a space.
+    """Grid of a space.
 
     Attributes:
-        spec: What the study is.
-        grid: The grid, which gives its k-th combination without listing the others.
-        order: Which combinations to try, in which order; all, in the grid's order, if None.
+        spec: Specification of the study.
+        grid: The combinations, each computed from its index.
+        order: Indices of the combinations to try, in order, shape (n,); None for all in the grid's order.
     """
 
     spec: StudySpec
@@ -46,22 +46,20 @@ class GridState:
 
 @dataclass(frozen=True, slots=True)
 class Grid(Sampler[GridState]):
-    """Every combination once; the study ends with the last.
+    """Grid search: every combination is tried once; the study ends after the last one.
 
-    Of at most 20,000 combinations those that a warm start gives are not tried again.
-
-    A Categorical gives all its values, a Choice all its branches one after the other, an Int and a Float with a step
-    all their values if they are no more than the resolution. Other parameters give evenly spread values, both ends
-    included.
+    A Categorical contributes all its values, a Choice all its branches. An Int, or a Float with a step, contributes all
+    its values if their number is at most the resolution. Other parameters contribute evenly spread values, both ends
+    included. In a grid of at most 20,000 combinations, the configurations of a warm start are not tried again.
 
     Args:
-        resolution: Values per numeric parameter; or by dotted name, such as `{"lr": 5, "optimizer.sgd.momentum": 3}`,
-            with 10 for the others.
-        shuffle: Whether to try the combinations in a random order, so that a study cut short has seen all corners.
+        resolution: Number of values per numeric parameter; or a number by dotted name, such as
+            `{"lr": 5, "optimizer.sgd.momentum": 3}`, with 10 for the others.
+        shuffle: True to try the combinations in random order, so that a study stopped early covers the whole grid.
 
     Raises:
-        InvalidInput: From `init`, if a resolution is no whole number of at least 1 or names no numeric parameter, there
-            are more than 500,000 combinations to shuffle or to sift for forbidden ones, or all are forbidden.
+        InvalidInput: From `init`, if a resolution is not an integer of at least 1 or names no numeric parameter. Also
+            if more than 500,000 combinations are to be shuffled or checked for forbidden ones, or all are forbidden.
 
     Example:
         >>> from seasoned import Categorical, Int, Space, minimize
@@ -74,7 +72,7 @@ class Grid(Sampler[GridState]):
     shuffle: bool = False
 
     def init(self, spec: StudySpec) -> GridState:
-        """Lay the grid."""
+        """Return the state with the grid."""
         resolutions = self._resolutions(spec.space)
         grid = combinations(spec.space, lambda name, parameter: values_between(parameter, resolutions.get(name, 1)))
         order, first = None, {key_of(spec.space.check(config)) for config in spec.warm_start.configurations}
@@ -87,7 +85,7 @@ class Grid(Sampler[GridState]):
             order = np.arange(grid.size, dtype=np.int64)
             if _has_forbidden(spec.space):
                 order = order[[spec.space.contains(grid[index]) for index in range(grid.size)]]
-            if first and grid.size <= _MOST_COMPARED:  # the warm start's configurations are tried before the grid
+            if first and grid.size <= _MOST_COMPARED:  # the warm start is tried before the grid
                 order = order[[key_of(spec.space.check(grid[index])) not in first for index in order.tolist()]]
             if self.shuffle:
                 np.random.default_rng(spec.seed).shuffle(order)
@@ -110,11 +108,11 @@ class Grid(Sampler[GridState]):
         return {name: given.get(name, 10) for name in numeric}
 
     def ask(self, state: GridState, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], GridState]:
-        """The warm start's configurations, then the grid's."""
+        """Suggest the warm start's configurations, then the grid's."""
         suggestions = []
         for number in numbers:
             config, place = next_of_plan(state.spec, number)
-            if config is None and place >= _size(state):  # a number that a driver with another sampler gave back
+            if config is None and place >= _size(state):  # released by a driver with another sampler
                 config = Config(state.spec.space.sample(generator(state.spec, number)))
             if config is None:
                 config = Config(state.grid[place if state.order is None else int(state.order[place])])
@@ -122,11 +120,11 @@ class Grid(Sampler[GridState]):
         return suggestions, state
 
     def tell(self, state: GridState, events: Sequence[Event]) -> GridState:  # noqa: ARG002 - the grid is fixed
-        """Nothing is learned."""
+        """Return the state unchanged."""
         return state
 
     def capacity(self, state: GridState) -> int | None:
-        """The warm start's configurations and all combinations."""
+        """Return the number of the warm start's configurations plus the grid's combinations."""
         return len(state.spec.warm_start.configurations) + _size(state)
 
 

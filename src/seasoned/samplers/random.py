@@ -1,4 +1,4 @@
-"""Random search: each trial uniform on the cube, independent of all others.
+"""Random search: each trial is uniform on the unit cube and independent of all others.
 
 Bergstra and Bengio (2012), Random search for hyper-parameter optimization, JMLR 13.
 """
@@ -21,7 +21,7 @@ __all__ = ["Random"]
 
 @dataclass(frozen=True, slots=True)
 class Random(Sampler[StudySpec]):
-    """Uniform, independent draws; the baseline of every comparison, and hard to beat on a few trials of many.
+    """Random search: uniform, independent draws; the baseline of every comparison.
 
     Example:
         >>> from seasoned import Float, Space, minimize
@@ -31,11 +31,11 @@ class Random(Sampler[StudySpec]):
     """
 
     def init(self, spec: StudySpec) -> StudySpec:
-        """The specification is all that there is to know."""
+        """Return the specification, which is the whole state."""
         return spec
 
     def ask(self, state: StudySpec, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], StudySpec]:
-        """The warm start's configurations, then draws."""
+        """Suggest the warm start's configurations, then random draws."""
         suggestions = []
         for number in numbers:
             config, _ = next_of_plan(state, number)
@@ -44,9 +44,9 @@ class Random(Sampler[StudySpec]):
         return suggestions, state
 
     def tell(self, state: StudySpec, events: Sequence[Event]) -> StudySpec:  # noqa: ARG002 - the draws are independent
-        """Nothing is learned."""
+        """Return the state unchanged."""
         return state
 
     def capacity(self, state: StudySpec) -> int | None:  # noqa: ARG002 - whatever the space
-        """No end."""
+        """Return None: no limit."""
         return None

@@ -1,4 +1,4 @@
-"""Quasi-random search: a scrambled Sobol sequence, which fills the cube more evenly than chance.
+"""Quasi-random search: a scrambled Sobol sequence, which covers the cube more evenly than random draws.
 
 Sobol (1967); scrambling after Matousek (1998), On the L2-discrepancy for anchored boxes, as in scipy.stats.qmc.
 """
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Sobol"]
 
-_BLOCK: Final = 1024  # points made at a time
-_MOST_DIMENSIONS: Final = 21201  # direction numbers of Joe and Kuo (2008) end here
+_BLOCK: Final = 1024  # points computed at a time
+_MOST_DIMENSIONS: Final = 21201  # number of dimensions in the direction numbers of Joe and Kuo (2008)
 
 
 @dataclass(frozen=True, slots=True)
 class SobolState:
-    """The specification, and the block of points made last.
+    """Specification and the cached block of points.
 
     Attributes:
-        spec: What the study is.
-        block: Which block of points is held; no part of the state's value, since the sequence is fixed by the seed.
-        points: Points of that block, shape (1024, d).
+        spec: Specification of the study.
+        block: Index of the cached block; not compared, because the seed determines the sequence.
+        points: Points of the block, shape (1024, d).
     """
 
     spec: StudySpec
@@ -44,7 +44,7 @@ class SobolState:
 
 @dataclass(frozen=True, slots=True)
 class Sobol(Sampler[SobolState]):
-    """Points of a scrambled Sobol sequence, the k-th trial its k-th point; parallel drivers share one sequence.
+    """Scrambled Sobol sequence: the k-th trial is its k-th point; parallel drivers share one sequence.
 
     Example:
         >>> from seasoned import Float, Space, minimize
@@ -54,7 +54,7 @@ class Sobol(Sampler[SobolState]):
     """
 
     def init(self, spec: StudySpec) -> SobolState:
-        """Raises InvalidInput beyond 21,201 parameters."""
+        """Return the first state. Raises InvalidInput for more than 21,201 parameters."""
         if len(spec.space) > _MOST_DIMENSIONS:
             raise InvalidInput(
                 f"the space has {len(spec.space)} parameters, more than the {_MOST_DIMENSIONS} that a Sobol sequence "
@@ -63,7 +63,7 @@ class Sobol(Sampler[SobolState]):
         return SobolState(spec)
 
     def ask(self, state: SobolState, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], SobolState]:
-        """The warm start's configurations, then the sequence from its first point."""
+        """Suggest the warm start's configurations, then the sequence from its first point."""
         suggestions = []
         for number in numbers:
             config, place = next_of_plan(state.spec, number)
@@ -74,16 +74,16 @@ class Sobol(Sampler[SobolState]):
         return suggestions, state
 
     def tell(self, state: SobolState, events: Sequence[Event]) -> SobolState:  # noqa: ARG002 - the sequence is fixed
-        """Nothing is learned."""
+        """Return the state unchanged."""
         return state
 
     def capacity(self, state: SobolState) -> int | None:  # noqa: ARG002 - whatever the space
-        """No end."""
+        """Return None: no limit."""
         return None
 
 
 def _with_point(state: SobolState, place: int) -> SobolState:
-    """The state with the block of points that contains the given one."""
+    """State with the block that contains the point at index `place`."""
     block = place // _BLOCK
     if block == state.block:
         return state
@@ -91,7 +91,7 @@ def _with_point(state: SobolState, place: int) -> SobolState:
 
 
 def _points(dimension: int, seed: int, block: int) -> NDArray[np.float64]:
-    """A block of the sequence, shape (1024, d)."""
+    """Block of the sequence, shape (1024, d)."""
     if dimension == 0:
         return np.empty((_BLOCK, 0))
     from scipy.stats import qmc

@@ -1,4 +1,4 @@
-"""TPE: try what is likely among the good trials and unlikely among the others.
+"""Tree-structured Parzen estimator (TPE): points likely among the good trials and unlikely among the others.
 
 Bergstra, Bardenet, Bengio and Kegl (2011), Algorithms for hyper-parameter optimization, NeurIPS 24, section 4.
 Watanabe (2023), Tree-structured Parzen estimator: understanding its algorithm components and their roles,
@@ -41,16 +41,16 @@ if TYPE_CHECKING:
 __all__ = ["TPE"]
 
 _KEY: Final = "tpe"
-_MOST_OTHERS: Final = 500  # at most so many trials that are not good shape their density; drawn if there are more
-_REDRAWS: Final = 8  # attempts to find what was not tried yet
+_MOST_OTHERS: Final = 500  # largest number of trials in the density g; a random subset of more
+_REDRAWS: Final = 8  # draws for an untried configuration before the space is enumerated
 
 
 class _Split(NamedTuple):
-    """Trials of a branch, as rows of the table, the best first.
+    """Trials of a branch, as rows of the table, best first.
 
     Attributes:
-        best: The good ones.
-        others: The rest.
+        best: Rows of the good trials.
+        others: Rows of the other trials.
     """
 
     best: NDArray[np.intp]
@@ -59,14 +59,14 @@ class _Split(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TPEState:
-    """What is known.
+    """State of TPE.
 
     Attributes:
-        spec: What the study is.
-        branches: Its coordinates by branch.
-        design: Where the search starts, shape (startup, d).
-        points: Trials that ended, in log order, shape (n, d).
-        results: Violation and objectives of each, infinite if it failed or was pruned, shape (n, 1 + m).
+        spec: Specification of the study.
+        branches: Coordinates of the space by branch.
+        design: Initial design, shape (startup, d).
+        points: Points of the ended trials, in log order, shape (n, d).
+        results: Violation and objectives of the ended trials, shape (n, 1 + m); infinite if failed or pruned.
         running: Trials that have not ended.
     """
 
@@ -80,22 +80,22 @@ class TPEState:
 
 @dataclass(frozen=True, slots=True)
 class TPE(Sampler[TPEState]):
-    """The tree-structured Parzen estimator, multivariate, one pair of densities per branch of the space.
+    """Multivariate tree-structured Parzen estimator, with one pair of densities per branch of the space.
 
-    The best `ceil(good n)` of n trials give a density l, the others g; of points drawn from l, the one with the largest
-    l(x) / g(x) is tried, which under this split maximises the expected improvement. Both are mixtures of kernels
-    (`surrogates/parzen.py`); a good trial's weight is how much better it is than the best of the others. The parameters
-    under each option of a choice have densities of their own, from the trials that took this option, split anew.
-    Running trials count as poor (constant liar), failed ones as the poorest. Infeasible trials rank behind feasible
-    ones, by their violation; with several objectives, trials rank by non-dominated front and crowding.
+    The best `ceil(good n)` of n trials give a density l, the others a density g. Of the points drawn from l, the point
+    with the largest l(x) / g(x) is tried; under this split it maximises the expected improvement. Both densities are
+    mixtures of kernels (`surrogates/parzen.py`). The weight of a good trial is its improvement on the best of the other
+    trials. Each option of a choice has its own densities, from a new split of the trials that took the option. Running
+    trials count as poor (constant liar), failed trials as the poorest. Infeasible trials rank behind feasible ones, by
+    their violation. Trials with several objectives rank by non-dominated front and crowding distance.
 
-    The cost is not quadratic in the number of parameters and hardly grows with the history, so TPE suits thousands of
-    trials, categories, and deep conditional spaces.
+    The cost is not quadratic in the number of parameters and hardly grows with the number of trials. So TPE suits
+    thousands of trials, categories, and deep conditional spaces.
 
     Args:
-        startup: Trials of a Latin hypercube before the first density, the default configuration among them.
+        startup: Number of trials of a Latin hypercube before the first density, including the default configuration.
         good: Share of the trials that count as good, in (0, 1).
-        candidates: Points drawn from l per branch.
+        candidates: Number of points drawn from l per branch.
 
     Raises:
         InvalidInput: If a setting is out of range.
@@ -121,14 +121,14 @@ class TPE(Sampler[TPEState]):
             raise InvalidInput(f"good is {self.good}; give a share of the trials in (0, 1).")
 
     def init(self, spec: StudySpec) -> TPEState:
-        """The first trials re-evaluate the warm start's population and the best of its points."""
+        """Return the first state; the first trials re-evaluate the warm start's population and best points."""
         startup = at_least_warm(spec, self.startup)
         design = first_points(spec, startup, retried=retried_of(spec, startup))
         rows = Rows(len(spec.space)), Rows(1 + len(spec.directions))
         return TPEState(spec, Branches.of(spec.space), design, *rows)
 
     def ask(self, state: TPEState, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], TPEState]:
-        """The warm start's configurations, the design, then draws from what is good."""
+        """Suggest the warm start's configurations, the design, then draws from the good trials' density."""
         suggestions, ahead = [], state
         for number in numbers:
             found = self._suggest(ahead, number)
@@ -138,14 +138,14 @@ class TPE(Sampler[TPEState]):
         return suggestions, state
 
     def tell(self, state: TPEState, events: Sequence[Event]) -> TPEState:
-        """Trials that ended join the table."""
+        """Add ended trials to the table."""
         running = dict(state.running)
         for ended in evaluations(state.spec, running, events, _KEY):
             state = _with(state, ended)
         return replace(state, running=running)
 
     def capacity(self, state: TPEState) -> int | None:  # noqa: ARG002 - whatever the space
-        """No end."""
+        """Return None: no limit."""
         return None
 
     def _suggest(self, state: TPEState, number: int) -> Config:
@@ -167,7 +167,7 @@ class TPE(Sampler[TPEState]):
         return Config(space.decode(untried(space, rng, taken)))
 
     def _splits(self, state: TPEState) -> list[_Split]:
-        """The good trials of each branch and the others, from the best to the poorest."""
+        """Split the trials of each branch into the good ones and the others, best first."""
         found, results = [], state.results.table
         for mask in state.branches.masks(state.points.table):
             members = np.flatnonzero(mask)
@@ -178,7 +178,7 @@ class TPE(Sampler[TPEState]):
         return found
 
     def _drawn(self, state: TPEState, splits: Sequence[_Split], rng: np.random.Generator) -> NDArray[np.float64]:
-        """The most promising of the points drawn, branch by branch from the root, shape (d,)."""
+        """Drawn point with the largest l / g, branch by branch from the root, shape (d,)."""
         tree = state.branches
         ended, pending = state.points.table, _pending(state)
         pending_masks = tree.masks(pending)
@@ -205,16 +205,16 @@ def _with(state: TPEState, ended: Evaluated) -> TPEState:
 
 
 def _pending(state: TPEState) -> NDArray[np.float64]:
-    """The points of the running trials, shape (k, d)."""
+    """Points of the running trials, shape (k, d)."""
     units = [running.unit for running in state.running.values()]
     return np.array(units).reshape(len(units), len(state.spec.space))
 
 
 def _order(results: NDArray[np.float64], most: int) -> NDArray[np.intp]:
-    """Trials from the best to the poorest: by violation, then by objective, or by front and crowding.
+    """Indices of the trials, best first: by violation, then by objective, or by front and crowding.
 
-    Fronts are made of the trials that keep all constraints; others dominate none of them. With several objectives only
-    the first `most` are put in order, because ordering all would take time quadratic in their number.
+    Only feasible trials form fronts; infeasible trials rank behind them. With several objectives, only the first `most`
+    trials are in order, because a complete order would take time quadratic in the number of trials.
     """
     violation, values = results[:, 0], results[:, 1:]
     if values.shape[1] == 1:
@@ -225,7 +225,7 @@ def _order(results: NDArray[np.float64], most: int) -> NDArray[np.intp]:
     if kept.any():
         ranks[kept] = non_dominated_sort(values[kept], most)
         counts = np.bincount(ranks[kept]) if len(values[0]) == 2 else np.zeros(0, dtype=np.intp)
-        least = np.flatnonzero(np.cumsum(counts) >= most)  # the order within later fronts is not needed
+        least = np.flatnonzero(np.cumsum(counts) >= most)  # no order is needed within later fronts
         for rank in np.unique(ranks[kept])[: least[0] + 1 if len(least) else None]:
             room[ranks == rank] = crowding_distance(values[ranks == rank])
     return np.lexsort((-room, ranks, violation))
@@ -234,10 +234,13 @@ def _order(results: NDArray[np.float64], most: int) -> NDArray[np.intp]:
 def _weights(
     results: NDArray[np.float64], best: NDArray[np.intp], others: NDArray[np.intp]
 ) -> NDArray[np.float64] | None:
-    """How much better each good trial is than the best of the others; None (equal weights) where that says nothing."""
+    """Improvement of each good trial on the best of the others, shape (k,); None for equal weights.
+
+    Weights are equal for several objectives, a single finite result, an infeasible trial, or no improvement.
+    """
     ended = [index for index in (*best, *others[:1]) if np.isfinite(results[index, 0])]
     if results.shape[1] > 2 or len(ended) < 2 or results[ended, 0].any():
         return None
-    values = results[ended, 1] / max(1.0, np.abs(results[ended, 1]).max())  # no difference overflows
+    values = results[ended, 1] / max(1.0, np.abs(results[ended, 1]).max())  # scaled so that no difference overflows
     gains = values[-1] - values[: len(best)]
     return gains if gains.max() > 0.0 else None

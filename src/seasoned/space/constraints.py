@@ -1,7 +1,7 @@
-"""Forbidden combinations: conjunctions of conditions on single parameters, and the nearest way out of one.
+"""Forbidden combinations: conjunctions of conditions on single parameters, and the search for an allowed point.
 
-A clause such as `{"solver": "lbfgs", "penalty": ["l1", "elasticnet"]}` forbids every configuration in which all the
-named parameters are active and match. A condition is a value, a list of values, or `Between(low, high)`.
+A clause such as `{"solver": "lbfgs", "penalty": ["l1", "elasticnet"]}` forbids every configuration in which all named
+parameters are active and match their conditions. A condition is a value, a list of values, or `Between(low, high)`.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Between", "Clause", "Condition"]
 
-_STEPS: Final = 500  # points examined before `_step_by_step` takes over
-_MOST_STEPS: Final = 1_000  # moves that `_step_by_step` makes at most
+_STEPS: Final = 500  # points examined by the exact search before the greedy `_step_by_step`
+_MOST_STEPS: Final = 1_000  # largest number of moves in `_step_by_step`
 
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """The condition low <= value <= high on a Float or an Int; an infinite end is no bound.
+    """Condition low <= value <= high on a Float or an Int; an infinite end is no bound.
 
     Example:
         >>> Between(0.5, 1.0).holds(0.7)
@@ -42,18 +42,18 @@ class Between:
             raise InvalidSpace(f"Between({self.low}, {self.high}) holds nothing: low must not be above high.")
 
     def holds(self, value: Value) -> bool:
-        """Whether the value lies inside."""
+        """Return True if the value lies inside."""
         return isinstance(value, int | float) and self.low <= value <= self.high
 
 
 @dataclass(frozen=True, slots=True)
 class Among:
-    """The condition that a value is one of several."""
+    """Condition that a value is one of several."""
 
     values: tuple[Value, ...]
 
     def holds(self, value: Value) -> bool:
-        """Whether the value is one of them."""
+        """Return True if the value is in `values`."""
         return any(identity(value) == identity(other) for other in self.values)
 
 
@@ -62,7 +62,7 @@ Condition: TypeAlias = Between | Among
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """Conditions that together forbid a configuration: one in which all of them hold.
+    """Forbidden clause: a configuration is forbidden if all conditions hold.
 
     Attributes:
         conditions: Pairs of a coordinate's index and the condition on its value.
@@ -73,7 +73,7 @@ class Clause:
     text: str
 
     def matches(self, values: Sequence[Any]) -> bool:
-        """Whether a flat configuration (inactive coordinates hold a sentinel that no condition fits) is forbidden."""
+        """Return True if a flat configuration is forbidden; inactive coordinates have a sentinel that never matches."""
         return all(condition.holds(values[index]) for index, condition in self.conditions)
 
 
@@ -82,17 +82,17 @@ def nearest_allowed(
     parameters: Sequence[Float | Int | Categorical],
     matched: Callable[[list[float]], Clause | None],
 ) -> list[float] | None:
-    """The allowed point that moves the coordinates of forbidden clauses least, or None if the search finds none.
+    """Return the allowed point with the smallest total move of coordinates, or None if the search fails.
 
-    Uniform-cost search: from a forbidden point one coordinate of the matched clause moves to the nearest values at
-    which its condition no longer holds. The result depends on nothing but the arguments.
+    Uniform-cost search: from a forbidden point, one coordinate of the matched clause moves to the nearest values at
+    which its condition fails. The result is deterministic. After 500 points, a greedy search continues.
 
     Args:
         unit: A point of the unit cube, shape (d,).
-        parameters: The parameter of each coordinate; a Choice appears as the Categorical of its options.
-        matched: The first clause that a point matches, or None if the point is allowed.
+        parameters: Parameter of each coordinate; a Choice appears as the Categorical of its options.
+        matched: Returns the first clause that a point matches, or None if the point is allowed.
     """
-    order = itertools.count()  # breaks ties by age, so that points are never compared
+    order = itertools.count()  # ties are broken by age, never by comparing points
     frontier = [(0.0, next(order), unit)]
     seen: set[tuple[float, ...]] = set()
     point = unit
@@ -115,7 +115,7 @@ def nearest_allowed(
 def _step_by_step(
     point: list[float], parameters: Sequence[Float | Int | Categorical], matched: Callable[[list[float]], Clause | None]
 ) -> list[float] | None:
-    """An allowed point by the cheapest way out of one clause after another, where an exact search takes too long."""
+    """Allowed point by the cheapest move out of one clause after another (greedy search), or None."""
     seen = {tuple(point)}
     for _ in range(_MOST_STEPS):
         clause = matched(point)
@@ -136,7 +136,7 @@ def _step_by_step(
 
 
 def _ways_out(parameter: Float | Int | Categorical, condition: Condition, unit: float) -> Iterator[float]:
-    """Coordinates near `unit` at which the condition does not hold."""
+    """Yield coordinates near `unit` at which the condition fails."""
     if isinstance(parameter, Categorical):
         yield from (parameter.to_unit(value) for value in parameter.choices if not condition.holds(value))
         return
@@ -147,7 +147,7 @@ def _ways_out(parameter: Float | Int | Categorical, condition: Condition, unit: 
 
 
 def _beyond(parameter: Float | Int, condition: Condition, value: float, sign: int) -> float | None:
-    """The first value from `value` on in the direction of `sign` at which the condition fails, if inside the range."""
+    """First value from `value` in the direction of `sign` at which the condition fails; None if none."""
     found: float | None = value
     while found is not None and condition.holds(found):
         if isinstance(condition, Between):
@@ -157,7 +157,7 @@ def _beyond(parameter: Float | Int, condition: Condition, value: float, sign: in
 
 
 def _coordinate_of(parameter: Float | Int, condition: Condition, value: float, sign: int) -> float:
-    """A coordinate that decodes outside the condition: rounding may lead back into it, so step on until it does not."""
+    """Coordinate that decodes to a value outside the condition; growing steps correct rounding errors."""
     if isinstance(parameter, Int):
         return parameter.to_unit(int(value))
     unit, step = parameter.to_unit(value), 2.0**-52
@@ -167,11 +167,11 @@ def _coordinate_of(parameter: Float | Int, condition: Condition, value: float, s
 
 
 def cleaned(clause: Mapping[str, Any]) -> dict[str, Between | list[Value]]:
-    """A declared clause with a `Between` or a list of values per parameter."""
+    """Return a declared clause with a `Between` or a list of values per parameter."""
     conditions: dict[str, Between | list[Value]] = {}
     for name, given in clause.items():
         values = given if isinstance(given, list | set | frozenset) else [given]
-        if isinstance(given, set | frozenset):  # whose order differs between processes
+        if isinstance(given, set | frozenset):  # the order of a set differs between processes
             values = sorted(given, key=lambda value: (type(value).__name__, repr(value)))
         where = f"a forbidden value of {name!r}"
         conditions[name] = given if isinstance(given, Between) else [plain(value, where) for value in values]
@@ -179,7 +179,7 @@ def cleaned(clause: Mapping[str, Any]) -> dict[str, Between | list[Value]]:
 
 
 def to_json(clause: Mapping[str, Any]) -> dict[str, Any]:
-    """A declared clause in JSON's types."""
+    """Return a declared clause in JSON types."""
     return {
         path: {"between": [_finite(given.low), _finite(given.high)]} if isinstance(given, Between) else given
         for path, given in clause.items()
@@ -187,13 +187,13 @@ def to_json(clause: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _finite(end: float) -> float | None:
-    """An end of a `Between` for JSON: None where it is infinite."""
-    number = end.item() if hasattr(end, "item") else end  # numpy's
+    """Bound of a `Between` for JSON, None if infinite."""
+    number = end.item() if hasattr(end, "item") else end  # numpy scalars
     return number if math.isfinite(number) else None
 
 
 def from_json(clause: Mapping[str, Any]) -> dict[str, Any]:
-    """The inverse of `to_json`."""
+    """Return the clause that `to_json` wrote."""
     return {path: _between(*given["between"]) if isinstance(given, dict) else given for path, given in clause.items()}
 
 

@@ -1,4 +1,4 @@
-"""Discrete values of a parameter: all, a few of them, the next one beyond a number."""
+"""Discrete values of a parameter: all values, an evenly spread selection, and the next value after a number."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["beyond", "values_between", "values_of"]
 
 
 def values_of(parameter: Float | Int | Categorical, most: int) -> Sequence[Value] | None:
-    """All values, in their order; None if there are more than `most`.
+    """Return all values, in order; None for more than `most` values or a continuous parameter.
 
     Example:
         >>> values_of(Float(0, 0.3, step=0.1), 4), values_of(Int(1, 9), 8)
@@ -31,7 +31,7 @@ def values_of(parameter: Float | Int | Categorical, most: int) -> Sequence[Value
 
 
 def values_between(parameter: Float | Int | Categorical, resolution: int) -> Iterable[Value]:
-    """At most `resolution` different values, evenly spread over the scale, both ends included; all categories."""
+    """Return at most `resolution` distinct values, evenly spread, both ends included; all values of a Categorical."""
     values = values_of(parameter, parameter.count if isinstance(parameter, Categorical) else resolution)
     if values is not None:
         return values
@@ -42,7 +42,7 @@ def values_between(parameter: Float | Int | Categorical, resolution: int) -> Ite
 
 
 def beyond(parameter: Float | Int, number: float, sign: int) -> float | None:
-    """The first value above a number (below it, if `sign` is -1); None if the number is an end, or outside."""
+    """Return the next value larger than a number (smaller, if `sign` is -1); None at an end or outside the range."""
     if not parameter.low <= number <= parameter.high:
         return None
     if isinstance(parameter, Int):

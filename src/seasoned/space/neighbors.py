@@ -1,4 +1,4 @@
-"""Where one parameter can move to in a single step: the neighbourhood of local search."""
+"""Neighbours of one parameter's value, for local search."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ __all__ = ["moves"]
 def moves(
     parameter: Float | Int | Categorical, value: Any, rng: np.random.Generator, draws: int, scale: float
 ) -> Iterator[Value]:
-    """Values next to the given one; the caller leaves out duplicates.
+    """Yield neighbours of `value`; duplicates are possible.
 
     Args:
-        parameter: What to move in. An unordered Categorical moves to every other value, an ordered one to the adjacent
-            ones; an Int, and a Float with a step, to the next values and to Gaussian draws, another Float to the draws.
+        parameter: The parameter. An unordered Categorical moves to every other value, an ordered one to the adjacent
+            values. An Int, or a Float with a step, moves to the adjacent values and to Gaussian draws. Another Float
+            moves to Gaussian draws.
         value: The present value.
         rng: Source of the draws.
-        draws: How many draws.
-        scale: Their standard deviation, in units of the cube.
+        draws: Number of draws.
+        scale: Standard deviation of the draws, in units of the cube.
     """
     if isinstance(parameter, Categorical):
         here = [identity(choice) for choice in parameter.choices].index(identity(value))

@@ -1,9 +1,9 @@
-"""One parameter: a set of values laid out on the unit interval.
+"""Parameters: sets of values mapped to the unit interval.
 
-Every parameter maps a value to a coordinate in [0, 1] (`to_unit`) and any coordinate back to a valid value
-(`from_unit`). That pair is all that samplers, surrogates and meta-learners see, so a new kind of parameter needs
-nothing but this map. `from_unit(to_unit(x)) == x` holds exactly for integers, categories and numbers with a step, and
-up to rounding for other floats. `count` tells how many values there are, None for a continuum.
+Every parameter maps a value to a coordinate in [0, 1] (`to_unit`) and any coordinate to a valid value (`from_unit`).
+Samplers, surrogates and meta-learners use only these two maps, so a new kind of parameter needs only them.
+`from_unit(to_unit(x)) == x` holds exactly for integers, categories and numbers with a step, and up to rounding for
+other floats. `count` is the number of values, None for a continuous parameter.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ if TYPE_CHECKING:
 __all__ = ["Categorical", "Float", "Int", "Value", "key_of"]
 
 Value: TypeAlias = "str | int | float | bool | tuple[Value, ...] | None"
-"""What a parameter can hold: what JSON can say, and tuples of it."""
+"""Type of a parameter's value: JSON scalars, and tuples of scalars."""
 
 MISSING: Final[Any] = type("Missing", (), {"__repr__": lambda _: "MISSING"})()
 
-_WIDEST_INT: Final = 2**50  # beyond it, bin centres of neighbouring integers meet in double precision
-_NARROWEST_LOG: Final = 1e-9  # below it, logarithms of the two ends are too alike to tell values apart
-_WIDEST_LOG_INT: Final = 2**40  # beyond it, exp(log(x)) is no longer within half a unit of x
+_WIDEST_INT: Final = 2**50  # largest range of an Int; bin centres of a wider range coincide in double precision
+_NARROWEST_LOG: Final = 1e-9  # smallest difference of the bounds' logarithms that separates values
+_WIDEST_LOG_INT: Final = 2**40  # largest bound of an Int with log=True; beyond, exp(log(x)) may err by half a unit
 
 
 @dataclass(frozen=True, slots=True)
 class Float:
-    """A real number in [low, high], uniform on the linear or the logarithmic scale.
+    """Real number in [low, high], uniform on the linear or the logarithmic scale.
 
-    `from_unit(u) = low + u (high - low)`, or `exp(log low + u (log high - log low))` with `log=True`. With a `step`
-    each of its values owns a bin of equal width, as those of an Int do.
+    `from_unit(u) = low + u (high - low)`, or `exp(log low + u (log high - log low))` with `log=True`. With a `step`,
+    every value has a bin of equal width, as for an Int.
 
     Args:
         low: Smallest value.
-        high: Largest value, above `low`; with a `step` the last of its values that is not above this.
-        log: Whether ratios matter rather than differences; needs `low > 0`.
-        default: The value to start from; the middle of the scale if left out.
-        step: Only low, low + step, low + 2 step and so on, as clean decimals; every number if left out.
+        high: Largest value, greater than `low`. With a `step`, it is reduced to the last value of the grid.
+        log: True for a logarithmic scale; needs `low > 0`.
+        default: Starting value; by default the middle of the scale.
+        step: Restricts the values to low, low + step, low + 2 step, ..., as exact decimals; None for every number.
 
     Raises:
         InvalidSpace: If the bounds are not finite and increasing, the default lies outside them or between two steps,
@@ -90,11 +90,11 @@ class Float:
 
     @property
     def count(self) -> int | None:
-        """How many values it has; None without a step."""
+        """Number of values; None without a step."""
         return None if self.steps is None else self.steps.count
 
     def clean(self, value: object, where: str) -> float:
-        """The value as a float, on the grid if there is one, or InvalidSpace naming `where`."""
+        """Return the value as a float, on the grid of a step; else raise InvalidSpace with the name `where`."""
         number = _real(value, where)
         found = None if self.steps is None else self.steps.found(number)
         if found is not None:
@@ -107,7 +107,7 @@ class Float:
         return number
 
     def to_unit(self, value: float) -> float:
-        """Coordinate in [0, 1] of a value; with a step that of its bin's centre."""
+        """Return the coordinate in [0, 1] of a value; with a step, the centre of its bin."""
         if self.steps is not None:
             return (self.steps.nearest(value) + 0.5) / self.steps.count
         if self.log:
@@ -116,7 +116,7 @@ class Float:
         return min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
 
     def from_unit(self, unit: float) -> float:
-        """Value at a coordinate; the ends of the interval give the bounds exactly."""
+        """Return the value at a coordinate; 0 and 1 give the bounds exactly."""
         if self.steps is not None:
             return self.steps.value(min(self.steps.count - 1, max(0, math.floor(unit * self.steps.count))))
         if unit <= 0.0:
@@ -133,18 +133,19 @@ class Float:
 
 @dataclass(frozen=True, slots=True)
 class Int:
-    """An integer in [low, high], both included, uniform on the linear or the logarithmic scale.
+    """Integer in [low, high], both included, uniform on the linear or the logarithmic scale.
 
-    Each of its values owns a bin of the unit interval: of equal width 1/count, where count is (high - low)/step + 1,
-    or, with `log=True`, reaching from log(k - 1/2) to log(k + 1/2). `to_unit` gives the bin's centre (its integer's
-    logarithm), `from_unit` the integer whose bin holds the coordinate.
+    Every value has a bin of the unit interval. The width of a bin is 1/count, with count = (high - low)/step + 1. With
+    `log=True`, the bin of k reaches from log(k - 1/2) to log(k + 1/2) on the logarithmic scale. `to_unit` returns the
+    centre of the bin (with `log=True`, the position of log k). `from_unit` returns the integer whose bin contains the
+    coordinate.
 
     Args:
         low: Smallest value.
-        high: Largest value, above `low`; with a `step` the last of its values that is not above this.
-        log: Whether ratios matter rather than differences; needs `low >= 1`.
-        default: The value to start from; the middle of the scale if left out.
-        step: Only low, low + step, low + 2 step and so on.
+        high: Largest value, greater than `low`. With a `step`, it is reduced to the last value of the grid.
+        log: True for a logarithmic scale; needs `low >= 1`.
+        default: Starting value; by default the middle of the scale.
+        step: Restricts the values to low, low + step, low + 2 step, ...
 
     Raises:
         InvalidSpace: If the bounds are not increasing integers, the default lies outside them or between two steps, or
@@ -181,7 +182,7 @@ class Int:
         return _shown(self)
 
     def _last(self) -> int:
-        """The last value that is not above the bound."""
+        """Last value of the grid that is at most `high`."""
         text = f"Int({self.low}, {self.high}, step={self.step})"
         if self.step < 1:
             raise InvalidSpace(f"{text} goes nowhere: step must be at least 1.")
@@ -191,11 +192,11 @@ class Int:
 
     @property
     def count(self) -> int:
-        """How many values it has."""
+        """Number of values."""
         return (self.high - self.low) // self.step + 1
 
     def clean(self, value: object, where: str) -> int:
-        """The value as an int, or InvalidSpace naming `where`."""
+        """Return the value as an int; else raise InvalidSpace with the name `where`."""
         number = _integer(value, where)
         if not self.low <= number <= self.high:
             raise InvalidSpace(f"{where} is {number!r}, outside [{self.low}, {self.high}]; give a value inside.")
@@ -204,14 +205,14 @@ class Int:
         return number
 
     def to_unit(self, value: int) -> float:
-        """Coordinate of the centre of a value's bin."""
+        """Return the coordinate of the centre of a value's bin."""
         if self.log:
             low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
             return (math.log(value) - low) / (high - low)
         return ((value - self.low) // self.step + 0.5) / self.count
 
     def from_unit(self, unit: float) -> int:
-        """The integer whose bin holds the coordinate."""
+        """Return the integer whose bin contains the coordinate."""
         if self.log:
             low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
             value = round(math.exp(low + unit * (high - low)))
@@ -222,18 +223,18 @@ class Int:
 
 @dataclass(frozen=True, slots=True)
 class Categorical:
-    """One of several values, with or without an order.
+    """Categorical parameter: one of several values, with or without an order.
 
-    The k-th of n values owns the k-th of n equal bins of the unit interval.
+    The k-th of n values has the k-th of n equal bins of the unit interval.
 
     Args:
-        choices: The values: JSON's scalars (str, int, float, bool, None), and tuples of them.
-        ordered: Whether neighbours in the list are alike, so that a step to a neighbour is a small step.
-        default: The value to start from; the first if left out.
+        choices: The values: JSON scalars (str, int, float, bool, None), and tuples of them.
+        ordered: True if neighbours in the list are similar, so that a move to a neighbour is a small step.
+        default: Starting value; by default the first value.
 
     Raises:
-        InvalidSpace: If there are no choices, one appears twice, one cannot be written as JSON, or the default is
-            none of them.
+        InvalidSpace: If `choices` is empty, a value appears twice or cannot be written as JSON, or the default is not
+            one of the values.
 
     Example:
         >>> Categorical(["relu", "tanh"]).from_unit(0.7)
@@ -264,11 +265,11 @@ class Categorical:
 
     @property
     def count(self) -> int:
-        """How many values it has."""
+        """Number of values."""
         return len(self.choices)
 
     def clean(self, value: object, where: str) -> Value:
-        """The choice that equals the value (1 finds 1.0, True does not), or InvalidSpace naming `where`."""
+        """Return the choice equal to the value (1 matches 1.0, True does not), or raise InvalidSpace with `where`."""
         wanted = plain(value, where)
         return self.choices[self._index(wanted, where)]
 
@@ -284,22 +285,22 @@ class Categorical:
         raise InvalidSpace(f"{where} is {value!r}, none of {list(self.choices)}; give one of these.")
 
     def to_unit(self, value: Value) -> float:
-        """Coordinate of the centre of a value's bin."""
+        """Return the coordinate of the centre of a value's bin."""
         return (self._index(value, "a value") + 0.5) / len(self.choices)
 
     def from_unit(self, unit: float) -> Value:
-        """The value whose bin holds the coordinate."""
+        """Return the value whose bin contains the coordinate."""
         count = len(self.choices)
         return self.choices[min(count - 1, max(0, int(unit * count)))]
 
 
 def plain(value: object, where: str) -> Value:
-    """The value in JSON's types: numpy scalars become numbers, lists become tuples; else InvalidSpace."""
+    """Return the value in JSON types: numpy scalars become numbers, lists become tuples; else raise InvalidSpace."""
     if isinstance(value, list | tuple):
         return tuple(plain(item, where) for item in value)
-    dated = getattr(getattr(value, "dtype", None), "kind", None) in {"m", "M"}  # their items may be bare nanoseconds
+    dated = getattr(getattr(value, "dtype", None), "kind", None) in {"m", "M"}  # date items may be bare nanoseconds
     if not dated and not isinstance(value, str | int | float) and hasattr(value, "item"):
-        with contextlib.suppress(TypeError, ValueError, RuntimeError):  # an array of several, which is refused below
+        with contextlib.suppress(TypeError, ValueError, RuntimeError):  # refused later: an array of several
             value = value.item()  # a numpy scalar
     if isinstance(value, float) and not math.isfinite(value):
         raise InvalidSpace(f"{where} is {value}, which has no equal or no place in JSON; use a name for it.")
@@ -314,9 +315,9 @@ def plain(value: object, where: str) -> Value:
 
 
 def _unwrap(value: str | float) -> Value:
-    """A subclass (numpy.float64, numpy.str_, an enum of texts or numbers) as its plain base type.
+    """Convert a subclass (numpy.float64, numpy.str_, an enum of texts or numbers) to its plain base type.
 
-    By the base type's own conversion: `str(Color.RED)` is the member's name, but the member equals its value.
+    The base type's own method converts: `str(Color.RED)` is the member's name, but the member equals its value.
     """
     if isinstance(value, str):
         return str.__str__(value)
@@ -326,14 +327,14 @@ def _unwrap(value: str | float) -> Value:
 
 
 def identity(value: Value) -> object:
-    """A key under which 1, 1.0 and True differ, as they do in JSON."""
+    """Return a key under which 1, 1.0 and True differ, as in JSON."""
     if isinstance(value, tuple):
         return tuple(identity(item) for item in value)
     return (type(value).__name__, value)
 
 
 def key_of(config: Mapping[str, Any]) -> Hashable:
-    """A key of a nested configuration under which 1, 1.0 and True differ, too.
+    """Return a hashable key of a nested configuration, under which 1, 1.0 and True differ.
 
     Example:
         >>> key_of({"k": 1}) == key_of({"k": True}), key_of({"k": 1}) == key_of({"k": 1})
@@ -345,7 +346,7 @@ def key_of(config: Mapping[str, Any]) -> Hashable:
 
 
 def _set(parameter: object, name: str, value: object) -> None:
-    object.__setattr__(parameter, name, value)  # frozen dataclasses clean their fields once, while they are built
+    object.__setattr__(parameter, name, value)  # the dataclasses are frozen; only __post_init__ calls this
 
 
 def _real(value: object, where: str) -> float:
@@ -370,7 +371,7 @@ def _integer(value: object, where: str) -> int:
 
 
 def _flag(value: object, where: str) -> bool:
-    if isinstance(value, bool) or type(value).__name__ == "bool":  # numpy's
+    if isinstance(value, bool) or type(value).__name__ == "bool":  # numpy.bool
         return bool(value)
     raise InvalidSpace(f"{where} is {value!r}; give True or False.")
 
@@ -384,7 +385,7 @@ def _check_bounds(parameter: Float | Int) -> None:
 
 
 def declaration(parameter: Float | Int) -> dict[str, Any]:
-    """How a number was declared; the step only if it has one, so that older stored declarations stay the same."""
+    """Return the declaration of a number; without a step the key is left out, as in older stored declarations."""
     none = 1 if isinstance(parameter, Int) else None
     names = ["low", "high", "log", "default", *(["step"] if parameter.step != none else [])]
     return {name: getattr(parameter, name) for name in names}

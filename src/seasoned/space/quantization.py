@@ -1,7 +1,7 @@
-"""Numbers on a grid: low, low + step, low + 2 step and so on, as exact decimals.
+"""Grid of numbers: low, low + step, low + 2 step and so on, as exact decimals.
 
-Sums of doubles drift (0.1 + 0.2 is not 0.3), so the grid is kept in whole numbers: its k-th value is the double nearest
-to `(first + k width) / unit`, which Python's division of integers gives exactly.
+Sums of doubles drift (0.1 + 0.2 is not 0.3), so the grid is stored in integers. The k-th value is the double nearest to
+`(first + k width) / unit`, computed exactly by Python's division of integers.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from seasoned.errors import InvalidSpace
 
 __all__ = ["Steps"]
 
-_FINEST: Final = 2**40  # number of steps from 0 to the larger bound beyond which doubles hardly tell neighbours apart
-_NEAR: Final = 1e-6  # of a step: a number this near to a value of the grid is taken for that value
+_FINEST: Final = 2**40  # largest number of steps from 0 to the larger bound; doubles separate the values up to it
+_NEAR: Final = 1e-6  # largest distance, in steps, at which a number counts as a value of the grid
 
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """The values of a Float with a step.
+    """Values of a Float with a step.
 
     Attributes:
         low: The first value.
-        step: The distance between two.
-        first: The first value, in units.
-        width: The step, in units.
-        unit: How many units make 1.
-        count: How many values there are.
+        step: Distance between adjacent values.
+        first: The first value, in units of 1 / unit.
+        width: The step, in units of 1 / unit.
+        unit: Common denominator of `low` and `step`.
+        count: Number of values.
 
     Example:
         >>> steps = Steps.between(0.0, 1.0, 0.1)
@@ -46,10 +46,10 @@ class Steps:
 
     @staticmethod
     def between(low: float, high: float, step: float) -> Steps:
-        """The grid from `low` on whose last value is not above `high`.
+        """Return the grid that starts at `low` and ends at or before `high`.
 
         Raises:
-            InvalidSpace: If the step is not positive, above high - low, or too fine for doubles.
+            InvalidSpace: If the step is not positive, greater than high - low, or too fine for doubles.
         """
         text = f"Float({low}, {high}, step={step})"
         if step <= 0:
@@ -57,7 +57,7 @@ class Steps:
         if max(abs(low), abs(high)) / step > _FINEST:
             raise InvalidSpace(f"{text} has a step too fine for double precision; leave step out.")
         first, last, width = (Fraction(repr(number)) for number in (low, high, step))
-        slack = Fraction(_NEAR * step + math.ulp(max(abs(low), abs(high))))  # a bound may be a sum that drifted
+        slack = Fraction(_NEAR * step + math.ulp(max(abs(low), abs(high))))  # a bound may be an inexact sum
         count = (last - first + slack) // width + 1
         if count < 2:
             raise InvalidSpace(f"{text} holds {low} alone: step must not be above high - low.")
@@ -65,20 +65,20 @@ class Steps:
         return Steps(low, step, int(first * unit), int(width * unit), unit, count)
 
     def value(self, index: int) -> float:
-        """The value of that index, counted from 0."""
+        """Return the value at `index`, counted from 0."""
         return (self.first + index * self.width) / self.unit
 
     def nearest(self, number: float) -> int:
-        """The index of the value nearest to a number."""
+        """Return the index of the value nearest to a number."""
         return round(min(self.count - 1.0, max(0.0, (number - self.low) / self.step)))
 
     def found(self, number: float) -> float | None:
-        """The value that a number means, apart from rounding; None if it lies between two values or outside."""
+        """Return the value equal to a number up to rounding; None if the number lies between values or outside."""
         value = self.value(self.nearest(number))
         return value if abs(number - value) <= _NEAR * self.step else None
 
     def beyond(self, number: float, sign: int) -> float | None:
-        """The first value above a number inside the grid (below it, if `sign` is -1); None if there is none."""
+        """Return the next value larger than a number in the grid (smaller, if `sign` is -1); None at an end."""
         index = self.nearest(number)
         if sign * (self.value(index) - number) <= 0:
             index += sign

@@ -1,10 +1,9 @@
-"""The search space: a tree of parameters, and the one encoding that every sampler shares.
+"""Search space: a tree of parameters, and the encoding that all samplers share.
 
-A space has one coordinate per parameter, nested ones included, in depth-first order. `encode` gives a point of the
-unit cube and a mask of the coordinates that are in use; `decode` turns any point into a valid configuration. Two laws,
-proved by property tests: `decode(encode(x)) == x` (floats up to rounding), and every decoded point is valid.
-
-There is no sampling policy here: `sample` draws uniformly, everything cleverer lives in the samplers.
+A space has one coordinate per parameter, nested ones included, in depth-first order. `encode` returns a point of the
+unit cube and a mask of the coordinates in use. `decode` converts any point to a valid configuration. Property tests
+check two laws: `decode(encode(x)) == x` (floats up to rounding), and every decoded point is valid. The space contains
+no sampling policy: `sample` draws uniformly.
 """
 
 from __future__ import annotations
@@ -28,20 +27,20 @@ if TYPE_CHECKING:
 
 __all__ = ["Between", "Categorical", "Choice", "Dimension", "Encoded", "Float", "Int", "Parameter", "Space"]
 
-_INACTIVE: Final = object()  # the flat value of a coordinate whose branch was not chosen
-_DRAWS: Final = 100  # uniform draws before a forbidden point is moved rather than drawn again
+_INACTIVE: Final = object()  # flat value of a coordinate in an inactive branch
+_DRAWS: Final = 100  # uniform draws before `sample` moves a forbidden point to an allowed one
 
 
 @dataclass(frozen=True, slots=True, init=False)
 class Choice:
-    """A choice between branches, each with a space of its own; only the chosen one is active.
+    """Choice between branches, each with its own space; only the selected branch is active.
 
     Args:
         options: Option name -> Space, as a mapping or as keywords.
-        default: The option to start from; the first if left out.
+        default: Starting option; by default the first option.
 
     Raises:
-        InvalidSpace: If there are no options, one is not a Space, a name appears twice, or the default is unknown.
+        InvalidSpace: If `options` is empty, an option is not a Space, a name appears twice, or the default is unknown.
 
     Example:
         >>> Choice(sgd=Space(momentum=Float(0, 0.99)), adam=Space()).default
@@ -74,7 +73,7 @@ class Choice:
         return (_choice_of, (dict(self.options), self.default))
 
     def selector(self) -> Categorical:
-        """The Categorical that stands for this choice's own coordinate."""
+        """Return the Categorical of the option names, the parameter of the choice's own coordinate."""
         return Categorical(tuple(self.options), default=self.default)
 
 
@@ -82,11 +81,11 @@ Parameter: TypeAlias = Float | Int | Categorical | Choice
 
 
 class Encoded(NamedTuple):
-    """A configuration as a point.
+    """Configuration as a point of the unit cube.
 
     Attributes:
-        unit: Coordinates in [0, 1], shape (d,); a coordinate not in use holds its default.
-        active: Which coordinates are in use, shape (d,), bool.
+        unit: Coordinates in [0, 1], shape (d,); a coordinate not in use has its default.
+        active: True for coordinates in use, shape (d,), bool.
     """
 
     unit: NDArray[np.float64]
@@ -95,15 +94,15 @@ class Encoded(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """One coordinate of the cube.
+    """Coordinate of the unit cube.
 
     Attributes:
-        name: The parameter's dotted name, such as `optimizer.sgd.momentum`.
-        key: Its last part: the key in the dict that holds the value.
-        parameter: What maps values to coordinates; for a Choice the Categorical of its options.
-        is_choice: Whether the value selects a branch.
-        parent: Index of the choice that this coordinate hangs under; -1 at the root.
-        option: The option of the parent under which it is active; empty at the root.
+        name: Dotted name of the parameter, such as `optimizer.sgd.momentum`.
+        key: Last part of the name: the key of the value in its dict.
+        parameter: Map between values and coordinates; for a Choice, the Categorical of its options.
+        is_choice: True if the value selects a branch.
+        parent: Index of the parent choice; -1 at the root.
+        option: Option of the parent under which the coordinate is active; empty at the root.
     """
 
     name: str
@@ -120,18 +119,18 @@ class Dimension:
 
 
 class Space:
-    """A set of named parameters, some of which may be choices with spaces of their own.
+    """Search space: a set of named parameters, which may be choices with their own spaces.
 
-    A configuration is a nested dict; the option taken by a Choice is the one key of its dict:
+    A configuration is a nested dict. The selected option of a Choice is the only key of its dict:
     `{"lr": 0.01, "optimizer": {"sgd": {"momentum": 0.9}}}`.
 
     Args:
         parameters: Name -> parameter, as a mapping or as keywords.
-        forbidden: Clauses such as `{"solver": "lbfgs", "penalty": ["l1"]}`: forbidden where all named parameters are
-            active and match a value, a list of values, or `Between(low, high)`. Nested parameters by dotted name.
+        forbidden: Clauses such as `{"solver": "lbfgs", "penalty": ["l1"]}`, with dotted names. A configuration is
+            forbidden if all parameters of a clause are active and match a value, a list, or `Between(low, high)`.
 
     Raises:
-        InvalidSpace: If a name is empty, dotted or double, a parameter has another type, a clause names an unknown
+        InvalidSpace: If a name is empty, dotted or repeated, a parameter has another type, a clause names an unknown
             parameter, or the default configuration is forbidden.
 
     Example:
@@ -179,7 +178,7 @@ class Space:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Space):
             return NotImplemented
-        return self.to_json() == other.to_json()  # which tells 1, 1.0 and True apart
+        return self.to_json() == other.to_json()  # in JSON, 1, 1.0 and True differ
 
     def __hash__(self) -> int:
         return hash(self.to_json())
@@ -193,18 +192,18 @@ class Space:
 
     @property
     def forbids(self) -> bool:
-        """Whether there are forbidden combinations, in it or in the spaces of its choices."""
+        """True if the space or a nested space has forbidden combinations."""
         return bool(self._clauses)
 
     # ----------------------------------------------------------------------------------- configurations
 
     @property
     def default(self) -> dict[str, Any]:
-        """The configuration of all defaults."""
+        """Default configuration."""
         return self._assemble(self._values(self._defaults()))
 
     def check(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """The configuration with its values cleaned (numpy scalars to Python's, 1 to 1.0 for a Float).
+        """Return the configuration with normalised values (numpy scalars to Python's, 1 to 1.0 for a Float).
 
         Raises:
             InvalidConfig: If a parameter is missing, unknown or out of range, or the combination is forbidden.
@@ -215,7 +214,7 @@ class Space:
         return self._assemble(values)
 
     def contains(self, config: Mapping[str, Any]) -> bool:
-        """Whether the configuration is valid here."""
+        """Return True if the configuration is valid in this space."""
         try:
             self.check(config)
         except (InvalidSpace, InvalidConfig):
@@ -223,7 +222,7 @@ class Space:
         return True
 
     def flat(self, config: Mapping[str, Any]) -> dict[str, Value]:
-        """Dotted name -> value of the active parameters; a choice's value is its option's name."""
+        """Return dotted name -> value of the active parameters; the value of a choice is its option's name."""
         return {
             dimension.name: value
             for dimension, value in zip(self.dimensions, self._values_of(config), strict=True)
@@ -231,7 +230,7 @@ class Space:
         }
 
     def sample(self, rng: np.random.Generator) -> dict[str, Any]:
-        """A configuration drawn uniformly from the cube, forbidden ones left out."""
+        """Return a configuration drawn uniformly from the cube; forbidden ones are drawn again."""
         for _ in range(_DRAWS):
             values = self._values(rng.random(len(self.dimensions)).tolist())
             if self._matched(values) is None:
@@ -241,18 +240,18 @@ class Space:
     def neighbours(
         self, config: Mapping[str, Any], rng: np.random.Generator, *, draws: int = 4, scale: float = 0.2
     ) -> Iterator[dict[str, Any]]:
-        """Configurations that differ from `config` in one parameter.
+        """Yield configurations that differ from `config` in one parameter, without forbidden ones and repetitions.
 
-        A category moves to every other one (an ordered one to the adjacent ones), an Int, and a Float with a step, to
-        the next values and to Gaussian draws, another Float to Gaussian draws, a Choice to each other option with the
-        defaults inside. Forbidden ones are left out, none comes twice. After SMAC's one-exchange neighbourhood (Hutter,
+        An unordered category moves to every other category, an ordered one to the adjacent categories. An Int, or a
+        Float with a step, moves to the adjacent values and to Gaussian draws. Another Float moves to Gaussian draws. A
+        Choice moves to every other option with the default settings. After SMAC's one-exchange neighbourhood (Hutter,
         Hoos and Leyton-Brown 2011, §4.3).
 
         Args:
             config: A valid configuration.
             rng: Source of the Gaussian draws.
-            draws: Gaussian draws per numeric parameter.
-            scale: Their standard deviation, in units of the cube.
+            draws: Number of Gaussian draws per numeric parameter.
+            scale: Standard deviation of the draws, in units of the cube.
         """
         values = self._values_of(config)
         seen = {_frozen(values)}
@@ -268,7 +267,7 @@ class Space:
     # ----------------------------------------------------------------------------------- the unit cube
 
     def encode(self, config: Mapping[str, Any]) -> Encoded:
-        """The configuration as a point of the unit cube and the mask of coordinates in use.
+        """Return the configuration as a point of the unit cube and the mask of coordinates in use.
 
         Raises:
             InvalidConfig: If the configuration does not belong to this space.
@@ -279,14 +278,14 @@ class Space:
         return Encoded(np.array(unit, dtype=np.float64), np.array(active, dtype=np.bool_))
 
     def allows(self, unit: Sequence[float]) -> bool:
-        """Whether a point of the unit cube, shape (d,), stands for no forbidden combination: `decode` keeps it."""
+        """Return True if the configuration at a point of the unit cube, shape (d,), is not forbidden."""
         return self._matched(self._values([min(1.0, max(0.0, coordinate)) for coordinate in unit])) is None
 
     def decode(self, unit: ArrayLike) -> dict[str, Any]:
-        """The configuration at a point of the unit cube, shape (d,); a forbidden one moves to the nearest allowed.
+        """Return the configuration at a point of the cube, shape (d,); a forbidden point moves to the nearest allowed.
 
         Raises:
-            InvalidConfig: If the point has another length or holds NaN.
+            InvalidConfig: If the point has another length or contains NaN.
         """
         import numpy as np
 
@@ -307,7 +306,7 @@ class Space:
         return self._defaults() if allowed is None else allowed
 
     def to_dict(self) -> dict[str, Any]:
-        """The declaration in JSON's types."""
+        """Return the declaration of the space in JSON types."""
         declared: dict[str, Any] = {
             "parameters": {name: _parameter_to_dict(parameter) for name, parameter in self.parameters.items()}
         }
@@ -317,21 +316,21 @@ class Space:
 
     @staticmethod
     def from_dict(declared: Mapping[str, Any]) -> Space:
-        """The space that `to_dict` described."""
+        """Return the space of a declaration by `to_dict`."""
         parameters = {name: _parameter_from_dict(given) for name, given in declared["parameters"].items()}
         return Space(parameters, forbidden=[from_json(clause) for clause in declared.get("forbidden", ())])
 
     def to_json(self) -> str:
-        """The declaration as JSON text."""
+        """Return the declaration of the space as JSON text."""
         return json.dumps(self.to_dict(), allow_nan=False)
 
     @staticmethod
     def from_json(text: str) -> Space:
-        """The space that `to_json` described."""
+        """Return the space of a declaration by `to_json`."""
         return Space.from_dict(json.loads(text))
 
     # ----------------------------------------------------------------------------------- flat values
-    # Inside, a configuration is a flat list of values in the order of `dimensions`, _INACTIVE where not in use.
+    # The methods use a flat list of values in the order of `dimensions`; a value not in use is _INACTIVE.
 
     def _defaults(self) -> list[float]:
         return [dimension.default_unit for dimension in self.dimensions]
@@ -344,7 +343,7 @@ class Space:
         return values
 
     def _with(self, values: Sequence[Any], index: int, value: Value) -> list[Any]:
-        """The flat values with one changed; if it selects a branch, the new one holds defaults."""
+        """Flat values with one value changed; a newly selected branch gets its defaults."""
         moved = [*values[:index], value, *values[index + 1 :]]
         for below in range(index + 1, len(moved)):
             dimension = self.dimensions[below]
@@ -366,7 +365,7 @@ class Space:
 
     def _assemble(self, values: Sequence[Any]) -> dict[str, Any]:
         root: dict[str, Any] = {}
-        inside: dict[int, dict[str, Any]] = {-1: root}  # the dict into which a choice's children go
+        inside: dict[int, dict[str, Any]] = {-1: root}  # index of a choice -> dict of its children
         for index, (dimension, value) in enumerate(zip(self.dimensions, values, strict=True)):
             if value is _INACTIVE:
                 continue
@@ -400,7 +399,7 @@ class Space:
         return next((clause for clause in self._clauses if clause.matches(values)), None)
 
     def _compile(self, prefix: str, space: Space) -> Iterator[Clause]:
-        """The clauses of a (sub-)space and of all below it, by coordinate."""
+        """Yield the clauses of a space and of its nested spaces, with names resolved to coordinates."""
         for declared in space.forbidden:
             if not declared:
                 raise InvalidSpace("a forbidden clause is empty and would forbid everything; name a parameter.")
@@ -425,7 +424,7 @@ class Space:
 
 
 def _flatten(space: Space, prefix: str = "", parent: int = -1, option: str = "", start: int = 0) -> list[Dimension]:
-    """The coordinates of a space in depth-first order; `start` is the index of the first."""
+    """Coordinates of a space in depth-first order; `start` is the index of the first coordinate."""
     found: list[Dimension] = []
     for key, parameter in space.parameters.items():
         name = prefix + key
@@ -440,7 +439,7 @@ def _flatten(space: Space, prefix: str = "", parent: int = -1, option: str = "",
 
 
 def _merge(given: Mapping[str, Any], named: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """Both ways to name things, as one dict; refuses names that are given twice, empty, dotted or not strings."""
+    """Merge a mapping and keywords; raise InvalidSpace for a name that is repeated, empty, dotted or not a string."""
     for name in given:
         if name in named:
             raise InvalidSpace(f"the {kind} {name!r} is given twice; remove one.")
@@ -496,5 +495,5 @@ def _parameter_from_dict(declared: Mapping[str, Any]) -> Parameter:
     kinds: dict[str, type[Float | Int | Categorical]] = {"float": Float, "int": Int, "categorical": Categorical}
     if kind not in kinds:
         raise InvalidSpace(f"a stored parameter is of the kind {kind!r}, unknown to this version; upgrade seasoned.")
-    flags = {name: bool(given[name]) for name in ("log", "ordered") if given.get(name) in (0, 1)}  # once as given
+    flags = {name: bool(given[name]) for name in ("log", "ordered") if given.get(name) in (0, 1)}  # of old versions
     return kinds[kind](**{**given, **flags})

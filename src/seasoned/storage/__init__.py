@@ -1,4 +1,4 @@
-"""Storage: append events, read events, lease trial numbers."""
+"""Storage of studies: event logs and leases on trial numbers."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""What a storage promises: an append-only log of events per study, and leases on trial numbers.
+"""Interface of a storage: one append-only log of events per study, and leases on trial numbers.
 
-The log is `append` and `read`. Since many drivers share a study, the storage also hands out trial numbers: `claim`
-reserves numbers under a driver's lease, `renew` says that the driver is alive, `release` gives its numbers back. A
-storage knows no sampler, no space and no clock: a driver judges another dead when its heartbeat has stood still for a
-time measured by the judge's own monotonic clock, so clock jumps and suspended machines kill nobody.
+`append` and `read` access the log. Many drivers may share a study, so the storage also assigns trial numbers: `claim`
+reserves numbers under a driver's lease, `renew` advances the driver's heartbeat, `release` returns its numbers. A
+storage has no dependency on samplers, spaces or clocks. A driver counts another driver as dead if its heartbeat has not
+advanced for some time on the driver's own monotonic clock. So clock jumps and suspended machines end no lease.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 __all__ = ["BY_HAND", "DETACHED", "Claim", "EventLog", "Storage", "attends"]
 
 BY_HAND = "hand"
-"""How the name of a driver begins whose trials were asked with `ask()`: no limit counts them, nobody waits for them."""
+"""Prefix of the driver names of trials asked with `ask()`; limits do not count these trials, and no driver waits."""
 
 DETACHED = "-"
-"""The driver of trials that belong to nobody: they wait for their `tell` for ever and are never handed out again."""
+"""Driver name of detached trials: they have no driver, stay open until their `tell`, and are never reassigned."""
 
 
 def attends(driver: str) -> bool:
-    """Whether the driver will finish its trials without being asked to."""
+    """Return True if the driver runs its trials itself: it is neither detached nor a driver of `ask()`."""
     return driver != DETACHED and not driver.startswith(BY_HAND)
 
 
 class Claim(NamedTuple):
-    """A reserved trial number.
+    """Reserved trial number.
 
     Attributes:
-        number: The trial's number.
-        attempt: 1 for a fresh number; one more each time that a driver died holding it.
+        number: Number of the trial.
+        attempt: 1 for a fresh number; plus 1 for each driver that died with the number reserved.
     """
 
     number: int
@@ -42,18 +42,18 @@ class Claim(NamedTuple):
 
 
 class EventLog(Protocol):
-    """The log of one study. Safe to use from several threads; each operation is atomic."""
+    """Log of one study. It is safe to use from several threads; each operation is atomic."""
 
     def append(self, events: Sequence[Event]) -> Sequence[bool]:
-        """Append events in order, all or none.
+        """Append events in order, all or none; return True for each appended event.
 
-        The first `Asked` and the first `Finished` of a number count; a later one is dropped and marked False in the
-        answer. A `Finished` ends the number's lease.
+        The first `Asked` and the first `Finished` of a number count; a later one is dropped and marked False. A
+        `Finished` ends the number's lease.
         """
         ...
 
     def read(self, since: int = 0) -> Sequence[Event]:
-        """The events after the first `since`, in log order, which is the same for every reader."""
+        """Return the events after the first `since` events, in log order, which is the same for every reader."""
         ...
 
     def claim(
@@ -67,35 +67,35 @@ class EventLog(Protocol):
     ) -> Sequence[Claim]:
         """Reserve up to `count` trial numbers for a driver.
 
-        Numbers released or held by `dead` drivers come first, the smallest first, as long as they, finished numbers and
-        those that living drivers hold together stay within `limit`; then fresh ones, without gaps, as long as they are
-        smaller than `below`, and finished and reserved numbers together stay within `limit`. Those that `DETACHED` and
-        drivers `BY_HAND` hold do not count.
+        Released numbers and numbers of `dead` drivers come first, in increasing order. The claimed ones, finished
+        numbers and numbers of living drivers together stay within `limit`. Fresh numbers follow, without gaps and
+        smaller than `below`, as long as all finished and reserved numbers stay within `limit`. Numbers of `DETACHED`
+        and of drivers `BY_HAND` are not counted.
         """
         ...
 
     def renew(self, driver: str) -> Mapping[str, int]:
-        """Advance the driver's heartbeat, and return the heartbeats of all drivers that hold numbers."""
+        """Advance the driver's heartbeat; return the heartbeats of all drivers with reserved numbers."""
         ...
 
     def release(self, driver: str, numbers: Collection[int] | None = None) -> None:
-        """Give back the driver's unfinished numbers (all, or these); this does not count as an attempt."""
+        """Release unfinished numbers of the driver, all if `numbers` is None; a release is no attempt."""
         ...
 
 
 class Storage(Protocol):
-    """Holds studies by name."""
+    """Storage of studies by name."""
 
     def open(self, name: str, created: Created) -> EventLog:
-        """The log of the study of that name; a new one begins with `created`. Atomic: one creator wins."""
+        """Return the log of the study `name`; a new log begins with `created`. Atomic: one creator wins."""
         ...
 
     def names(self) -> Sequence[str]:
-        """The names of all studies, in order of creation."""
+        """Return the names of all studies, in order of creation."""
         ...
 
     def delete(self, name: str) -> None:
-        """Remove a study with all its events; StudyConflict if there is none."""
+        """Remove a study with all its events. Raises StudyConflict if it does not exist."""
         ...
 
     def close(self) -> None:

@@ -1,11 +1,11 @@
-"""What every storage must satisfy: a public set of contract tests, for ours and for plug-ins.
+"""Contract tests of storages, public, for built-in storages and plug-ins.
 
     @pytest.mark.parametrize("check", STORAGE_CHECKS)
     def test_contract(check, tmp_path):
         check(lambda: MyStorage(tmp_path / "store"))
 
-Each check takes a function that opens an empty storage, and raises AssertionError with a sentence when a promise of
-`storage/base.py` is broken. No test framework is needed.
+Each check takes a function that opens an empty storage. A check raises AssertionError with an explanation if the
+storage breaks a rule of `storage/base.py`. No test framework is needed.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _finished(number: int, value: float = 1.0) -> Finished:
 
 
 def check_events_come_back(make: Callable[[], Storage]) -> None:
-    """Every kind of event, with odd floats, text and tuples, reads back equal and in order."""
+    """Check that every kind of event, with extreme floats, text and tuples, is read back equal and in order."""
     log = _open(make)
     written: list[Event] = [_asked(0), Reported(0, 3, 0.1 + 0.2), _finished(0, 5e-324), _asked(1, -1.0)]
     written += [Finished(1, TrialState.FAILED, None, None, "it's\nbroken ☠ \\"), Spaced(Space(), 2), _asked(2)]
@@ -72,7 +72,7 @@ def check_events_come_back(make: Callable[[], Storage]) -> None:
 
 
 def check_the_first_counts(make: Callable[[], Storage]) -> None:
-    """A second `Asked` or `Finished` of a trial is dropped and reported as such, also within one call."""
+    """Check that a second `Asked` or `Finished` of a trial is dropped and marked False, also within one call."""
     log = _open(make)
     assert list(log.append([_asked(0), _finished(0, 1.0)])) == [True, True], "first events were dropped."
     assert list(log.append([_finished(0, 2.0), _asked(0), _asked(1), _asked(1)])) == [False, False, True, False]
@@ -80,7 +80,7 @@ def check_the_first_counts(make: Callable[[], Storage]) -> None:
 
 
 def check_numbers_have_no_gaps(make: Callable[[], Storage]) -> None:
-    """Fresh numbers count up from 0, whoever claims."""
+    """Check that fresh numbers count up from 0 over all drivers."""
     log = _open(make)
     numbers = [claim.number for driver in "abc" for claim in log.claim(2, driver)]
     assert numbers == list(range(6)), f"the numbers {numbers} have gaps or repeat."
@@ -88,7 +88,7 @@ def check_numbers_have_no_gaps(make: Callable[[], Storage]) -> None:
 
 
 def check_limits(make: Callable[[], Storage]) -> None:
-    """Finished and reserved numbers stay within `limit`, numbers below `below`; detached trials are not counted."""
+    """Check that finished and reserved numbers stay within `limit` and `below`, and detached trials are not counted."""
     log = _open(make)
     assert len(log.claim(5, "a", limit=3)) == 3, "more numbers than the limit."
     assert not log.claim(1, "b", limit=3), "a number beyond the limit."
@@ -103,7 +103,7 @@ def check_limits(make: Callable[[], Storage]) -> None:
 
 
 def check_limits_of_what_was_given_back(make: Callable[[], Storage]) -> None:
-    """Released numbers and those of dead drivers stay within `limit`, too, as several drivers may claim them."""
+    """Check that claims of released numbers and of numbers of dead drivers stay within `limit`."""
     log = _open(make)
     log.claim(4, "a")
     log.release("a")
@@ -116,7 +116,7 @@ def check_limits_of_what_was_given_back(make: Callable[[], Storage]) -> None:
 
 
 def check_the_dead_are_replaced(make: Callable[[], Storage]) -> None:
-    """The numbers of dead drivers go to the next who claims, once, as a further attempt; the smallest first."""
+    """Check that numbers of dead drivers go to the next claim, once, as a further attempt, the smallest first."""
     log = _open(make)
     log.claim(3, "dead")
     log.append([_asked(1), _finished(1)])
@@ -128,7 +128,7 @@ def check_the_dead_are_replaced(make: Callable[[], Storage]) -> None:
 
 
 def check_release(make: Callable[[], Storage]) -> None:
-    """Numbers given back go to the next claim, which counts as no further attempt; detached ones never do."""
+    """Check that released numbers go to the next claim without a further attempt, and detached numbers never do."""
     log = _open(make)
     log.claim(3, "a")
     log.claim(1, DETACHED)
@@ -141,7 +141,7 @@ def check_release(make: Callable[[], Storage]) -> None:
 
 
 def check_beats(make: Callable[[], Storage]) -> None:
-    """A heartbeat advances with each renewal; only drivers that hold numbers are shown."""
+    """Check that each renewal advances a heartbeat, and that only drivers with reserved numbers are listed."""
     log = _open(make)
     assert dict(log.renew("idle")) == {}, "a driver without numbers is shown."
     log.claim(1, "busy")
@@ -153,7 +153,7 @@ def check_beats(make: Callable[[], Storage]) -> None:
 
 
 def check_studies_are_apart(make: Callable[[], Storage]) -> None:
-    """Studies of one storage share nothing; opening again gives the same log and keeps its first event."""
+    """Check that studies of one storage share nothing, and that a reopened log keeps its first event."""
     storage = make()
     one, two = storage.open("one", _CREATED), storage.open("two", _CREATED)
     one.append([_asked(0)])
@@ -174,7 +174,7 @@ def check_studies_are_apart(make: Callable[[], Storage]) -> None:
 
 
 def check_threads(make: Callable[[], Storage]) -> None:
-    """Eight threads claim and append at once: no number twice, no event lost, one order for all readers."""
+    """Check eight concurrent threads: no number twice, no event lost, one order for all readers."""
     log = _open(make)
     taken: list[int] = []
 
@@ -208,4 +208,4 @@ STORAGE_CHECKS: Final[Sequence[Callable[[Callable[[], Storage]], None]]] = (
     check_studies_are_apart,
     check_threads,
 )
-"""All checks; parametrise a test over them."""
+"""All checks, for a parametrised test."""

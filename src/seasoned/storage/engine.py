@@ -1,8 +1,8 @@
-"""A connection pool that is safe under many processes, forks and full disks.
+"""Database connections that are safe with many processes, forks and full disks.
 
-SQLite: WAL journal, so that readers never wait (except on network disks, where it is not safe); every write
-transaction takes its lock when it begins (`BEGIN IMMEDIATE`), because one that upgrades later fails at once under load
-instead of waiting.
+SQLite uses a WAL journal, so readers never wait; on network disks WAL is unsafe and not used. Every write transaction
+takes its lock at the beginning (`BEGIN IMMEDIATE`), because a later upgrade of a lock fails at once under load instead
+of waiting.
 """
 
 from __future__ import annotations
@@ -36,25 +36,25 @@ if TYPE_CHECKING:
 
 __all__ = ["Connections", "file_of", "store_exists", "url_of"]
 
-_SCHEME: Final = re.compile(r"[A-Za-z][\w+.-]+:")  # a single letter is a drive
+_SCHEME: Final = re.compile(r"[A-Za-z][\w+.-]+:")  # a single letter is a Windows drive
 _NETWORK: Final = frozenset(
     {"nfs", "nfs4", "lustre", "gpfs", "beegfs", "ceph", "cifs", "smb3", "smbfs", "afs", "fuse.sshfs"}
 )
-_PATIENCE: Final = 60.0  # seconds that a server may take to answer, and that a writer waits for the others
+_PATIENCE: Final = 60.0  # seconds to wait for a server's answer, and for other writers
 
 _log = logging.getLogger("seasoned.storage")
 
 
 class Connections:
-    """Transactions on one database, from any thread and from forked children.
+    """Transactions on one database, from any thread and from forked processes.
 
     Args:
         url: A database URL: `sqlite:///file.db`, `postgresql+psycopg://user@host/name`.
-        patience: Seconds to wait for a server to answer, or for other writers.
-        reads: Whether to open a SQLite file read-only, so that nothing in it can change, not even its journal mode.
+        patience: Seconds to wait for a server's answer, or for other writers.
+        reads: True to open a SQLite file read-only, which also preserves its journal mode.
 
     Raises:
-        InvalidInput: If the URL is not understood.
+        InvalidInput: If the URL is invalid.
         MissingExtra: If the driver is not installed.
         StorageError: If the database cannot be opened.
     """
@@ -69,10 +69,10 @@ class Connections:
 
     @contextmanager
     def transaction(self, *, write: bool = True) -> Iterator[Connection]:
-        """A transaction: committed when the block ends, rolled back when it raises; Ctrl-C waits until then.
+        """Open a transaction: committed at the end of the block, rolled back if the block raises; delays Ctrl-C.
 
         Raises:
-            StorageError: Whatever the database reports, in one sentence.
+            StorageError: For any error of the database, with its cause and a hint.
         """
         with held_back():
             try:
@@ -91,7 +91,7 @@ class Connections:
         self._engine = None
 
     def _connect(self) -> Engine:
-        """This process's engine; a forked child must not touch the connections of its parent."""
+        """Engine of this process; a forked process must not use the connections of its parent."""
         if self._engine is None or self._owner != os.getpid():
             if self._engine is not None:
                 self._engine.dispose(close=False)
@@ -104,12 +104,12 @@ class Connections:
         wait: dict[str, float] = {"connect_timeout": whole, "tcp_user_timeout": 1000 * whole}
         if self.is_sqlite:
             wait = {"timeout": self.patience}
-        own = {name: value for name, value in wait.items() if name not in self.url.query}  # else the URL sets it
-        options: dict[str, Any] = {"connect_args": own, "pool_pre_ping": not self.is_sqlite}  # servers close idle ones
+        own = {name: value for name, value in wait.items() if name not in self.url.query}  # the URL has priority
+        options: dict[str, Any] = {"connect_args": own, "pool_pre_ping": not self.is_sqlite}  # a ping finds closed ones
         reads = self.is_sqlite and (self._reads or not _writable(Path(str(self.url.database))))
         if reads:
             creator = partial(_open_to_read, Path(str(self.url.database)), self.patience)
-            options = {"creator": creator, "poolclass": sqlalchemy.pool.NullPool}  # each looks anew who writes
+            options = {"creator": creator, "poolclass": sqlalchemy.pool.NullPool}  # each connection checks for writers
         try:
             engine = sqlalchemy.create_engine(self.url, **options)
         except ModuleNotFoundError as error:
@@ -153,7 +153,7 @@ def _dispose(engine: Engine, owner: int) -> None:
 
 
 def file_of(url: str) -> Path | None:
-    """The file of a SQLite URL, whatever its driver and query; None for a server, an invalid URL, and a `file:` URI.
+    """Return the file of a SQLite URL, for any driver and query; None for a server, an invalid URL, and a `file:` URI.
 
     Example:
         >>> file_of("sqlite:///runs.db?timeout=30").name, file_of("postgresql://me@server/team")
@@ -164,14 +164,14 @@ def file_of(url: str) -> Path | None:
     except (ArgumentError, ValueError):
         return None
     named = parsed.database if parsed.get_backend_name() == "sqlite" else None
-    return Path(named) if named and not named.startswith("file:") else None  # a URI may have options
+    return Path(named) if named and not named.startswith("file:") else None  # a URI may contain options
 
 
 def url_of(place: str | os.PathLike[str]) -> str:
-    """A database URL as it is, a path as the URL of its SQLite file.
+    """Return a database URL unchanged, or the URL of the SQLite file at a path.
 
     Raises:
-        InvalidInput: If the path has a question mark, where the options of a URL begin.
+        InvalidInput: If the path contains a question mark, which begins the options of a URL.
 
     Example:
         >>> url_of("runs.db"), url_of("postgresql+psycopg://me@server/team")
@@ -186,7 +186,7 @@ def url_of(place: str | os.PathLike[str]) -> str:
 
 
 def store_exists(url: str) -> bool:
-    """Whether there is such a store; a server is assumed to exist."""
+    """Return True if the store exists; a server is assumed to exist."""
     file = file_of(url)
     return file is None or file.is_file()
 
@@ -199,7 +199,7 @@ def _parse(url: str) -> URL:
     except (ArgumentError, NoSuchModuleError):
         raise InvalidInput(f"storage {hidden(url)!r} is no database URL; {example}.") from None
     if parsed.drivername == "postgresql" and importlib.util.find_spec("psycopg2") is None:
-        parsed = parsed.set(drivername="postgresql+psycopg")  # that of the extra, whatever SQLAlchemy's default is
+        parsed = parsed.set(drivername="postgresql+psycopg")  # the driver of the `postgres` extra
     if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
         raise InvalidInput(f"storage {hidden(url)!r} is neither SQLite nor PostgreSQL; {example}.")
     if parsed.get_backend_name() == "sqlite":
@@ -214,33 +214,33 @@ def _parse(url: str) -> URL:
 
 
 def _writable(file: Path) -> bool:
-    """Whether this process may write to a file and to its folder, for the journal; true if there is no such file."""
+    """Return True if this process may write to a file and to its folder (for the journal), or the file is absent."""
     return not file.exists() or (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK))
 
 
 def _open_to_read(file: Path, patience: float) -> sqlite3.Connection:
-    """A read-only connection. A WAL database without a journal beside it has no writer, and is read without locks."""
-    file = file.resolve()  # journals are beside the file, not beside a link to it
+    """Open a read-only connection. A WAL database without a journal file has no writer, and is read without locks."""
+    file = file.resolve()  # journals lie next to the file, not next to a link
     begun = any(file.with_name(file.name + end).exists() for end in ("-wal", "-journal"))
-    still = "" if begun or not _is_wal(file) else "&immutable=1"  # a rollback journal exists only while somebody writes
+    still = "" if begun or not _is_wal(file) else "&immutable=1"  # a rollback journal exists only during a write
     return sqlite3.connect(f"{file.as_uri()}?mode=ro{still}", uri=True, timeout=patience, check_same_thread=False)
 
 
 def _prepare_reader(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # as in `_sqlite_preparer`; the journal stays what it is
+    connection.isolation_level = None  # as in `_sqlite_preparer`; the journal mode is unchanged
 
 
 def _is_wal(file: Path) -> bool:
-    """Whether a SQLite file is in WAL mode, whose journal stays as long as somebody has the file open."""
+    """Return True if a SQLite file is in WAL mode, whose journal exists as long as any process has the file open."""
     try:
         with file.open("rb") as opened:
             return opened.read(20)[18:] == b"\x02\x02"
-    except OSError:  # opening it will say why
+    except OSError:  # opening the file reports the cause
         return False
 
 
 def _lies_on_network(file: Path) -> bool:
-    """Whether a file lies on a disk that other machines may use, too."""
+    """Return True if a file lies on a network disk."""
     place = file.resolve()
     try:
         mounted = [
@@ -248,20 +248,20 @@ def _lies_on_network(file: Path) -> bool:
             for part in psutil.disk_partitions(all=True)
             if place.is_relative_to(part.mountpoint)
         ]
-    except OSError:  # the system does not tell what is mounted
+    except OSError:  # the system does not list mounted disks
         return False
     return bool(mounted) and max(mounted)[1].lower() in _NETWORK
 
 
 def _sqlite_preparer(patience: float, journal: str) -> Callable[[Any, object], None]:
-    """What configures a new connection: journal "wal" is fast, "delete" needs no shared memory."""
+    """Function that configures a new connection: journal "wal" is fast, "delete" needs no shared memory."""
 
     def prepare(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # transactions begin in _begin_sqlite, not when the driver thinks fit
+        connection.isolation_level = None  # _begin_sqlite begins transactions, not the driver
         cursor = connection.cursor()
         try:
             cursor.execute("PRAGMA foreign_keys=ON")
-            # In WAL: safe against crashes; a power cut may lose the last trials.
+            # NORMAL with WAL is safe against crashes of the process; a power cut may lose the last trials.
             cursor.execute(f"PRAGMA synchronous={'NORMAL' if journal == 'wal' else 'FULL'}")
             if cursor.execute("PRAGMA journal_mode").fetchone()[0] != journal:
                 _switch_journal(cursor, journal, patience)
@@ -272,7 +272,7 @@ def _sqlite_preparer(patience: float, journal: str) -> Callable[[Any, object], N
 
 
 def _switch_journal(cursor: Any, journal: str, patience: float) -> None:
-    """Switch it with retries, because SQLite does not wait for this lock; "delete" may fail, and come later."""
+    """Switch the journal mode with retries, because SQLite does not wait for this lock; "delete" may fail silently."""
     if journal == "delete":
         with suppress(sqlite3.OperationalError):
             cursor.execute("PRAGMA journal_mode=delete")

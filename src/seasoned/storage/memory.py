@@ -1,4 +1,4 @@
-"""Studies in this process's memory."""
+"""Storage in the memory of this process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["MemoryLog", "MemoryStorage"]
 
 
 class MemoryLog:
-    """The log of one study, shared by the threads of this process.
+    """Log of one study in memory, shared by the threads of this process.
 
     Example:
         >>> from seasoned.space import Space
@@ -39,8 +39,8 @@ class MemoryLog:
         self._events: list[Event] = [created]
         self._asked: set[int] = set()
         self._finished: set[int] = set()
-        self._claims: dict[int, tuple[str | None, int]] = {}  # number -> driver (None if released), attempt
-        self._held: Counter[str | None] = Counter()  # driver -> how many numbers it holds
+        self._claims: dict[int, tuple[str | None, int]] = {}  # number -> (driver or None if released, attempt)
+        self._held: Counter[str | None] = Counter()  # driver -> number of its reserved trials
         self._next = 0
         self._beats: dict[str, int] = {}
 
@@ -61,7 +61,7 @@ class MemoryLog:
         return True
 
     def read(self, since: int = 0) -> Sequence[Event]:
-        """The events after the first `since`."""
+        """Return the events after the first `since` events."""
         with self._lock:
             return self._events[since:]
 
@@ -97,7 +97,7 @@ class MemoryLog:
             return claims
 
     def _reclaim(self, count: int, driver: str, dead: Collection[str]) -> list[Claim]:
-        """Take over released numbers and those of dead drivers."""
+        """Reserve released numbers and numbers of dead drivers."""
         free = {None, *dead}
         if not any(self._held[holder] for holder in free):
             return []
@@ -117,13 +117,13 @@ class MemoryLog:
             self._held[self._claims.pop(number)[0]] -= 1
 
     def renew(self, driver: str) -> Mapping[str, int]:
-        """Move the driver's beat; see `EventLog`."""
+        """Advance the driver's heartbeat; see `EventLog`."""
         with self._lock:
             self._beats[driver] = self._beats.get(driver, 0) + 1
             return {name: beat for name, beat in self._beats.items() if self._held[name]}
 
     def release(self, driver: str, numbers: Collection[int] | None = None) -> None:
-        """Give numbers back; see `EventLog`."""
+        """Release numbers; see `EventLog`."""
         with self._lock:
             for number, (holder, attempt) in list(self._claims.items()):
                 if holder == driver and (numbers is None or number in numbers):
@@ -133,27 +133,27 @@ class MemoryLog:
 
 
 class MemoryStorage:
-    """Studies that live as long as this object, as does the folder of their checkpoints."""
+    """Storage in memory: studies and their checkpoint folder exist as long as the object."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._logs: dict[str, MemoryLog] = {}
-        self.identity = uuid.uuid4().hex  # no two storages share checkpoints
+        self.identity = uuid.uuid4().hex  # separates the checkpoints of different storages
 
     @cached_property
     def folder(self) -> Path:
-        """A temporary folder for the checkpoints of all its studies, made on first use."""
+        """Temporary folder for the checkpoints of all studies, created on first use."""
         made = tempfile.mkdtemp(prefix="seasoned-checkpoints-")
         weakref.finalize(self, shutil.rmtree, made, ignore_errors=True)
         return Path(made)
 
     def open(self, name: str, created: Created) -> MemoryLog:
-        """The log of the study of that name, new or not."""
+        """Return the log of the study `name`, created if absent."""
         with self._lock:
             return self._logs.setdefault(name, MemoryLog(created))
 
     def names(self) -> Sequence[str]:
-        """The names of all studies, in order of creation."""
+        """Return the names of all studies, in order of creation."""
         with self._lock:
             return list(self._logs)
 
@@ -164,4 +164,4 @@ class MemoryStorage:
                 raise StudyConflict(f"there is no study {name!r}; the names are {list(self._logs)}.")
 
     def close(self) -> None:
-        """Nothing to free."""
+        """Do nothing: a storage in memory has no resources to free."""

@@ -1,8 +1,7 @@
-"""The tables of a store, one layout for SQLite and PostgreSQL.
+"""Tables of a store, with one layout for SQLite and PostgreSQL.
 
-Positions, trial numbers and the count of finished trials are kept in the study's row. Every write changes that row
-first, which makes writers of one study wait for each other: positions are then without gaps and become visible in
-order, on both systems.
+The study's row contains the counters of events, trial numbers and finished trials. Every write locks this row first, so
+writers of one study wait for each other. So positions have no gaps and become visible in order, on both systems.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ studies = Table(
     Column("id", Integer, primary_key=True),
     Column("name", String(255), nullable=False, unique=True),
     Column("length", BigInteger, nullable=False),  # events in the log
-    Column("numbers", BigInteger, nullable=False),  # trial numbers handed out
+    Column("numbers", BigInteger, nullable=False),  # assigned trial numbers
     Column("finished", BigInteger, nullable=False),
-    sqlite_autoincrement=True,  # else a new study could reuse a deleted one's id, and its drivers write into it
+    sqlite_autoincrement=True,  # no id is reused: a deleted study's drivers could write into a new study
 )
 
 
@@ -41,7 +40,7 @@ events = Table(
     _study_column(),
     Column("position", BigInteger, primary_key=True, autoincrement=False),
     Column("kind", String(16), nullable=False),
-    Column("number", BigInteger),  # of the trial; none for events about the study
+    Column("number", BigInteger),  # trial number; NULL for events about the study
     Column("content", Text, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -62,7 +61,7 @@ claims = Table(
     metadata,
     _study_column(),
     Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("driver", String(255)),  # none: released
+    Column("driver", String(255)),  # NULL: released
     Column("attempt", Integer, nullable=False),
     sqlite_with_rowid=False,
 )

@@ -1,7 +1,7 @@
-"""Ctrl-C waits for the end of a transaction.
+"""Delay of Ctrl-C until the end of a transaction.
 
-A Ctrl-C that strikes inside would leave the transaction open for as long as something refers to its connection, as the
-exception's own traceback does. So the store would stay locked just while the caller cleans up, and give back no trial.
+A Ctrl-C inside a transaction would leave it open as long as its connection is referenced, and the exception's traceback
+references it. So the store would stay locked while the caller cleans up, and no trial could be released.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ __all__ = ["held_back"]
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """SIGINT's handler is called when the block ends, if the signal came within; at once from the second time on.
+    """Delay the first SIGINT until the end of the block; from the second signal, call its handler at once.
 
-    Python calls handlers in the main thread only, so there is nothing to do in others, nor where the signal is ignored
-    or its handler is not Python's.
+    Python calls handlers only in the main thread, so the block has no effect in other threads. It also has no effect if
+    the signal is ignored or its handler is not a Python function.
 
     Example:
         >>> reached = []

@@ -1,4 +1,4 @@
-"""Studies in SQLite or PostgreSQL, shared by any number of processes; one SQL for both."""
+"""Storage in SQLite or PostgreSQL, shared by any number of processes."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ __all__ = ["SqlLog", "SqlStorage"]
 
 
 class SqlStorage:
-    """Studies in a database.
+    """Storage of studies in a database.
 
     Args:
-        url: `sqlite:///file.db` (made if absent), or `postgresql+psycopg://user@host/name` with the extra `postgres`.
+        url: `sqlite:///file.db` (created if absent), or `postgresql+psycopg://user@host/name` with the extra
+            `postgres`.
 
     Raises:
-        InvalidInput: If the URL is not understood.
+        InvalidInput: If the URL is invalid.
         StorageError: If the database cannot be opened, or was written by a newer version.
     """
 
@@ -42,7 +43,7 @@ class SqlStorage:
             self._check_version(connection)
 
     def _lock(self, connection: Connection) -> None:
-        """One creator at a time: "create if absent" is not atomic in PostgreSQL; SQLite has one writer anyway."""
+        """Allow one creator at a time: "create if absent" is not atomic in PostgreSQL; SQLite has a single writer."""
         if not self._connections.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(7326776833)"))
 
@@ -54,11 +55,11 @@ class SqlStorage:
 
     @property
     def url(self) -> str:
-        """The store's URL, with its password."""
+        """URL of the store, with its password."""
         return self._connections.url.render_as_string(hide_password=False)
 
     def open(self, name: str, created: Created) -> SqlLog:
-        """The log of the study of that name, new or not."""
+        """Return the log of the study `name`, created if absent."""
         if not name or len(name) > 255:
             raise InvalidInput(f"the study name {name!r} has {len(name)} characters; use 1 to 255.")
         with self._connections.transaction() as connection:
@@ -71,7 +72,7 @@ class SqlStorage:
         return SqlLog(self._connections, study)
 
     def names(self) -> Sequence[str]:
-        """The names of all studies, in order of creation."""
+        """Return the names of all studies, in order of creation."""
         with self._connections.transaction(write=False) as connection:
             return list(connection.execute(select(studies.c.name).order_by(studies.c.id)).scalars())
 
@@ -87,7 +88,7 @@ class SqlStorage:
 
 
 class SqlLog:
-    """The log of one study in a database; see `EventLog`."""
+    """Log of one study in a database; see `EventLog`."""
 
     def __init__(self, connections: Connections, study: int) -> None:
         self._connections = connections
@@ -110,7 +111,7 @@ class SqlLog:
         return taken
 
     def _lock(self, connection: Connection) -> tuple[int, int, int]:
-        """The study's counters (events, numbers, finished), locked for us until the transaction ends."""
+        """Return the study's counters (events, numbers, finished), locked until the transaction ends."""
         found = connection.execute(statements.LOCK, {"study": self._study}).one_or_none()
         if found is None:
             raise StorageError("the study was deleted while it ran; open it again to start afresh.")
@@ -121,7 +122,7 @@ class SqlLog:
         connection.execute(statements.GROW, counters)
 
     def read(self, since: int = 0) -> Sequence[Event]:
-        """The events after the first `since`."""
+        """Return the events after the first `since` events."""
         with self._connections.transaction(write=False) as connection:
             rows = connection.execute(statements.READ, {"study": self._study, "since": since}).all()
         return [from_text(kind, number, content) for kind, number, content in rows]
@@ -158,7 +159,7 @@ class SqlLog:
         return taken
 
     def _reclaim(self, connection: Connection, count: int, driver: str, dead: Collection[str]) -> list[Claim]:
-        """Take over released numbers and those of dead drivers."""
+        """Reserve released numbers and numbers of dead drivers."""
         wanted = {"study": self._study, "dead": list(dead), "count": count}
         free = connection.execute(statements.FREE, wanted).all()
         taken = [Claim(row.number, row.attempt + (row.driver is not None)) for row in free]
@@ -174,7 +175,7 @@ class SqlLog:
             return {row.driver: row.beat for row in connection.execute(statements.BEATS, {"study": self._study})}
 
     def release(self, driver: str, numbers: Collection[int] | None = None) -> None:
-        """Give numbers back; see `EventLog`."""
+        """Release numbers; see `EventLog`."""
         holder = {"here": self._study, "holder": driver}
         with self._connections.transaction() as connection:
             if numbers is None:
@@ -185,11 +186,11 @@ class SqlLog:
 
 
 def read_logs(url: str) -> list[tuple[str, Sequence[Event]]]:
-    """The events of all studies of a database, by name, in order of creation; nothing is made or changed in it.
+    """Return the name and events of every study in a database, in order of creation, without changing the database.
 
     Raises:
-        InvalidInput: If the URL is not understood.
-        StorageError: If there are no studies, or they were written by a newer version.
+        InvalidInput: If the URL is invalid.
+        StorageError: If the database has no tables of studies, or was written by a newer version.
     """
     connections = Connections(url, reads=True)
     try:

@@ -1,6 +1,7 @@
-"""The statements of a log, built once: building one costs several times what running it costs.
+"""SQL statements of a log, built once, because building a statement costs several times its execution.
 
-Bound names: `study` the study's id, `driver` a driver's name, `number` a trial's number, `numbers` and `dead` lists.
+Bound names: `study` and `here` are the study's id; `driver` and `holder` a driver's name; `number` and `which` a
+trial's number (`which` in RELEASE is a list); `dead` is a list of drivers.
 """
 
 from __future__ import annotations
@@ -47,14 +48,14 @@ __all__ = [
 ]
 
 _study: Final[BindParameter[int]] = bindparam("study")
-_claims_here: Final = claims.c.study == bindparam("here")  # in updates, a bound name must not be a column's
+_claims_here: Final = claims.c.study == bindparam("here")  # in updates, a bound name must differ from column names
 
 _attended: Final = and_(claims.c.driver != DETACHED, ~claims.c.driver.startswith(BY_HAND))
 
 LOCK: Final[Select[int, int, int]] = (
     select(studies.c.length, studies.c.numbers, studies.c.finished).where(studies.c.id == _study).with_for_update()
 )
-"""The study's counters; the row is ours until the transaction ends."""
+"""Return the study's counters; the row is locked until the transaction ends."""
 
 GROW: Final[Update] = (
     update(studies)
@@ -68,7 +69,7 @@ READ: Final[Select[str, int, str]] = (
     .where(events.c.study == _study, events.c.position > bindparam("since"))
     .order_by(events.c.position)
 )
-"""The events after a position."""
+"""Return the events after a position."""
 
 FREE: Final[Select[int, str, int]] = (
     select(claims.c.number, claims.c.driver, claims.c.attempt)
@@ -79,26 +80,26 @@ FREE: Final[Select[int, str, int]] = (
     .order_by(claims.c.number)
     .limit(bindparam("count"))
 )
-"""Numbers to take over, the smallest first."""
+"""Return released numbers and numbers of dead drivers, the smallest first."""
 
 TAKE: Final[Update] = (
     update(claims)
     .where(_claims_here, claims.c.number == bindparam("which"))
     .values(driver=bindparam("driver"), attempt=bindparam("attempt"))
 )
-"""Take a number over."""
+"""Assign a number to a driver."""
 
 HELD: Final[Select[int]] = (
     select(func.count()).select_from(claims).where(claims.c.study == _study, or_(claims.c.driver.is_(None), _attended))
 )
-"""How many numbers are reserved and not finished, without those that are detached or asked by hand."""
+"""Count the reserved, unfinished numbers, without detached ones and ones of `ask()`."""
 
 BUSY: Final[Select[int]] = (
     select(func.count())
     .select_from(claims)
     .where(claims.c.study == _study, _attended, ~claims.c.driver.in_(bindparam("dead", expanding=True)))
 )
-"""How many numbers living drivers run, without those that are detached or asked by hand."""
+"""Count the numbers of living drivers, without detached ones and ones of `ask()`."""
 
 CLAIM: Final[Insert] = insert(claims)
 """Reserve a fresh number."""
@@ -113,29 +114,29 @@ RELEASE: Final[Update] = (
     )
     .values(driver=None)
 )
-"""Give some numbers back."""
+"""Release some numbers of a driver."""
 
 RELEASE_ALL: Final[Update] = (
     update(claims).where(_claims_here, claims.c.driver == bindparam("holder")).values(driver=None)
 )
-"""Give all numbers back."""
+"""Release all numbers of a driver."""
 
 RETIRE: Final[Delete] = delete(drivers).where(drivers.c.study == _study, drivers.c.driver == bindparam("driver"))
-"""Forget a driver."""
+"""Delete a driver's heartbeat."""
 
 _holding: Final = select(claims.c.driver).where(claims.c.study == _study, claims.c.driver.is_not(None))
 
 BEATS: Final[Select[str, int]] = select(drivers.c.driver, drivers.c.beat).where(
     drivers.c.study == _study, drivers.c.driver.in_(_holding)
 )
-"""The beats of all drivers that hold numbers."""
+"""Return the heartbeats of all drivers with reserved numbers."""
 
 
 class Dialect(NamedTuple):
-    """The two statements that are the same in SQLite and PostgreSQL, but not in SQLAlchemy.
+    """Statements with equal SQL in SQLite and PostgreSQL, but with different classes in SQLAlchemy.
 
     Attributes:
-        append: Insert an event, and return its position, unless its trial has one of the kind already.
+        append: Insert an event and return its position, unless the trial already has an event of the kind.
         beat: Insert a driver with its first heartbeat, or advance its heartbeat.
     """
 
@@ -144,7 +145,7 @@ class Dialect(NamedTuple):
 
     @staticmethod
     def of(*, is_sqlite: bool) -> Dialect:
-        """The statements for one of the two systems."""
+        """Return the statements for SQLite or PostgreSQL."""
         spell = sqlite.insert if is_sqlite else postgresql.insert
         beat = spell(drivers).on_conflict_do_update(
             index_elements=["study", "driver"], set_={"beat": drivers.c.beat + 1}

@@ -1,10 +1,11 @@
-"""Finished studies in SQLite or PostgreSQL, one row per study: what learning across studies reads, all at once.
+"""Archive of finished studies in SQLite or PostgreSQL, one row per study, for learning across studies.
 
-The event log (`sql.py`) is made for writing trial by trial. Here nothing is added to a study once it is there, and
-everything is read together: a study's trials are four packed arrays in its row, and a configuration's text is kept
-once, under a hash of it (`digest`), so that ten thousand studies are read without any texts.
+The event log (`sql.py`) is written trial by trial. An archived study never changes, and all studies are read together.
+So the trials of a study are four packed arrays in its row. The text of a configuration is stored once, under its hash
+(`digest`), so that studies are read without any texts.
 
-Layout of the arrays: little-endian, `configurations` int64, `scores` float64, `seconds` float32, `failed` uint8.
+Layout of the arrays, shape (trials,), little-endian: `configurations` int64, `scores` float64, `seconds` float32,
+`failed` uint8.
 """
 
 from __future__ import annotations
@@ -42,12 +43,12 @@ if TYPE_CHECKING:
 __all__ = ["EXPERIENCE", "PastRow", "PastStore", "digest"]
 
 EXPERIENCE: Final = "seasoned_past_studies"
-"""The table by which a store of experience is known."""
+"""Name of the table that identifies a store of experience."""
 
 _LAYOUT: Final = 1
-PATIENCE: Final = 10.0  # seconds; experience helps, and nobody should wait long for it
+PATIENCE: Final = 10.0  # seconds to wait for a lock; short, because a fit also works without experience
 _AT_ONCE: Final = 500  # bound values per statement
-_LOCK: Final = 7326776834  # an advisory lock of PostgreSQL: "create if absent" is not atomic there
+_LOCK: Final = 7326776834  # key of an advisory lock: in PostgreSQL, "create if absent" is not atomic
 
 _metadata = MetaData()
 _layouts = Table("seasoned_past_layout", _metadata, Column("version", Integer, primary_key=True))
@@ -74,17 +75,17 @@ _texts = Table(
 
 
 class PastRow(NamedTuple):
-    """One finished study.
+    """Row of one finished study.
 
     Attributes:
-        key: Tells it from all others; the same study has the same key in every store.
-        head: What it was about, as JSON.
-        names: Names of its meta-features, joined by commas.
-        numbers: The meta-features, float64.
-        configurations: Numbers of the configurations, int64 (`digest`).
-        scores: To be minimised, float64, NaN where there is none.
-        seconds: float32, NaN where unknown.
-        failed: uint8, 1 where the trial failed, 2 where it was stopped.
+        key: Unique key; the same study has the same key in every store.
+        head: Description of the study's task, as JSON.
+        names: Names of the meta-features, joined by commas.
+        numbers: Meta-features, float64.
+        configurations: Hash of each trial's configuration (`digest`), int64.
+        scores: Score of each trial, minimised, float64; NaN without a score.
+        seconds: Seconds of each trial, float32; NaN if unknown.
+        failed: State of each trial, uint8: 1 failed, 2 stopped, else 0.
     """
 
     key: str
@@ -98,7 +99,7 @@ class PastRow(NamedTuple):
 
 
 def digest(content: str) -> int:
-    """A hash of a configuration's text: its number, in the range of int64.
+    """Return the hash of a configuration's text, in the range of int64.
 
     Example:
         >>> digest("{}") == digest("{}"), digest("{}") == digest("[]")
@@ -108,16 +109,16 @@ def digest(content: str) -> int:
 
 
 class PastStore:
-    """Finished studies in a database.
+    """Archive of finished studies in a database.
 
     Args:
-        url: `sqlite:///file.db` (made by `add` if absent), or `postgresql+psycopg://user@host/name` with the
+        url: `sqlite:///file.db` (`add` creates the file if absent), or `postgresql+psycopg://user@host/name` with the
             extra `postgres`.
-        patience: Seconds to wait for other programs that hold a lock.
-        reads: Whether to open it read-only, so that nothing in somebody else's file can change.
+        patience: Seconds to wait for locks of other programs.
+        reads: True to open the database read-only, for files of other users.
 
     Raises:
-        InvalidInput: If the URL is not understood.
+        InvalidInput: If the URL is invalid.
         StorageError: If the database cannot be opened, or was written by a newer version.
     """
 
@@ -127,7 +128,7 @@ class PastStore:
             self._there(connection)
 
     def _there(self, connection: Connection) -> bool:
-        """Whether the tables exist; reading does not create them, so that it needs no right to write."""
+        """Return True if the tables exist; reading does not create them, so it needs no write permission."""
         if not inspect(connection).has_table(_layouts.name):
             return False
         found = connection.execute(select(_layouts.c.version)).scalar()
@@ -139,17 +140,17 @@ class PastStore:
         return True
 
     def _lock(self, connection: Connection) -> None:
-        """One writer at a time: SQLite's transactions ensure that by themselves."""
+        """Allow one writer at a time; SQLite's transactions already do."""
         if not self._connections.is_sqlite:
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
 
     @property
     def url(self) -> str:
-        """Where it lies, without a password."""
+        """URL of the database, without its password."""
         return self._connections.url.render_as_string()
 
     def add(self, rows: Iterable[PastRow], texts: Mapping[int, str]) -> int:
-        """Add studies and the texts of their configurations, all or none; returns how many were not there before."""
+        """Add studies and the texts of their configurations, all or none; return the number of new studies."""
         spell: Any = sqlite.insert if self._connections.is_sqlite else postgresql.insert
         new = [{"number": number, "content": content} for number, content in texts.items()]
         added = 0
@@ -166,7 +167,7 @@ class PastStore:
         return added
 
     def read(self, most: int) -> list[PastRow]:
-        """The newest studies, at most `most`, the oldest of these first."""
+        """Return the newest studies, at most `most`, oldest first."""
         columns = [_studies.c[name] for name in PastRow._fields]
         with self._connections.transaction(write=False) as connection:
             if not self._there(connection):
@@ -175,7 +176,7 @@ class PastStore:
         return [PastRow(*row) for row in reversed(found)]
 
     def texts(self, numbers: Sequence[int]) -> dict[int, str]:
-        """The texts of configurations, by number."""
+        """Return the texts of configurations, by hash."""
         found: dict[int, str] = {}
         with self._connections.transaction(write=False) as connection:
             if not self._there(connection):
@@ -187,7 +188,7 @@ class PastStore:
         return found
 
     def heads(self) -> list[tuple[str, str]]:
-        """Key and head of every study, the oldest first."""
+        """Return key and head of every study, oldest first."""
         with self._connections.transaction(write=False) as connection:
             if not self._there(connection):
                 return []
@@ -195,14 +196,14 @@ class PastStore:
         return [(row.key, row.head) for row in found]
 
     def count(self) -> int:
-        """How many studies there are."""
+        """Return the number of studies."""
         with self._connections.transaction(write=False) as connection:
             if not self._there(connection):
                 return 0
             return int(connection.execute(select(func.count()).select_from(_studies)).scalar_one())
 
     def delete(self, keys: Sequence[str]) -> int:
-        """Remove studies, and texts that no other study has; returns how many of the studies existed."""
+        """Remove studies, and texts that no other study uses; return the number of removed studies."""
         gone = 0
         with self._connections.transaction() as connection:
             self._lock(connection)
@@ -212,7 +213,7 @@ class PastStore:
                 gone += connection.execute(delete(_studies).where(_studies.c.key.in_(some))).rowcount
             unused = set(connection.execute(select(_texts.c.number)).scalars())
             for packed in connection.execute(select(_studies.c.configurations)).scalars():
-                whole = packed[: len(packed) // 8 * 8]  # also if the row is damaged
+                whole = packed[: len(packed) // 8 * 8]  # whole numbers of a damaged row
                 unused.difference_update(number for (number,) in struct.iter_unpack("<q", whole))
             for some in _portions(sorted(unused)):
                 connection.execute(delete(_texts).where(_texts.c.number.in_(some)))

@@ -1,4 +1,4 @@
-"""What a database holds, looked at without making or changing anything in it: it may be somebody else's."""
+"""Contents of a database, read without changing it, because it may belong to another program."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ __all__ = ["Contents", "contents_of", "may_hold_studies"]
 
 _OURS: Final = ("sqlite", "postgresql")
 _OPTUNA: Final = frozenset({"version_info", "studies", "trials", "trial_params"})
-_PATIENCE: Final = 10.0  # seconds that a server may take to answer
+_PATIENCE: Final = 10.0  # seconds to wait for a server's answer
 
 
 class Contents(NamedTuple):
-    """What is in a database.
+    """Kinds of data in a database.
 
     Attributes:
-        studies: Studies of the engine, as logs of events.
-        experience: Finished studies that learning reads.
-        optuna: Optuna's studies; assumed to be there where the database is of a kind that only Optuna supports.
+        studies: True with studies of the engine, as logs of events.
+        experience: True with an archive of finished studies.
+        optuna: True with studies of Optuna; assumed for a database system that only Optuna supports.
     """
 
     studies: bool
@@ -35,13 +35,13 @@ class Contents(NamedTuple):
 
 
 def contents_of(url: str) -> Contents:
-    """What a database holds.
+    """Return the kinds of data in a database.
 
     Args:
-        url: `sqlite:///file.db`, or a server's.
+        url: `sqlite:///file.db`, or the URL of a server.
 
     Raises:
-        InvalidInput: If there is no such database, or it cannot be read.
+        InvalidInput: If the database does not exist or cannot be read.
         MissingExtra: If the driver is not installed.
     """
     try:
@@ -57,7 +57,7 @@ def contents_of(url: str) -> Contents:
             tables = set(inspect(connection).get_table_names())
     except StorageError as error:
         raise InvalidInput(str(error)) from error
-    except TypeError as error:  # a driver that does not know our settings
+    except TypeError as error:  # a driver without the settings of `Connections`
         raise InvalidInput(f"{hidden(url)!r} cannot be read ({error}); use a postgresql+psycopg:// URL.") from error
     finally:
         connections.close()
@@ -65,7 +65,7 @@ def contents_of(url: str) -> Contents:
 
 
 def may_hold_studies(url: str) -> bool:
-    """Whether a store has studies of the engine; true for a server, and for what only opening it can explain."""
+    """Return True if a store has studies of the engine; also for a server, and for a database that cannot be read."""
     if file_of(url) is None:
         return True
     try:

@@ -1,4 +1,4 @@
-"""Addresses of databases as they may be shown; without any database library, for commands that need none."""
+"""Database URLs without passwords, for messages. The module imports no database library, for commands without one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SECRETS: Final = re.compile(
 
 
 def hidden(url: str) -> str:
-    """A database URL as it may be shown: without its password, be it before the host or in the query.
+    """Return a database URL with its password masked, before the host and in the query.
 
     Example:
         >>> hidden("postgresql://me:secret@server/team"), hidden("postgresql://server/team?user=me&password=secret")

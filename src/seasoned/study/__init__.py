@@ -1,6 +1,6 @@
-"""The loop of optimisation: a study, its driver, ask and tell, and `minimize`.
+"""Optimisation loop: the study, its driver, ask and tell, and `minimize`.
 
-`Study` loads on first use: workers import only the objective's part.
+`Study` loads on first use, because workers import only the objective's part.
 """
 
 from __future__ import annotations

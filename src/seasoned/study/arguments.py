@@ -1,4 +1,4 @@
-"""The arguments of a study: checked, and converted for its parts."""
+"""Arguments of a study: checks and conversions."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ _log = logging.getLogger("seasoned.study")
 
 
 def located(storage: str | os.PathLike[str] | Storage | None) -> str | Storage | None:
-    """A path as the URL of its SQLite file; anything else as it is."""
+    """Return a path as the URL of its SQLite file, and any other value unchanged."""
     return seasoned.storage.url_of(storage) if isinstance(storage, str | os.PathLike) else storage
 
 
 def check_exists(storage: str | Storage | None, name: str) -> None:
-    """Refuse a SQLite file that does not exist or is none of ours, because opening it would create it or change it."""
+    """Raise StudyConflict for a SQLite file that is absent or has no studies: opening would create or change it."""
     if not isinstance(storage, str):
         return
     there = seasoned.storage.store_exists(storage)
@@ -61,7 +61,7 @@ def check_exists(storage: str | Storage | None, name: str) -> None:
 
 
 def open_storage(storage: str | Storage | None) -> Storage:
-    """The storage of that URL; one in memory if there is none."""
+    """Return the storage of a URL; a storage in memory for None."""
     if storage is None:
         return MemoryStorage()
     if isinstance(storage, str):
@@ -72,7 +72,7 @@ def open_storage(storage: str | Storage | None) -> Storage:
 
 
 def inward(warm: WarmStart, space: Space, directions: tuple[str, ...]) -> WarmStart:
-    """A warm start as samplers take it: its configurations checked, its values minimised."""
+    """Return the warm start for samplers: configurations are checked, values are minimised."""
     warm.check()
     row = next((row for row in (*warm.points, *warm.population) if len(row) != len(space)), None)
     if row is not None:
@@ -86,7 +86,7 @@ def inward(warm: WarmStart, space: Space, directions: tuple[str, ...]) -> WarmSt
 
 
 def warn_of_others(stored: StudySpec, given: StudySpec, name: str) -> None:
-    """Warn where a stored study began with another warm start or budget, so that the one given now is not used."""
+    """Log a warning if a stored study began with another warm start or budget; the new ones are not used."""
     if not stored.first and given.warm_start not in (WarmStart(), stored.warm_start):
         _log.warning("the stored study %r began without this warm start, which is not used; see Study.enqueue.", name)
     if given.budget not in {None, stored.budget}:
@@ -96,7 +96,7 @@ def warn_of_others(stored: StudySpec, given: StudySpec, name: str) -> None:
 
 
 def executor_for(workers: int | Executor, limits: Limits) -> Executor:
-    """What runs the trials: this process where possible, or worker processes."""
+    """Return the executor of the trials: this process for one worker without limits, else worker processes."""
     if not isinstance(workers, SupportsIndex):
         return Lent(workers)
     workers = operator.index(workers)
@@ -105,7 +105,7 @@ def executor_for(workers: int | Executor, limits: Limits) -> Executor:
 
 
 def check_agrees(stored: StudySpec, directions: tuple[str, ...], seed: int | None, name: str) -> None:
-    """Refuse a direction or seed other than the stored study's."""
+    """Raise StudyConflict for a direction or seed other than the stored study's."""
     if stored.directions != directions:
         raise StudyConflict(f"the stored study {name!r} has the direction {stored.directions}, not {directions}.")
     if seed is not None and stored.seed != seed:
@@ -113,7 +113,7 @@ def check_agrees(stored: StudySpec, directions: tuple[str, ...], seed: int | Non
 
 
 def check_space(space: object) -> None:
-    """Refuse anything but a Space."""
+    """Raise InvalidInput for anything but a Space."""
     if callable(space) and not isinstance(space, type):
         name = getattr(space, "__name__", repr(space))
         raise InvalidInput(
@@ -125,7 +125,7 @@ def check_space(space: object) -> None:
 
 
 def check_parts(sampler: object, fidelity: object) -> None:
-    """Refuse what is not a sampler or a rule of fidelity, such as a name, or a class instead of its instance."""
+    """Raise InvalidInput for a value that is no sampler or fidelity rule, such as a name, or a class."""
     given = (("sampler", sampler, "TPE()", "ask"), ("fidelity", fidelity, "ASHA()", "levels"))
     for name, part, example, needed in given:
         if part is not None and (isinstance(part, type) or not hasattr(part, needed)):
@@ -133,10 +133,10 @@ def check_parts(sampler: object, fidelity: object) -> None:
 
 
 def reason_of(given: object, state: TrialState) -> str:
-    """Why a trial ended without values, in a line: text, or an exception.
+    """Return the reason of a trial's end without values, in one line, from text or an exception.
 
     Raises:
-        InvalidInput: If it is neither.
+        InvalidInput: If the reason is neither text nor an exception.
     """
     if isinstance(given, BaseException):
         return describe(given)
@@ -147,10 +147,10 @@ def reason_of(given: object, state: TrialState) -> str:
 
 
 def check_seconds(seconds: float) -> float:
-    """The seconds that a trial took, as a float.
+    """Return the seconds of a trial as a float.
 
     Raises:
-        InvalidInput: If they are not a finite number of at least 0.
+        InvalidInput: If the value is not a finite number of at least 0.
     """
     if not isinstance(seconds, SupportsFloat) or not 0 <= float(seconds) < math.inf:
         raise InvalidInput(f"seconds is {seconds!r}; give what the trial took, a number of at least 0.")
@@ -163,7 +163,7 @@ def check_run(
     workers: int | Executor,
     trial_time_limit: float | None,
 ) -> None:
-    """Refuse invalid limits."""
+    """Raise InvalidInput for invalid limits or workers."""
     if trials is not None and not (isinstance(trials, SupportsIndex) and operator.index(trials) >= 1):
         raise InvalidInput(f"trials is {trials!r}; give a whole number of at least 1, or None for no limit.")
     is_executor = all(hasattr(workers, name) for name in ("submit", "wait", "cancel", "workers"))
@@ -177,12 +177,12 @@ def check_run(
 
 
 def check_ends(trials: int | None, time_limit: float | None, *, ends: bool) -> None:
-    """Refuse a search without any limit, unless its sampler's plan ends."""
+    """Raise InvalidInput for a search without any limit, unless its sampler has a finite plan."""
     if trials is None and time_limit is None and not ends:
         raise InvalidInput("neither trials nor time_limit is given, and the sampler has no end; give one of them.")
 
 
 def check_callbacks(callbacks: object) -> None:
-    """Refuse one function where a list of them is asked for."""
+    """Raise InvalidInput for a single function instead of a list."""
     if callable(callbacks):
         raise InvalidInput(f"callbacks is {callbacks!r}; give a list of functions, even of one.")

@@ -1,4 +1,4 @@
-"""Trials that the user runs by hand: asked for, perhaps reporting while they run, told at their end."""
+"""Ask and tell: trials that the user's own code runs and whose results it passes to the study."""
 
 from __future__ import annotations
 
@@ -31,32 +31,32 @@ __all__ = ["ByHand"]
 
 
 class ByHand:
-    """The trials of a study that this process runs by hand. Those that pause at a rung wait here for their promotion.
+    """Trials of a study that this process runs by ask and tell, including trials paused at a rung.
 
-    Several threads may ask and tell; one at a time is served.
+    Several threads may ask and tell; calls run one at a time.
 
     Args:
-        ledger: The study, as this process sees it.
-        checkpoints: Where checkpoints are kept.
+        ledger: This process's view of the study.
+        checkpoints: Folder of the study's checkpoints.
     """
 
     def __init__(self, ledger: Ledger, checkpoints: Checkpoints) -> None:
         self.lock = ledger.lock
         self._ledger = ledger
         self._checkpoints = checkpoints
-        self._lease: Lease | None = None  # held while trials are open
-        self._holder = os.getpid()  # process that owns the lease; a forked child needs a lease of its own
-        self._pace: Pace | None = None  # from the first trial on, if there is a rule of fidelity
-        self._budgets: dict[int, int] = {}  # live trial -> the step that it shall reach
-        self._verdicts: dict[int, Verdict] = {}  # judged but not yet stored
-        self._live: dict[int, LiveTrial] = {}  # trials that `live` returned; they hold the notes
-        self._began: dict[int, tuple[float, int | None]] = {}  # start here, and _moves at that time (None: live)
-        self._moves = 0  # asks and tells so far; if one came in between, the time may be another trial's
-        self._spent: dict[int, float] = {}  # seconds of earlier runs here
+        self._lease: Lease | None = None  # exists while trials are open
+        self._holder = os.getpid()  # process that owns the lease; a forked process needs its own lease
+        self._pace: Pace | None = None  # created at the first trial, if the study has a fidelity rule
+        self._budgets: dict[int, int] = {}  # live trial -> the step to reach
+        self._verdicts: dict[int, Verdict] = {}  # verdicts that are judged but not yet stored
+        self._live: dict[int, LiveTrial] = {}  # trials returned by `live`, with their notes
+        self._began: dict[int, tuple[float, int | None]] = {}  # start time, and _moves at the start (None: live)
+        self._moves = 0  # number of asks and tells; the time of a trial is unknown if another call came in between
+        self._spent: dict[int, float] = {}  # seconds of earlier runs in this process
 
     @locked
     def ask(self, *, detached: bool) -> Trial:
-        """The next trial: one that is promoted, one that a dead driver left, or a new one; see `Study.ask`."""
+        """Return the next trial: a promoted one, one of a dead driver, or a new one; see `Study.ask`."""
         self._ledger.settle()
         if self._lease is None or self._holder != os.getpid():
             self._lease, self._holder = Lease(self._ledger.log, BY_HAND), os.getpid()
@@ -75,7 +75,7 @@ class ByHand:
             return self._ledger.history[number]
 
     def _chosen(self, claim: Claim, driver: str) -> bool:
-        """`_may_run`, but if it is interrupted or the store fails, the number is released for the next who asks."""
+        """Return `_may_run`; if the call is interrupted or the store fails, release the number."""
         try:
             return self._may_run(claim, driver)
         except BaseException:
@@ -94,19 +94,19 @@ class ByHand:
 
     @locked
     def enqueue(self, waiting: Sequence[Config]) -> list[Trial]:
-        """Assign the configurations to the next numbers, for whoever asks next to run; see `Study.enqueue`."""
+        """Assign the configurations to the next numbers, for the next ask of any driver; see `Study.enqueue`."""
         return self._insert(waiting, None)
 
     @locked
     def known(self, config: Config, ended: Verdict, seconds: float | None) -> Trial:
-        """Record a configuration tried elsewhere, and how it ended, under the next number; see `Study.tell`."""
+        """Record a configuration that was tried outside the study, with its result; see `Study.tell`."""
         (found,) = self._insert([config], (ended, seconds))
         return found
 
     def _insert(self, waiting: Sequence[Config], ended: tuple[Verdict, float | None] | None) -> list[Trial]:
-        """Assign the configurations to the next numbers, and record how they ended, if they have.
+        """Assign the configurations to the next numbers, and record their results, if any.
 
-        Configurations of the warm start that were not asked yet are queued after them, as their numbers are now taken.
+        Unasked configurations of the warm start are queued after them, because their numbers are now taken.
         """
         self._ledger.settle()
         self._ledger.sync()
@@ -121,7 +121,7 @@ class ByHand:
     def _put(
         self, waiting: Sequence[Config], *, all_of_them: bool, ended: tuple[Verdict, float | None] | None = None
     ) -> list[int]:
-        """The numbers assigned; if too few are left, an error where all of them need one, else as many as there are."""
+        """Assign numbers and return them; if too few are left, raise if `all_of_them`, else assign those available."""
         lease = Lease(self._ledger.log, BY_HAND)
         fresh: list[int] = []
         try:
@@ -135,15 +135,15 @@ class ByHand:
                 raise self._too_many(len(waiting), len(fresh))
             pairs = zip(fresh, waiting, strict=False)
             events: list[Event] = [Asked(number, config, None, lease.driver) for number, config in pairs]
-            if ended is not None:  # in the same append, so that nobody starts one
+            if ended is not None:  # in the same append, so that no driver starts the trial
                 verdict, seconds = ended
                 events += [verdict.event(number, seconds, self._ledger.spec.signs) for number in fresh]
             self._ledger.record(events)
             if self._ledger.fidelity is not None:
-                for number in fresh:  # a deleted study of this name may have left one
+                for number in fresh:  # a deleted study of this name may have left a checkpoint
                     remove_checkpoint(self._checkpoints.folder, number)
         finally:
-            lease.end()  # releases all numbers that it holds to the next who asks
+            lease.end()  # releases all its numbers for the next ask
         return fresh
 
     def _too_many(self, wanted: int, left: int) -> StudyConflict:
@@ -155,7 +155,7 @@ class ByHand:
         )
 
     def _promoted(self, driver: str) -> int | None:
-        """The paused trial that goes on next, if any; those that are not to go on are ended first."""
+        """Resume a promoted trial of this driver and return its number, or None; dropped trials are ended first."""
         if self._pace is None or not self._pace.paused:
             return None
         self._ledger.sync()
@@ -168,18 +168,18 @@ class ByHand:
         return found
 
     def _end(self, number: int, ended: Verdict) -> None:
-        """Store how a paused trial ended, and forget what was kept for its going on."""
+        """Store the end of a paused trial and drop its data in memory."""
         self._store(number, ended, self._spent.get(number))
         self._forget(number)
 
     def _may_run(self, claim: Claim, driver: str) -> bool:
-        """Whether to run a reserved trial now: it has not ended, does not pause, and has not killed its drivers."""
+        """Return True if a reserved trial can run now: not ended, not paused, and not the cause of driver deaths."""
         number = claim.number
         self._ledger.sync()
         fresh = number not in self._ledger.history
         self._ledger.suggest([number], driver)
         if self._ledger.history[number].state is not TrialState.RUNNING:
-            return False  # the driver presumed dead told the result after all
+            return False  # the driver presumed dead has stored the result
         if number in self._ledger.history.outside:
             self._store(number, elsewhere())
             return False
@@ -192,7 +192,7 @@ class ByHand:
             self._store(number, Verdict(TrialState.FAILED, error=reason))
             return False
         if pace is not None and known is not Decision.GO_ON:
-            pace.paused.add(number)  # left paused by an earlier driver; `_promoted` handles it
+            pace.paused.add(number)  # paused by an earlier driver; `_promoted` handles it
             return False
         if claim.attempt > 1:
             self._ledger.began(number, driver)
@@ -205,7 +205,7 @@ class ByHand:
 
     @locked
     def live(self, number: int) -> LiveTrial:
-        """The trial as an objective sees it; see `Study.live`."""
+        """Return the trial in the form of an objective's argument; see `Study.live`."""
         if self._ledger.fidelity is None:
             raise InvalidInput("the study has no rule of fidelity; give Study(..., fidelity=ASHA()), or only tell.")
         self._ledger.sync()
@@ -216,7 +216,7 @@ class ByHand:
             raise StudyConflict(f"trial {number} is stopped or paused at step {trial.reports[-1][0]}; ask for another.")
         ticket = self._paced().ticket(number)
         self._budgets[number] = self._ledger.budget(number)
-        self._began[number] = time.monotonic(), None  # from here on it runs
+        self._began[number] = time.monotonic(), None  # the run begins
         self._live[number] = live = LiveTrial(ticket, trial.config, partial(self._hear, number))
         return live
 
@@ -227,7 +227,7 @@ class ByHand:
 
     @locked
     def tell(self, number: int, ended: Verdict, seconds: float | None = None) -> Trial:
-        """Store how a trial ended; of a live trial the rule of fidelity judges the end. See `Study.tell`."""
+        """Store the end of a trial; the fidelity rule judges the end of a live trial. See `Study.tell`."""
         self._ledger.sync()
         known = self._ledger.history[number]
         if known.state is not TrialState.RUNNING:
@@ -236,11 +236,11 @@ class ByHand:
             ended = ended._replace(notes=Config({**self._live[number].notes, **ended.notes}))
         judged = self._verdicts.get(number) or self._judged(number, ended)
         took = self._seconds(number) if seconds is None else seconds
-        if judged is None:  # it pauses; `ask` gives it again when it is promoted
+        if judged is None:  # the trial pauses; `ask` returns it again after its promotion
             if took is not None:
                 self._spent[number] = took
             return self._ledger.history[number]
-        if judged is not ended:  # the rule's verdict holds, even if storing fails now and the user tells again
+        if judged is not ended:  # the rule's verdict is final, even if storing fails and the user calls again
             self._verdicts[number] = judged
         stored = self._store(number, judged, took)
         self._forget(number)
@@ -250,14 +250,17 @@ class ByHand:
         return self._ledger.history[number]
 
     def _judged(self, number: int, ended: Verdict) -> Verdict | None:
-        """The verdict on a run; None if the trial pauses. Its budget is dropped only once the verdict is known."""
+        """Verdict on a run, or None if the trial pauses; the budget of the run is dropped."""
         budget = self._budgets.get(number)
         judged = ended if budget is None else self._paced().judged(number, ended, budget)
         self._budgets.pop(number, None)
         return judged
 
     def _seconds(self, number: int) -> float | None:
-        """Seconds a trial took here; None if others were asked for or told meanwhile, as the time may be theirs."""
+        """Seconds of a trial in this process.
+
+        After an ask or tell of another trial meanwhile, only the seconds of earlier runs are known, or None.
+        """
         began, moves = self._began.get(number, (None, None))
         if began is None or moves not in {None, self._moves}:
             return self._spent.get(number)
@@ -272,7 +275,7 @@ class ByHand:
         return taken
 
     def _forget(self, number: int) -> None:
-        """Drop what is held in memory for a trial that has ended."""
+        """Drop the data in memory of an ended trial."""
         for held in self._held:
             held.pop(number, None)
 
@@ -282,7 +285,7 @@ class ByHand:
 
     @locked
     def end(self) -> None:
-        """Give back all trials that have not ended."""
+        """Release all trials that have not ended."""
         if self._lease is not None and self._holder == os.getpid():
             self._lease.end()
         self._lease = self._pace = None

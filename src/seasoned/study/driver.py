@@ -1,4 +1,4 @@
-"""The loop of one driver: claim trials, ask for configurations, run them, store how they ended."""
+"""Loop of one driver: claim trials, suggest configurations, run them, store the results."""
 
 from __future__ import annotations
 
@@ -35,27 +35,27 @@ if TYPE_CHECKING:
 __all__ = ["Drive", "Plan", "causes"]
 
 _UNLIMITED: Final = Limits()
-_GLANCE: Final = 0.2  # seconds between two checks of whether to stop
-_HOPELESS: Final = 20  # failures without a success after which a study stops
-_AGAIN: Final = 1.0  # seconds until an unavailable store is asked for trials again
-_LONGEST_ASK: Final = 600.0  # seconds that another driver may take to compute a configuration
-_CHANCE: Final = 1e-6  # probability below which a streak of failures is not taken for chance
+_GLANCE: Final = 0.2  # seconds between two checks for a stop
+_HOPELESS: Final = 20  # number of failures without a success, or alike in a row, after which `optimize` may stop
+_AGAIN: Final = 1.0  # seconds until the next claim from an unavailable store
+_LONGEST_ASK: Final = 600.0  # longest wait in seconds for another driver's suggestion
+_CHANCE: Final = 1e-6  # probability below which a streak of failures is not random
 _DIGITS: Final = re.compile(r"\d+")
 _log = logging.getLogger("seasoned.study")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How far to go.
+    """Limits and settings of one call of `optimize`.
 
     Attributes:
-        trials: Finished trials that the study shall hold.
-        time_limit: Seconds that this driver may take.
-        limits: What one trial may take.
-        lease: Seconds without a beat after which others may take over.
+        trials: Number of finished trials in the study at which the call ends.
+        time_limit: Time limit of this driver, in seconds.
+        limits: Limits of one trial.
+        lease: Seconds without a heartbeat after which other drivers may take over.
         checkpoints: Folder of the checkpoints, for objectives that take their trial.
-        quiet: Whether a callback writes the log's line of each trial.
-        remaining: Returns the share of the budget that is left, which is recorded before each configuration.
+        quiet: True if a callback logs the line of each trial.
+        remaining: Returns the remaining share of the budget, which is recorded before each configuration.
     """
 
     trials: int | None = None
@@ -68,12 +68,12 @@ class Plan:
 
 
 class Streak:
-    """How the latest trials of a driver have ended: a broken environment makes all of them fail in the same way.
+    """Detector of a broken environment, in which all trials of a driver fail for the same reason.
 
     Attributes:
-        failures: How many trials of this driver failed.
-        alike: How many of the latest trials in a row failed for the same reason, ignoring digits in it.
-        reason: That reason.
+        failures: Number of failed trials of this driver.
+        alike: Length of the present run of failures with the same reason; digits in the reason are ignored.
+        reason: Reason of the latest failure.
     """
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class Streak:
         self.reason = ""
 
     def note(self, ended: Verdict) -> None:
-        """Take note of how a trial ended."""
+        """Count the end of a trial."""
         if ended.state is not TrialState.FAILED:
             self.alike = 0
             return
@@ -92,18 +92,18 @@ class Streak:
         self.reason = reason
 
     def is_strange(self, failed: int, finished: int) -> bool:
-        """Whether n failures alike are no chance, given the trials before them: f that failed and s that did not.
+        """Return True if n equal failures in a row are not random after f failed and s other trials.
 
-        That is so if
+        The condition is
 
-            prod_{k < n} (f + 1 + k) / (s + f + 2 + k) < 1e-6,
+            prod_{k < n} (f + 1 + k) / (s + f + 2 + k) < 1e-6.
 
-        the probability of n failures in a row if only these trials tell the rate of failures (Laplace's rule of
-        succession). After nothing but seven successes it takes 20; if 900 of 1000 had failed, it takes 140.
+        The product is the probability of n failures in a row by Laplace's rule of succession. For example, n is 20
+        after seven successes and no failure, and 140 after 900 failures in 1000 trials.
 
         Args:
-            failed: Trials of the study that failed.
-            finished: All that have ended.
+            failed: Number of failed trials in the study.
+            finished: Number of ended trials in the study.
         """
         if self.alike < _HOPELESS:
             return False
@@ -113,16 +113,16 @@ class Streak:
 
 
 class Drive:
-    """One call of `optimize`.
+    """Driver of one call of `optimize`.
 
     Args:
-        ledger: The study, as this process sees it.
-        evaluation: What to run.
-        executor: Where to run it; closed at the end.
-        plan: How far to go.
-        on_finished: Called with each trial of this driver that finished.
-        stopping: Tells whether somebody asked to stop.
-        hurrying: Tells whether to stop at once, without waiting for the trials that run.
+        ledger: This process's view of the study.
+        evaluation: The wrapped objective.
+        executor: Executor of the trials; closed at the end.
+        plan: Limits and settings of the call.
+        on_finished: Called with each finished trial of this driver.
+        stopping: Returns True to stop after the running trials.
+        hurrying: Returns True to stop at once, without waiting for the running trials.
     """
 
     def __init__(
@@ -145,21 +145,21 @@ class Drive:
         self._stopping = stopping
         self._hurrying = hurrying
         self._running: dict[int, int] = {}  # task -> trial number
-        self._budgets: dict[int, int] = {}  # trial number -> the step that it shall reach, if there is a rule
-        self._spent: dict[int, float] = {}  # trial number -> seconds of its runs here
+        self._budgets: dict[int, int] = {}  # trial number -> the step to reach, with a fidelity rule
+        self._spent: dict[int, float] = {}  # trial number -> seconds of its runs in this driver
         has_rule = ledger.fidelity is not None
         self._pace = Pace(ledger, plan.checkpoints, self._must_leave) if has_rule else None
-        self._streak = Streak()  # of this driver
-        self._lost: list[int] = []  # numbers claimed but not begun because the store failed; to be released
-        self._away = False  # whether the store was unavailable at the last attempt
-        self._alone = False  # whether, at the last check, nobody else held a trial; unset when one is launched here
-        self._news: list[int] = []  # trials that are stored but not yet announced
+        self._streak = Streak()
+        self._lost: list[int] = []  # claimed numbers not started because the store failed; to be released
+        self._away = False  # True if the store was unavailable at the last attempt
+        self._alone = False  # True if no other driver had a trial at the last check; False after each launch
+        self._news: list[int] = []  # stored trials that are not yet announced
         self._began = time.monotonic()
-        self._ask_again = 0.0  # when an unavailable store is asked for trials again
-        self._asking = -1, 0.0  # trials in the log when a claimed one was found missing from it, and since when
+        self._ask_again = 0.0  # time of the next claim from an unavailable store
+        self._asking = -1, 0.0  # number of trials in the log when a claimed one was missing, and the time since when
 
     def run(self) -> None:
-        """Run until the plan is fulfilled; whatever interrupts it, no trial stays leased and no worker runs on."""
+        """Run until the plan is fulfilled; after any interruption, all leases and workers are released."""
         self._lease = Lease(self._ledger.log, "optimize", self._plan.lease)
         if self._pace is not None:
             self._pace.driver = self._lease.driver
@@ -186,17 +186,17 @@ class Drive:
                 self._announce()
                 pause = 0.01
             elif self._away and not stopping:
-                continue  # the store could not be asked for the remaining trials
+                continue  # the store was unavailable for a claim of the remaining trials
             elif stopping or not (self._wind_up() or not self._fulfilled()):
                 return
-            elif not self._running:  # other drivers hold the trials that are missing; one of them may die
+            elif not self._running:  # other drivers have the missing trials, and may die
                 time.sleep(min(pause, self._time_left() or pause))
                 pause = min(2 * pause, 0.5)
                 self._ledger.sync()
         self._cut_off()
 
     def _begin(self) -> None:
-        """Start what can be started; while the store is briefly unavailable, the running trials go on."""
+        """Start trials; while the store is briefly unavailable, the running trials go on."""
         if self._away and self._running and time.monotonic() < self._ask_again:
             return
         try:
@@ -213,7 +213,7 @@ class Drive:
             self._away = False
 
     def _cut_off(self) -> None:
-        """Kill what still runs; a result that was written before the kill is kept."""
+        """Kill the running trials; a result written before the kill is stored."""
         for task in list(self._running):
             self._executor.cancel(task)
         while self._running:
@@ -225,7 +225,7 @@ class Drive:
         self._announce()
 
     def _fill(self) -> None:
-        """Start as many trials as there are free workers."""
+        """Start one trial for each free worker."""
         if self._lost:
             self._ledger.log.release(self._lease.driver, self._lost)
             self._lost = []
@@ -237,7 +237,7 @@ class Drive:
                 return
             numbers = [claim.number for claim in claims]
             try:
-                if any(number in self._ledger.history for number in numbers):  # released by a driver that the log names
+                if any(number in self._ledger.history for number in numbers):  # numbers released by another driver
                     self._ledger.sync()
                 unknown = {number for number in numbers if number not in self._ledger.history}
                 self._ledger.suggest(numbers, self._lease.driver, self._plan.remaining)
@@ -247,7 +247,7 @@ class Drive:
             self._start_all(claims, unknown)
 
     def _start_all(self, claims: Sequence[Claim], unknown: Collection[int]) -> None:
-        """Start the claimed trials; if the store fails, those not started are released by the next `_fill`."""
+        """Start the claimed trials; if the store fails, the next `_fill` releases the trials not started."""
         try:
             for claim in claims:
                 self._start(claim, asked_here=claim.number in unknown)
@@ -264,7 +264,7 @@ class Drive:
         return free
 
     def _limit(self) -> int | None:
-        """The plan's limit in the storage's terms: it also counts trials outside the space."""
+        """Return the plan's limit for the storage, which also counts trials outside the space."""
         if self._plan.trials is None:
             return None
         history = self._ledger.history
@@ -274,8 +274,8 @@ class Drive:
     def _start(self, claim: Claim, *, asked_here: bool) -> None:
         trial = self._ledger.history[claim.number]
         if trial.state is not TrialState.RUNNING:
-            return  # the driver presumed dead told the result after all
-        if claim.number in self._running.values():  # this driver was presumed dead, and its successor released it
+            return  # the driver presumed dead has stored the result
+        if claim.number in self._running.values():  # this driver was presumed dead, its successor released the trial
             if self._pace is not None:
                 self._pace.take(claim.number, self._lease.driver, asked_here=False)
             return
@@ -284,19 +284,19 @@ class Drive:
             return
         if self._pace is not None:
             self._pace.take(claim.number, self._lease.driver, asked_here=asked_here)
-        elif asked_here and self._evaluation.takes_trial:  # a deleted study of this name may have left one
+        elif asked_here and self._evaluation.takes_trial:  # a deleted study of this name may have left a checkpoint
             remove_checkpoint(self._plan.checkpoints, claim.number)
         known = self._ledger.decide(claim.number)
         if self._ledger.kills(claim, known):
             reason = f"its driver died {MOST_ATTEMPTS} times while it ran"
             self._store(claim.number, Verdict(TrialState.FAILED, error=reason), None)
         elif self._pace is not None and known is not Decision.GO_ON:
-            self._pace.paused.add(claim.number)  # left paused by an earlier driver; `_promote` handles it
+            self._pace.paused.add(claim.number)  # paused by an earlier driver; `_promote` handles it
         else:
             self._launch(claim.number, again=claim.attempt > 1)
 
     def _launch(self, number: int, *, again: bool) -> None:
-        """Run a trial; `again` where a driver died holding it: then its beginning is recorded."""
+        """Run a trial; with `again`, after the death of its driver, record its beginning."""
         config, limits = self._ledger.history[number].config, self._plan.limits
         self._alone = False
         answer: Callable[[Any], Any] | None = None
@@ -313,7 +313,7 @@ class Drive:
         self._running[self._executor.submit(evaluation, config, *told, limits=limits, answer=answer)] = number
 
     def _hear(self, number: int, answer: Callable[[Any], Any] | None, message: Any) -> Any:
-        """Record that a trial begins; any other message is for `answer`."""
+        """Record the beginning of a trial; pass any other message to `answer`."""
         if message != BEGUN:
             return None if answer is None else answer(message)
         try:
@@ -323,7 +323,7 @@ class Drive:
         return None
 
     def _promote(self) -> None:
-        """Resume paused trials that are promoted, before any new one starts, and end those that were dropped."""
+        """Resume promoted trials, before any new trial starts, and end dropped ones."""
         if self._pace is None or not self._pace.paused:
             return
         running, driver = self._ledger.history.running, self._lease.driver
@@ -339,10 +339,10 @@ class Drive:
             self._launch(number, again=False)
 
     def _wind_up(self) -> bool:
-        """If only paused trials are left to do: let the best go on if none is complete, else end them all.
+        """Resume the best paused trial if no trial is complete, else end all; only if no other trials are left.
 
         Returns:
-            Whether there was anything to do.
+            True if a trial was resumed or ended, or is running.
         """
         with self._ledger.lock:
             some = self._wound_up()
@@ -368,7 +368,7 @@ class Drive:
         return True
 
     def _somebody_asks(self) -> bool:
-        """Whether another driver is computing a configuration: its number is claimed but not yet in the log."""
+        """Return True if another driver is computing a configuration: its number is claimed but not in the log."""
         history, limit, end = self._ledger.history, self._limit(), self._ledger.end
         counted = len(history) - sum(not attends(driver) for driver in history.running.values())
         missing = (limit is None or counted < limit) and (end is None or len(history) < end)
@@ -376,11 +376,11 @@ class Drive:
             return False
         if self._asking[0] != len(history):
             self._asking = len(history), time.monotonic()
-        return time.monotonic() - self._asking[1] < _LONGEST_ASK  # limited, as a lost number is never asked for
+        return time.monotonic() - self._asking[1] < _LONGEST_ASK  # limited: a lost number never enters the log
 
     @property
     def _living(self) -> frozenset[str]:
-        """Other drivers that hold trials and are not presumed dead; nobody waits for the dead ones."""
+        """Other drivers with trials that are not presumed dead."""
         return self._lease.others - self._lease.dead
 
     def _finish(self, outcome: Outcome) -> None:
@@ -390,7 +390,7 @@ class Drive:
     def _take_in(self, outcome: Outcome) -> None:
         number = self._running.pop(outcome.task)
         if outcome.reason and (advice := rewritten_suggest(outcome.reason, outcome.traceback)):
-            raise InvalidInput(advice)  # every trial would fail; this one is given back
+            raise InvalidInput(advice)  # every trial would fail; the lease's end releases this one
         if outcome.traceback:
             _log.debug("trial %d:\n%s", number, outcome.traceback.rstrip())
         place = place_of(outcome)
@@ -398,7 +398,7 @@ class Drive:
         seconds = self._spent[number] = self._spent.get(number, 0.0) + outcome.seconds
         if self._pace is not None:
             ended = self._pace.judged(number, verdict(outcome), self._budgets[number])
-            if ended is None and number not in self._pace.paused:  # cut off: free for whoever goes on
+            if ended is None and number not in self._pace.paused:  # cut off: free for the next driver
                 self._ledger.log.release(self._lease.driver, [number])
         if ended is not None:
             self._store(number, ended, seconds, place)
@@ -417,13 +417,13 @@ class Drive:
         self._news.append(number)
 
     def _recorded(self, event: Finished) -> bool:
-        """Store the result, and tell whether it counts. Retried if the store is unreachable: hours may be in it."""
+        """Store the result with retries, because it may cost hours; return True if it is the trial's result."""
         for pause in RETRIES:
             began = time.monotonic()
             try:
                 return self._ledger.record([event])[0] or self._is_there(event)
             except StorageError as error:
-                if self._must_leave() or time.monotonic() - began > WAITED:  # it has waited by itself, as for a lock
+                if self._must_leave() or time.monotonic() - began > WAITED:  # the store has waited, as for a lock
                     raise
                 _log.warning(
                     "the result of trial %d could not be stored; retrying in %g s: %s",
@@ -433,12 +433,12 @@ class Drive:
         return self._ledger.record([event])[0] or self._is_there(event)
 
     def _is_there(self, event: Finished) -> bool:
-        """Whether this very result is stored already: by an earlier attempt whose answer was lost."""
+        """Return True if an earlier attempt, whose answer was lost, has stored the same result."""
         known = self._ledger.history[event.number]
         return known.state is event.state and event.seconds is not None and known.seconds == event.seconds
 
     def _announce(self) -> None:
-        """Announce the stored trials, once all are stored: an exception in a callback loses none."""
+        """Announce the stored trials after all are stored, so that an exception in a callback loses no result."""
         while self._news:
             with self._ledger.lock:
                 trial = self._ledger.history[self._news.pop(0)]
@@ -448,7 +448,7 @@ class Drive:
 
     def _give_up_if_hopeless(self) -> None:
         on_its_way = any(self._ledger.history[number].reports for number in self._running.values())
-        if self._pace is not None and (self._pace.paused or on_its_way):  # they have reported: a success so far
+        if self._pace is not None and (self._pace.paused or on_its_way):  # a reported value counts as a success
             return
         complete = self._ledger.history.count(TrialState.COMPLETE)
         if not complete and self._streak.failures >= _HOPELESS:
@@ -458,7 +458,7 @@ class Drive:
             )
         failed, finished = self._ledger.history.count(TrialState.FAILED), self._ledger.history.finished
         strange = complete > 0 and self._streak.is_strange(failed, finished)
-        if strange and self._ledger.end is None:  # a fixed plan may meet failures in its order, not by chance
+        if strange and self._ledger.end is None:  # a fixed plan may have its failures in a row
             raise AllTrialsFailed(
                 f"the last {self._streak.alike} trials failed alike ({self._streak.reason}), while {complete} had "
                 "succeeded before; fix what has changed and run again: the study is kept, and "
@@ -467,9 +467,9 @@ class Drive:
             )
 
     def _fulfilled(self) -> bool:
-        """Whether nothing is left to do or to wait for.
+        """Return True if no trial is left to run or to wait for.
 
-        Another driver may release its trials just after a look for free ones, so "alone" must hold twice in a row.
+        Another driver may release its trials just after a claim, so "alone" must hold twice in a row.
         """
         trials = self._plan.trials
         with self._ledger.lock:
@@ -488,6 +488,6 @@ class Drive:
 
 
 def causes(errors: Sequence[tuple[str, int]]) -> str:
-    """Reasons of failure and how often each came, in one line; the five most frequent."""
+    """Return the five most frequent reasons of failure with their counts, in one line."""
     shown = "; ".join(f"{count} x {reason}" for reason, count in errors[:5])
     return shown + (f"; and {len(errors) - 5} other reasons" if len(errors) > 5 else "")

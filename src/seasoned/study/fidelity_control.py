@@ -1,4 +1,4 @@
-"""How far one driver runs its trials: tickets at their start, answers to their reports, which of them pause."""
+"""Fidelity control of one driver: start tickets, answers to reports, and paused trials."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["RETRIES", "WAITED", "Pace", "remove_checkpoint"]
 
 RETRIES: Final = (0.5, 2.0, 5.0)
-"""Seconds before something is stored once more, where the store could not be reached."""
+"""Seconds before each retry of a write to an unreachable store."""
 WAITED: Final = 20.0
-"""Seconds of a try that has waited enough by itself, as for somebody who holds a file."""
+"""Seconds of a failed write after which no retry follows, because the store has waited, as for a locked file."""
 _log = logging.getLogger("seasoned.study")
 
 _WORDS: Final = {
@@ -38,19 +38,19 @@ _CUT_OFF: Final = "cut off: the study's time is up"
 
 
 class Pace:
-    """What a driver knows of its trials beyond the log: which are paused, and what the running ones were told.
+    """State of a driver's trials beyond the log: paused trials, and the last answers to running trials.
 
-    A paused trial stays this driver's, under its lease, and takes no worker. If the driver ends, whoever takes over
-    finds in the log that it is paused.
+    A paused trial stays under this driver's lease and uses no worker. After the driver's end, its successor reads from
+    the log that the trial is paused.
 
     Args:
-        ledger: The study, with its rule of fidelity.
-        folder: Where checkpoints are kept, one folder per trial.
-        leaving: Tells whether trials that report are to be cut off, and run again when the study goes on.
+        ledger: The study, with its fidelity rule.
+        folder: Folder of the checkpoints, one subfolder per trial.
+        leaving: Returns True if reporting trials are cut off, to run again when the study goes on.
 
     Attributes:
         paused: Numbers of this driver's paused trials.
-        driver: This driver's name, if it is to leave trials that another has taken over; None if that is not checked.
+        driver: Name of this driver; trials that another driver took over are cut off. None disables the check.
     """
 
     def __init__(self, ledger: Ledger, folder: Path, leaving: Callable[[], bool]) -> None:
@@ -59,24 +59,22 @@ class Pace:
         self._ledger = ledger
         self._folder = folder
         self._leaving = leaving
-        self._notes: dict[int, Config] = {}  # of paused trials, from their last run here
-        self._told: dict[
-            int, Decision | None
-        ] = {}  # the last answer to a running trial; None: leave, go on another time
+        self._notes: dict[int, Config] = {}  # paused trial -> notes of its last run
+        self._told: dict[int, Decision | None] = {}  # running trial -> last answer; None: cut off
 
     def take(self, number: int, driver: str, *, asked_here: bool) -> None:
-        """Begin to hold a trial: tell all drivers, and remove a checkpoint that a deleted study left for a new trial.
+        """Record the trial as this driver's; for a new trial, remove a checkpoint of a deleted study.
 
         Args:
             number: The trial's number.
             driver: This driver.
-            asked_here: Whether this driver has just asked for it, as far as it knew.
+            asked_here: True if the trial was not in this driver's view of the log before.
         """
         if not self._ledger.take(number, driver) and asked_here:
             self._remove_checkpoint(number)
 
     def ticket(self, number: int) -> Ticket:
-        """What a trial is told at its start; from here on it runs."""
+        """Return the start data of a trial; the trial counts as running."""
         self.paused.discard(number)
         self._told[number] = Decision.GO_ON
         reports = self._ledger.history[number].reports
@@ -84,44 +82,44 @@ class Pace:
         return Ticket(number, self._ledger.budget(number), step, str(self._folder / str(number)))
 
     def answer(self, number: int, message: tuple[str, int, float]) -> str:
-        """Store a running trial's report, and return "go on", or why its run must end."""
+        """Store a running trial's report; return "go on", or the reason of the run's end."""
         with self._ledger.lock:
             return self._answer(number, message)
 
     def _answer(self, number: int, message: tuple[str, int, float]) -> str:
         if self._told.get(number) is Decision.STOP:
-            return _WORDS[Decision.STOP]  # an objective that ignored the answer hears it again
+            return _WORDS[Decision.STOP]  # the objective ignored the answer: repeat it
         _, step, value = message
         if self._is_lost(number):
             self._told[number] = None
             return _CUT_OFF
         told = self._report(number, step, value)
-        if told is Decision.GO_ON and step < self._last and self._leaving():  # after the last step nothing is left
+        if told is Decision.GO_ON and step < self._last and self._leaving():  # after the last step the trial is done
             self._told[number] = None
             return _CUT_OFF
         self._told[number] = told
         return _WORDS[told]
 
     def _is_lost(self, number: int) -> bool:
-        """Whether another driver has taken this one for dead, and runs the trial now."""
+        """Return True if another driver presumed this driver dead and took the trial over."""
         holder = self._ledger.history.running.get(number, self.driver)
         return self.driver is not None and holder != self.driver
 
     def _report(self, number: int, step: int, value: float) -> Decision:
         history = self._ledger.history
         if history[number].state is not TrialState.RUNNING:
-            return Decision.STOP  # another driver took this one for dead and finished the trial
+            return Decision.STOP  # another driver presumed this one dead and finished the trial
         if history.has_report(number, step):
-            return Decision.GO_ON  # it began anew without a checkpoint, and has been here before
+            return Decision.GO_ON  # a restart without a checkpoint repeats its steps
         signed = self._ledger.spec.signs[0] * value + 0.0
         inside = signed if abs(signed) < float("inf") else float("nan")
         self._stored(Reported(number, step, inside))
         return self._ledger.decide(number)
 
     def _stored(self, report: Reported) -> None:
-        """Store a report. If the store cannot be reached it is retried, as the trial's whole run may be lost.
+        """Store a report, with retries if the store is unreachable, because the whole run may be lost.
 
-        There are fewer retries than for a result, as trials that report meanwhile wait while their time limits run on.
+        A result has more retries: other reporting trials wait during a retry, and their time limits run on.
         """
         for pause in RETRIES[:2]:
             began = time.monotonic()
@@ -138,20 +136,20 @@ class Pace:
         self._ledger.record([report])
 
     def judged(self, number: int, ended: Verdict, budget: int) -> Verdict | None:
-        """The verdict on a trial whose run has ended; None if the trial has not finished with it.
+        """Return the verdict on a trial after a run; None if the trial pauses or was cut off.
 
         Args:
             number: The trial's number.
-            ended: How the run ended.
-            budget: The step that it was to reach.
+            ended: End of the run.
+            budget: The step that the run had to reach.
         """
-        if self._told.get(number, Decision.GO_ON) is None:  # it was cut off, whatever it returned then
+        if self._told.get(number, Decision.GO_ON) is None:  # cut off: the returned value does not count
             del self._told[number]
             return None
         if ended.state is TrialState.FAILED:
             return ended
         if ended.values is not None and self._told[number] is Decision.GO_ON and budget < self._last:
-            known = self._ledger.history.has_report(number, budget)  # by an earlier attempt whose answer was lost
+            known = self._ledger.history.has_report(number, budget)  # an earlier attempt's answer was lost
             decided = self._ledger.decide(number) if known else self._report(number, budget, ended.values[0])
             self._told[number] = decided  # the objective did not report this step itself
         told = self._told.pop(number)
@@ -172,21 +170,21 @@ class Pace:
         return max((step for step, _ in self._ledger.history[number].reports), default=0)
 
     def promoted(self) -> Sequence[int]:
-        """Paused trials that shall go on, the furthest first."""
+        """Return the paused trials to be promoted, the furthest first."""
         return sorted(self._decided(Decision.PROMOTE), key=self._merit)
 
     def dropped(self) -> Sequence[int]:
-        """Paused trials that shall not go on."""
+        """Return the paused trials to be stopped."""
         return sorted(self._decided(Decision.STOP))
 
     def end_dropped(self, store: Callable[[int, Verdict], object]) -> None:
-        """End the paused trials that shall not go on; one whose end cannot be stored waits on.
+        """End the paused trials to be stopped; a trial whose end cannot be stored stays paused.
 
         Args:
-            store: Called with each number and how that trial ended.
+            store: Called with the number and the end of each trial.
 
         Raises:
-            StorageError: From `store`; the trials after that one are still paused.
+            StorageError: From `store`; this trial and the later ones stay paused.
         """
         for number in self.dropped():
             ended = self.give_up(number)
@@ -200,17 +198,17 @@ class Pace:
         return [number for number in self._ledger.due(self.paused) if self._ledger.decide(number) is decision]
 
     def everybody_waits(self, others: Collection[str]) -> bool:
-        """Whether all trials that other drivers run are paused, too: then no report will come.
+        """Return True if all trials of other drivers are paused, too, so that no report will follow.
 
         Args:
-            others: The drivers that hold trials, this one left out.
+            others: Other drivers with trials.
         """
         return all(self._ledger.decide(number) is Decision.PAUSE for number in self._elsewhere(others))
 
     def last_resort(self, others: Collection[str]) -> int | None:
-        """Of all trials that pause, the one that has come furthest and is best there, if it is this driver's.
+        """Return the best of the furthest paused trials if it is this driver's and no trial is complete, else None.
 
-        It goes on when nothing else is left to do and no trial is complete, so that the study ends with an answer.
+        The trial continues when only paused trials are left, so that the study ends with a complete trial.
         """
         if self._ledger.history.best is not None:
             return None
@@ -226,12 +224,12 @@ class Pace:
         return -step, rank_value(value), number
 
     def give_up(self, number: int) -> Verdict:
-        """The end of a paused trial that is not promoted."""
+        """Return the verdict on a paused trial that is not promoted, and remove it from `paused`."""
         self.paused.discard(number)
         return _pruned(f"not promoted beyond step {self._step(number)}", self._notes.get(number, Config()))
 
     def clear(self, number: int, state: TrialState) -> None:
-        """Remove the checkpoint of a trial that ended without a value."""
+        """Drop the state of an ended trial, and its checkpoint unless the trial is complete."""
         self._told.pop(number, None)
         self._notes.pop(number, None)
         if state is not TrialState.COMPLETE:
@@ -246,5 +244,5 @@ def _pruned(sentence: str, notes: Config) -> Verdict:
 
 
 def remove_checkpoint(folder: Path, number: int) -> None:
-    """Remove what a trial has left below a study's folder of checkpoints."""
+    """Remove a trial's checkpoint from a study's folder of checkpoints."""
     shutil.rmtree(folder / str(number), ignore_errors=True)

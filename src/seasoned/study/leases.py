@@ -1,8 +1,8 @@
-"""Who is alive: the leases that drivers hold on the trials they run.
+"""Leases of drivers on their trials, with heartbeats.
 
-A driver's heartbeat advances in the store while it lives. Another driver judges it dead when that has stood still for
-`LEASE` seconds of the judge's own monotonic clock, or at once when it ran on this machine and its process is gone. No
-wall clock is read, so clock jumps and suspended machines kill nobody.
+A living driver advances its heartbeat in the store. Another driver presumes it dead if the heartbeat has not advanced
+for `LEASE` seconds of the other driver's monotonic clock. If the driver ran on this machine and its process has ended,
+it is dead at once. No wall clock is read, so clock jumps and suspended machines end no lease.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 __all__ = ["LEASE", "Lease", "Verdicts", "new_driver"]
 
 LEASE: Final = 30.0
-"""Seconds without a beat after which a driver counts as dead."""
+"""Seconds without a heartbeat after which a driver counts as dead."""
 
 _log = logging.getLogger("seasoned.leases")
 
 
 def new_driver(kind: str) -> str:
-    """A unique name for a driver, from which other processes of this machine can tell whether it lives."""
+    """Return a unique name of a driver, with its machine and process, for liveness checks on the same machine."""
     return f"{kind}|{_machine()}|{os.getpid()}|{_started(os.getpid())}|{uuid.uuid4().hex[:12]}"
 
 
 def is_gone(driver: str) -> bool:
-    """Whether the driver certainly is dead: it ran on this machine and its process ended."""
+    """Return True if the driver is certainly dead: it ran on this machine and its process has ended."""
     parts = driver.split("|")
     if len(parts) != 5 or parts[1] != _machine():
         return False
@@ -48,7 +48,7 @@ def is_gone(driver: str) -> bool:
 
 
 def _machine() -> str:
-    """Name of this machine since its last boot and of its process id namespace: ids of another mean nothing here."""
+    """Name of this machine, its boot and its process id namespace; process ids are valid only within it."""
     boot, namespace = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
     if boot.exists() and namespace.is_symlink():
         return f"{boot.read_text().strip()}/{namespace.readlink()}"
@@ -56,7 +56,7 @@ def _machine() -> str:
 
 
 def _started(pid: int) -> str:
-    """When the process began, as text; empty if there is no such process, or only a zombie."""
+    """Start time of a process, as text; empty for an absent process or a zombie."""
     if Path("/proc/self/stat").exists():
         try:
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -70,7 +70,7 @@ def _started(pid: int) -> str:
 
 
 def _is_hidden(pid: int) -> bool:
-    """Whether the process is another user's, on a machine that hides other users' processes."""
+    """Return True if the process belongs to another user, on a machine that hides other users' processes."""
     if not Path("/proc/self/stat").exists():
         return False
     try:
@@ -81,10 +81,10 @@ def _is_hidden(pid: int) -> bool:
 
 
 class Verdicts:
-    """Judges drivers by their heartbeats.
+    """Detector of dead drivers by their heartbeats.
 
-    Silence counts only while this judge could listen: after a gap in its own observations, for example because the
-    store was unreachable or this machine was suspended, it begins to count anew.
+    Only time with observations counts. After a gap in the observations (an unreachable store, a suspended machine), the
+    count restarts.
 
     Args:
         lease: Seconds without a heartbeat after which a driver is dead.
@@ -97,11 +97,11 @@ class Verdicts:
 
     def __init__(self, lease: float = LEASE) -> None:
         self._lease = lease
-        self._seen: dict[str, tuple[int, float]] = {}  # beat, and when it was first seen
+        self._seen: dict[str, tuple[int, float]] = {}  # driver -> (heartbeat, time of its first observation)
         self._listened = time.monotonic()
 
     def judge(self, beats: Mapping[str, int]) -> set[str]:
-        """The dead among the drivers whose heartbeats are given."""
+        """Return the dead drivers among the drivers in `beats`."""
         now = time.monotonic()
         deaf = 0 < self._lease < 2 * (now - self._listened)
         self._listened = now
@@ -112,18 +112,18 @@ class Verdicts:
 
 
 class Lease:
-    """One driver's hold on its trials: a background heartbeat, and its view of who else lives.
+    """Lease of one driver on its trials: a background heartbeat, and the state of the other drivers.
 
     Args:
         log: The study's log.
-        kind: What sort of driver it is.
+        kind: Kind of driver, the first part of its name.
         lease: Seconds without a heartbeat after which a driver counts as dead.
     """
 
     def __init__(self, log: EventLog, kind: str, lease: float = LEASE) -> None:
         self.driver = new_driver(kind)
         self.dead: frozenset[str] = frozenset()
-        self.others: frozenset[str] = frozenset()  # drivers other than this one that hold trials
+        self.others: frozenset[str] = frozenset()  # other drivers with reserved trials
         self._log = log
         self._verdicts = Verdicts(lease)
         self._ended = threading.Event()
@@ -136,14 +136,14 @@ class Lease:
         self._stop = weakref.finalize(self, self._ended.set)
 
     def refresh(self) -> None:
-        """Send one heartbeat and look at the other drivers."""
+        """Send one heartbeat and update the state of the other drivers."""
         with self._lock:
             beats = self._log.renew(self.driver)
             self.dead = frozenset(self._verdicts.judge(beats) - {self.driver})
             self.others = frozenset(beats) - {self.driver}
 
     def end(self) -> None:
-        """Stop the heartbeat and give back all trials that have not finished."""
+        """Stop the heartbeat and release all trials that have not finished."""
         self._stop()
         self._log.release(self.driver)
 

@@ -1,4 +1,4 @@
-"""A search in one call."""
+"""Search in one call: `minimize` and `maximize`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _log = logging.getLogger("seasoned.study")
 
 
 class StudyOptions(TypedDict, total=False):
-    """Study's arguments, for `minimize` and `maximize`."""
+    """Arguments of `Study`, for `minimize` and `maximize`."""
 
     sampler: Sampler[Any] | None
     storage: str | os.PathLike[str] | Storage | None
@@ -46,7 +46,7 @@ class StudyOptions(TypedDict, total=False):
 
 
 class Options(StudyOptions, total=False):
-    """Study's and `optimize`'s arguments."""
+    """Arguments of `Study` and `Study.optimize`."""
 
     trials: int | None
     time_limit: float | None
@@ -59,16 +59,16 @@ class Options(StudyOptions, total=False):
 
 
 def minimize(f: Objective, space: Space, **options: Unpack[Options]) -> Trial:
-    """The best trial of a search for the smallest value of `f`.
+    """Search for the smallest value of `f` and return the best trial.
 
     Args:
-        f: Called with a configuration, returns a number.
-        space: Where to search.
-        **options: Study's and `Study.optimize`'s arguments.
+        f: Objective: called with a configuration, returns a number.
+        space: The search space.
+        **options: Arguments of `Study` and `Study.optimize`.
 
     Raises:
-        AllTrialsFailed: If no trial succeeded. Where some did and none does any more (see `Study.optimize`), a warning
-            says so, and the best one is returned.
+        AllTrialsFailed: If no trial succeeded. If trials begin to fail after successes (see `Study.optimize`), a
+            warning is logged and the best trial is returned.
 
     Example:
         >>> from seasoned import Float, Space, minimize
@@ -79,7 +79,7 @@ def minimize(f: Objective, space: Space, **options: Unpack[Options]) -> Trial:
 
 
 def maximize(f: Objective, space: Space, **options: Unpack[Options]) -> Trial:
-    """The best trial of a search for the largest value of `f`; see `minimize`."""
+    """Search for the largest value of `f` and return the best trial; see `minimize`."""
     return _search(f, space, "maximize", options)
 
 
@@ -96,7 +96,7 @@ def _search(f: Objective, space: Space, direction: str, options: Options) -> Tri
             raise
         _log.warning("the search ends early, with the best trial so far: %s", error)
     except KeyboardInterrupt:
-        with suppress(SeasonedError):  # a store that fails now must not take the interrupt's place
+        with suppress(SeasonedError):  # an error of the store must not replace the interrupt
             for best in study.front[:1]:
                 _log.warning("interrupted; the best so far: %s, with %s.", best.values, thawed(best.config))
         raise
@@ -104,7 +104,7 @@ def _search(f: Objective, space: Space, direction: str, options: Options) -> Tri
 
 
 def _check(f: Objective, space: Space, for_study: dict[str, Any], given: dict[str, Any]) -> None:
-    """Refuse what `Study.optimize` will refuse, before a study is stored."""
+    """Check all arguments of `Study.optimize` before a study is stored."""
     if unknown := given.keys() - Options.__annotations__.keys():
         raise unknown_argument(for_study["direction"], min(unknown), Options.__annotations__)
     trials, time_limit, sampler = given.get("trials"), given.get("time_limit"), for_study.get("sampler")
@@ -120,6 +120,6 @@ def _check(f: Objective, space: Space, for_study: dict[str, Any], given: dict[st
 
 
 def _ends(sampler: Sampler[Any], space: Space, direction: str) -> bool:
-    """Whether the sampler has a plan that ends."""
+    """Return True if the sampler has a finite plan."""
     warm = inward(sampler.warm_start, space, (direction,))
     return sampler.capacity(sampler.init(StudySpec(space, (direction,), 0, None, warm))) is not None

@@ -1,4 +1,4 @@
-"""From whatever an objective returns to a verdict on its trial."""
+"""Evaluation of objectives: calls, checks of returned values, and verdicts on trials."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ __all__ = [
 
 _FRAME: Final = re.compile(r'File "(.+?)", line (\d+)')
 _INSTALLED: Final = (sys.prefix + os.sep, sys.base_prefix + os.sep, str(Path(__file__).parents[1]) + os.sep, "<frozen")
-"""How files begin whose lines are not the objective's own."""
+"""Path prefixes of files that are not the objective's own code."""
 
 BEGUN: Final = "begun"
-"""What an `Announced` evaluation says."""
+"""Message of an `Announced` evaluation at its beginning."""
 
 Objective: TypeAlias = "Callable[[dict[str, Any]], Any] | Callable[[dict[str, Any], LiveTrial], Any]"
 
 
 @dataclass(frozen=True, slots=True)
 class Constrained:
-    """What an objective returns under constraints: its values, and how far its outcomes are from their bounds.
+    """Return value of an objective with outcome constraints.
 
-    The trial is feasible if every constraint is at most 0; "at most 8 GB" is `memory - 8e9`. Infeasible trials guide
-    the search, but `Study.best` takes one only if there is no feasible trial.
+    A trial is feasible if every constraint is at most 0; "at most 8 GB" is `memory - 8e9`. Infeasible trials guide the
+    search. `Study.best` is infeasible only if no trial is feasible.
 
     Attributes:
         values: The value, or a tuple of several objectives.
@@ -74,15 +74,15 @@ class Constrained:
 
 
 class Verdict(NamedTuple):
-    """How a trial ended.
+    """End of a trial.
 
     Attributes:
         state: Complete, pruned or failed.
-        values: The objectives as the user sees them, if complete.
-        error: The reason, if not.
-        constraints: At most 0 where they are kept, if complete.
-        notes: What the objective wanted to be kept.
-        prune_reason: The reason of pruning, if pruned.
+        values: Objectives in the user's directions, if complete.
+        error: Reason, if not complete.
+        constraints: Outcome constraints, satisfied if at most 0, if complete.
+        notes: Notes of the objective.
+        prune_reason: Reason of pruning, if pruned.
     """
 
     state: TrialState
@@ -93,7 +93,7 @@ class Verdict(NamedTuple):
     prune_reason: PruneReason | None = None
 
     def event(self, number: int, seconds: float | None, signs: tuple[int, ...]) -> Finished:
-        """The event to store, with objectives as they are minimised inside."""
+        """Return the event to store, with minimised objectives."""
         inside = (
             None if self.values is None else tuple(s * v + 0.0 for s, v in zip(signs, self.values, strict=True))
         )  # no -0.0
@@ -103,14 +103,14 @@ class Verdict(NamedTuple):
 
 
 class Evaluation:
-    """An objective, wrapped to return a verdict; this is what is sent to a worker.
+    """Wrapper of an objective that returns a verdict; it is sent to the workers.
 
     Args:
-        function: What to call with a configuration, and with the running trial where there is a rule of fidelity.
-        objectives: How many numbers it must return.
+        function: The objective, called with a configuration and, with a fidelity rule, with the running trial.
+        objectives: Number of values that the objective must return.
 
     Attributes:
-        takes_trial: Whether it cannot be called without the running trial.
+        takes_trial: True if the objective requires the running trial as its second argument.
     """
 
     def __init__(self, function: Objective, objectives: int) -> None:
@@ -121,12 +121,12 @@ class Evaluation:
     def __call__(
         self, config: Mapping[str, Any], ticket: Ticket | None = None, ask: Callable[[Any], Any] | None = None
     ) -> Verdict:
-        """Call the objective with a copy of the configuration that it may change, and with its trial, if any."""
+        """Call the objective with a mutable copy of the configuration, and with its trial, if any."""
         live = None if ticket is None else LiveTrial(ticket, config, ask)
         try:
             returned = self.function(copy.deepcopy(thawed(config)), *(() if live is None else (live,)))
         except Exception as error:
-            pruned = isinstance(error, Pruned) or type(error).__name__ == "TrialPruned"  # Optuna's, in its objectives
+            pruned = isinstance(error, Pruned) or type(error).__name__ == "TrialPruned"  # Optuna's exception
             if not pruned:
                 raise
             reason = error.reason if isinstance(error, Pruned) else PruneReason.OBJECTIVE
@@ -137,11 +137,11 @@ class Evaluation:
 
 
 class Announced:
-    """An evaluation that says when it begins; its executor gives it `ask`, as its last argument.
+    """Wrapper of an evaluation that sends a message at its beginning; the executor passes `ask` as the last argument.
 
     Args:
-        evaluation: What to run.
-        passes: Whether the evaluation asks, too.
+        evaluation: The evaluation.
+        passes: True if the evaluation takes `ask`, too.
     """
 
     def __init__(self, evaluation: Evaluation, *, passes: bool) -> None:
@@ -149,13 +149,13 @@ class Announced:
         self.passes = passes
 
     def __call__(self, *arguments: Any) -> Verdict:
-        """Say so, then evaluate."""
+        """Send `BEGUN`, then evaluate."""
         arguments[-1](BEGUN)
         return self.evaluation(*arguments if self.passes else arguments[:-1])
 
 
 def needs_trial(function: Objective) -> bool:
-    """Whether an objective must be given its running trial; where that has a default, it is not given."""
+    """Return True if an objective requires its running trial; a second argument with a default is not passed."""
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # a built-in
@@ -164,16 +164,16 @@ def needs_trial(function: Objective) -> bool:
 
 
 def check_takes(function: Objective, *, trial: bool, names: Collection[str] = ()) -> None:
-    """Raise InvalidInput if the objective certainly does not take a configuration (and a trial, if there is a rule).
+    """Raise InvalidInput if the objective certainly does not take a configuration (and a trial, with a fidelity rule).
 
     Args:
         function: The objective.
-        trial: Whether there is a rule of fidelity.
-        names: Of the space's parameters: an objective of several of these wants their values, not a configuration.
+        trial: True if the study has a fidelity rule.
+        names: Names of the space's parameters; an objective whose arguments are several of these names is refused.
     """
     try:
         signature = inspect.signature(function)
-    except (TypeError, ValueError) as error:  # a built-in: calling it will show
+    except (TypeError, ValueError) as error:  # a built-in: checked by its first call
         if not callable(function):
             raise InvalidInput(
                 f"the objective is {_show(function)}, which cannot be called; give a function f(config) that returns "
@@ -206,7 +206,7 @@ def _binds(signature: inspect.Signature, *given: object) -> bool:
 
 
 def read_values(returned: object, objectives: int) -> Verdict:
-    """A complete verdict with finite floats, or a failed one with the reason."""
+    """Return a complete verdict with finite floats, or a failed one with the reason."""
     if isinstance(returned, Constrained):
         ended = read_values(returned.values, objectives)
         return ended if ended.values is None else _with_constraints(ended, returned.constraints)
@@ -232,7 +232,7 @@ def _with_constraints(ended: Verdict, given: Iterable[float]) -> Verdict:
 
 
 def _finite(given: Iterable[object]) -> tuple[float, ...] | list[object]:
-    """The numbers, or a list of the first value that is not a finite number."""
+    """Numbers as a tuple, or a list of the first value that is not a finite number."""
     numbers = []
     for value in given:
         number = _number(value)
@@ -243,7 +243,7 @@ def _finite(given: Iterable[object]) -> tuple[float, ...] | list[object]:
 
 
 def verdict(outcome: Outcome) -> Verdict:
-    """What the outcome of a task, as an executor reports it, means for its trial."""
+    """Return the verdict on a trial from the outcome of its task."""
     if outcome.ending is Ending.RETURNED:
         assert isinstance(outcome.value, Verdict), "an Evaluation returns a Verdict"
         return outcome.value
@@ -251,7 +251,7 @@ def verdict(outcome: Outcome) -> Verdict:
 
 
 def sentence_of(number: int, ended: Verdict, seconds: float | None, place: str = "") -> str:
-    """How a trial ended, in a line for the log; values are in the study's direction.
+    """Return one log line on the end of a trial, with values in the user's directions.
 
     Example:
         >>> sentence_of(3, Verdict(TrialState.COMPLETE, (0.78921,)), 1.24)
@@ -265,16 +265,16 @@ def sentence_of(number: int, ended: Verdict, seconds: float | None, place: str =
 
 
 def place_of(outcome: Outcome) -> str:
-    """Where the objective's own code was when it failed or was killed, as " (file, line 3)"; empty if unknown."""
+    """Return the objective's own code line at a failure or kill, as " (file, line 3)"; empty if unknown."""
     files = [found for found in _FRAME.findall(outcome.traceback or "") if not found[0].startswith(_INSTALLED)]
     if not files:
         return ""
-    file, line = files[-1 if outcome.ending is Ending.RAISED else 0]  # a stack of C begins with its latest call
+    file, line = files[-1 if outcome.ending is Ending.RAISED else 0]  # a C stack begins with the latest call
     return f" ({file}, line {line})"
 
 
 def elsewhere() -> Verdict:
-    """What becomes of a trial that had not ended when its study moved to a space in which it is not valid."""
+    """Return the verdict on an unfinished trial that is not valid in the study's new space."""
     return Verdict(
         TrialState.PRUNED,
         error="it was asked for in an earlier space of the study, and is not valid in the present one",
@@ -283,7 +283,7 @@ def elsewhere() -> Verdict:
 
 
 def _number(value: object) -> float | None:
-    """A real number, numpy's scalars and 0-dimensional arrays included; no strings, no booleans, no arrays."""
+    """Real number as a float, also a numpy scalar; None for strings, booleans and arrays with dimensions."""
     if isinstance(value, str | bytes | bool) or value is None or getattr(value, "shape", ()) != ():
         return None
     if str(getattr(value, "dtype", "")).endswith("bool"):
@@ -295,7 +295,7 @@ def _number(value: object) -> float | None:
 
 
 def _show(value: object) -> str:
-    """A value, short enough for one line."""
+    """Short text of a value."""
     shape = getattr(value, "shape", None)
     if shape:
         return f"an array of shape {tuple(shape)}"

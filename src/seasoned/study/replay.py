@@ -1,4 +1,4 @@
-"""A driver's view of a study: its log, folded into a history and a sampler's state."""
+"""Replay of a study's log: a driver's view of the study, folded into a history and a sampler's state."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ if TYPE_CHECKING:
 __all__ = ["MOST_ATTEMPTS", "Ledger"]
 
 MOST_ATTEMPTS: Final = 3
-"""How often a trial is begun before it counts as what kills its drivers."""
+"""Number of starts of a trial after which it counts as the cause of its drivers' deaths."""
 
 _log = logging.getLogger("seasoned.study")
 
 
 class Ledger:
-    """Reads a log from its beginning, and keeps up with it.
+    """Driver's view of a study: reads the log from its beginning and folds in new events.
 
-    Threads of this process may share it: whoever reads its history or state while others may fold in events holds
-    `lock`, as its own methods do.
+    Threads of this process may share a ledger. A thread that reads the history or the state while other threads may
+    fold in events must hold `lock`; the methods hold it.
 
     Args:
         log: The study's log.
-        sampler: What proposes trials here; another driver may use another.
-        space: Where this driver searches; a study in another space is seen as if it were there, and `settle` moves it.
-        fidelity: What decides how far trials run here, if they report.
-        check: Raises if the stored specification is not what was asked for; nothing is written before.
+        sampler: Sampler of this driver; another driver may use another one.
+        space: Space of this driver. A study in another space is shown in this space, and `settle` moves it.
+        fidelity: Fidelity rule of this driver, or None.
+        check: Raises if the stored specification differs from the expected one; runs before any write.
 
     Raises:
-        StudyConflict: If another driver moves the study to another space later.
+        StudyConflict: From later calls, if another driver moves the study to another space.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Ledger:
         events = log.read()
         self.spec = _present_spec(events)
         check(self.spec)
-        self._move: Spaced | None = None  # seen as if it had happened; written by `settle`
+        self._move: Spaced | None = None  # pending move: applied to the view, written by `settle`
         if self.spec.space != space:
             self._move = Spaced(space, first=_numbers(events))
             self.spec = _moved(self.spec, self._move, _configurations(events))
@@ -73,19 +73,19 @@ class Ledger:
 
     @staticmethod
     def present(log: EventLog) -> StudySpec:
-        """A stored study's specification after all moves to another space."""
+        """Return a stored study's specification after all moves to another space."""
         return _present_spec(log.read())
 
     @locked
     def settle(self) -> None:
-        """Move the study to this driver's space, if it is in another; before its first new trial, not to look at it."""
+        """Move the study to this driver's space, if it differs; called before the first new trial, not for reading."""
         if self._move is None:
             return
         space, events = self._move.space, self.log.read()
         if _present_spec(events).space != space:
             self.log.append([Spaced(space, first=_numbers(events))])
             events = self.log.read()
-        self._move = None  # only once it is written, so that the next call makes up for an interrupted one
+        self._move = None  # after the write, so that the next call repeats an interrupted one
         self.spec = _present_spec(events)
         self._begin()
         self._fold(events)
@@ -102,7 +102,7 @@ class Ledger:
         self.state = self.sampler.init(self.spec)
         self._rungs = None if self.fidelity is None else self.fidelity.init(self.spec)
         self._position = 0
-        self._torn = False  # whether Ctrl-C came while events were folded into some of these and not into others
+        self._torn = False  # True if Ctrl-C interrupted a fold
 
     @locked
     def sync(self) -> None:
@@ -112,7 +112,7 @@ class Ledger:
         self._fold(self.log.read(self._position))
 
     def _fold(self, events: Sequence[Event]) -> None:
-        """Fold in the events that come next."""
+        """Fold in the next events of the log."""
         moved = [event for event in events if isinstance(event, Spaced) and event.space != self.spec.space]
         if self._position and moved:
             raise StudyConflict("another process moved this study to another space; open it anew with that space.")
@@ -131,19 +131,19 @@ class Ledger:
 
     @locked
     def record(self, events: Sequence[Event]) -> Sequence[bool]:
-        """Append events and fold them in, with all that others wrote before; see `EventLog.append`."""
+        """Append events and fold in all new events, also of other drivers; see `EventLog.append`."""
         taken = self.log.append(events)
         self.sync()
         return taken
 
     @locked
     def suggest(self, numbers: Sequence[int], driver: str, remaining: Callable[[], float] | None = None) -> None:
-        """Suggest configurations for the reserved trials that have none; of several drivers the first one counts.
+        """Suggest configurations for reserved trials without one; the first suggestion of several drivers counts.
 
         Args:
-            numbers: Of the trials.
-            driver: Who holds them.
-            remaining: Returns the share of the budget that is left, which is recorded before the sampler is asked.
+            numbers: Trial numbers.
+            driver: Driver with the lease on the trials.
+            remaining: Returns the remaining share of the budget, which is recorded before the sampler's `ask`.
         """
         fresh = [number for number in numbers if number not in self.history]
         if not fresh:
@@ -156,7 +156,7 @@ class Ledger:
 
     @locked
     def take(self, number: int, driver: str) -> bool:
-        """Record that a running trial is this driver's now; returns whether it was another's."""
+        """Record a running trial as this driver's; return True if it was another driver's."""
         if self.history.running[number] == driver:
             return False
         self.record([Taken(number, driver)])
@@ -164,20 +164,21 @@ class Ledger:
 
     @locked
     def began(self, number: int, driver: str) -> None:
-        """Record that a trial which this driver has taken over begins: from now on its death is an attempt."""
+        """Record the beginning of a trial taken over by this driver; its death now counts as an attempt."""
         self.record([Taken(number, driver, begun=True)])
 
     @locked
     def relaunched(self, numbers: Sequence[int], driver: str) -> None:
-        """Record that paused trials run again, under the driver that holds them."""
+        """Record that paused trials run again under the same driver."""
         self.record([Taken(number, driver) for number in numbers])
 
     @locked
     def kills(self, claim: Claim, known: Decision) -> bool:
-        """Whether so many drivers died running a trial that it is given up.
+        """Return True if a trial is given up because too many drivers died while running it.
 
-        Deaths while it was paused do not count, nor those before it began under a driver that had taken it over, nor
-        those after which it came further, from its checkpoint. The driver that asked for it counts as having begun it.
+        A death counts only while the trial runs. It does not count before the trial began under a driver that took it
+        over. It does not count either if the trial reported further steps later. Under the driver that asked for it,
+        a trial counts as begun.
         """
         history, number = self.history, claim.number
         if known is Decision.GO_ON:
@@ -188,7 +189,7 @@ class Ledger:
 
     @locked
     def decide(self, number: int) -> Decision:
-        """What becomes of a running trial after its latest report; without one, or without a rule, it goes on."""
+        """Return the decision on a running trial after its latest report; GO_ON without a report or a rule."""
         reports = self.history[number].reports
         if self.fidelity is None or not reports or number in self.history.outside:
             return Decision.GO_ON
@@ -196,13 +197,13 @@ class Ledger:
 
     @locked
     def due(self, paused: Collection[int]) -> Iterable[int]:
-        """The paused trials whose decision may no longer be "pause", in no particular order."""
+        """Return the paused trials whose decision may have changed, in any order."""
         found = None if self.fidelity is None else self.fidelity.due(self._rungs)
         return paused if found is None else [number for number in found if number in paused]
 
     @locked
     def budget(self, number: int) -> int:
-        """The step that a trial shall reach when it runs next."""
+        """Return the step that a trial reaches in its next run."""
         assert self.fidelity is not None, "only a rule of fidelity sets budgets"
         if number in self.history.outside:
             return self.fidelity.levels[-1]
@@ -210,14 +211,14 @@ class Ledger:
 
     @property
     def end(self) -> int | None:
-        """The number at which the sampler's plan ends, or None."""
+        """First trial number after the sampler's plan, or None for an infinite plan."""
         with self.lock:
             capacity = self.sampler.capacity(self.state)
         return None if capacity is None else self.spec.first + capacity
 
 
 def _present_spec(events: Sequence[Event]) -> StudySpec:
-    """The specification after all moves to another space."""
+    """Specification after all moves to another space."""
     if not events or not isinstance(events[0], Created):
         raise StorageError("the study's log does not begin with its specification; the store is damaged.")
     spec = events[0].spec
@@ -228,7 +229,7 @@ def _present_spec(events: Sequence[Event]) -> StudySpec:
 
 
 def _moved(spec: StudySpec, event: Spaced, asked: Collection[Config]) -> StudySpec:
-    """The specification in another space; of several drivers that move it to the same one, the first counts."""
+    """Specification in another space; of several moves to the same space, the first counts."""
     if event.space == spec.space:
         return spec
     warm = _still_to_try(spec.warm_start, event.space, asked)
@@ -236,7 +237,7 @@ def _moved(spec: StudySpec, event: Spaced, asked: Collection[Config]) -> StudySp
 
 
 def _still_to_try(warm: WarmStart, space: Space, asked: Collection[Config]) -> WarmStart:
-    """What of a warm start is of use in another space: valid configurations that were not tried, no points."""
+    """Part of a warm start for another space: its valid, untried configurations, without points."""
     valid = {key_of(space.check(config)): config for config in warm.configurations if space.contains(config)}
     tried = {key_of(space.check(config)) for config in asked if space.contains(config)} if valid else set()
     return WarmStart(configurations=tuple(config for key, config in valid.items() if key not in tried))

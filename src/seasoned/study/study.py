@@ -1,4 +1,4 @@
-"""A study: a sampler proposes, a trial runs, an event is stored; it can be resumed, and driven by many processes."""
+"""Study: a resumable search, driven by one or many processes, with every trial stored as events."""
 
 from __future__ import annotations
 
@@ -62,24 +62,26 @@ _log = logging.getLogger("seasoned.study")
 
 
 class Study(StudyView):
-    """A search for the configuration of `space` with the best value of an objective.
+    """Search for the configuration of `space` with the best value of an objective.
 
     Args:
-        space: Where to search.
-        sampler: What decides on the next trial; `Auto()` if left out, which chooses one and changes it in long runs.
-        storage: A database URL such as `"sqlite:///runs.db"`, the path of a SQLite file, or a Storage; in memory if
-            left out.
-        name: The study's name in the storage. A study of that name is opened with its trials; else it is created. Given
-            another space than before, it moves there at its first new trial; looking at it changes nothing.
-        direction: "minimize" or "maximize"; a tuple of them for several objectives.
-        seed: Source of all randomness; drawn and stored if left out.
-        fidelity: What decides how far a trial is run, such as `ASHA()`; the objective then takes the trial, too.
-        budget: How many trials are planned, for samplers that pace themselves.
-        checkpoints: Folder in which the study gets a subfolder for its trials' checkpoints; if left out, one in the
-            user's cache, or for a study in memory a temporary one. Several machines need one that all of them see.
+        space: The search space.
+        sampler: Sampler of the configurations; by default `Auto()`, which selects a sampler and replaces it in long
+            runs.
+        storage: A database URL such as `"sqlite:///runs.db"`, the path of a SQLite file, or a Storage; by default in
+            memory.
+        name: Name of the study in the storage. An existing study is opened with its trials, else a study is created. If
+            `space` differs, the existing study moves to it at the first new trial; reading changes nothing.
+        direction: "minimize" or "maximize"; a tuple of directions for several objectives.
+        seed: Seed of all randomness; by default drawn at random and stored.
+        fidelity: Fidelity rule for early stopping, such as `ASHA()`; the objective then takes the trial as its second
+            argument.
+        budget: Planned number of trials, for samplers that use it.
+        checkpoints: Parent folder of the study's checkpoints. By default a folder in the user's cache, or a temporary
+            folder for a study in memory. Several machines need a shared folder.
 
     Raises:
-        InvalidInput: If an argument breaks a rule, or a warm start does not fit the space.
+        InvalidInput: If an argument is invalid, or a warm start does not fit the space.
         StudyConflict: If the stored study has another direction or seed.
         StorageError: If the storage cannot be read or written.
 
@@ -137,7 +139,7 @@ class Study(StudyView):
         self._stopping = False
 
     def _opened(self, created: Created, ledger: Callable[[EventLog], Ledger]) -> Ledger:
-        """The study's ledger; if a sampler or a rule refuses a new study, its name stays free."""
+        """Return the study's ledger; delete a new study again if the sampler or the fidelity rule refuses it."""
         new = self.name not in self._storage.names()
         log = self._storage.open(self.name, created)
         try:
@@ -149,15 +151,15 @@ class Study(StudyView):
 
     @classmethod
     def load(cls, storage: str | os.PathLike[str] | Storage, name: str, **options: Any) -> Study:
-        """A stored study, in its own space and direction.
+        """Open a stored study, in its own space and direction.
 
         Args:
-            storage: Where it is stored.
-            name: Its name there.
-            **options: Study's other arguments, such as the sampler with which it goes on.
+            storage: The storage, as in `Study`.
+            name: Name of the study.
+            **options: Other arguments of `Study`, such as the sampler of new trials.
 
         Raises:
-            StudyConflict: If there is no study of that name, or no such SQLite file, which is then not created.
+            StudyConflict: If the study or the SQLite file does not exist; no file is created.
 
         Example:
             >>> from seasoned import Float, Space, Study
@@ -175,7 +177,7 @@ class Study(StudyView):
                 raise StudyConflict(f"there is no study {name!r}; the names are {list(names)}.")
             spec = Ledger.present(opened.open(name, Created(StudySpec(Space()))))
         finally:
-            if opened is not place:  # opened here, only to look
+            if opened is not place:  # opened by this method, for reading only
                 opened.close()
         return cls(spec.space, storage=place, name=name, direction=spec.directions, **options)
 
@@ -196,35 +198,36 @@ class Study(StudyView):
         stop: Callable[[], bool] | None = None,
         remaining: Callable[[], float] | None = None,
     ) -> None:
-        """Run the objective until the study holds `trials` finished ones, or the time is up.
+        """Run trials of the objective until the study has `trials` finished trials or the time limit is reached.
 
-        Finished means complete, pruned or failed; trials that the study held before count, so an interrupted call can
-        be repeated. With one worker and no limit per trial `f` runs in this process. Otherwise each runs in a warm
-        worker process, which never imports the calling script, and whose whole process tree is killed at a limit.
+        Finished means complete, pruned or failed. Earlier trials of the study count, so an interrupted call can be
+        repeated. With one worker and no limit per trial, `f` runs in this process. Else each trial runs in a warm
+        worker process, which never imports the calling script. At a limit, its whole process tree is killed.
 
         Args:
-            f: Called with a configuration (a dict of its own), returns the value, or a tuple of several; `Constrained`
-                adds outcomes that must keep a bound. With a rule of fidelity, or if it takes two arguments, it is
-                called with a `LiveTrial`, too, with the trial's number, a folder of its own, and notes to be kept.
-            trials: Number of finished trials that the study is to hold, over all drivers.
-            time_limit: Seconds; trials still running in workers are cut off, and run again when the study goes on. One
-                that runs in this process runs to its end, or with a rule of fidelity to its next report.
-            workers: Number of trials at the same time; or your own executor, such as `RayExecutor`, which stays open.
-            trial_time_limit: Seconds that one trial may take; for one that pauses at rungs, each of its runs.
-            trial_memory: Bytes that one trial's process tree may use, or a text such as "8GB".
-            callbacks: Called with the study and each trial that finished here. Where one has a true attribute
-                `logs_trials`, it writes the log's lines of trials, and the study none above DEBUG.
-            progress: Whether to show a progress bar; None shows it on terminals and in notebooks.
-            stop: Called several times a second, but not while a trial runs in this process; true ends the call, and
-                trials still running in workers are cut off.
-            remaining: Returns the share of the budget that is left, from 1 to 0. It is stored before each configuration
-                is suggested, for samplers whose choice depends on it.
+            f: Objective: called with a configuration (its own dict), returns the value, or a tuple of several values.
+                `Constrained` adds outcome constraints. With a fidelity rule, or if `f` takes two arguments, the second
+                argument is a `LiveTrial`, with the trial's number, checkpoint folder and notes.
+            trials: Number of finished trials in the study, over all drivers, at which the call ends.
+            time_limit: Time limit of the call, in seconds. Trials running in workers are cut off, and run again when
+                the study continues. A trial in this process runs to its end, or to its next report with a fidelity
+                rule.
+            workers: Number of parallel trials; or an executor, such as `RayExecutor`, which stays open.
+            trial_time_limit: Time limit of one trial, in seconds; for a trial that pauses at rungs, of each run.
+            trial_memory: Memory limit of one trial's process tree, in bytes, or a text such as "8GB".
+            callbacks: Functions called with the study and each trial finished in this call. If a callback has a true
+                attribute `logs_trials`, the study logs its trials only at level DEBUG.
+            progress: True to show a progress bar; None shows it on terminals and in notebooks.
+            stop: Called several times a second, but not while a trial runs in this process. If it returns True, the
+                call ends and trials running in workers are cut off.
+            remaining: Returns the remaining share of the budget, from 1 to 0. The share is stored before each
+                suggestion, for samplers that depend on it.
 
         Raises:
-            AllTrialsFailed: After 20 failures in this call without a success in the study's space, or so many in a row
-                for the same reason that it is no chance (20 after seven successes; not with a plan such as `Grid`),
-                unless a trial waits at a rung.
-            InvalidInput: If an argument breaks a rule.
+            AllTrialsFailed: After 20 failures in this call without a success in the study's space. Also after a
+                non-random streak of failures for the same reason (20 after seven successes), except for a finite plan
+                such as `Grid`. Not raised while a trial is paused at a rung or a running trial has reported.
+            InvalidInput: If an argument is invalid.
         """
         check_run(trials, time_limit, workers, trial_time_limit)
         check_callbacks(callbacks)
@@ -261,34 +264,34 @@ class Study(StudyView):
             Drive(self._ledger, evaluation, executor, plan, on_finished, **asked).run()
 
     def stop(self) -> None:
-        """Let a running `optimize` of this process begin no more trials; those that run are finished."""
+        """Stop a running `optimize` of this process after its running trials."""
         self._stopping = True
 
     @refuse_unknown
     def ask(self, *, detached: bool = False) -> Trial:
-        """The next trial to run by hand; answer with `tell`.
+        """Return the next trial, to be run by the caller; pass its result to `tell`.
 
-        With a rule of fidelity that pauses trials, one that is promoted is given again, before any new one.
+        With a fidelity rule that pauses trials, a promoted trial is returned again, before any new trial.
 
         Args:
-            detached: The trial belongs to nobody and waits for its `tell` for ever. Otherwise this process holds it,
-                and if the process ends without telling, the trial is given to the next who asks.
+            detached: True for a trial without a driver, which stays open until its `tell`. Else this process has the
+                lease; if the process ends before `tell`, the next `ask` of any driver returns the trial.
 
         Raises:
-            StudyConflict: If the sampler has no more trials to give.
+            StudyConflict: If all trials of the sampler have been asked.
         """
         return self._outward(self._by_hand.ask(detached=detached))
 
     def live(self, trial: Trial | int) -> LiveTrial:
-        """A trial that was asked for, as an objective `f(config, trial)` sees it: `budget`, `report`, `checkpoint`.
+        """Return an asked trial as the second argument of an objective `f(config, trial)`, with budget and reports.
 
-        Its `report(step, value)` raises `Pruned` where the rule of fidelity says that it shall not go on. What is told
-        then is judged as in `optimize`: a trial that the rule stopped is pruned, whatever its value; one that pauses
-        stays open, and `ask` gives it again when it is promoted.
+        Its `report(step, value)` raises `Pruned` if the fidelity rule stops or pauses the trial. A later `tell` is
+        judged as in `optimize`: a stopped trial is pruned, with any value. A paused trial stays open, and `ask` returns
+        it again after its promotion.
 
         Raises:
-            InvalidInput: If there is no such trial, or the study has no rule of fidelity.
-            StudyConflict: If the trial has finished, or waits at a rung.
+            InvalidInput: If the trial does not exist, or the study has no fidelity rule.
+            StudyConflict: If the trial has finished, or is paused at a rung.
 
         Example:
             >>> from seasoned import ASHA, Float, Space, Study
@@ -303,22 +306,21 @@ class Study(StudyView):
         return self._by_hand.live(_number(trial))
 
     def enqueue(self, *configs: Mapping[str, Any], again: bool = True) -> list[Trial]:
-        """Let configurations be tried next, before the sampler's own, by whoever runs or asks for the next trials.
+        """Queue configurations as the next trials of any driver, before the sampler's suggestions.
 
-        In a plan (`Grid`, `Sobol`), and among the first points of a sampler that begins with some (the default, a
-        population, the best points of a warm start), each takes the place of one of these. Configurations that a warm
-        start gives come after them.
+        Each configuration takes the place of a point in a sampler's plan (`Grid`, `Sobol`) or first points (the
+        default, a population, the best points of a warm start). Configurations of a warm start follow the queued ones.
 
         Args:
-            *configs: The configurations, whole ones.
-            again: Whether those are tried again that the study has already, waiting, running or ended without an error;
-                False for a script that may be run more than once.
+            *configs: Complete configurations.
+            again: False to skip configurations that the study already has as queued, running or ended trials without
+                an error, for a script that runs more than once.
 
         Returns:
             The new trials.
 
         Raises:
-            InvalidConfig: If one is not valid in the space.
+            InvalidConfig: If a configuration is not valid in the space.
 
         Example:
             >>> from seasoned import Float, Space, Study
@@ -349,22 +351,22 @@ class Study(StudyView):
         seconds: float | None = None,
         notes: Mapping[str, Any] = MappingProxyType({}),
     ) -> Trial:
-        """Store how a trial ended, and return it.
+        """Store the end of a trial, and return the trial.
 
         Args:
-            trial: The trial or its number, asked by this process or any other; or a configuration that was tried
-                elsewhere, which becomes a finished trial of the study. In a plan it takes the next one's place.
-            values: The value, or a tuple of several. If one is not finite, the trial is failed.
-            constraints: Outcomes that must be at most 0, such as `memory - 8e9`, the same ones in every trial.
-            error: Why it failed, instead of values.
-            pruned: Why it was not run to its end, instead of values.
-            seconds: How long it took; None for the time since it was asked for, unless others were asked or told since.
-            notes: What is kept beside it, as `LiveTrial.note` keeps it.
+            trial: The trial or its number, asked by any process. Or a configuration that was tried outside the study,
+                which becomes a finished trial; in a plan it takes the place of the next point.
+            values: The value, or a tuple of several values. With a value that is not finite, the trial is failed.
+            constraints: Outcome constraints, satisfied if at most 0, such as `memory - 8e9`; the same in every trial.
+            error: Reason of a failure, instead of values.
+            pruned: Reason of an early stop, instead of values.
+            seconds: Seconds of the trial. None: the time since its `ask`, unless other trials were asked or told since.
+            notes: Notes stored with the trial, as by `LiveTrial.note`.
 
         Raises:
-            InvalidInput: If there is no such trial, or not exactly one of values, error and pruned is given.
+            InvalidInput: If the trial does not exist, or not exactly one of values, error and pruned is set.
             InvalidConfig: If a configuration is not valid in the space.
-            StudyConflict: If the trial has finished before; the first result is kept.
+            StudyConflict: If the trial has finished before; its first result stays.
 
         Example:
             >>> from seasoned import Float, Space, Study
@@ -394,7 +396,7 @@ class Study(StudyView):
         return self._outward(self._by_hand.tell(_number(trial), ended, took))
 
     def close(self) -> None:
-        """Give back open trials asked here, and free the storage's connections."""
+        """Release the open trials asked by this process, and close the storage's connections."""
         self._by_hand.end()
         self._storage.close()
 

@@ -1,4 +1,4 @@
-"""A study, looked at: its trials, the best of them, tables, figures and pages."""
+"""Read access to a study: trials, best trials, tables, figures and pages."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["StudyView"]
 
 
 class StudyView:
-    """What can be seen of a study without changing it; see `Study`."""
+    """Read-only part of `Study`."""
 
     name: str
     _ledger: Ledger
@@ -37,7 +37,7 @@ class StudyView:
         return f"Study({self._described()})"
 
     def __str__(self) -> str:
-        front = self.front  # of all drivers' trials
+        front = self.front  # includes new trials of other drivers
         lines = [f"study {self._described()}"]
         value = front[0].value if front else None
         if value is not None and len(self.directions) == 1:
@@ -47,7 +47,7 @@ class StudyView:
         return "\n".join(lines)
 
     def _described(self) -> str:
-        """Name, space and trials by state, as this process saw them last."""
+        """Return name, space and number of trials by state, without reading new events."""
         with self._ledger.lock:
             history = self._ledger.history
             counts = [f"{count} {state}" for state in TrialState if (count := history.count(state))]
@@ -56,27 +56,27 @@ class StudyView:
 
     @property
     def space(self) -> Space:
-        """Where this study searches."""
+        """Search space of the study."""
         return self._ledger.spec.space
 
     @property
     def seed(self) -> int:
-        """The source of all its randomness."""
+        """Seed of the study's randomness."""
         return self._ledger.spec.seed
 
     @property
     def directions(self) -> tuple[str, ...]:
-        """The direction of each objective: "minimize" or "maximize"."""
+        """Direction of each objective: "minimize" or "maximize"."""
         return self._ledger.spec.directions
 
     @property
     def fidelity(self) -> Fidelity[Any] | None:
-        """What decides how far a trial is run, if anything does."""
+        """Fidelity rule of the study, or None."""
         return self._ledger.fidelity
 
     @property
     def paused(self) -> list[int]:
-        """Numbers of the trials that wait at a rung, promoted or not, and have not gone on from there."""
+        """Numbers of the trials that wait at a rung, including promoted trials that have not continued yet."""
         waits = {Decision.PAUSE, Decision.PROMOTE}
         with self._ledger.lock:
             self._ledger.sync()
@@ -85,20 +85,21 @@ class StudyView:
 
     @property
     def trials(self) -> list[Trial]:
-        """All trials by number, those of other drivers included."""
+        """All trials by number, including trials of other drivers."""
         with self._ledger.lock:
             self._ledger.sync()
             return [self._outward(trial) for trial in self._ledger.history]
 
     @property
     def best(self) -> Trial:
-        """The complete trial with the best value; of equals the earliest.
+        """Complete trial with the best value; of equal values, the earliest trial.
 
-        With constraints the best feasible one (see `Trial.feasible`); if there is none, the one that breaks them least.
+        With constraints, it is the best feasible trial (see `Trial.feasible`), or the trial of smallest violation if no
+        trial is feasible.
 
         Raises:
             AllTrialsFailed: If trials failed and none is complete.
-            StudyConflict: If nothing is complete yet, or there are several objectives.
+            StudyConflict: If no trial is complete yet, or the study has several objectives.
         """
         if len(self.directions) > 1:
             raise StudyConflict(
@@ -126,10 +127,10 @@ class StudyView:
 
     @property
     def front(self) -> list[Trial]:
-        """The Pareto-optimal trials, by number: complete ones that no other dominates; equal ones are all among them.
+        """Pareto-optimal trials, by number: complete trials that no other trial dominates; all of equal ones.
 
-        With constraints only feasible trials count; if there is none, those that break them least. Empty while nothing
-        is complete. With one objective these are the trials as good as `best`.
+        With constraints, only feasible trials count, or the trials of smallest violation if no trial is feasible. The
+        list is empty without a complete trial. With one objective, it contains the trials as good as `best`.
 
         Example:
             >>> from seasoned import Float, Space, Study
@@ -141,10 +142,10 @@ class StudyView:
         return [self._outward(trial) for trial in front_of(self._valid())]
 
     def hypervolume(self, reference: Sequence[float]) -> float:
-        """How much of the objectives' space the feasible trials dominate: the progress of several objectives at once.
+        """Return the hypervolume that the feasible trials dominate, a measure of progress for several objectives.
 
         Args:
-            reference: The worst values that still count, one per objective, as the user sees them.
+            reference: The worst values that count, one per objective, in the user's directions.
 
         Raises:
             InvalidInput: If the reference does not have one number per objective.
@@ -156,48 +157,48 @@ class StudyView:
         return volume_of(self._valid(), inside, len(signs))
 
     def _valid(self) -> list[Trial]:
-        """The trials of the present space, objectives minimised."""
+        """Trials of the present space, with minimised objectives."""
         with self._ledger.lock:
             self._ledger.sync()
             history = self._ledger.history
             return [trial for trial in history if trial.number not in history.outside]
 
     def frame(self) -> pd.DataFrame:
-        """One row per trial: number, state, value, seconds, error (of failed ones), and a column per parameter.
+        """Return a table with one row per trial: number, state, value, seconds, error, and one column per parameter.
 
-        A nested parameter's column has its dotted name; a parameter that was not in use is missing. With several
-        objectives the values stand in `value_0`, `value_1` and so on, constraints in `constraint_0` and so on, notes in
-        `note.` and their name. A parameter with the name of one of these columns, or of `number`, `state`, `seconds` or
-        `error`, gets the prefix `config.`.
+        Only failed trials have an error. The column of a nested parameter has its dotted name; a parameter not in use
+        is missing. Values of several objectives are in `value_0`, `value_1` and so on, constraints in `constraint_0`
+        and so on, and notes in `note.` plus their name. A parameter that shares its name with another column gets the
+        prefix `config.`.
         """
         return frame_of(self.trials, self.space, len(self.directions))
 
     def plot(self, kind: str = "history", *, parameters: Sequence[str] | None = None, objective: int = 0) -> go.Figure:
-        """A figure of the trials, as a plotly figure (`.show()`, `.write_html(path)`).
+        """Return a plotly figure of the trials (`.show()`, `.write_html(path)`).
 
         Args:
-            kind: "history" (values and the best so far), "slice" (value against each parameter), "parallel" (trials
-                over parameters), "contour" (a forest's mean over two parameters), "importance" (shares of the variance,
-                functional ANOVA on a forest), "front" (two objectives and what nothing dominates), or "curves" (what
-                trials of every state reported, step by step).
-            parameters: Dotted names of those shown; all if left out, but for "contour" the two that matter
-                most, and for "parallel" the twelve that do.
-            objective: Which objective, counted from 0; for "front" the one that is drawn against the first.
+            kind: Kind of figure: "history" (values and the best so far), "slice" (value against each parameter),
+                "parallel" (trials over parameters), "contour" (a forest's mean over two parameters), "importance"
+                (shares of the variance, functional ANOVA on a forest), "front" (two objectives and the Pareto front),
+                or "curves" (reports of all trials by step).
+            parameters: Dotted names of the parameters; by default all. The default is the two most important for
+                "contour", and the twelve most important for "parallel".
+            objective: Index of the objective, from 0; for "front", of the objective plotted against the first.
 
         Raises:
-            InvalidInput: If a name is unknown, or there are too few complete trials for the figure.
+            InvalidInput: If a name is unknown, or the figure needs more complete trials.
         """
         figure: go.Figure = renderer("plot_study")(self, kind, parameters=parameters, objective=objective)
         return figure
 
     def importances(self, *, objective: int = 0) -> pd.Series[float]:
-        """How much each parameter matters: the largest first, as shares of the variance over the whole space.
+        """Return the importance of each parameter, as a share of the variance over the whole space, the largest first.
 
-        These are a random forest's total effects. Each counts a parameter alone and its interactions with others, so
-        that they may sum to more than 1 (see `plot("importance")`).
+        The importances are total effects of a random forest. Each includes the parameter alone and its interactions, so
+        the sum may exceed 1 (see `plot("importance")`).
 
         Args:
-            objective: Which objective, counted from 0.
+            objective: Index of the objective, from 0.
 
         Raises:
             InvalidInput: If fewer than 4 trials are complete.

@@ -1,1 +1,1 @@
-"""Surrogates: models of an objective and what they say is worth trying; arrays in the unit cube only."""
+"""Surrogates: models of an objective on the unit cube, and acquisition functions; arrays only."""

@@ -1,4 +1,4 @@
-"""What a trial will cost: a linear model of the logarithm of its seconds, and the search's gain per second."""
+"""Cost model: a linear model of the log seconds of a trial, for expected improvement per second."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Cost", "fit_cost"]
 
-_SLOPE: Final = 1.5  # prior deviation of log seconds between the ends of a coordinate
-_NOISE: Final = 0.3  # deviation of log seconds at one point
-_LEAST: Final = 1e-3  # seconds; shorter times are not told apart
+_SLOPE: Final = 1.5  # prior standard deviation of a slope: difference of log seconds between the ends of a coordinate
+_NOISE: Final = 0.3  # standard deviation of log seconds at one point
+_LEAST: Final = 1e-3  # least time in seconds; shorter times count as this time
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """A part of a score: minus the logarithm of the predicted seconds.
+    """Term of an acquisition sum: minus the log of the predicted seconds.
 
-    Added to log EI it is the logarithm of the expected improvement per second (Snoek, Larochelle and Adams 2012,
-    Practical Bayesian optimization of machine learning algorithms, §3.2). More rounds, deeper trees or wider layers
-    multiply the time, so log seconds are nearly linear in the coordinates of such spaces.
+    Log EI plus this term is the log of the expected improvement per second (Snoek, Larochelle and Adams 2012, Practical
+    Bayesian optimization of machine learning algorithms, §3.2). More rounds, deeper trees or wider layers multiply the
+    time, so log seconds are nearly linear in the coordinates.
 
     Attributes:
         level: Mean of log seconds.
-        center: Mean features, shape (p,).
-        slopes: Slopes of log seconds in each feature, shape (p,).
+        center: Mean of the features, shape (p,).
+        slopes: Slope of log seconds in each feature, shape (p,).
     """
 
     level: float
@@ -36,26 +36,26 @@ class Cost:
     slopes: NDArray[np.float64]
 
     def log_seconds(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Predictions at features of shape (m, p), shape (m,)."""
+        """Predicted log seconds at features of shape (m, p), shape (m,)."""
         return np.asarray(self.level + (features - self.center) @ self.slopes)
 
     def value(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Minus the log seconds, shape (m,)."""
+        """Minus the predicted log seconds, shape (m,)."""
         return -self.log_seconds(features)
 
     def gradient(self, features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The same, and its derivatives by the features, shape (m, p), of which `Total` takes the numeric ones."""
+        """`value`, and its derivatives by all p features, shape (m, p); `Total` uses the numeric features."""
         return self.value(features), np.tile(-self.slopes, (len(features), 1))
 
 
 def fit_cost(features: NDArray[np.float64], seconds: NDArray[np.float64]) -> Cost | None:
-    """Bayesian ridge regression of log seconds on features; None where no seconds are known.
+    """Fit a Bayesian ridge regression of log seconds on features; None if no seconds are known.
 
-    With few trials the slopes stay near 0, their prior mean, so that at first all points are thought to cost the same.
+    With few trials, the slopes stay near their prior mean 0, so that all points have similar predicted costs.
 
     Args:
-        features: Of finished trials, shape (n, p).
-        seconds: What they took, NaN where that is not known, shape (n,).
+        features: Features of finished trials, shape (n, p).
+        seconds: Seconds of these trials, NaN where unknown, shape (n,).
 
     Example:
         >>> cost = fit_cost(np.linspace(0, 1, 20)[:, None], np.exp(np.linspace(0, 2, 20)))

@@ -1,11 +1,13 @@
-"""A random forest as a surrogate: a mean and a spread at any point, at a cost that hardly grows with trials.
+"""Random forest as a surrogate: predicts mean and standard deviation, and stays fast for many trials.
 
-A forest takes categories and unused branches as they come and fits thousands of trials in a fraction of a second, where
-a Gaussian process is cubic in them. Its spread is that of trees grown on different samples, and of the trials that
-share a leaf; it does not grow far away from all trials as a Gaussian process's does.
+A forest needs no special treatment of categories and inactive branches. It fits thousands of trials fast, while the
+cost of a Gaussian process is cubic in the number of trials. The variance has two parts: between trees of different
+bootstrap samples, and between trials in the same leaf. Unlike the variance of a Gaussian process, it does not grow far
+from all trials.
 
-Hutter, Xu, Hoos and Leyton-Brown (2014), Algorithm runtime prediction: methods and evaluation, Artificial Intelligence
-206, section 4.3.2, for the spread; Geurts, Ernst and Wehenkel (2006), Extremely randomized trees, for the splits.
+Source of the variance: Hutter, Xu, Hoos and Leyton-Brown (2014), Algorithm runtime prediction: methods and evaluation,
+Artificial Intelligence 206, section 4.3.2. Source of the splits: Geurts, Ernst and Wehenkel (2006), Extremely
+randomized trees.
 """
 
 from __future__ import annotations
@@ -29,13 +31,13 @@ _FLOOR: Final = 1e-10  # least variance of a prediction, as a share of the targe
 
 @dataclass(frozen=True, slots=True)
 class Forest:
-    """Trees, and what lies in their leaves.
+    """Fitted forest: trees with the statistics of their nodes.
 
     Attributes:
-        trees: scikit-learn's trees, which find the leaf of a point.
-        means: Mean of the targets in each node of each tree.
-        variances: Their variance in each node of each tree.
-        floor: The smallest variance of a prediction.
+        trees: Trees of scikit-learn, which map a point to a leaf.
+        means: Mean of the targets in each node, one array of shape (nodes,) for each tree.
+        variances: Variance of the targets in each node, one array of shape (nodes,) for each tree.
+        floor: Least variance of a prediction.
     """
 
     trees: Sequence[Any]
@@ -44,10 +46,10 @@ class Forest:
     floor: float
 
     def predict(self, features: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Mean and standard deviation at points, shape (k, p) to (k,) each.
+        """Mean and standard deviation at points of shape (k, p), each of shape (k,).
 
-        With m_t and v_t the mean and the variance in the leaf of tree t, the mean is that of the m_t, and the variance
-        `mean(v_t) + var(m_t)`, the law of total variance over trees.
+        m_t and v_t are the mean and the variance in the leaf of tree t. The predicted mean is `mean(m_t)`. The
+        predicted variance is `mean(v_t) + var(m_t)`, by the law of total variance over trees.
         """
         points = np.ascontiguousarray(features, dtype=np.float32)
         leaves = [tree.apply(points) for tree in self.trees]
@@ -57,7 +59,7 @@ class Forest:
         return means.mean(axis=0), np.sqrt(np.maximum(variance, self.floor))
 
     def by_tree(self, features: ArrayLike) -> NDArray[np.float64]:
-        """What each tree predicts, shape (trees, k): draws from the model, for Thompson sampling and importances."""
+        """Prediction of each tree, shape (trees, k): samples of the model, for Thompson sampling and importances."""
         points = np.ascontiguousarray(features, dtype=np.float32)
         return np.array([mean[tree.apply(points)] for mean, tree in zip(self.means, self.trees, strict=True)])
 
@@ -72,19 +74,21 @@ def fit_forest(
     random_splits: bool = True,
     weights: ArrayLike | None = None,
 ) -> Forest:
-    """A forest grown on bootstrap samples.
+    """Fit a forest on bootstrap samples.
 
     Args:
-        features: Points, shape (n, p): coordinates of the cube; categories as codes or one-hot, unused ones all alike.
-        targets: What to predict, shape (n,), finite; large and heavy-tailed ones are better warped first.
-        seed: With the data, determines the forest.
-        trees: How many.
+        features: Points as coordinates of the unit cube, shape (n, p). Categories are codes or one-hot; inactive
+            coordinates have a constant value.
+        targets: Finite targets, shape (n,). Large or heavy-tailed targets should be warped first.
+        seed: Random seed; seed and data determine the forest.
+        trees: Number of trees.
         leaf: Least number of trials in a leaf.
-        random_splits: Whether thresholds are drawn: means are then smoother and spreads wider than with the best ones.
-        weights: How much each point counts, shape (n,); the same if None.
+        random_splits: True draws split thresholds at random, which gives smoother means and larger variances than the
+            best thresholds.
+        weights: Weights of the points, shape (n,); equal if None.
 
     Raises:
-        InvalidInput: If there is no point, the lengths differ, or anything is not finite.
+        InvalidInput: If there is no point, lengths differ, or a value is not finite.
 
     Example:
         >>> points = np.linspace(0, 1, 40)[:, None]

@@ -1,4 +1,4 @@
-"""What the coordinates of the cube mean to a model: numbers, levels, categories, and which are in use when."""
+"""Layout of the unit cube for a model: numeric, discrete and categorical coordinates, and conditional activity."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _SQRT_HALF: Final = 0.7071067811865476
 
 
 class Column(NamedTuple):
-    """One coordinate of the cube.
+    """One coordinate of the unit cube.
 
     Attributes:
-        default: Coordinate that it holds while it is not in use.
-        levels: Coordinates of its values, increasing; None for a continuum.
-        nominal: Whether the values have no order.
-        parent: Column of the choice that it hangs under; -1 at the root.
-        option: Index of the parent's value under which it is in use.
-        low: Coordinate of its least value: of countable ones, the middle of the bin, below which nothing is tried.
-        high: That of its largest.
+        default: Coordinate of an inactive column.
+        levels: Coordinates of the values, increasing; None for a continuous column.
+        nominal: True if the values have no order.
+        parent: Index of the choice on which the column depends; -1 for none.
+        option: Index of the parent's value for which the column is active.
+        low: Smallest coordinate; for a discrete column, the centre of the first bin.
+        high: Largest coordinate; for a discrete column, the centre of the last bin.
     """
 
     default: float = 0.5
@@ -39,11 +39,11 @@ class Column(NamedTuple):
 
 
 class Snapped(NamedTuple):
-    """Points moved to the nearest ones that can be tried.
+    """Points rounded to valid configurations.
 
     Attributes:
-        unit: Coordinates, shape (n, d); the default where not in use.
-        active: Which are in use, shape (n, d), bool.
+        unit: Coordinates, the default where inactive, shape (n, d).
+        active: True where a coordinate is active, bool, shape (n, d).
     """
 
     unit: NDArray[np.float64]
@@ -52,15 +52,14 @@ class Snapped(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """How points of the cube become features of a kernel.
+    """Map from points of the unit cube to features of a kernel.
 
-    Numbers (and ordered levels) stay as they are and come first. A category becomes its one-hot code over the square
-    root of 2, so that the squared distance of two different ones is 1: the Hamming distance. Each branch that holds
-    parameters adds one bit that tells whether it is in use; what is not in use holds the default, shared by all.
-    Features of one column share one length scale.
+    Numeric and ordered columns come first and stay unchanged. A category becomes its one-hot code over the square root
+    of 2, so that the squared distance of two different categories is 1 (Hamming distance). Each branch with parameters
+    adds one activity bit. Inactive columns have their default. All features of a column share one length scale.
 
     Args:
-        columns: The columns, in the order of the cube.
+        columns: Columns in the order of the cube.
 
     Example:
         >>> layout = Layout((Column(), Column(levels=np.array([0.25, 0.75]), nominal=True)))
@@ -72,38 +71,38 @@ class Layout:
 
     @cached_property
     def numeric(self) -> NDArray[np.intp]:
-        """Columns with an order."""
+        """Indices of ordered columns."""
         return np.array([j for j, column in enumerate(self.columns) if not column.nominal], dtype=np.intp)
 
     @cached_property
     def continuous(self) -> NDArray[np.intp]:
-        """Columns without levels."""
+        """Indices of columns without levels."""
         return np.array([j for j, column in enumerate(self.columns) if column.levels is None], dtype=np.intp)
 
     @cached_property
     def low(self) -> NDArray[np.float64]:
-        """The least coordinates, shape (d,)."""
+        """Smallest coordinates, shape (d,)."""
         return np.array([column.low for column in self.columns], dtype=np.float64)
 
     @cached_property
     def high(self) -> NDArray[np.float64]:
-        """The largest coordinates, shape (d,)."""
+        """Largest coordinates, shape (d,)."""
         return np.array([column.high for column in self.columns], dtype=np.float64)
 
     @cached_property
     def discrete(self) -> NDArray[np.intp]:
-        """Columns with levels, of which there are at least two."""
+        """Indices of columns with at least two levels."""
         found = [j for j, column in enumerate(self.columns) if column.levels is not None and len(column.levels) > 1]
         return np.array(found, dtype=np.intp)
 
     @cached_property
     def nominal(self) -> tuple[int, ...]:
-        """Columns without an order."""
+        """Indices of columns without an order."""
         return tuple(j for j, column in enumerate(self.columns) if column.nominal)
 
     @cached_property
     def spacing(self) -> NDArray[np.float64]:
-        """The widest gap between neighbouring levels of each ordered column, 0 for others, shape (d,)."""
+        """Largest gap between neighbouring levels of each ordered column, 0 for other columns, shape (d,)."""
         gaps = np.zeros(len(self.columns))
         for j in self.discrete:
             levels = self.columns[j].levels
@@ -113,7 +112,7 @@ class Layout:
 
     @cached_property
     def branches(self) -> tuple[int, ...]:
-        """One column of each branch that holds parameters: its mask is the branch's bit."""
+        """Index of one column of each branch; the activity of this column is the bit of the branch."""
         first: dict[tuple[int, int], int] = {}
         for j, column in enumerate(self.columns):
             if column.parent >= 0:
@@ -134,12 +133,12 @@ class Layout:
         return np.array([0.5]) if levels is None else levels
 
     def level(self, j: int, unit: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Index of the level nearest to each coordinate of a column with levels."""
+        """Index of the nearest level of each coordinate of column `j`, which has levels."""
         levels = self._levels(j)
         return np.searchsorted((levels[1:] + levels[:-1]) / 2, unit)
 
     def snap(self, unit: NDArray[np.float64]) -> Snapped:
-        """Points moved to the nearest level of each column, defaults where a column is not in use; shape (n, d)."""
+        """Round points of shape (n, d) to the nearest levels, and set inactive columns to their defaults."""
         unit = np.clip(unit, self.low, self.high)
         active = np.ones(unit.shape, dtype=np.bool_)
         for j, column in enumerate(self.columns):
@@ -153,7 +152,7 @@ class Layout:
         return Snapped(unit, active)
 
     def features(self, unit: NDArray[np.float64], active: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Features of points as `snap` leaves them, shape (n, p)."""
+        """Features of snapped points, shape (n, p)."""
         parts = [unit[:, self.numeric]]
         for j in self.nominal:
             codes = self.level(j, unit[:, j])

@@ -1,14 +1,14 @@
-"""Output warping: monotone maps that make targets look like what a Gaussian process expects.
+"""Output warping: monotone maps that bring targets closer to the assumptions of a Gaussian process.
 
-Which map is used is decided by leave-one-out likelihood on the better half of the targets, with each map's likelihood
-converted to the scale of the values by its Jacobian. Only the better half counts: it alone matters to the search, and
-the half-rank map has no Jacobian on the other.
+The map is selected by leave-one-out likelihood on the better half of the targets. The Jacobian of each map converts the
+likelihood to the scale of the values. Only the better half counts, because the search needs only the better half, and
+the half-rank map has no Jacobian on the worse half.
 
 - `standard`: mean 0, standard deviation 1.
-- `power`: Yeo and Johnson (2000), its exponent by maximum likelihood; as in HEBO (Cowen-Rivers et al. 2022).
-- `rank`: half-rank and logarithm of Vizier's default (Song et al. 2024, arXiv 2408.11527): of the worse half only the
-  order counts.
-- `log`: the same with a stronger logarithm, for objectives that span orders of magnitude.
+- `power`: Yeo and Johnson (2000), with the exponent by maximum likelihood, as in HEBO (Cowen-Rivers et al. 2022).
+- `rank`: half-rank and logarithm, the default of Vizier (Song et al. 2024, arXiv 2408.11527). Among the worse half,
+  only the order counts.
+- `log`: like `rank`, with a stronger logarithm, for objectives that span orders of magnitude.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 __all__ = ["WARPS", "finite", "signed", "warped", "with_failures"]
 
-_HUGE: Final = 1e100
+_HUGE: Final = 1e100  # values beyond this size are rescaled or clipped against overflow
 
 
 def finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values scaled to [0, 1] without overflow, shape (n,); all 0 if they are equal.
+    """Scale values to [0, 1] without overflow, shape (n,); all 0 if the values are equal.
 
     Example:
         >>> finite(np.array([-1e308, 0.0, 1e308])).tolist()
@@ -59,7 +59,7 @@ def _power(unit: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.f
     from scipy.optimize import minimize_scalar
 
     z, first = _standardised(unit)
-    logs = np.sign(z) * np.log1p(np.abs(z))  # the log-derivative is (exponent - 1) times this
+    logs = np.sign(z) * np.log1p(np.abs(z))  # (exponent - 1) * logs is the log derivative of the map
 
     def minus_likelihood(exponent: float) -> float:
         mapped = _yeo_johnson(z, exponent)
@@ -72,7 +72,10 @@ def _power(unit: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.f
 
 
 def _yeo_johnson(z: NDArray[np.float64], exponent: float) -> NDArray[np.float64]:
-    """((1 + z)^e - 1) / e for z >= 0, -((1 - z)^(2 - e) - 1) / (2 - e) below; logarithms where a divisor is 0."""
+    """Yeo-Johnson map, shape (n,): ((1 + z)^e - 1) / e for z >= 0, and -((1 - z)^(2 - e) - 1) / (2 - e) for z < 0.
+
+    If a divisor is 0, the term is a logarithm.
+    """
 
     def power(base: NDArray[np.float64], order: float) -> NDArray[np.float64]:
         return np.log(base) if abs(order) < 1e-9 else (base**order - 1.0) / order
@@ -81,7 +84,7 @@ def _yeo_johnson(z: NDArray[np.float64], exponent: float) -> NDArray[np.float64]
 
 
 def _half_rank(unit: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The worse half replaced by normal quantiles of its ranks, on the scale of the better half."""
+    """Replace the worse half by normal quantiles of its ranks, on the scale of the better half, shape (n,)."""
     from scipy.special import ndtri
     from scipy.stats import rankdata
 
@@ -119,11 +122,11 @@ WARPS: Final[dict[str, Callable[[NDArray[np.float64]], tuple[NDArray[np.float64]
     "rank": _logarithm(0.5),
     "log": _logarithm(50.0),
 }
-"""Name -> map from values in [0, 1] to standardised targets and the logarithms of its derivatives."""
+"""Name -> map from values in [0, 1], shape (n,), to standardised targets and log derivatives, each of shape (n,)."""
 
 
 def warped(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
-    """Targets of mean 0 and standard deviation 1, shape (n,).
+    """Warp values to targets with mean 0 and standard deviation 1, shape (n,).
 
     Example:
         >>> warped(np.array([1.0, 2.0, 3.0]), "standard").round(3).tolist()
@@ -133,7 +136,7 @@ def warped(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
 
 
 def signed(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values of a constraint on a scale of about 1 that keeps 0 where it is: asinh(c / median |c|), shape (n,).
+    """Warp values c of a constraint to a scale of about 1, with 0 unchanged: asinh(c / median |c|), shape (n,).
 
     Example:
         >>> signed(np.array([-1e9, 0.0, 1.0])).round(3).tolist()
@@ -146,14 +149,14 @@ def signed(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def with_failures(targets: NDArray[np.float64], failed: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Targets of all trials: a failed one is worse than the worst by half the range plus 0.1.
+    """Targets of all trials, shape (n,): a failed trial has the worst target plus half the range plus 0.1.
 
-    A trial without a value says that its neighbourhood is not worth another trial; leaving it out would send the search
-    there again and again. After Vizier's rule for infeasible trials; the margin is in standard deviations.
+    Without a target for failed trials, the search would return to the same neighbourhood. The rule follows Vizier for
+    infeasible trials. The unit of the margin is a standard deviation.
 
     Args:
-        targets: Of the trials that did not fail, in order.
-        failed: Which of all trials failed, shape (n,).
+        targets: Targets of the successful trials, in order.
+        failed: True for failed trials, shape (n,).
     """
     filled = np.zeros(len(failed))
     filled[~failed] = targets

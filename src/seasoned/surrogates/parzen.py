@@ -1,11 +1,10 @@
-"""Parzen mixtures on the unit cube: the density of given points, which can be sampled from.
+"""Parzen mixtures on the unit cube: kernel density estimates with sampling.
 
     p(x) = sum_i w_i prod_j k_j(x_j | c_ij)
 
-with a uniform component among the w_i, so that p is positive everywhere. Densities are with respect to the uniform
-distribution: 1 means "as likely as by chance". For a number k_j is a Gaussian truncated to [0, 1]; for a category of C
-values the kernel of Aitchison and Aitken (1976), which keeps a value with probability 1 - b and spreads b over the
-others.
+One component is uniform, so that p is positive everywhere. Densities are relative to the uniform distribution: 1 means
+chance level. For a number, k_j is a Gaussian truncated to [0, 1]. For a category of C values, k_j is the kernel of
+Aitchison and Aitken (1976): the value of the centre has probability 1 - b, and the other values share b.
 """
 
 from __future__ import annotations
@@ -21,23 +20,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Parzen", "fit_parzen"]
 
-_LEAST_MASS: Final = 1e-300  # floor of a kernel's mass, which underflows far away; its logarithm must be finite
-_WIDTH: Final = 0.13  # width of a single point's kernel, in units of the cube
-_NARROWING: Final = 1 / 3  # power of the number of points with which kernels narrow
+_LEAST_MASS: Final = 1e-300  # least mass of a kernel in a bin, so that the log is finite in spite of underflow
+_WIDTH: Final = 0.13  # width of a kernel for one point, in units of the cube
+_NARROWING: Final = 1 / 3  # exponent a of the width, which is proportional to n^-a for n points
 _NARROWEST: Final = 0.02  # least width of a kernel, in units of the cube
 
 
 @dataclass(frozen=True, slots=True)
 class Parzen:
-    """A mixture of kernels at points, and a uniform component.
+    """Mixture of one kernel per point, and a uniform component.
 
     Attributes:
         centres: Points, shape (n, d).
-        widths: Standard deviations of the numbers' kernels, shape (d,).
-        levels: Number of values of each coordinate, 0 for a continuum, shape (d,).
-        nominal: Which coordinates have no order, shape (d,), bool.
-        keep: Probability that a category's kernel keeps its value, shape (d,).
-        weights: Of the points and, last, of the uniform component; shape (n + 1,), of sum 1.
+        widths: Standard deviations of the Gaussian kernels, shape (d,).
+        levels: Number of values of each coordinate, 0 for a continuous one, shape (d,).
+        nominal: True for coordinates without an order, bool, shape (d,).
+        keep: Probability 1 - b of the value of the centre, for nominal coordinates, shape (d,).
+        weights: Weights of the points and, last, of the uniform component, summing to 1, shape (n + 1,).
     """
 
     centres: NDArray[np.float64]
@@ -48,12 +47,12 @@ class Parzen:
     weights: NDArray[np.float64]
 
     def sample(self, rng: np.random.Generator, count: int) -> NDArray[np.float64]:
-        """Points drawn from the mixture, shape (count, d); coordinates with levels at the centres of their bins."""
+        """Sample points from the mixture, shape (count, d); discrete coordinates are at bin centres."""
         from scipy.special import ndtr, ndtri
 
         drawn = rng.random((count, len(self.levels)))
         component = rng.choice(len(self.weights), size=count, p=self.weights)
-        near = component < len(self.centres)  # the rest come from the uniform component and stay as they are
+        near = component < len(self.centres)  # other points are of the uniform component and stay unchanged
         centres = self.centres[component[near]]
         numeric = np.flatnonzero(~self.nominal)
         low = ndtr(-centres[:, numeric] / self.widths[numeric])
@@ -62,14 +61,14 @@ class Parzen:
         drawn[np.ix_(near, numeric)] = centres[:, numeric] + self.widths[numeric] * ndtri(inside)
         for j in np.flatnonzero(self.nominal):
             kept = rng.random(len(centres)) < self.keep[j]
-            shift = 1 + (drawn[near, j] * max(1, self.levels[j] - 1)).astype(np.intp)  # to any of the others
+            shift = 1 + (drawn[near, j] * max(1, self.levels[j] - 1)).astype(np.intp)  # to any other value
             value = (_bin(centres[:, j], self.levels[j]) + np.where(kept, 0, shift)) % self.levels[j]
             drawn[near, j] = (value + 0.5) / self.levels[j]
         return snapped(drawn, self.levels)
 
     def log_density(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Log p at points as `sample` draws them, relative to the uniform density; shape (k, d) to (k,)."""
-        with np.errstate(divide="ignore"):  # a component of weight 0 does not count
+        """Log density at points of shape (k, d), relative to the uniform density, shape (k,)."""
+        with np.errstate(divide="ignore"):  # a component may have weight 0
             parts = np.log(self.weights)[None, :] + np.zeros((len(points), 1))
         if len(self.centres):
             parts[:, :-1] += self._continuous(points) + self._stepped(points) + self._nominal(points)
@@ -77,7 +76,7 @@ class Parzen:
         return np.asarray(np.log(np.exp(parts - highest).sum(axis=1)) + highest[:, 0])
 
     def _continuous(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Log of the product of the truncated Gaussians, shape (k, n)."""
+        """Summed log kernels of the continuous coordinates, truncated Gaussians, shape (k, n)."""
         from scipy.special import ndtr
 
         columns = self.levels == 0
@@ -89,7 +88,7 @@ class Parzen:
         return np.asarray(-0.5 * np.maximum(squares, 0.0) - scale[None, :])
 
     def _stepped(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Log of the product of the truncated Gaussians' masses in the bins of numbers with levels, shape (k, n)."""
+        """Summed log kernels of ordered discrete coordinates, masses of truncated Gaussians in bins, shape (k, n)."""
         from scipy.special import ndtr
 
         total = np.zeros((len(points), len(self.centres)))
@@ -102,7 +101,7 @@ class Parzen:
         return total
 
     def _nominal(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Log of the product of the categories' kernels, shape (k, n)."""
+        """Summed log kernels of the nominal coordinates, shape (k, n)."""
         total = np.zeros((len(points), len(self.centres)))
         for j in np.flatnonzero(self.nominal & (self.levels > 1)):
             count = int(self.levels[j])
@@ -118,17 +117,17 @@ def fit_parzen(
     nominal: NDArray[np.bool_],
     weights: NDArray[np.float64] | None = None,
 ) -> Parzen:
-    """A mixture with a kernel at each point.
+    """Fit a mixture with a kernel at each point.
 
-    The kernels narrow as points come: the width of a number's is `0.13 n^(-1/3)`, at least 2% of the cube and half a
-    bin, if it has levels; a category's kernel keeps its value with probability (n + 2) / (n + 1 + C). The uniform
-    component weighs as much as the average point. Fixed widths of this size did better on BBOB than Scott's rule.
+    Kernels become narrower with more points. The width of a Gaussian kernel is `0.13 n^(-1/3)`, at least 2% of the
+    cube, and at least half a bin of a discrete coordinate. For a category, 1 - b = (n + 2) / (n + 1 + C).
+    The weight of the uniform component is the mean weight of the points.
 
     Args:
-        points: Where they lie, shape (n, d); n may be 0.
-        levels: Number of values of each coordinate, 0 for a continuum, shape (d,).
-        nominal: Which coordinates have no order, shape (d,).
-        weights: How much each point counts, shape (n,), at least 0; equal if left out.
+        points: Points, shape (n, d); n may be 0.
+        levels: Number of values of each coordinate, 0 for a continuous one, shape (d,).
+        nominal: True for coordinates without an order, shape (d,).
+        weights: Weights of the points, at least 0, shape (n,); equal if None.
 
     Source: Watanabe (2023), Tree-structured Parzen estimator: understanding its algorithm components and their roles,
     section 3 (weights, clipped bandwidths).
@@ -152,7 +151,7 @@ def fit_parzen(
 
 
 def snapped(points: NDArray[np.float64], levels: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Points in the cube, those of coordinates with levels at the centres of their bins."""
+    """Clip points to the cube, and round discrete coordinates to bin centres, shape (k, d)."""
     inside = np.clip(points, 0.0, 1.0)
     stepped = levels > 0
     inside[:, stepped] = (_bin(inside[:, stepped], levels[stepped]) + 0.5) / levels[stepped]
@@ -160,5 +159,5 @@ def snapped(points: NDArray[np.float64], levels: NDArray[np.intp]) -> NDArray[np
 
 
 def _bin(points: NDArray[np.float64], levels: NDArray[np.intp] | int) -> NDArray[np.intp]:
-    """Which value a coordinate stands for."""
+    """Index of the bin of each coordinate."""
     return np.asarray(np.minimum((points * levels).astype(np.intp), np.asarray(levels) - 1), dtype=np.intp)

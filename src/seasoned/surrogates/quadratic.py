@@ -1,14 +1,16 @@
-"""A quadratic fitted to the neighbourhood of the best point, and its lowest point in a box.
+"""Quadratic model of the neighbourhood of the best point, and its minimum in a box.
 
-    q(z) = g'z + z'Hz / 2 by weighted least squares,   weights 1 / (excess + offset),
+    q(z) = g'z + z'Hz / 2 by weighted least squares,   weights 1 / (excess + offset)
 
-where z is a point less the best one and the excess its loss less the best loss: errors count relative to the excess, so
-that the rim of a valley may be off by much while its bottom is exact. Where a function is a quadratic, one step ends
-at its minimum to all digits, however ill-conditioned it is; a Gaussian process with the same trend gets there, too,
-but loses the digits below its noise floor. H is diagonal or full, whichever predicts left-out points better.
+z is a point less the best point, and the excess is its loss less the best loss. The weights make errors relative to the
+excess: the fit is exact near the bottom of a valley, and may be rough on its rim. H is diagonal or full, whichever has
+the smaller leave-one-out error.
 
-Hansen (2019), A global surrogate assisted CMA-ES, for the choice of the model's size; Powell (2006), The NEWUOA
-software for unconstrained optimization without derivatives, for steps by interpolation in a trust region; Nocedal and
+For a quadratic function, one step reaches the minimum in full precision, even if the function is ill-conditioned. A
+Gaussian process with the same trend loses the digits below its noise floor.
+
+Sources: Hansen (2019), A global surrogate assisted CMA-ES, for the selection of the model size; Powell (2006), The
+NEWUOA software for unconstrained optimization without derivatives, for interpolation in a trust region; Nocedal and
 Wright (2006), Numerical optimization, algorithm 16.3, for the box.
 """
 
@@ -24,23 +26,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Quadratic", "box_minimum", "fit_quadratic"]
 
-_SPARE: Final = 2  # points more than coefficients, so that leaving one out says something
-_NEAR: Final = 2.2  # points per coefficient that are used, the nearest ones
-_LARGEST: Final = 150  # most coefficients; with more, a fit takes too many trials and too long
+_SPARE: Final = 2  # least surplus of points over coefficients, required for leave-one-out errors
+_NEAR: Final = 2.2  # number of nearest points per coefficient in a fit
+_LARGEST: Final = 150  # largest number of coefficients; a larger fit is slow and needs too many trials
 _DEPENDENT: Final = 1e-11  # least singular value that counts, as a share of the largest
-_ALONE: Final = 1e-6  # one minus the leverage, below which a point alone decides a coefficient
-_LEAST: Final = 1e-30  # least excess that is told from 0, as a share of the largest
+_ALONE: Final = 1e-6  # least value of one minus the leverage; below, one point determines a coefficient alone
+_LEAST: Final = 1e-30  # least offset, as a share of the largest excess
 _FLAT: Final = 1e-10  # least curvature, as a share of the largest
 
 
 @dataclass(frozen=True, slots=True)
 class Quadratic:
-    """A fitted quadratic, 0 at the origin.
+    """Fitted quadratic with value 0 at the origin.
 
     Attributes:
-        gradient: Shape (d,).
-        hessian: Shape (d, d).
-        error: Median of |error| / (excess + offset) over the better half, each point predicted from all others.
+        gradient: g, shape (d,).
+        hessian: H, shape (d, d).
+        error: Median leave-one-out error of the better half of the points, each as |error| / (excess + offset).
     """
 
     gradient: NDArray[np.float64]
@@ -48,11 +50,11 @@ class Quadratic:
     error: float
 
     def value(self, z: NDArray[np.float64]) -> float:
-        """The quadratic at a point of shape (d,)."""
+        """Value at a point of shape (d,)."""
         return float(self.gradient @ z + 0.5 * z @ self.hessian @ z)
 
     def convex(self) -> Quadratic:
-        """The quadratic with its curvatures made positive, as in a saddle-free Newton step (Dauphin et al. 2014)."""
+        """Replace curvatures by their absolute values, as in a saddle-free Newton step (Dauphin et al. 2014)."""
         values, vectors = np.linalg.eigh(self.hessian)
         size = np.abs(values)
         floor = max(_FLAT * float(size.max()), 1e-12 * float(np.abs(self.gradient).max()), 1e-300)
@@ -60,11 +62,11 @@ class Quadratic:
 
 
 def fit_quadratic(z: NDArray[np.float64], excess: NDArray[np.float64]) -> Quadratic | None:
-    """The better of a diagonal and a full quadratic; None if there are too few points for either.
+    """Fit a diagonal and a full quadratic, and return the better one; None if the points are too few for both.
 
     Args:
-        z: Points less the best one, itself left out, the nearest first, shape (n, d).
-        excess: Their losses less the best, at least 0, shape (n,).
+        z: Points less the best point, without the best point itself, sorted by distance, shape (n, d).
+        excess: Losses of the points less the best loss, at least 0, shape (n,).
 
     Example:
         >>> z = np.random.default_rng(0).normal(size=(8, 2))
@@ -89,7 +91,7 @@ def fit_quadratic(z: NDArray[np.float64], excess: NDArray[np.float64]) -> Quadra
 def _fitted(
     z: NDArray[np.float64], excess: NDArray[np.float64], pairs: tuple[NDArray[np.intp], NDArray[np.intp]], scale: float
 ) -> Quadratic:
-    """Least squares with the products of the given pairs of coordinates; excesses up to 1, in units of the scale."""
+    """Weighted least squares with the products of the coordinate pairs; `excess` is at most 1, in units of `scale`."""
     d = z.shape[1]
     first, second = pairs
     positive = np.sort(excess[excess > 0])
@@ -97,12 +99,12 @@ def _fitted(
     weights = 1.0 / (excess + offset)
     columns = np.concatenate([z, z[:, first] * z[:, second]], axis=1) * weights[:, None]
     norms = np.sqrt(np.einsum("ij,ij->j", columns, columns))
-    norms[norms == 0.0] = 1.0  # a coordinate that no point moves along
+    norms[norms == 0.0] = 1.0  # a coordinate with the same value in all points
     targets = excess * weights
     orthogonal, solution = _least_squares(columns / norms, targets)
     left = 1.0 - np.einsum("ij,ij->i", orthogonal, orthogonal)
     errors = np.abs(targets - orthogonal @ (orthogonal.T @ targets)) / np.maximum(left, _ALONE)
-    errors[left < _ALONE] = 1.0  # without such a point nothing is known of its coefficient
+    errors[left < _ALONE] = 1.0  # leave-one-out is undefined: the point determines a coefficient alone
     better = excess <= np.median(excess)
     coefficients = scale * solution / norms
     hessian = np.zeros((d, d))
@@ -113,12 +115,12 @@ def _fitted(
 def _least_squares(
     columns: NDArray[np.float64], targets: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """An orthonormal basis of the columns' span, shape (n, rank), and the minimum-norm solution, shape (columns,)."""
+    """Orthonormal basis of the column span, shape (n, rank), and the minimum-norm solution, shape (columns,)."""
     orthogonal, factor = np.linalg.qr(columns)
     diagonal = np.abs(np.diag(factor))
     if diagonal.min() > _DEPENDENT * diagonal.max():
         return orthogonal, np.linalg.solve(factor, orthogonal.T @ targets)
-    left, size, right = np.linalg.svd(columns, full_matrices=False)  # with few levels, squares depend on the rest
+    left, size, right = np.linalg.svd(columns, full_matrices=False)  # with few levels, columns are dependent
     kept = size > _DEPENDENT * size.max()
     return left[:, kept], right[kept].T @ ((left[:, kept].T @ targets) / size[kept])
 
@@ -126,13 +128,13 @@ def _least_squares(
 def box_minimum(
     quadratic: Quadratic, low: NDArray[np.float64], high: NDArray[np.float64], fixed: NDArray[np.bool_] | None = None
 ) -> NDArray[np.float64]:
-    """The lowest point of a convex quadratic in a box, by an active-set method; shape (d,).
+    """Minimum of a convex quadratic in a box, by an active-set method, shape (d,).
 
     Args:
-        quadratic: With positive curvatures.
+        quadratic: Quadratic with positive curvatures.
         low: Lower bounds, shape (d,).
         high: Upper bounds, shape (d,).
-        fixed: Coordinates that stay at `low`, shape (d,).
+        fixed: True for coordinates that stay at `low`, shape (d,); None for none.
 
     Example:
         >>> bowl = Quadratic(np.array([-2.0, -2.0]), np.eye(2), 0.0)

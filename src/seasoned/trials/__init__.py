@@ -1,4 +1,4 @@
-"""Trials: what happened in a study, as events, and folds of them."""
+"""Trials of a study: configurations, events, and folds of events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trials, looked at as a whole: a table, the Pareto front, the volume that it dominates."""
+"""Summaries of trials: table, Pareto front and hypervolume."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["flat", "frame_of", "front_of", "outward", "volume_of"]
 
 
 def outward(trial: Trial, signs: Sequence[int]) -> Trial:
-    """A trial with its objectives as the user sees them."""
+    """Return a trial with its objectives in the user's directions."""
     if all(sign == 1 for sign in signs):
         return trial
     reports = tuple((step, signs[0] * value + 0.0) for step, value in trial.reports)
@@ -33,10 +33,10 @@ def outward(trial: Trial, signs: Sequence[int]) -> Trial:
 
 
 def frame_of(trials: Sequence[Trial], space: Space, objectives: int) -> pd.DataFrame:
-    """One row per trial: number, state, values, constraints if any, seconds, error, a column per parameter and note.
+    """Return a table with one row per trial: number, state, values, constraints, seconds, error, parameters, notes.
 
-    Only failed trials have an error; why one was pruned is in `Trial.error`.
-    A parameter that shares its name with one of the other columns gets the prefix `config.`, a note gets `note.`.
+    Only failed trials have an error; the reason of pruning is in `Trial.error`. A parameter that shares its name with
+    another column gets the prefix `config.`. A note has the prefix `note.`.
     """
     import pandas as pd
 
@@ -75,7 +75,7 @@ def _row(trial: Trial, objectives: int, constraints: int) -> dict[str, Any]:
 
 
 def flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Dotted name -> value; a choice's value is its option. Works for configurations of earlier spaces, too."""
+    """Return dotted name -> value without a space, also for earlier spaces; the value of a choice is its option."""
     row: dict[str, Any] = {}
     for name, value in config.items():
         if isinstance(value, dict):
@@ -87,10 +87,10 @@ def flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def front_of(trials: Iterable[Trial]) -> list[Trial]:
-    """The complete trials that no other dominates, by number; objectives are minimised.
+    """Return the complete trials that no other trial dominates, by number; objectives are minimised.
 
-    Feasible trials come before infeasible ones: if none is feasible, the front is that of those that break their
-    constraints least (Deb 2000).
+    Feasible trials rank before infeasible ones. If no trial is feasible, the front contains trials of smallest
+    violation (Deb 2000).
     """
     complete = [trial for trial in trials if trial.values is not None]
     least = min((trial.violation for trial in complete), default=0.0)
@@ -102,6 +102,6 @@ def front_of(trials: Iterable[Trial]) -> list[Trial]:
 
 
 def volume_of(trials: Iterable[Trial], reference: Sequence[float], objectives: int) -> float:
-    """The hypervolume of the feasible trials below the reference point; objectives are minimised."""
+    """Return the hypervolume between the feasible trials and the reference point; objectives are minimised."""
     values = [trial.values for trial in trials if trial.feasible]
     return hypervolume(np.reshape(np.array(values, dtype=np.float64), (-1, objectives)), reference)

@@ -1,4 +1,4 @@
-"""The trials of a study: its events folded."""
+"""History: the trials of a study, folded from its events."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["History"]
 
 
 class History:
-    """The trials of a study: a fold of its events, with the few queries that all packages need.
+    """Trials of a study, folded from its events, with the queries of other packages.
 
-    Trials that are not valid in the present space are kept but do not count: not as finished, not as best.
+    Trials that are not valid in the present space stay in the history but are neither counted as finished nor the best.
 
     Example:
         >>> from seasoned.space import Space
@@ -33,16 +33,16 @@ class History:
 
     def __init__(self, space: Space) -> None:
         self.space = space
-        self._trials: list[Trial | None] = []  # by number; None where a number is claimed and not asked yet
-        self._drivers: dict[int, str] = {}  # running trials only
-        self._moved = False  # whether the study was in another space before; if not, all configurations are valid
-        self._outside: set[int] = set()  # not valid in the present space
+        self._trials: list[Trial | None] = []  # by number; None for a number without an `Asked` event
+        self._drivers: dict[int, str] = {}  # running trial -> driver
+        self._moved = False  # True after a move from another space; before, all configurations are valid
+        self._outside: set[int] = set()  # trials not valid in the present space
         self._best: Trial | None = None
         self._counts = dict.fromkeys(TrialState, 0)
-        self._counts_outside = dict.fromkeys(TrialState, 0)  # of these the ones that are not valid
-        self._steps: dict[int, set[int]] = {}  # steps that were reported, by trial number
-        self._launches: dict[int, int] = {}  # restarts of paused trials since their last report, by number
-        self._begins: dict[int, int] = {}  # beginnings of trials that were taken over, since their last report
+        self._counts_outside = dict.fromkeys(TrialState, 0)  # counts of the trials not valid in the present space
+        self._steps: dict[int, set[int]] = {}  # trial -> reported steps
+        self._launches: dict[int, int] = {}  # trial -> restarts of the paused trial since its last report
+        self._begins: dict[int, int] = {}  # trial -> beginnings after takeovers since its last report
 
     def extend(self, events: Iterable[Event]) -> None:
         """Fold events in, in log order."""
@@ -108,7 +108,7 @@ class History:
             self._trials[event.number] = replace(trial, reports=(*trial.reports, (event.step, event.value)))
 
     def _consider(self, trial: Trial) -> None:
-        """Keep the best: feasible before infeasible, the latter by their violation; of equals the earliest."""
+        """Update the best trial: by violation, then by value, then by number."""
         if trial.values is None or trial.number in self._outside:
             return
         if self._best is None or _merit(trial) < _merit(self._best):
@@ -143,9 +143,9 @@ class History:
 
     @property
     def best(self) -> Trial | None:
-        """The valid complete trial with the smallest first objective; of equals the earliest.
+        """Valid complete trial with the smallest first objective; of equal ones, the earliest trial.
 
-        Feasible ones go first; if there is none, the one that breaks its constraints least.
+        Feasible trials rank first. Without a feasible trial, it is the trial of smallest violation.
         """
         return self._best
 
@@ -161,31 +161,31 @@ class History:
 
     @property
     def running(self) -> Mapping[int, str]:
-        """Numbers of the running trials and the driver that holds each, or held it last."""
+        """Number of each running trial -> its present or last driver."""
         return self._drivers
 
     def launches(self, number: int) -> int:
-        """How often a paused trial was run again without having reported since."""
+        """Return the number of restarts of a paused trial since its last report."""
         return self._launches.get(number, 0)
 
     def begins(self, number: int) -> int:
-        """How often drivers that had taken a running trial over began it, without its having come further since."""
+        """Return the number of beginnings of a trial under drivers that took it over, since its last report."""
         return self._begins.get(number, 0)
 
     def has_report(self, number: int, step: int) -> bool:
-        """Whether the trial has reported that step."""
+        """Return True if the trial has reported the step."""
         return step in self._steps.get(number, ())
 
     def count(self, state: TrialState) -> int:
-        """How many trials that are valid in the present space are in that state."""
+        """Return the number of trials in a state that are valid in the present space."""
         return self._counts[state] - self._counts_outside[state]
 
     def counts_for(self, event: Event) -> bool:
-        """Whether a sampler that searches the present space should hear of the event."""
+        """Return True unless the event belongs to a trial that is not valid in the present space."""
         return not (isinstance(event, Asked | Reported | Finished) and event.number in self._outside)
 
     def errors(self) -> Sequence[tuple[str, int]]:
-        """The reasons of failure in the present space and how often each came, the most frequent first."""
+        """Return the reasons of failure in the present space with their counts, the most frequent first."""
         found: dict[str, int] = {}
         for trial in self:
             if trial.state is TrialState.FAILED and trial.number not in self._outside:

@@ -1,4 +1,4 @@
-"""What an objective wants kept beside its value: epochs, a path, a second metric. The search does not use it."""
+"""Notes of an objective, stored with its value: epochs, a path, a second metric. The search does not use them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["as_notes"]
 
 
 def as_notes(given: Mapping[str, Any]) -> Config:
-    """Notes as a log can hold them: numpy's numbers as Python's, paths as text, what is not finite as None.
+    """Convert notes for the log: numpy numbers to Python numbers, paths to text, non-finite numbers to None.
 
     Raises:
-        InvalidInput: If one is not a number, text, or a list or dict of these.
+        InvalidInput: If a note is not a number, text, or a list or dict of numbers and text.
 
     Example:
         >>> as_notes({"epochs": 31, "score": float("nan"), "shape": [2, 3]})

@@ -1,7 +1,7 @@
-"""Several objectives at once: dominance, fronts, crowding, hypervolume. All objectives are minimised.
+"""Multi-objective optimisation: dominance, fronts, crowding distance and hypervolume. All objectives are minimised.
 
-A point p dominates q if it is nowhere worse and somewhere better: p_j <= q_j for all j, and p_j < q_j for one. Values
-may be infinite (a failed objective is +inf, say), but not NaN.
+A point p dominates q if p_j <= q_j for all objectives j, and p_j < q_j for at least one. Values may be infinite (for
+example +inf for a failed objective), but not NaN.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ __all__ = ["crowding_distance", "hypervolume", "non_dominated_sort", "pareto_fro
 
 
 def non_dominated_sort(values: ArrayLike, most: int | None = None) -> NDArray[np.intp]:
-    """The front of each point: 0 for what nothing dominates, 1 for what only front 0 dominates, and so on.
+    """Return the front of each point: 0 if no point dominates it, 1 if only points of front 0 dominate it, and so on.
 
-    A point's front is the length of the longest chain of points that dominate one another and it. In lexicographic
-    order every dominator stands before what it dominates, so one pass suffices for one or two objectives: O(n log n),
-    by bisection over the fronts' last members. Else fronts are peeled off one after another, each in O(m n) for each
-    of its points.
+    The front of a point is the length of the longest chain of dominating points. In lexicographic order, dominating
+    points come before dominated ones. So one pass suffices for one or two objectives: O(n log n), by bisection over the
+    last members of the fronts. For more objectives, fronts are removed one after another, in O(m n) per point of a
+    front.
 
     Args:
         values: Objectives, shape (n, m), minimised.
-        most: With three objectives or more, how many distinct points need a rank: as soon as that many have one,
-            all others get the next; None for all.
+        most: For three objectives or more, the number of distinct points that need a rank. Once so many points have a
+            rank, all others get the next one. None ranks all points.
 
     Returns:
         Ranks, shape (n,); equal points have equal ranks.
 
     Raises:
-        InvalidInput: If the values are not an (n, m) table or hold NaN.
+        InvalidInput: If the values are not an (n, m) table or contain NaN.
 
     Source: Deb et al. (2002), A fast and elitist multiobjective genetic algorithm, section III; for two objectives
     Jensen (2003), Reducing the run-time complexity of multiobjective EAs.
@@ -55,8 +55,8 @@ def non_dominated_sort(values: ArrayLike, most: int | None = None) -> NDArray[np
 
 
 def _ranks_of_two(points: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Ranks of distinct points in lexicographic order, one or two objectives."""
-    lowest: list[float] = []  # of the last objective, per front; never decreasing from front to front
+    """Ranks, shape (n,), of distinct points in lexicographic order, for one or two objectives."""
+    lowest: list[float] = []  # last objective of the last member of each front; never decreasing over fronts
     ranks = np.empty(len(points), dtype=np.intp)
     for index, value in enumerate(points[:, -1].tolist()):
         front = bisect_right(lowest, value) if points.shape[1] == 2 else index
@@ -68,7 +68,7 @@ def _ranks_of_two(points: NDArray[np.float64]) -> NDArray[np.intp]:
 
 
 def _ranks_of_many(points: NDArray[np.float64], most: int) -> NDArray[np.intp]:
-    """The same for any number of objectives, until `most` points are ranked."""
+    """Ranks, shape (n,), for any number of objectives, until `most` points are ranked."""
     ranks = np.empty(len(points), dtype=np.intp)
     left = np.arange(len(points))
     rank = 0
@@ -82,7 +82,10 @@ def _ranks_of_many(points: NDArray[np.float64], most: int) -> NDArray[np.intp]:
 
 
 def _front_of_many(points: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """The non-dominated of distinct points in lexicographic order: take the first, drop what it dominates, repeat."""
+    """Mask of the non-dominated points, shape (n,), of distinct points in lexicographic order.
+
+    The first point is on the front. The points that it dominates are dropped, and the step is repeated.
+    """
     front = np.zeros(len(points), dtype=np.bool_)
     left = np.arange(len(points))
     while len(left):
@@ -92,7 +95,7 @@ def _front_of_many(points: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def pareto_front(values: ArrayLike) -> NDArray[np.bool_]:
-    """Which points nothing dominates; equal ones are all on the front.
+    """Return a mask of the points that no other point dominates; equal points are all on the front.
 
     Args:
         values: Objectives, shape (n, m), minimised.
@@ -101,7 +104,7 @@ def pareto_front(values: ArrayLike) -> NDArray[np.bool_]:
         A mask, shape (n,).
 
     Raises:
-        InvalidInput: If the values are not an (n, m) table or hold NaN.
+        InvalidInput: If the values are not an (n, m) table or contain NaN.
 
     Example:
         >>> pareto_front([[0, 1], [1, 0], [1, 1]]).tolist()
@@ -115,10 +118,10 @@ def pareto_front(values: ArrayLike) -> NDArray[np.bool_]:
 
 
 def crowding_distance(values: ArrayLike) -> NDArray[np.float64]:
-    """How much room each point of one front has: the side lengths, summed, of the box between its neighbours.
+    """Return the crowding distance of each point of one front: the sum of the side lengths of its neighbours' box.
 
-    Per objective, with the points in its order, (f[i + 1] - f[i - 1]) / (max f - min f); the two ends have infinite
-    room. An objective in which all points agree contributes nothing, and has no ends.
+    The side length in an objective f is (f[i + 1] - f[i - 1]) / (max f - min f), with the points in the order of f. The
+    two end points have infinite distance. An objective with one value contributes 0 and has no end points.
 
     Args:
         values: Objectives of one front, shape (n, m).
@@ -127,7 +130,7 @@ def crowding_distance(values: ArrayLike) -> NDArray[np.float64]:
         Distances, shape (n,), larger where the front is sparse.
 
     Raises:
-        InvalidInput: If the values are not an (n, m) table or hold NaN.
+        InvalidInput: If the values are not an (n, m) table or contain NaN.
 
     Source: Deb et al. (2002), section III.B.
 
@@ -135,7 +138,7 @@ def crowding_distance(values: ArrayLike) -> NDArray[np.float64]:
         >>> crowding_distance([[0, 4], [1, 2], [4, 0]]).tolist()
         [inf, 2.0, inf]
     """
-    table = np.nan_to_num(_table(values)) / 2  # halved, so that no difference of two doubles overflows
+    table = np.nan_to_num(_table(values)) / 2  # halved: differences of two doubles must not overflow
     distances = np.zeros(len(table))
     if len(table) <= 2:
         return np.full(len(table), np.inf)
@@ -150,20 +153,20 @@ def crowding_distance(values: ArrayLike) -> NDArray[np.float64]:
 
 
 def hypervolume(values: ArrayLike, reference: ArrayLike) -> float:
-    """The volume that the points dominate below a reference point; exact for any number of objectives.
+    """Return the exact volume between the points' front and a reference point, for any number of objectives.
 
-    For two objectives a sweep, O(n log n); for three a sweep of such sweeps, O(n^2 log n); beyond that the volume that
-    each point adds to those after it, by recursion on the front of what they share (exponential in m at worst).
+    Two objectives need one sweep, O(n log n). Three need a sweep of sweeps, O(n^2 log n). For more objectives, each
+    point adds its volume minus the volume shared with later points, by recursion (exponential in m at worst).
 
     Args:
-        values: Objectives, shape (n, m), minimised. Points that do not dominate the reference count nothing.
-        reference: The worst point that still counts, shape (m,).
+        values: Objectives, shape (n, m), minimised. Only points smaller than the reference in all objectives count.
+        reference: The worst point that counts, shape (m,).
 
     Returns:
-        The volume, at least 0; infinite where a point that counts is infinitely far below the reference.
+        The volume, at least 0; infinite if a counted point has an infinite distance from the reference.
 
     Raises:
-        InvalidInput: If the shapes do not agree, or anything is NaN.
+        InvalidInput: If the shapes do not agree, or a number is NaN.
 
     Source: While, Bradstreet and Barone (2012), A fast way of calculating exact hypervolumes.
 
@@ -184,7 +187,7 @@ def hypervolume(values: ArrayLike, reference: ArrayLike) -> float:
 
 
 def _volume(front: NDArray[np.float64], corner: NDArray[np.float64]) -> float:
-    """Volume of distinct points in lexicographic order of which none dominates another, all below the corner."""
+    """Volume of distinct, non-dominated points, shape (n, m), in lexicographic order, all below `corner`."""
     if len(front) == 0:
         return 0.0
     if len(front) == 1:
@@ -198,16 +201,16 @@ def _volume(front: NDArray[np.float64], corner: NDArray[np.float64]) -> float:
         return _volume_of_three(front, corner)
     total = 0.0
     for index, point in enumerate(front):
-        shared = np.maximum(front[index + 1 :], point)  # what later points dominate within this one's box
+        shared = np.maximum(front[index + 1 :], point)  # volume shared with later points
         total += float(np.prod(corner - point)) - _volume(np.unique(shared[pareto_front(shared)], axis=0), corner)
     return total
 
 
 def _volume_of_three(front: NDArray[np.float64], corner: NDArray[np.float64]) -> float:
-    """Slices between neighbouring third coordinates, each with the area of the points below it."""
+    """Volume of three objectives: slices along the third, each with the area of the points up to it."""
     ordered = front[np.argsort(front[:, 2], kind="stable")]
     heights = np.append(ordered[1:, 2], corner[2]) - ordered[:, 2]
-    stairs = np.empty((0, 2))  # the front of the first two coordinates so far, the first one ascending
+    stairs = np.empty((0, 2))  # front of the first two coordinates so far, ascending in the first
     total = 0.0
     for point, height in zip(ordered[:, :2], heights.tolist(), strict=True):
         beaten = (point <= stairs).all(axis=1)

@@ -1,7 +1,8 @@
-"""Events as text: one JSON object each, which is what every storage keeps.
+"""Serialization of events: one JSON object per event, for storages.
 
-Floats come back bit-equal (Python writes the shortest text that reads back the same), tuples inside configurations
-come back as tuples. A field that is None is left out, and so is a reported value that is not finite: it comes back NaN.
+Floats are read back bit-equal, because Python writes the shortest text with the same value. Tuples inside
+configurations are read back as tuples. A field that is None is left out. A reported value that is not finite is left
+out, too, and is read back as NaN.
 """
 
 from __future__ import annotations
@@ -53,12 +54,12 @@ _write = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 def kind_of(event: Event) -> str:
-    """The event's kind, as stored."""
+    """Return the stored name of an event's kind."""
     return _KINDS[type(event)]
 
 
 def to_text(event: Event) -> str:
-    """The event's content as JSON; its kind and number are stored beside it."""
+    """Return an event's content as JSON, without its kind and number, which are stored separately."""
     match event:
         case Created(spec):
             return _write(_spec_to_dict(spec))
@@ -78,7 +79,7 @@ def to_text(event: Event) -> str:
 
 
 def from_text(kind: str, number: int, text: str) -> Event:
-    """The event that `to_text` wrote.
+    """Return the event that `to_text` wrote.
 
     Raises:
         StorageError: If the kind is unknown to this version, or the text is damaged.
@@ -143,7 +144,7 @@ def _config(content: dict[str, Any]) -> Config:
 
 
 def _frozen(value: Any) -> Any:
-    """Lists as tuples again: only tuples are written as JSON lists."""
+    """Convert lists to tuples: only tuples are written as JSON lists."""
     if isinstance(value, dict):
         return {name: _frozen(inner) for name, inner in value.items()}
     return tuple(_frozen(inner) for inner in value) if isinstance(value, list) else value

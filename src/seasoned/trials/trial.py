@@ -1,8 +1,7 @@
-"""What happened, as plain values: configurations, trials, and the events that make up a study's log.
+"""Configurations, trials, and the events of a study's log, as plain values.
 
-Everything else (which trials exist, which is best, what a sampler believes) is a fold of that log (`history.py`), so a
-killed study resumes by reading it. Objectives are always minimised in here: a study that maximises negates values on
-their way in and out.
+All other state (the trials, the best trial, a sampler's state) is a fold of the log (`history.py`), so a killed study
+resumes from its log. Stored objectives are minimised: a study that maximises negates values on input and output.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ __all__ = [
 
 
 class Config(dict[str, Any]):
-    """A configuration: a nested dict that is immutable at every level, and hashable.
+    """Configuration: a nested dict, immutable at every level and hashable.
 
     Example:
         >>> Config({"lr": 0.1})["lr"]
@@ -65,7 +64,7 @@ class Config(dict[str, Any]):
 
 
 def thawed(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration as plain dicts, which can be changed.
+    """Return a configuration as plain, mutable dicts.
 
     Example:
         >>> thawed(Config({"model": {"tree": {"depth": 3}}}))["model"].popitem()
@@ -82,7 +81,7 @@ _NO_NOTES: Final = Config()
 
 
 class TrialState(StrEnum):
-    """Where a trial stands. All but `RUNNING` are final."""
+    """State of a trial. All states but `RUNNING` are final."""
 
     RUNNING = "running"
     COMPLETE = "complete"
@@ -92,20 +91,20 @@ class TrialState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One evaluation of the objective.
+    """Trial: one evaluation of the objective.
 
     Attributes:
-        number: Its place in the study, from 0 on, without gaps.
-        config: What was tried.
-        state: Where it stands.
+        number: Number in the study, from 0, without gaps.
+        config: The configuration.
+        state: State of the trial.
         values: The objectives, if complete.
-        seconds: Wall time of the evaluation, if finished and known.
-        error: Why it failed or was pruned.
-        tag: What the sampler noted with its suggestion (particle, generation, rung).
-        constraints: Outcomes that must be at most 0, if complete and there are any.
-        reports: Step and value of each report, in their order; the first one of a step counts. NaN: not finite.
-        notes: What its objective wanted to be kept (`LiveTrial.note`).
-        prune_reason: The reason of pruning, if pruned.
+        seconds: Wall time of the evaluation in seconds, if finished and known.
+        error: Reason of a failure or of pruning.
+        tag: The sampler's data on its suggestion (particle, generation, rung).
+        constraints: Outcome constraints of a complete trial, satisfied if at most 0.
+        reports: Step and value of each report, in order; the first report of a step counts; NaN if not finite.
+        notes: Notes of the objective (`LiveTrial.note`).
+        prune_reason: Reason of pruning, if pruned.
     """
 
     number: int
@@ -129,12 +128,12 @@ class Trial:
 
     @property
     def feasible(self) -> bool:
-        """Whether it is complete and keeps all constraints."""
+        """True if the trial is complete and satisfies all constraints."""
         return self.values is not None and self.violation == 0.0
 
     @property
     def violation(self) -> float:
-        """By how much it breaks its constraints, summed; 0 if it keeps them all."""
+        """Total violation of the constraints; 0 if all are satisfied."""
         return violation(self.constraints)
 
     @property
@@ -144,7 +143,7 @@ class Trial:
 
 
 def violation(constraints: Iterable[float]) -> float:
-    """The sum of the positive ones, which orders infeasible trials (Deb 2000, An efficient constraint handling method).
+    """Return the sum of the positive constraints (Deb 2000, An efficient constraint handling method).
 
     Example:
         >>> violation([-1.0, 0.5, 2.0])
@@ -155,17 +154,16 @@ def violation(constraints: Iterable[float]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class WarmStart:
-    """What a sampler may know before its first trial; plain data, so that it can be stored with the study.
+    """Warm start: a sampler's prior knowledge before its first trial, as plain data that is stored with the study.
 
     Attributes:
-        configurations: To be tried first, in this order.
-        points: Evaluations made elsewhere, as points of the unit cube, shape (n, d).
-        values: Their objectives in the study's direction, shape (n,); relative ones are always minimised.
-        population: Points for a population to start from, shape (m, d).
+        configurations: Configurations to try first, in order.
+        points: Evaluated points of another search, in the unit cube, shape (n, d).
+        values: Objective of each point in the study's direction, shape (n,); relative values are always minimised.
+        population: First points of a population, shape (m, d).
         step_size: First step of a local method, in units of the cube, in (0, 1].
-        relative: Whether the values only say which point is expected to do better, and how clearly, on a scale of their
-            own: predictions of models of past tasks, not values of this objective. A Gaussian process then uses
-            them as its prior mean, as far as its trials agree with them.
+        relative: True if the values are predictions of models of past tasks, on their own scale, instead of values of
+            this objective. A Gaussian process uses them as its prior mean, as far as its trials agree with them.
 
     Raises:
         InvalidInput: If `points` and `values` differ in number.
@@ -191,7 +189,7 @@ class WarmStart:
             object.__setattr__(self, "step_size", float(self.step_size))
 
     def check(self) -> None:
-        """Refuse impossible numbers; called when one is given, and not when a stored one is read.
+        """Check the numbers of a new warm start; stored ones are not checked.
 
         Raises:
             InvalidInput: If a value is not finite, a coordinate is outside [0, 1], or the step is not in (0, 1].
@@ -212,7 +210,7 @@ class WarmStart:
 
     @property
     def only_suggests(self) -> bool:
-        """Whether its configurations are all that it asks to be tried: relative values are nothing to be confirmed."""
+        """True if only the configurations are to be evaluated: relative values cannot be confirmed by evaluation."""
         return self.relative and bool(self.configurations)
 
 
@@ -225,15 +223,15 @@ _DIRECTIONS: Final = ("minimize", "maximize")
 
 @dataclass(frozen=True, slots=True)
 class StudySpec:
-    """What defines a study: its first event, and all that a sampler starts from.
+    """Specification of a study: the content of its first event, and the input of a sampler.
 
     Attributes:
-        space: Where to search.
+        space: The search space.
         directions: "minimize" or "maximize", one per objective.
-        seed: Source of all randomness; with a trial's number it determines that trial's draws.
-        budget: How many trials are planned, if known.
-        warm_start: What is known beforehand.
-        first: Number of the first trial in this space; above 0 once the study has moved to another space.
+        seed: Seed of all randomness; with a trial's number, it determines the trial's draws.
+        budget: Planned number of trials, or None.
+        warm_start: Prior knowledge of the sampler.
+        first: Number of the first trial in this space; greater than 0 after a move from another space.
     """
 
     space: Space
@@ -257,12 +255,12 @@ class StudySpec:
 
     @property
     def signs(self) -> tuple[int, ...]:
-        """Factor per objective between what the user sees and what is minimised inside."""
+        """Factor of each objective between the user's direction and the minimised value."""
         return tuple(1 if direction == "minimize" else -1 for direction in self.directions)
 
 
 def _whole(name: str, value: Any) -> int | None:
-    """A whole number of any library as Python's int, which a log can hold."""
+    """Integer of any library as `int`, for the log."""
     try:
         return None if value is None else operator.index(value)
     except TypeError:
@@ -271,14 +269,14 @@ def _whole(name: str, value: Any) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """The study began with this specification."""
+    """Event: the study began with a specification."""
 
     spec: StudySpec
 
 
 @dataclass(frozen=True, slots=True)
 class Spaced:
-    """The study goes on in another space from trial `first` on; trials not valid there stay as history."""
+    """Event: the study moved to another space from trial `first` on; trials not valid in it stay in the history."""
 
     space: Space
     first: int
@@ -286,7 +284,7 @@ class Spaced:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A trial got its configuration, from the driver that holds its lease."""
+    """Event: a trial got its configuration, from the driver with its lease."""
 
     number: int
     config: Config
@@ -296,10 +294,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A trial goes on under a driver other than the one that held it, which died or gave it back.
+    """Event: a trial goes on under another driver, after the death of its driver or a release.
 
-    If it is the same driver, a trial that had paused runs again. With `begun`, the objective of a trial that was taken
-    over begins now: a driver that dies before that is no attempt.
+    With the same driver as before, a paused trial runs again. With `begun`, the objective of a trial that was taken
+    over begins; the death of a driver before this event is no attempt.
     """
 
     number: int
@@ -309,7 +307,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """A running trial reached a step with this value, minimised, NaN if not finite; a step's first report counts."""
+    """Event: a running trial reported a value at a step, minimised, NaN if not finite; the first report counts."""
 
     number: int
     step: int
@@ -318,9 +316,9 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A trial ended; the first such event for a number is the one that counts.
+    """Event: a trial ended; the first such event of a number counts.
 
-    A complete trial is feasible if all of its `constraints` are at most 0. A pruned trial has a `prune_reason`.
+    A complete trial is feasible if all its `constraints` are at most 0. A pruned trial has a `prune_reason`.
     """
 
     number: int
@@ -334,13 +332,13 @@ class Finished:
 
     @property
     def violation(self) -> float:
-        """By how much the trial breaks its constraints, summed; 0 if it keeps them all."""
+        """Total violation of the constraints; 0 if all are satisfied."""
         return violation(self.constraints)
 
 
 @dataclass(frozen=True, slots=True)
 class Remaining:
-    """The share of the budget that was left when a trial was claimed, from 1 to 0: asking for it may depend on that."""
+    """Event: the remaining share of the budget at a trial's claim, from 1 to 0; samplers may depend on it."""
 
     number: int
     share: float

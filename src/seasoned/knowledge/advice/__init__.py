@@ -1,1 +1,1 @@
-"""Advice for a new task: weights of past tasks, portfolios, an adviser."""
+"""Advice for a new task: weights of past tasks, portfolios and the adviser."""

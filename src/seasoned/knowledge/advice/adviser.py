@@ -1,16 +1,18 @@
-"""Which configuration of a pool to try next: the learned metric's choice, or that of a search without experience.
+"""Adviser: chooses the next configuration of a pool by mixing two experts, the learned metric and a cold search.
 
-Both experts watch all trials. The share of the search without experience grows when the learned metric misjudges:
-before each trial both predict where among the earlier scores the new one will fall, and by their errors e in [0, 1]
+The cold search is Bayesian optimisation without experience. Both experts learn from all trials. Before each trial, both
+predict the rank of the new score among the earlier scores. Their errors e in [0, 1] weight the experts by Hedge
+(Freund and Schapire 1997):
 
-    share_k  ~  prior_k exp(-rate (e_k1 + e_k2 + ...)),
+    share_k  ~  prior_k exp(-rate (e_k1 + e_k2 + ...)).
 
-which is Hedge (Freund and Schapire 1997). To predict well is not yet to find: experience that says the opposite of what
-is true predicts well, once it has seen some trials, and still looks in the wrong places. So a trial of the search
-without experience counts twice: it also adds its relative rank among the earlier scores to that search's errors, and
-1/2 to those of the metric. That search has a turn whenever its accumulated shares reach one; they begin with 0.7,
-so that its first turn comes early (the sixth trial, if nothing speaks against the advice before) and tells whether the
-advised trials are any good. So good advice is followed at once, and bad advice costs a few trials.
+Prediction errors alone are not enough: misleading experience can predict well after some trials, and still suggest poor
+configurations. Therefore a trial of the cold search adds to the errors a second time. Its relative rank among the
+earlier scores is added to the error of the cold search, and 1/2 to the error of the metric.
+
+The cold search chooses a trial whenever its accumulated shares reach 1. The accumulated shares start at 0.7, so that
+the cold search has its first trial early: the sixth trial, unless the metric has the larger errors by then. This trial
+tests the advice. Good advice is followed from the first trial, and bad advice costs only a few trials.
 """
 
 from __future__ import annotations
@@ -35,24 +37,24 @@ if TYPE_CHECKING:
 
 __all__ = ["Adviser", "AdviserState"]
 
-_PRIOR: Final = 0.05  # share of the search without experience before any trial
-_RATE: Final = 4.0
-_CREDIT: Final = 0.7  # of the search without experience, towards its first turn, before any trial
+_PRIOR: Final = 0.05  # share of the cold search before the first trial
+_RATE: Final = 4.0  # learning rate of Hedge, per unit of error
+_CREDIT: Final = 0.7  # accumulated shares of the cold search before the first trial; a trial costs 1
 _FAR: Final = 100.0  # log-odds beyond which a share is 0 or 1 to rounding
-_LIKELY: Final = 32  # configurations of the best means, which join those that were good on past tasks
-_DESIGN: Final = 3  # trials before the search without experience has a model
+_LIKELY: Final = 32  # candidates by posterior mean, in addition to the configurations that were good on past tasks
+_DESIGN: Final = 3  # trials of the initial design, before the cold search has a model
 
 
 @dataclass(frozen=True, slots=True)
 class AdviserState:
-    """What was tried, and how well the experts predicted it.
+    """State of an adviser: the trials so far, and the accumulated prediction errors of both experts.
 
     Attributes:
-        rows: Configurations tried, in order.
-        scores: Their scores, to be minimised.
-        errors: Sums of the errors of the learned metric and of the search without experience.
-        credit: Shares of the search without experience that it has not used yet.
-        outside: Kind -> the least score of trials of other configurations than the pool's.
+        rows: Indices of the tried configurations in the pool, in the order of the trials.
+        scores: Scores of these trials, to be minimised.
+        errors: Accumulated errors of the learned metric and of the cold search.
+        credit: Accumulated shares of the cold search that have not been spent on a trial.
+        outside: Kind -> the lowest score among trials of configurations that are not in the pool.
     """
 
     rows: tuple[int, ...] = ()
@@ -63,22 +65,22 @@ class AdviserState:
 
     @property
     def share(self) -> float:
-        """Share of the search without experience; never below its first one, so that it can prove its worth."""
+        """Share of the cold search. It never falls below the prior share, so that the cold search is always tried."""
         log_odds = math.log(_PRIOR / (1.0 - _PRIOR)) + _RATE * (self.errors[0] - self.errors[1])
         return max(_PRIOR, 1.0 / (1.0 + math.exp(-max(-_FAR, min(_FAR, log_odds)))))
 
 
 @dataclass(frozen=True, slots=True)
 class Adviser:
-    """A pool of configurations and what is known of them.
+    """Adviser for one task: chooses among the configurations of a pool.
 
     Args:
-        metric: What past tasks teach about the configurations of the pool; None if nothing is known of them.
-        pool: Their features.
-        weights: How much each past task counts (`portfolio.conditioned`); equal if left out.
-        seed: Of the search without experience, whose first trials are drawn by it if there is no metric: give another
-            for each task, or all tasks begin with the same three.
-        kinds: The kind of each configuration, if an ensemble is sought and not a single one (`goals.py`).
+        metric: The learned metric of the configurations in the pool; None without experience.
+        pool: Features of the configurations.
+        weights: Weights of the past tasks (`portfolio.conditioned`), shape (tasks,); equal if None.
+        seed: Seed of the initial design, which is random if `metric` is None. Pass another seed for each task;
+            otherwise all tasks begin with the same three configurations.
+        kinds: Kind of each configuration, if the search builds an ensemble (`improvement_targets.py`).
     """
 
     metric: MetricFunction | None
@@ -93,14 +95,14 @@ class Adviser:
         object.__setattr__(self, "promising", some)
 
     def ask(self, state: AdviserState, open_: NDArray[np.bool_]) -> int:
-        """The next configuration.
+        """Return the index of the next configuration.
 
         Args:
-            state: The state so far.
-            open_: Which configurations can be tried, shape (n,).
+            state: The current state.
+            open_: True for configurations that can be tried, shape (n,).
 
         Raises:
-            InvalidInput: If none is open.
+            InvalidInput: If no configuration is open.
         """
         rows = np.flatnonzero(open_)
         if not rows.size:
@@ -116,17 +118,21 @@ class Adviser:
         return int(some[np.argmax(belief.expected_gain(some))])
 
     def _drawn(self, count: int, before: int) -> int:
-        """One of `count` at random, from one random stream for each search, after the draws of the trials before."""
+        """Draw an index below `count`; the random stream continues after the draws of the `before` earlier trials."""
         rng = np.random.default_rng(self.seed)
         for place in range(before):
             rng.integers(count + before - place)
         return int(rng.integers(count))
 
     def gains(self, state: AdviserState, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-        """By how much each of some configurations is expected to beat the goal of its kind, by experience.
+        """Expected improvement of configurations on the target of their kind, by the learned metric, shape (m,).
+
+        Args:
+            state: The current state.
+            rows: Indices of the configurations, shape (m,).
 
         Raises:
-            InvalidInput: If there is no experience.
+            InvalidInput: If the adviser has no learned metric.
         """
         if self.metric is None:
             raise InvalidInput("there is no experience; the search without it knows no gains in regret.")
@@ -135,14 +141,14 @@ class Adviser:
     def tell(
         self, state: AdviserState, row: int, score: float, *, cold: bool | None = None, whole: bool = True
     ) -> AdviserState:
-        """The state after a trial.
+        """Return the state after a trial.
 
         Args:
-            state: Before it.
-            row: Which configuration of the pool.
-            score: What it reached, to be minimised.
-            cold: Whether the search without experience had chosen it; if None, whether `ask` would have let it choose.
-            whole: Whether the trial came to its end. If not, the score is a guess, by which no expert is judged.
+            state: The state before the trial.
+            row: Index of the configuration in the pool.
+            score: Score of the trial, to be minimised.
+            cold: True if the cold search chose the configuration; None means: as `ask` decides in this state.
+            whole: True if the trial was complete. The score of an incomplete trial is an estimate and adds to no error.
 
         Raises:
             InvalidInput: If the score is not finite.
@@ -165,13 +171,13 @@ class Adviser:
         return replace(told, errors=errors, credit=credit)
 
     def tell_outside(self, state: AdviserState, score: float, *, cold: bool, kind: int = 0) -> AdviserState:
-        """The state after a whole trial of a configuration that the pool lacks; neither expert had predicted it.
+        """Return the state after a complete trial of a configuration outside the pool, which no expert can predict.
 
         Args:
-            state: Before it.
-            score: What it reached, to be minimised.
-            cold: Whether the search without experience had chosen it.
-            kind: Its kind.
+            state: The state before the trial.
+            score: Score of the trial, to be minimised.
+            cold: True if a search without experience chose the configuration.
+            kind: Kind of the configuration.
 
         Raises:
             InvalidInput: If the score is not finite.
@@ -199,10 +205,10 @@ def _cold_turn(state: AdviserState) -> bool:
 
 
 def _place(seen: NDArray[np.float64], score: float) -> float:
-    """Relative rank among the earlier scores: 0 before all of them, 1 behind."""
+    """Relative rank of `score` among the earlier scores: 0 if it is the best, 1 if it is the worst."""
     return float(np.mean(seen < score) + 0.5 * np.mean(seen == score))
 
 
 def _error(means: NDArray[np.float64], place: float) -> float:
-    """How far from its rank among the earlier trials, `place`, the last of the means puts the new one."""
+    """Error of the predicted rank: the rank of the last mean among the other means, against the true rank `place`."""
     return abs(_place(means[:-1], float(means[-1])) - place)

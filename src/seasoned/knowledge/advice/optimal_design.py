@@ -1,18 +1,19 @@
-"""Which trials tell most about all other configurations: a greedy A-optimal design in the space of factors.
+"""Greedy A-optimal design: the trials that reduce the posterior variance of all configurations the most.
 
-    z = V' w + m + e,   w ~ N(w0, S),   e_j ~ N(0, noise_j)
+The model of a new task (`low_rank.py`) is
 
-is what is believed of a new task (`factors.py`). A trial of configuration j lowers the sum of the variances of all
-expected scores by
+    z = V' w + m + e,   w ~ N(w0, S),   e_j ~ N(0, noise_j).
+
+A trial of configuration j lowers the summed variance of all expected scores by
 
     |V' S v_j|^2 / (v_j' S v_j + noise_j),
 
-and leaves S - S v_j v_j' S / (v_j' S v_j + noise_j). In turn the configuration is taken that lowers it most. What does
-well on past tasks, as a portfolio does, is no such design: the best configurations may be much alike, and say little of
-the others. It is for learning what a task is like, not for finding its best configuration soonest.
+and the posterior covariance is S - S v_j v_j' S / (v_j' S v_j + noise_j). Each step selects the configuration with the
+largest decrease. The design explores a task; it does not search for the best configuration. A portfolio is no
+substitute: its members are good on past tasks, and may be too similar to inform about the other configurations.
 
-Source: Chaloner and Verdinelli (1995), Bayesian experimental design: a review, section 2.2; Yang et al. (2019), OBOE,
-section 4.2, choose by a D-optimal one.
+Source: Chaloner and Verdinelli (1995), Bayesian experimental design: a review, section 2.2. Yang et al. (2019), OBOE,
+section 4.2, use a D-optimal design.
 """
 
 from __future__ import annotations
@@ -34,17 +35,17 @@ __all__ = ["informative"]
 def informative(
     factors: Factors, open_: NDArray[np.bool_], count: int, covariance: NDArray[np.float64] | None = None
 ) -> NDArray[np.intp]:
-    """The configurations to try to learn most of a task, in order, shape (count,).
+    """Select the configurations of a greedy A-optimal design; return their indices in order, shape (count,).
 
     Args:
-        factors: Of the past tasks' scores, such as `MetricFunction.factors`.
-        open_: Which configurations can be tried, shape (n,).
-        count: How many.
-        covariance: S, what is believed of the task's factors, shape (rank, rank), such as
-            `TaskPrior.foretold(...).covariance`; the identity if left out.
+        factors: Low-rank model of the past tasks' scores, such as `MetricFunction.factors`.
+        open_: True for configurations that can be tried, shape (n,).
+        count: Number of configurations to select.
+        covariance: Prior covariance S of the factor weights, shape (rank, rank), such as
+            `TaskPrior.foretold(...).covariance`; the identity if None.
 
     Raises:
-        InvalidInput: If fewer configurations are open, or a shape is another.
+        InvalidInput: If fewer than `count` configurations are open, or a shape is wrong.
 
     Example:
         >>> from seasoned.knowledge.performance_model.low_rank import fit_factors

@@ -1,14 +1,14 @@
-"""Portfolios: a few configurations, one of which is good on almost every task.
+"""Portfolios: short lists of configurations; on almost every task, at least one configuration of the list is good.
 
 The value of a set P over tasks t with weights w_t and losses l_tj in [0, worst] is
 
-    f(P) = sum_t w_t max_{j in P} (worst - l_tj),
+    f(P) = sum_t w_t max_{j in P} (worst - l_tj).
 
-which is monotone and submodular, so that adding the best configuration again and again reaches at least 1 - 1/e of the
-optimum (Nemhauser, Wolsey and Fisher 1978; as used by Feurer et al. 2022, Auto-sklearn 2.0, algorithm 1). Because gains
-only fall as the set grows, old gains are upper bounds and few must be computed anew (Minoux 1978; Leskovec et al. 2007,
-CELF). With costs and a budget, the better of the greedy set by gain and the one by gain per second is at least
-(1 - 1/e)/2 of the optimum (Leskovec et al. 2007, theorem 3).
+f is monotone and submodular, so the greedy set reaches at least 1 - 1/e of the optimum (Nemhauser, Wolsey and Fisher
+1978; used by Feurer et al. 2022, Auto-sklearn 2.0, algorithm 1). Gains only fall as the set grows, so old gains are
+upper bounds and few gains must be recomputed (Minoux 1978; Leskovec et al. 2007, CELF). A budget in seconds needs two
+greedy sets, one by gain and one by gain per second. The better set reaches at least (1 - 1/e)/2 of the optimum
+(Leskovec et al. 2007, theorem 3).
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Portfolio", "conditioned", "distances_by_rank", "greedy", "similarity"]
 
-_BATCH: Final = 64  # gains computed at a time
-_LEAST_GAIN: Final = 1e-12  # gains below it are rounding error
+_BATCH: Final = 64  # configurations whose gains are computed at a time
+_LEAST_GAIN: Final = 1e-12  # smallest gain that is not rounding error
 
 
 @dataclass(frozen=True, slots=True)
 class Portfolio:
-    """Configurations in the order in which to try them.
+    """Portfolio: configurations in the order in which a search tries them.
 
     Attributes:
-        members: Their indices.
-        expected: Mean loss after the first, the first two, ... of them over the tasks it was made from.
-        seconds: Expected seconds until then; empty if no costs were given.
+        members: Indices of the configurations.
+        expected: Weighted mean loss of the best member so far over the training tasks; one value for each member.
+        seconds: Expected total seconds up to each member; empty if the portfolio was built without `seconds`.
     """
 
     members: tuple[int, ...]
@@ -46,7 +46,7 @@ class Portfolio:
     seconds: tuple[float, ...] = ()
 
     def to_json(self) -> str:
-        """As text.
+        """Return the portfolio as JSON.
 
         Example:
             >>> Portfolio.from_json(Portfolio((4, 2), (0.5, 0.25)).to_json())
@@ -56,10 +56,10 @@ class Portfolio:
 
     @classmethod
     def from_json(cls, text: str) -> Portfolio:
-        """From text; the inverse of `to_json`.
+        """Read a portfolio from the JSON of `to_json`.
 
         Raises:
-            InvalidInput: If the text is not that of a portfolio.
+            InvalidInput: If the text does not describe a portfolio.
         """
         try:
             read: dict[str, Any] = json.loads(text)
@@ -81,19 +81,19 @@ def greedy(
     budget: float | None = None,
     worst: float = 1.0,
 ) -> Portfolio:
-    """The greedy portfolio.
+    """Build the greedy portfolio.
 
     Args:
-        losses: Of past tasks, shape (tasks, configurations), such as regrets; what is above `worst` counts as `worst`,
-            and so does NaN: a configuration that was not evaluated is taken to gain nothing.
+        losses: Losses of past tasks, such as regrets, shape (tasks, configurations). Losses above `worst` count as
+            `worst`. NaN also counts as `worst`, so a configuration that was not evaluated has no gain.
         size: Largest number of members.
-        weights: Of the tasks; equal if left out.
-        seconds: Expected seconds per configuration, positive.
-        budget: Seconds for all members together; needs `seconds`.
-        worst: The loss before anything is tried.
+        weights: Weights of the tasks, shape (tasks,); equal if None.
+        seconds: Expected seconds of each configuration, positive, shape (configurations,).
+        budget: Seconds for all members together; requires `seconds`.
+        worst: Loss of the empty portfolio.
 
     Raises:
-        InvalidInput: If the shapes do not agree, or a budget comes without seconds.
+        InvalidInput: If the shapes do not agree, or `budget` is set without `seconds`.
 
     Example:
         >>> losses = np.array([[0.0, 1.0, 0.4], [1.0, 0.1, 0.4], [1.0, 0.9, 0.2]])
@@ -113,7 +113,7 @@ def greedy(
 
 
 class _Rule(NamedTuple):
-    """How a portfolio is made: its size, the loss before it, seconds and budget, and what a gain is divided by."""
+    """Greedy rule: size, loss of the empty set, seconds, budget in seconds, and the divisor `per` of each gain."""
 
     size: int
     worst: float
@@ -146,7 +146,7 @@ def _checked(
 
 
 def _greedy(table: NDArray[np.float64], weights: NDArray[np.float64], rule: _Rule) -> Portfolio:
-    """Add the one with the best rate while one gains and is within the budget; `table` is configurations x tasks."""
+    """Add the configuration with the best rate until no gain or no budget is left; `table`: configurations x tasks."""
     reached, spent = np.full(table.shape[1], rule.worst), 0.0
     bounds = (reached - table) @ weights
     free = np.ones(len(table), dtype=bool)
@@ -174,7 +174,10 @@ def _best(
     rows: NDArray[np.intp],
     rule: _Rule,
 ) -> int | None:
-    """Which of the rows, given by falling bounds, gains at the best rate; None if none gains. Tightens the bounds."""
+    """Return the row with the best rate of gain, or None if no row gains. Tightens `bounds` in place.
+
+    Rows are sorted by falling bounds.
+    """
     best, found = _LEAST_GAIN, None
     for start in range(0, len(rows), _BATCH):
         some = rows[start : start + _BATCH]
@@ -189,14 +192,14 @@ def _best(
 
 
 def similarity(past: NDArray[np.float64], new: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How similar past tasks are to a new one by their meta-features, in (0, 1], shape (tasks,).
+    """Similarity of past tasks to a new task by meta-features, in (0, 1], shape (tasks,).
 
-    s_t = exp(-d_t^2 / 2 m^2), d the Euclidean distance after each meta-feature was replaced by its rank among the past
-    tasks, m the median distance. A missing meta-feature (NaN) stands in the middle.
+    s_t = exp(-d_t^2 / 2 m^2). d_t is the Euclidean distance after each meta-feature is replaced by its rank among the
+    past tasks, and m is the median distance. A missing meta-feature (NaN) has the middle rank.
 
     Args:
         past: Meta-features of the past tasks, shape (tasks, features).
-        new: Those of the new task, shape (features,).
+        new: Meta-features of the new task, shape (features,).
 
     Example:
         >>> similarity(np.array([[1.0], [2.0], [9.0]]), np.array([1.0])).round(2).tolist()
@@ -209,11 +212,13 @@ def similarity(past: NDArray[np.float64], new: NDArray[np.float64]) -> NDArray[n
 
 
 def distances_by_rank(past: NDArray[np.float64], new: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Euclidean distances of past tasks to a new one, each meta-feature replaced by its rank, in n log n; (tasks,).
+    """Euclidean distances of past tasks to a new task, by ranks of their meta-features, shape (tasks,).
+
+    The time is O(n log n) in the number of past tasks.
 
     Args:
-        past: Meta-features of the past tasks, shape (tasks, features), NaN where missing.
-        new: Those of the new task, shape (features,).
+        past: Meta-features of the past tasks, NaN where missing, shape (tasks, features).
+        new: Meta-features of the new task, shape (features,).
     """
     squares = np.zeros(len(past))
     for column, value in zip(past.T, new, strict=True):
@@ -226,12 +231,16 @@ def distances_by_rank(past: NDArray[np.float64], new: NDArray[np.float64]) -> ND
 
 
 def conditioned(alike: NDArray[np.float64], trust: float = 0.5) -> NDArray[np.float64]:
-    """Weights of past tasks for `greedy`: (1 - trust) shared out equally, and `trust` by similarity; they sum to 1.
+    """Weights of past tasks for `greedy`: (1 - trust)/T + trust s_t / sum(s) for T tasks; they sum to 1.
 
-    Meta-features re-weight and never exclude: Auto-sklearn 2.0 dropped its nearest-task rule for one portfolio.
+    Meta-features re-weight tasks and never exclude them.
+
+    Args:
+        alike: Similarities s of the past tasks (`similarity`), shape (tasks,).
+        trust: Share of the weights that depends on similarity, in [0, 1].
 
     Raises:
-        InvalidInput: If trust lies outside of [0, 1].
+        InvalidInput: If `trust` is outside [0, 1].
     """
     if not 0.0 <= trust <= 1.0:
         raise InvalidInput(f"trust is {trust}; give a number between 0 (all tasks alike) and 1 (only similar ones).")

@@ -1,13 +1,15 @@
-"""What of all experience bears on a new task: a few tasks, a few configurations, and how much each task counts.
+"""Retrieval of similar tasks: selects past tasks, task weights and configurations from all experience for a new task.
 
-`weighing.py` says how much a past task counts; none is left out for being dissimilar, as long as there is room for it.
+`task_weights.py` computes the task weights. No task is excluded for low similarity; only the number of tasks is
+limited.
 
-The configurations are those that many tasks share, and the best ones of the tasks that count most, even if no other
-task has them. Scores of different metrics and scales are made comparable by the loss b of a constant prediction:
-(y - b) / |b|. The configurations that a search tried are better than usual, because each was chosen to be, so that
-their median says little of the task's: the gap is taken to be at least a tenth of the way from the best to b
-(`regret.levels_of`), which is the margin of the race, and the median of AUC's recorded tasks (.100; log loss .160, RMSE
-.185).
+The selection has two kinds of configurations: configurations that many tasks share, and the best configurations of the
+tasks with the largest weights. The loss b of a constant prediction makes scores of different metrics comparable:
+(y - b) / |b|.
+
+A search selects its configurations, so that their median score is better than the median of the task. Therefore the gap
+from best to median of such a study (`regret.levels_of`) is at least a tenth of the distance from the best score to b.
+This is also the margin of the race.
 """
 
 from __future__ import annotations
@@ -37,33 +39,33 @@ if TYPE_CHECKING:
 
 __all__ = ["Asking", "Recalled", "beside", "recall", "relative"]
 
-_TASKS: Final = 256
-_CONFIGURATIONS: Final = 384
-_SHARED: Final = 0.1  # share of the tasks on which a configuration must be known to count as shared by many
-_ECHOES: Final = (24, 3)  # studies that count most, and how many of their own best configurations are taken
-_NEWEST: Final = 12  # studies of a table that are used
-_TURN: Final = 5  # studies of each table that are taken before more of any
-_HELD_OUT: Final = 0.8  # share of the rows that the one fit of a holdout sees; k folds make k fits on (k - 1)/k of them
+_TASKS: Final = 256  # largest number of past tasks
+_CONFIGURATIONS: Final = 384  # largest number of configurations that are selected for being shared
+_SHARED: Final = 0.1  # least share of the tasks with a trial of a configuration that counts as shared
+_ECHOES: Final = (24, 3)  # studies with the largest weights, and number of best configurations of each
+_NEWEST: Final = 12  # largest number of studies of one table, the newest first
+_TURN: Final = 5  # studies that each table contributes in one turn of the selection
+_HELD_OUT: Final = 0.8  # training rows of a holdout fit, as a share of all rows; k folds make k fits on (k - 1)/k
 _CLASSES: Final = frozenset({"binary", "multiclass"})
-_ENOUGH: Final = (20, 5)  # studies of the requested metric, and their tables, that need no others beside them
+_ENOUGH: Final = (20, 5)  # studies and tables with the requested metric from which on no other metric is used
 _ENOUGH_TO_RANK: Final = 100  # tasks that are enough to rank meta-features among themselves
-_LEAST: Final = 3  # tasks, and configurations of a task
-_GAP: Final = 0.1  # of the way from a search's best to a constant prediction: the least gap to the task's median
-_LONGER: Final = 1.25  # factor by which a limit must exceed an earlier one to count as longer
-_CUT: Final = 0.8  # of its limit: what took at least this share may have been cut off
-_SEARCHED: Final = "own"  # source of the studies in which a search chose what to try
+_LEAST: Final = 3  # least number of tasks, of configurations, and of complete scores of a task
+_GAP: Final = 0.1  # least gap from best to median, as a share of the distance from best to a constant prediction
+_LONGER: Final = 1.25  # factor by which a time limit must exceed an earlier limit to count as longer
+_CUT: Final = 0.8  # least share of the time limit that a fit took if the limit may have cut the fit off
+_SEARCHED: Final = "own"  # source of the studies in which a search chose the configurations
 
 
 class Asking(NamedTuple):
-    """The new task.
+    """Query for similar tasks: the description of the new task.
 
     Attributes:
-        kind: Form of the configurations that can be tried.
+        kind: Form of the configurations of the new search.
         sort: "binary", "multiclass" or "regression".
-        metric: What is minimised.
-        usual: The metric to fall back on where few have minimised that one.
-        metafeatures: In the order of `METAFEATURES`, shape (features,).
-        fit_seconds: Seconds that the fit of one fold may take; None for no limit.
+        metric: Name of the metric to be minimised.
+        usual: Name of the fallback metric, used if few studies have `metric`.
+        metafeatures: Meta-features in the order of `METAFEATURES`, shape (features,).
+        fit_seconds: Time limit of the fit of one fold in seconds; None for no limit.
     """
 
     kind: str
@@ -76,21 +78,21 @@ class Asking(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recalled:
-    """What bears on a new task; plain data, so that a run that is resumed goes on with what it began with.
+    """Similar tasks and their results, as plain data; a resumed run reads the same data again.
 
     Attributes:
-        configs: The configurations, as the new space has them.
+        configs: The n configurations, in the form of the new space.
         scores: Relative scores of the past tasks, to be minimised, NaN where not tried, shape (tasks, n).
-        seconds: Of a fit on all rows, as estimated from folds, NaN where unknown, shape (tasks, n); of what failed or
-            was stopped, until then.
-        failed: Whether it failed there, shape (tasks, n).
-        weights: How much each task counts, shape (tasks,), summing to 1.
-        metafeatures: Of the tasks, shape (tasks, features).
-        names: Of the tasks, for people.
-        about: Id of the experience, its number of studies, and the metric, or both metrics where two were used.
-        stopped: Whether it was stopped there, so that the score is a lower bound, shape (tasks, n); None if nothing
-            was.
-        gaps: Lower bounds of each task's distance from best to median, shape (tasks,); None for none.
+        seconds: Estimated seconds of a fit on all rows, NaN where unknown, shape (tasks, n). Failed and stopped trials
+            have the seconds until their end.
+        failed: True where the configuration failed, shape (tasks, n).
+        weights: Task weights, summing to 1, shape (tasks,).
+        metafeatures: Meta-features of the tasks, shape (tasks, features).
+        names: Names of the tasks, for display.
+        about: Id of the experience, its number of studies, and the metric (both metrics if two were used).
+        stopped: True where the trial was stopped early, so that the score is a lower bound, shape (tasks, n). None if
+            no trial was stopped.
+        gaps: Lower bounds of the gap from best to median of each task, shape (tasks,); None for no bounds.
     """
 
     configs: tuple[dict[str, Any], ...]
@@ -105,7 +107,7 @@ class Recalled:
     gaps: NDArray[np.float64] | None = None
 
     def save(self, path: Path) -> None:
-        """Write it to an npz file, atomically."""
+        """Write the data to an npz file, atomically."""
         words = {"configs": self.configs, "names": self.names, "about": dict(self.about)}
         arrays = {name: found for name in _ARRAYS if (found := getattr(self, name)) is not None}
         data = io.BytesIO()
@@ -116,7 +118,7 @@ class Recalled:
 
     @classmethod
     def load(cls, path: Path) -> Recalled:
-        """What `save` wrote."""
+        """Read a file that `save` wrote."""
         with np.load(path, allow_pickle=False) as stored:
             words = json.loads(stored["text"].tobytes())
             arrays = {name: stored[name] for name in _ARRAYS if name in stored}
@@ -127,7 +129,7 @@ _ARRAYS: Final = ("scores", "seconds", "failed", "weights", "metafeatures", "sto
 
 
 def relative(score: float | NDArray[np.float64], baseline: float | None) -> Any:
-    """A loss relative to that of a constant prediction, which is at 0.
+    """Loss relative to the loss b of a constant prediction: (y - b) / |b|; unchanged if b is None or 0.
 
     Example:
         >>> relative(-0.75, -0.5), relative(8.0, 10.0), relative(3.0, None)
@@ -139,19 +141,20 @@ def relative(score: float | NDArray[np.float64], baseline: float | None) -> Any:
 def recall(
     experience: Experience, asking: Asking, adapt: Callable[[Mapping[str, Any], int], dict[str, Any] | None]
 ) -> Recalled | None:
-    """What bears on a task; None where too little is known.
+    """Select the past tasks and configurations for a new task; None if there is too little experience.
 
     Args:
-        experience: All there is.
+        experience: All experience.
         asking: The new task.
-        adapt: Maps a stored configuration and its version to the new space; None where it is not valid there.
+        adapt: Maps a stored configuration and the version of its form to the new space. It returns None for a
+            configuration that is not valid in the new space.
     """
     places, tables, metric = _fitting(experience, asking)
     places, tables = _newest(experience, places, tables)
     if len(places) < _LEAST:
         return None
     weights = weigh(tables, experience.metafeatures[places], asking.metafeatures, beside(len(places)))
-    if len(places) > _TASKS:  # keep some of each table, of those that count most first, and weight them anew
+    if len(places) > _TASKS:  # keep some studies of each table, starting with the largest weights, and weight again
         most = np.sort(_in_turns(tables, weights)[:_TASKS])
         places, tables = places[most], tables[most]
         weights = weigh(tables, experience.metafeatures[places], asking.metafeatures)
@@ -189,19 +192,19 @@ def recall(
 
 
 def beside(tasks: int) -> NDArray[np.float64] | None:
-    """Meta-features of the shipped tasks, to rank a few others among; None where the others are enough."""
+    """Meta-features of the shipped tasks, as a reference for ranks; None if `tasks` past tasks are enough."""
     return shipped().metafeatures if tasks < _ENOUGH_TO_RANK else None
 
 
 def _fitting(experience: Experience, asking: Asking) -> tuple[NDArray[np.intp], NDArray[np.str_], str]:
-    """Indices of the studies that fit the new task, the table of each, and their metrics.
+    """Indices of the studies that fit the new task, the table of each study, and the names of their metrics.
 
-    Only those of the requested metric if there are many, of several tables; otherwise also those of the usual metric,
-    of the tables that lack the requested one: a handful of the user's own fits must not hide all else that is known.
-    The table of an array without column names is determined among all of them.
+    Studies with the requested metric are enough if they are many and of several tables. Otherwise studies with the
+    fallback metric are added for tables that lack the requested metric. So a handful of the user's own fits does not
+    hide all other experience. The table of an array without column names is determined among all these studies.
 
-    Binary and multiclass tasks are one sort here: what does well by the same metric is much the same, and how many
-    classes there are is one of the meta-features.
+    Binary and multiclass tasks count as the same sort. By the same metric, similar configurations do well on both, and
+    the number of classes is a meta-feature.
     """
     alike = _CLASSES if asking.sort in _CLASSES else {asking.sort}
     found: dict[str, list[int]] = {asking.metric: [], asking.usual: []}
@@ -222,7 +225,7 @@ def _fitting(experience: Experience, asking: Asking) -> tuple[NDArray[np.intp], 
 
 
 def _by_age(experience: Experience, places: NDArray[np.intp]) -> list[int]:
-    """The order of these studies by age, the newest first."""
+    """Order of studies by age, the newest first."""
     created = [experience.heads[place].created for place in places]
     return sorted(range(len(created)), key=lambda place: (created[place], places[place]), reverse=True)
 
@@ -230,9 +233,9 @@ def _by_age(experience: Experience, places: NDArray[np.intp]) -> list[int]:
 def _newest(
     experience: Experience, places: NDArray[np.intp], tables: NDArray[np.str_]
 ) -> tuple[NDArray[np.intp], NDArray[np.str_]]:
-    """The newest studies of each table, and the table of each.
+    """The newest studies of each table, at most `_NEWEST`, and the table of each study.
 
-    So a table that is fitted every day is known by its latest studies, and crowds out no others.
+    The limit leaves room for other tables if one table is fitted daily.
     """
     seen: Counter[str] = Counter()
     kept = []
@@ -245,15 +248,15 @@ def _newest(
 
 
 def _by_table(tables: NDArray[np.str_], weights: NDArray[np.float64]) -> NDArray[np.intp]:
-    """The order of the studies by the weight of their table in all, then by their own weight."""
+    """Order of studies by the total weight of their table, then by their own weight, both falling."""
     _, table = np.unique(tables, return_inverse=True)
     return np.lexsort((-weights, -np.bincount(table, weights)[table]))
 
 
 def _in_turns(tables: NDArray[np.str_], weights: NDArray[np.float64]) -> NDArray[np.intp]:
-    """The order of the studies in which first each table has up to five, then each up to five more, and so on.
+    """Order of studies in turns: up to five studies of each table, then up to five more, and so on.
 
-    So a few tables that are fitted every day do not leave out all others. Within a turn it goes by `_by_table`.
+    So tables that are fitted daily do not exclude other tables. Within a turn, `_by_table` gives the order.
     """
     order = _by_table(tables, weights)
     seen: Counter[str] = Counter()
@@ -265,7 +268,7 @@ def _in_turns(tables: NDArray[np.str_], weights: NDArray[np.float64]) -> NDArray
 
 
 def _worth(some: Experience, tables: NDArray[np.str_], weights: NDArray[np.float64]) -> dict[int, list[int]]:
-    """Numbers of the configurations to use, each with the versions of studies that have it, the newest first."""
+    """Selected configurations: number -> the versions of the studies that tried it, the newest first."""
     tasks = np.repeat(np.arange(len(some)), np.diff(some.starts))
     numbers, codes = np.unique(some.configurations, return_inverse=True)
     pairs = np.unique(np.stack([codes, tasks]), axis=1)
@@ -291,7 +294,10 @@ def _adapted(
     wanted: Mapping[int, list[int]],
     adapt: Callable[[Mapping[str, Any], int], dict[str, Any] | None],
 ) -> tuple[dict[int, dict[str, Any]], set[tuple[int, int]]]:
-    """The configurations valid in the new space, and (number, version) of those that are not, or have a new meaning."""
+    """Valid configurations in the form of the new space, and (number, version) of all others.
+
+    The others are invalid in the new space, or their meaning differs from the meaning in the newest valid version.
+    """
     texts = some.configs(list(wanted))
     found: dict[int, dict[str, Any]] = {}
     invalid = set()
@@ -299,7 +305,7 @@ def _adapted(
         for version in versions:
             try:
                 config = adapt(texts[number], version) if number in texts else None
-            except (InvalidInput, TypeError, AttributeError):  # a foreign configuration
+            except (InvalidInput, TypeError, AttributeError):  # a configuration of another tool
                 config = None
             if config is None or config != found.setdefault(number, config):
                 invalid.add((number, version))
@@ -307,7 +313,7 @@ def _adapted(
 
 
 def _without(table: Recorded, some: Experience, invalid: set[tuple[int, int]]) -> Recorded:
-    """The table without results of studies in whose version a configuration is invalid or meant something else."""
+    """The table without results of studies in whose version a configuration is invalid or has another meaning."""
     if not invalid:
         return table
     numbers = table.configurations.tolist()
@@ -315,9 +321,10 @@ def _without(table: Recorded, some: Experience, invalid: set[tuple[int, int]]) -
 
 
 def _timely(table: Recorded, some: Experience, limit: float) -> Recorded:
-    """The table without results that a limit shorter than today's seems to have cut off, as they hold under it alone.
+    """The table without results that a shorter time limit than `limit` seems to have cut off.
 
-    A booster that was cut off lacks rounds, and a fit that was killed for its time has not failed for its settings.
+    Such results do not hold under a longer limit: a booster that was cut off lacks rounds, and a fit that was killed at
+    its time limit has not failed because of its configuration.
     """
     limits = np.array([_limit(head) for head in some.heads])
     shorter = limits * _LONGER < limit
@@ -326,13 +333,13 @@ def _timely(table: Recorded, some: Experience, limit: float) -> Recorded:
 
 
 def _limit(head: Head) -> float:
-    """Seconds that the fit of a fold could take in that study; infinity where there was no limit, or it is unknown."""
+    """Time limit of the fit of one fold in a study, in seconds; infinite if there was no limit or it is unknown."""
     known = head.about.get("fit_seconds")
     return float(known) if isinstance(known, int | float) and not isinstance(known, bool) and known > 0 else math.inf
 
 
 def _blank(table: Recorded, gone: NDArray[np.bool_]) -> Recorded:
-    """The table without some cells."""
+    """The table without the cells where `gone` is True."""
     return table._replace(
         scores=np.where(gone, np.nan, table.scores),
         seconds=np.where(gone, np.nan, table.seconds),
@@ -342,11 +349,11 @@ def _blank(table: Recorded, gone: NDArray[np.bool_]) -> Recorded:
 
 
 def _merged(pool: Mapping[int, dict[str, Any]], table: Recorded) -> tuple[list[dict[str, Any]], Recorded]:
-    """One column for each configuration of the new space, in the order of the table's columns.
+    """Merge columns, so that each configuration of the new space has one column, in the order of the table.
 
-    Stored configurations that differ may be the same here: what one leaves out is a default that another names. If a
-    task has several of them, the best score counts, with its seconds, and one that was stopped only where no other has
-    a score; the configuration failed there if any of them failed and none has a score.
+    Different stored configurations may be equal in the new space: one omits a default value that another contains.
+    The best score of a task counts, with its seconds. A stopped score counts only if no other column has a score. The
+    configuration failed if one of the columns failed and no column has a score.
     """
     groups: dict[str, list[int]] = {}
     for column, number in enumerate(table.configurations.tolist()):

@@ -1,15 +1,17 @@
-"""How much each past study counts for a new task: by its similarity, and with one vote for each table.
+"""Task weights: weights of past studies for a new task, by similarity, with one vote for each table.
 
-A past task t counts by its similarity to the new one (ranks of meta-features, `portfolio.distances_by_rank`):
+The similarity of a past task t comes from distances d_t between ranks of meta-features
+(`portfolio.distances_by_rank`):
 
-    w_t  ~  vote_t  x  (a + b exp(-(d_t/m)^2 / 2) + c exp(-(d_t/h)^2 / 2)),
+    w_t  ~  vote_t  x  (a + b exp(-(d_t/m)^2 / 2) + c exp(-(d_t/h)^2 / 2)).
 
-m being the median distance, h a fixed short one: a table that comes again is near to all its earlier forms, and to
-nothing else. No task is left out for being dissimilar (Feurer et al. 2022, Auto-sklearn 2.0, dropped its nearest-task
-rule for one portfolio). A table has one vote, however many studies of it there are: vote_t = 1/|studies of its table|.
+m is the median distance. h is a fixed short distance: only earlier versions of the same table are so near. No task is
+excluded for low similarity; Auto-sklearn 2.0 (Feurer et al. 2022) also replaced its nearest-task rule by one portfolio.
+All studies of a table share one vote: vote_t = 1/|studies of the table|.
 
-Columns without names do not tell which table it is. Such tables count as one if their meta-features are nearly the
-same, so that a table that comes again, with more rows, say, still has one vote, and another one as wide has its own.
+A table without column names cannot be identified by its columns. Such tables count as one if their meta-features are
+nearly equal. So a table that is fitted again with more rows still has one vote, and another table with the same number
+of columns has its own vote.
 """
 
 from __future__ import annotations
@@ -28,11 +30,11 @@ if TYPE_CHECKING:
 
 __all__ = ["tables_of", "weigh"]
 
-_SHARES: Final = (0.4, 0.3, 0.3)  # of all tasks alike, of the similar, and of the very similar ones
-_SHORT: Final = 0.09  # h, for each meta-feature: ranks of the same table's other rows differ by about this
-_ONE: Final = 0.1  # in ranks, for each meta-feature: tables without names that lie as near as this count as one
-_NAMED: Final = 20  # studies with names that are enough to rank the others among
-_MOST: Final = 3_000  # of the newest without names, that are compared; older ones are tables of their own
+_SHARES: Final = (0.4, 0.3, 0.3)  # a, b and c: shares of the equal, the broad and the sharp part of the weights
+_SHORT: Final = 0.09  # h per meta-feature, in ranks: about the difference between two samples of the same table
+_ONE: Final = 0.1  # largest distance per meta-feature, in ranks, at which tables without column names count as one
+_NAMED: Final = 20  # studies with column names that are enough as a reference for ranks
+_MOST: Final = 3_000  # newest studies without column names that are compared; each older study is its own table
 
 
 def weigh(
@@ -41,24 +43,25 @@ def weigh(
     metafeatures: NDArray[np.float64],
     among: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
-    """How much each study counts for a new task, shape (studies,), summing to 1.
+    """Weights of the studies for a new task, summing to 1, shape (studies,).
 
     Args:
-        tables: Which table each study is of; all studies of one have one vote together.
-        past: Their meta-features, NaN where unknown, shape (studies, features).
-        metafeatures: Those of the new task, shape (features,).
-        among: Meta-features of other tasks, with which all are ranked: a few tasks by themselves are all far apart.
+        tables: Table of each study; all studies of a table share one vote.
+        past: Meta-features of the studies, NaN where unknown, shape (studies, features).
+        metafeatures: Meta-features of the new task, shape (features,).
+        among: Meta-features of further tasks, as a reference for ranks: ranks among a few tasks are all far apart.
+            None for no reference.
     """
     _, table, studies = np.unique(np.asarray(tables), return_inverse=True, return_counts=True)
     alone = 1.0 / studies[table]
-    if not np.isfinite(metafeatures).any():  # nothing is known of the task, so none is more like it
+    if not np.isfinite(metafeatures).any():  # without meta-features, no past task is more similar than another
         return np.asarray(alone / alone.sum(), dtype=np.float64)
     distances = _distances(past, metafeatures, among)
     middle = max(float(np.median(distances)), 1e-12)
     short = _SHORT * np.sqrt(len(metafeatures))
     broad, sharp = np.exp(-0.5 * np.square(distances / middle)), np.exp(-0.5 * np.square(distances / short))
     even = alone / alone.sum()
-    # What no task is near enough to claim is spread evenly over all.
+    # If no task is very near, the sharp part is spread evenly over all tasks.
     near = min(float(sharp.max()), 1.0)
     parts = (even, _share(alone * broad), near * _share(alone * sharp) + (1.0 - near) * even)
     weights: NDArray[np.float64] = np.sum([s * part for s, part in zip(_SHARES, parts, strict=True)], axis=0)
@@ -73,14 +76,15 @@ def _distances(
 
 
 def tables_of(families: Sequence[str], metafeatures: NDArray[np.float64], newest: Sequence[int]) -> NDArray[np.str_]:
-    """The table of each study, shape (studies,): its family, except for columns without names.
+    """Table of each study, shape (studies,): the family of the study, except for tables without column names.
 
-    Beginning with the newest of the latter, all others that lie near it and belong to no table yet are of its table.
+    Tables without column names are clustered greedily. Starting with the newest study, all near studies that have no
+    table yet join the table of that study.
 
     Args:
-        families: Of the studies; tables whose columns have no names begin with `past.UNNAMED`.
-        metafeatures: Of the studies, NaN where unknown, shape (studies, features).
-        newest: Places of all studies, the newest first.
+        families: Families of the studies; for tables without column names they begin with `past_study.UNNAMED`.
+        metafeatures: Meta-features of the studies, NaN where unknown, shape (studies, features).
+        newest: Indices of all studies, the newest first.
 
     Example:
         >>> names = [UNNAMED + number for number in "123"]
@@ -93,7 +97,8 @@ def tables_of(families: Sequence[str], metafeatures: NDArray[np.float64], newest
     waiting = np.array([place for place in newest if unnamed[place]], dtype=np.intp)[:_MOST]
     if not len(waiting):
         return found
-    # Ranked among the tables with names, if there are enough: many forms of one table would push each other apart.
+    # Tables with column names are the reference for ranks, if they are enough. Among many versions of one table, the
+    # ranks of these versions would be far apart.
     named = metafeatures if (~unnamed).sum() < _NAMED else metafeatures[~unnamed]
     ranks = _ranked(named, metafeatures[waiting])
     squares = np.square(ranks).sum(axis=1)
@@ -109,7 +114,7 @@ def tables_of(families: Sequence[str], metafeatures: NDArray[np.float64], newest
 
 
 def _ranked(among: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float32]:
-    """The rank of each meta-feature among those of some studies, in [0, 1]; in the middle where it is missing."""
+    """Rank of each value among the studies `among`, by meta-feature, in [0, 1]; 1/2 if missing; shape of `values`."""
     found = np.full(values.shape, 0.5, dtype=np.float32)
     for place, (column, asked) in enumerate(zip(among.T, values.T, strict=True)):
         known = np.sort(column[np.isfinite(column)])

@@ -1,1 +1,1 @@
-"""The neural metric function."""
+"""Deep metric function: a neural model of scores, seconds and failures across tasks."""

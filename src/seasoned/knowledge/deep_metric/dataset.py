@@ -1,10 +1,13 @@
-"""What the deep metric function learns from: a table of past tasks, cut into cells from which lists are drawn.
+"""Training set of the deep metric function: a table of past tasks x configurations, stored as cells.
 
-A task's targets are the normal quantiles of its scores, average ranks at ties (Salinas, Shen and Perrone 2020, A
-quantile-based approach for hyperparameter transfer learning). Of large tables each task keeps a draw of its cells, and
-another of the configurations that were among the best of some task: a search sees good ones, and so should training.
-For a task that is learned from, what past tasks know of a configuration (`Frame.known`) is what the *others* know,
-except for the loadings of the factors, which come from all tasks together (docs/decisions/0011-deep-metric.md).
+The targets of a task are the normal quantiles of its scores, with average ranks at ties (Salinas, Shen and Perrone
+2020, A quantile-based approach for hyperparameter transfer learning).
+
+A task of a large table has two random samples of cells. One is drawn from all cells. The other is drawn from
+configurations that were among the best of some task, because a search visits good configurations.
+
+In training, the statistics of a configuration (`Frame.known`) are computed without the current task. The factor
+loadings are an exception: they are fitted to all tasks together (docs/decisions/0011-deep-metric.md).
 """
 
 from __future__ import annotations
@@ -25,30 +28,31 @@ if TYPE_CHECKING:
 
 __all__ = ["Deck", "Lessons", "deck_of", "frame_of"]
 
-_PLAIN: Final = 1500  # cells of a task, drawn from all
-_GOOD: Final = 300  # drawn from the configurations that some task has among its best
-_BEST: Final = 8
-_SHRUNK: Final = 1.0  # pseudo-count of tasks that shrinks a configuration to the average
-_ROUNDS: Final = 4  # of filling in missing cells
-_TASKS_PER_FACTOR: Final = 8
-_LEAST: Final = 10
-_FARTHEST: Final = 1e3  # largest size of a standard score, in gaps from the median
+_PLAIN: Final = 1500  # largest number of cells of a task that are drawn from all cells
+_GOOD: Final = 300  # largest number of cells of a task that are drawn from the good configurations
+_BEST: Final = 8  # rank within a task up to which a configuration is good
+_SHRUNK: Final = 1.0  # pseudo-count of tasks that shrinks the mean of a configuration to the overall mean
+_ROUNDS: Final = 4  # EM rounds that fill in missing cells
+_TASKS_PER_FACTOR: Final = 8  # least number of past tasks for each factor
+_LEAST: Final = 10  # least number of past tasks
+_FARTHEST: Final = 1e3  # largest absolute standard score, in gaps from the median
 
 
 @dataclass(frozen=True, slots=True)
 class Lessons:
-    """Past tasks.
+    """Evaluations of n configurations on past tasks, from which a deep metric function is trained.
 
     Attributes:
-        scores: To be minimised, NaN where there is none, shape (tasks, n).
-        points: The configurations as numbers (`points_of`), shape (n, d).
-        about: Meta-features, NaN where unknown, shape (tasks, m); None if there are none.
-        seconds: NaN where unknown, shape (tasks, n); None if none is known.
-        failed: Which evaluations failed, shape (tasks, n); one that has no score and did not fail was not tried. None
-            if nothing is known of failures.
+        scores: Scores to be minimised, NaN where missing, shape (tasks, n).
+        points: Configurations as numbers (`points_of`), shape (n, d).
+        about: Meta-features, NaN where unknown, shape (tasks, m); None without meta-features.
+        seconds: Seconds of the evaluations, NaN where unknown, shape (tasks, n); None if all are unknown.
+        failed: True where an evaluation failed, shape (tasks, n); None if failures were not recorded. An evaluation
+            without a score that did not fail was not tried.
 
     Raises:
-        InvalidInput: If there are fewer than 10 tasks, one has fewer than 2 scores, or shapes do not agree.
+        InvalidInput: If there are fewer than 10 tasks, a task has fewer than 2 scores, points are not finite, or shapes
+            do not agree.
     """
 
     scores: NDArray[np.float64]
@@ -76,27 +80,28 @@ class Lessons:
 
     @property
     def tried(self) -> NDArray[np.bool_]:
-        """Which evaluations have a score or failed, shape (tasks, n)."""
+        """Mask of the evaluations that have a score or failed, shape (tasks, n)."""
         scored: NDArray[np.bool_] = np.isfinite(self.scores)
         return scored if self.failed is None else scored | (self.failed > 0)
 
 
 class Deck(NamedTuple):
-    """Past tasks as arrays of one size, K cells each: the first are drawn from all, the others are good ones.
+    """Past tasks as arrays with K cells for each task; the first cells are drawn from all, the others are good ones.
 
     Attributes:
-        inputs: Numbers of all configurations, shape (n, width).
-        new: Bases of a configuration that is not known, shape (3,).
+        inputs: Network inputs of all configurations, shape (n, width).
+        new: Bases of a configuration without past trials, shape (3,).
         about: Meta-features as ranks, shape (T, m).
-        described: Which are known, shape (T, m).
+        described: True where a meta-feature is known, shape (T, m).
         columns: Configuration of each cell, shape (T, K).
-        numbers: Of each cell: quantile, standard score, log seconds in spreads, shape (T, K, 3); 0 where unknown.
-        flags: Of each cell: scored, failed, timed, shape (T, K, 3).
-        base: What the other tasks know of the configuration, shape (T, K, 3).
-        counts: Cells of each task that are drawn from all, and good ones, shape (T, 2).
-        whole: Quantiles of each task less the configurations' means, holes filled in by the factors, shape (T, n).
-        usual: These means, shape (n,).
-        tasks: Those that are learned from, shape (S,).
+        numbers: Quantile, standard score and log seconds (in standard deviations) of each cell, 0 where unknown, shape
+            (T, K, 3).
+        flags: Scored, failed and timed flags of each cell, shape (T, K, 3).
+        base: Bases of the configuration of each cell, computed from the other tasks, shape (T, K, 3).
+        counts: Number of cells drawn from all, and number of good cells, of each task, shape (T, 2).
+        whole: Quantiles less `usual`, missing values filled in by the factors, shape (T, n).
+        usual: Mean quantile of each configuration, shape (n,).
+        tasks: Indices of the tasks from which training draws, shape (S,).
     """
 
     inputs: NDArray[np.float32]
@@ -114,16 +119,16 @@ class Deck(NamedTuple):
 
     @property
     def plain(self) -> int:
-        """Index at which the good cells begin, the same for all tasks."""
+        """Index of the first good cell, the same for all tasks."""
         return int(self.columns.shape[1]) * _PLAIN // (_PLAIN + _GOOD)
 
 
 class _Table(NamedTuple):
-    """The past tasks' table as the networks have it: quantiles, relative seconds, failures; NaN where unknown."""
+    """Table of the past tasks in the units of the networks: quantiles, relative log seconds and failures."""
 
-    parts: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
-    clock: NDArray[np.float32]
-    levels: NDArray[np.float64]  # of each task's seconds, in spreads from the mean
+    parts: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]  # each (T, n), NaN where unknown
+    clock: NDArray[np.float32]  # mean and standard deviation of log10 seconds, shape (2,)
+    levels: NDArray[np.float64]  # mean standardised log seconds of each task, shape (T,)
 
 
 def _table(lessons: Lessons) -> _Table:
@@ -146,18 +151,18 @@ def _table(lessons: Lessons) -> _Table:
 
 
 class _Sums(NamedTuple):
-    """Sums over tasks for each configuration and each of the table's three parts, shape (n, 3); and what is usual."""
+    """Sums and counts over tasks for each configuration and part of the table, shape (n, 3); overall means, (3,)."""
 
     sums: NDArray[np.float64]
     counts: NDArray[np.float64]
     usual: NDArray[np.float64]
 
     def bases(self, rows: NDArray[np.intp], less: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        """Means of some configurations shrunk towards what is usual, the third as a logit, shape (*rows, 3).
+        """Means of configurations, shrunk to the overall means, shape (*rows, 3); the failure rate is a logit.
 
         Args:
-            rows: Configurations.
-            less: Values to leave out, NaN where there are none, shape (*rows, 3).
+            rows: Indices of the configurations.
+            less: Values to exclude from the means, NaN for none, shape (*rows, 3).
         """
         own = np.full((*rows.shape, BASES), np.nan) if less is None else less
         counts = self.counts[rows] - np.isfinite(own)
@@ -174,11 +179,11 @@ def _sums(table: _Table) -> _Sums:
 
 
 def frame_of(lessons: Lessons, rank: int) -> Frame:
-    """How inputs are scaled, and what the past tasks know.
+    """Compute the scales of the inputs and the statistics of the configurations.
 
     Args:
         lessons: Past tasks.
-        rank: Largest number of factors; there are at least 8 tasks for each.
+        rank: Largest number of factors; at most one factor is used for every 8 tasks.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -209,12 +214,12 @@ def frame_of(lessons: Lessons, rank: int) -> Frame:
 
 
 def deck_of(lessons: Lessons, frame: Frame, rng: np.random.Generator) -> Deck:
-    """Cells of each past task, from which lists and trials are drawn.
+    """Select the cells of each past task, from which training draws lists and trials.
 
     Args:
         lessons: Past tasks.
-        frame: Of them.
-        rng: Draws cells of large tables.
+        frame: Frame of these tasks (`frame_of`).
+        rng: Random generator of the cells.
     """
     table = _table(lessons)
     quantile = table.parts[0]
@@ -240,7 +245,10 @@ def deck_of(lessons: Lessons, frame: Frame, rng: np.random.Generator) -> Deck:
 
 
 def _whole(quantile: NDArray[np.float64]) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
-    """The table without holes: missing quantiles as the factors expect them; 0 where no task has one."""
+    """Completed quantiles less their means, shape (T, n), and the means, (n,); 0 for untried configurations.
+
+    Missing quantiles have the value that the factors predict.
+    """
     seen, found = np.isfinite(quantile).any(axis=0), np.zeros(quantile.shape)
     rank = max(1, len(quantile) // _TASKS_PER_FACTOR)
     found[:, seen] = fit_factors(quantile[:, seen], rank, rounds=_ROUNDS).completed
@@ -251,7 +259,7 @@ def _whole(quantile: NDArray[np.float64]) -> tuple[NDArray[np.float16], NDArray[
 def _picked(
     quantile: NDArray[np.float64], tried: NDArray[np.bool_], rng: np.random.Generator
 ) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
-    """Configurations of each task's cells, shape (T, K), and how many are drawn from all and from the good ones."""
+    """Configurations of the cells, shape (T, K), and the numbers of plain and of good cells, shape (T, 2)."""
     ranked = np.argsort(np.where(np.isfinite(quantile), quantile, np.inf), axis=1, kind="stable")
     good = np.zeros(quantile.shape[1], dtype=bool)
     good[np.unique(ranked[:, :_BEST])] = True

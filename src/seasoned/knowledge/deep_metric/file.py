@@ -1,7 +1,8 @@
-"""A deep metric function as a file: one .npz with named arrays, never pickle; what is read is checked before use.
+"""File format of a deep metric function: one .npz file with named arrays, without pickle.
 
-A file may come from an untrusted place: it is read only if it is small, its arrays claim no more memory than they fill,
-their names, dtypes and shapes are those of a network that the sizes in it describe, and all numbers are finite.
+A file may come from an untrusted source. Therefore the reader checks these conditions before use: the file is small, no
+array header claims more memory than the file has, and all numbers are finite. Names, dtypes and shapes of the arrays
+must also match the network sizes that the file states.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ __all__ = ["read_deep_metric", "write_deep_metric"]
 
 _FORMAT: Final = "seasoned.deep_metric"
 _VERSION: Final = 1
-_LARGEST: Final = 2**26  # bytes, unpacked
-_HEADER: Final = 512  # bytes that an array may have before its numbers
+_LARGEST: Final = 2**26  # largest size of an unpacked file in bytes
+_HEADER: Final = 512  # largest size of the header of an array in bytes
 _DAMAGE: Final = (
     *(OSError, ValueError, KeyError, EOFError, SyntaxError, RuntimeError, MemoryError),  # numpy reads headers as Python
     *(zipfile.BadZipFile, zlib.error),
@@ -48,14 +49,14 @@ _FRAME: Final[dict[str, tuple[str, int]]] = {
 
 
 def write_deep_metric(metric: DeepMetric, path: str | os.PathLike[str]) -> None:
-    """Write a file that `read_deep_metric` reads; predictions are the same to the last bit.
+    """Write a deep metric function to a file. The loaded function gives exactly the same predictions.
 
     Args:
-        metric: A trained metric.
-        path: The file; an old one is replaced.
+        metric: The trained metric.
+        path: Path of the file; an existing file is replaced.
 
     Raises:
-        InvalidInput: If it is too large for a file.
+        InvalidInput: If the metric is too large for a file (64 MB).
     """
     width, hidden = _sizes(metric.members[0])
     about = {"format": _FORMAT, "version": _VERSION, "members": len(metric.members), "width": width, "hidden": hidden}
@@ -85,13 +86,15 @@ def _sizes(member: Mapping[str, NDArray[np.float32]]) -> tuple[int, int]:
 
 
 def read_deep_metric(path: str | os.PathLike[str]) -> DeepMetric:
-    """The deep metric function that `write_deep_metric` wrote.
+    """Read a deep metric function from a file of `write_deep_metric`.
 
     Args:
-        path: The file.
+        path: Path of the file.
 
     Raises:
-        InvalidInput: If it holds none, is damaged, of another version, or its arrays do not fit each other.
+        InvalidInput: If the file contains no deep metric function, is damaged, has another version, or its arrays do
+            not fit each other.
+        FileNotFoundError: If the file does not exist.
     """
     arrays = _arrays(Path(path))
     try:
@@ -119,7 +122,7 @@ def read_deep_metric(path: str | os.PathLike[str]) -> DeepMetric:
 
 
 def _frame(arrays: Mapping[str, NDArray[Any]]) -> Frame:
-    """The frame, its arrays checked against each other."""
+    """Read the frame, and check its arrays against each other."""
     parts = {}
     for name, (kind, dimensions) in _FRAME.items():
         part = arrays.get(f"frame/{name}")
@@ -127,7 +130,7 @@ def _frame(arrays: Mapping[str, NDArray[Any]]) -> Frame:
             raise InvalidInput(f"the file has no {name!r} with {dimensions} dimension(s); train the metric anew.")
         parts[name] = part
         shape = {"spread": parts["middle"].shape, "new": (BASES,), "clock": (2,)}.get(name, part.shape)
-        if name == "sorted":  # unknown meta-features are NaN there
+        if name == "sorted":  # NaN is valid: it marks unknown meta-features
             part = np.where(np.isnan(part), np.float32(0.0), part)
         _check(name, part, kind, shape)
     if parts["known"].shape[1] < BASES or not (parts["spread"] > 0.0).all() or not parts["clock"][1] > 0.0:
@@ -147,7 +150,7 @@ def _check(name: str, array: NDArray[Any], kind: str, shape: tuple[int, ...]) ->
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """All arrays of a file, none of which claims to be larger than the data that is there."""
+    """Read all arrays of a file; an array that claims more bytes than its entry has is refused."""
     found = {}
     try:
         with zipfile.ZipFile(path) as archive:

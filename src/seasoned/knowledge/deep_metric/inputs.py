@@ -1,11 +1,15 @@
-"""What goes into the deep metric function: configurations, trials and meta-features as numbers of one size.
+"""Inputs of the deep metric function: configurations, trials and meta-features as arrays of fixed width.
 
-A configuration is (its numbers, what the past tasks know of it): the numbers are standardised points, for instance of
-`points_of`, which any configuration of a space has; what is known is a row of factor loadings of the past tasks' table
-(`factors.py`), its mean normal quantile there, its mean log10 seconds less the tasks' own means, and the logit of how
-often it failed. A configuration that no past task has tried has zeros there, but for the usual logit; networks are
-trained with that, too. Meta-features enter by their ranks among the past tasks. Scores of the new task's trials enter
-by their ranks among each other and as standard scores: neither depends on the scale of the task.
+A configuration has two groups of inputs:
+
+- its standardised point (`points_of`), which any configuration of the space has;
+- statistics of the configuration on the past tasks: its factor loadings (`low_rank.py`) and its three bases. The bases
+  are the mean normal quantile, the mean log10 seconds less the task means, and the logit of the failure rate.
+
+A configuration without past trials has zero loadings. Its bases are 0, 0 and the overall logit of failures. Training
+covers this case as well. Meta-features are replaced by their ranks among the past tasks. Scores of the new task's
+trials are replaced by their ranks among each other and by standard scores, so that the scale of the task does not
+matter.
 """
 
 from __future__ import annotations
@@ -27,21 +31,22 @@ if TYPE_CHECKING:
 
 __all__ = ["BASES", "NUMBERS", "UNTIMED", "Configurations", "Frame", "Trials", "points_of", "told"]
 
-BASES: Final = 3  # quantile, seconds, failures
-NUMBERS: Final = 5  # of a trial
+BASES: Final = 3  # number of bases of a configuration: quantile, seconds, failures
+NUMBERS: Final = 5  # number of inputs of a trial (`told`)
 UNTIMED: Final = (0.0, 1.0)
-"""The clock of a frame whose lessons had no seconds."""
-_FAR: Final = 5.0  # spreads from the middle, at which a number of a configuration is clipped
-_CLIP: Final = 3.0
+"""Clock of a frame whose training set has no seconds."""
+_FAR: Final = 5.0  # clip of a standardised point, in standard deviations
+_CLIP: Final = 3.0  # clip of standard scores and lags of trials
 _ROOT3: Final = 3.0**0.5
 
 
 class Configurations(NamedTuple):
-    """Some configurations.
+    """Configurations as inputs of a deep metric function.
 
     Attributes:
-        points: As numbers, in the same columns as those of the past tasks' configurations, shape (n, d).
-        rows: Their indices in the past tasks' table, -1 for those that it lacks, shape (n,); None if it has none.
+        points: Configurations as numbers, with the same columns as in training, shape (n, d).
+        rows: Indices of the configurations in the training table, -1 for a configuration that it lacks, shape (n,).
+            None if it lacks all of them.
     """
 
     points: NDArray[np.float64]
@@ -49,12 +54,12 @@ class Configurations(NamedTuple):
 
 
 class Trials(NamedTuple):
-    """What was tried on a new task.
+    """Trials on a new task.
 
     Attributes:
-        configurations: Of the trials.
-        scores: To be minimised, NaN for a failure, shape (t,).
-        seconds: NaN where unknown, shape (t,); None if none is known.
+        configurations: Configurations of the trials.
+        scores: Scores to be minimised, NaN for a failure, shape (t,).
+        seconds: Seconds of the trials, NaN where unknown, shape (t,); None if all are unknown.
     """
 
     configurations: Configurations
@@ -63,9 +68,10 @@ class Trials(NamedTuple):
 
 
 def points_of(space: Space, configs: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
-    """Configurations of a space as numbers: coordinates of the cube, categories one-hot, and what is in use.
+    """Configurations of a space as numbers, shape (n, d): unit-cube coordinates and one-hot categories.
 
-    A number that is not in use is 0; one that depends on a choice has a column of its own that says whether it is used.
+    An inactive parameter has the value 0. A numeric parameter that depends on a choice has a further column, which is 1
+    if the parameter is active.
 
     Example:
         >>> from seasoned.space import Choice, Float, Space
@@ -91,15 +97,15 @@ def points_of(space: Space, configs: Sequence[Mapping[str, Any]]) -> NDArray[np.
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """How inputs are scaled, and what past tasks know of configurations; all of it learned from them.
+    """Scales of the inputs, and statistics of the configurations on the past tasks.
 
     Attributes:
         middle: Mean of the points, shape (d,).
         spread: Standard deviation of the points, positive, shape (d,).
-        known: Loadings (rank columns) and bases of the configurations that past tasks have tried, shape (n, rank + 3).
-        new: Bases of a configuration that they have not tried, shape (3,).
-        sorted: Their meta-features, each column sorted, NaN last, shape (tasks, m).
-        clock: Mean and spread of their log10 seconds, shape (2,).
+        known: Loadings (rank columns) and bases of the configurations with past trials, shape (n, rank + 3).
+        new: Bases of a configuration without past trials, shape (3,).
+        sorted: Meta-features of the past tasks, each column sorted, NaN last, shape (tasks, m).
+        clock: Mean and standard deviation of log10 seconds on the past tasks, shape (2,).
     """
 
     middle: NDArray[np.float32]
@@ -111,19 +117,19 @@ class Frame:
 
     @property
     def rank(self) -> int:
-        """Number of columns of loadings."""
+        """Number of factors."""
         return int(self.known.shape[1]) - BASES
 
     @property
     def width(self) -> int:
-        """Size of the input of a configuration: its points, its loadings, and whether it is known."""
+        """Number of inputs of a configuration: its point, its loadings, and a flag for a known configuration."""
         return len(self.middle) + self.rank + 1
 
     def inputs(self, asked: Configurations) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Numbers of some configurations, shape (n, width), and their bases, shape (n, 3).
+        """Network inputs of configurations, shape (n, width), and their bases, shape (n, 3).
 
         Raises:
-            InvalidInput: If points have other columns than those of the past tasks, or a row is not in the table.
+            InvalidInput: If the points have other columns than in training, or a row is not in the training table.
         """
         count, columns = len(asked.points), len(self.middle)
         if asked.points.ndim != 2 or asked.points.shape[1] != columns or not np.isfinite(asked.points).all():
@@ -135,16 +141,19 @@ class Frame:
             raise InvalidInput(f"rows are {rows}; give one of -1 to {len(self.known) - 1} for each of {count} points.")
         points = np.clip((asked.points - self.middle) / self.spread, -_FAR, _FAR)
         there = (rows >= 0)[:, None]
-        nothing = np.zeros((1, self.known.shape[1]), dtype=np.float16)  # the last row, selected by -1
+        nothing = np.zeros((1, self.known.shape[1]), dtype=np.float16)  # becomes the last row, which -1 selects
         about = np.concatenate([self.known, nothing])[rows].astype(np.float32)
         base = np.where(there, about[:, self.rank :], self.new)
         return np.hstack([points, about[:, : self.rank], there]).astype(np.float32), base
 
     def described(self, metafeatures: NDArray[np.float64] | None) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Meta-features as centred ranks with unit spread, and which are known; (tasks, m) or one row, or None.
+        """Meta-features as centred ranks with unit variance, and a mask of known values, both of shape (tasks, m).
+
+        Args:
+            metafeatures: Shape (tasks, m), or (m,) for one task; None for one task without meta-features.
 
         Raises:
-            InvalidInput: If their number is not that of the past tasks.
+            InvalidInput: If the number of meta-features differs from training.
         """
         m = self.sorted.shape[1]
         given = np.full((1, m), np.nan) if metafeatures is None else np.atleast_2d(metafeatures).astype(np.float32)
@@ -160,25 +169,25 @@ class Frame:
         return np.where(known, ranks, np.float32(0.0)), known
 
     def lag(self, seconds: NDArray[np.float64], base: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Standardised log10 seconds, less what the configurations usually take; NaN stays NaN."""
+        """Standardised log10 seconds less the base of the configuration; NaN stays NaN."""
         logs = np.log10(np.maximum(seconds, 1e-3))
         found: NDArray[np.float64] = (logs - self.clock[0]) / self.clock[1] - base
         return found
 
 
 def told(xp: Any, raw: Any, failed: Any, lag: Any, timed: Any, mask: Any) -> Any:
-    """What each trial says by itself: rank and standard score among the trials, failure, and seconds.
+    """Inputs of each trial: rank, standard score, failure flag, lag in seconds, and a flag for a known lag.
 
     Args:
         xp: numpy or jax.numpy.
-        raw: Scores on any scale, shape (tasks, trials); what it holds for a failure does not matter.
-        failed: Shape (tasks, trials), bool.
+        raw: Scores on any scale, shape (tasks, trials); the value of a failed trial does not matter.
+        failed: True for failed trials, bool, shape (tasks, trials).
         lag: `Frame.lag`, shape (tasks, trials).
-        timed: Where that is known.
-        mask: Which trials exist.
+        timed: True where the lag is known, shape (tasks, trials).
+        mask: True for trials that exist; False for padding, shape (tasks, trials).
 
     Returns:
-        Shape (tasks, trials, 5); 0 where there is none.
+        Array of shape (tasks, trials, 5), 0 where a value is unknown or padding.
 
     Example:
         >>> yes = np.ones((1, 3), bool)

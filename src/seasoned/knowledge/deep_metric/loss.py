@@ -1,23 +1,25 @@
-"""One training step of a network of the deep metric function: what is drawn, and the loss that is minimised; JAX.
+"""Training loss of the deep metric function: random draws of one training step, and the loss, in JAX.
 
-A step draws tasks, for each a list of configurations and some trials (none to ten; half of the times from all, half
-from good ones, as a search would have them), and minimises
+A step draws tasks. For each task it draws a list of configurations and 0 to 10 trials. In half of the draws the trials
+come from the good configurations, as in a search. The step minimises
 
-    mean over tasks of   sum_j NLL(q_j | mu_j, s_j) / n  +  c ListMLE(order by y)  +  L1(log seconds)  +  BCE(failure),
+    mean over tasks of   sum_j NLL(q_j | mu_j, s_j) / n  +  c ListMLE(order by y)  +  L1(log seconds)  +  BCE(failure).
 
-where q_j is the normal quantile of the score among all scores of the task. With j the place in the list from the best
-on, shared by ties,
+q_j is the normal quantile of the score among all scores of the task. The L1 term is smoothed near 0. The list-wise loss
+weights the top of the list most:
 
-    ListMLE = sum_j w_j (log sum_{k >= j} exp(-y_k) + y_j) / sum_j w_j,   w_j = 1 / log2(1 + j),
+    ListMLE = sum_j w_j (log sum_{k >= j} exp(-y_k) + y_j) / sum_j w_j,   w_j = 1 / log2(1 + j).
 
-so that the top counts most. Most of the tasks drawn are made up of two past ones, s and t,
+j is the rank in the list, 1 for the best; ties share a rank. The loss follows Khazi, Arango and Grabocka (2023), Deep
+ranking ensembles for hyperparameter optimization, eqs. 5-6.
 
-    q = m + cos(a) (q_s - m) + sin(a) (q_t - m),   a uniform in +-90 degrees,
+Training data are augmented. Most drawn tasks are mixtures of two past tasks s and t:
 
-where m are the configurations' means: such a task has the mean and covariance of the past ones, which is all that the
-low-rank form learns from, and there are enough of them that none is memorised. The loss is that of Khazi, Arango and
-Grabocka (2023), Deep ranking ensembles for hyperparameter optimization, eqs. 5-6. At random, configurations are treated
-as new, and meta-features as unknown or slightly perturbed.
+    q = m + cos(a) (q_s - m) + sin(a) (q_t - m),   a uniform in +-90 degrees.
+
+m are the means of the configurations. A mixed task has the same mean and covariance as the past tasks, and the number
+of mixtures prevents memorisation of single tasks. At random, configurations are treated as new, and meta-features
+are hidden or slightly perturbed.
 """
 
 from __future__ import annotations
@@ -37,19 +39,19 @@ if TYPE_CHECKING:
 __all__ = ["Program", "Targets", "listwise"]
 
 Array = Any
-_LIST: Final = 72
-_OF_GOOD: Final = 0.25  # of a list
-_TRIALS: Final = 10
-_NONE: Final = 0.25  # of the tasks drawn have no trial
-_MADE_UP: Final = 0.6  # of the tasks drawn are turned towards another one
-_RIGHT: Final = 1.5707963
-_OFF: Final = 0.5  # largest perturbation of a meta-feature, whose spread is 1
-_SLIGHT: Final = 0.5  # angle up to which meta-features stay those of the task
-_BENT: Final = 0.3  # in spreads of log seconds: an error above it counts linearly instead of squared
+_LIST: Final = 72  # configurations of a list
+_OF_GOOD: Final = 0.25  # share of good configurations in a list
+_TRIALS: Final = 10  # largest number of trials of a drawn task
+_NONE: Final = 0.25  # share of the drawn tasks without trials
+_MADE_UP: Final = 0.6  # share of the drawn tasks that are mixtures of two past tasks
+_RIGHT: Final = 1.5707963  # largest angle of a mixture, pi / 2
+_OFF: Final = 0.5  # largest perturbation of a meta-feature, in standard deviations
+_SLIGHT: Final = 0.5  # largest angle of a mixture that keeps the meta-features of its first task, in radians
+_BENT: Final = 0.3  # error of log seconds at which the loss changes from squared to linear, in standard deviations
 
 
 class Targets(NamedTuple):
-    """Of a list: quantile and log seconds, and which are scored, failed, timed; shape (tasks, list)."""
+    """Targets of a list: quantile, log seconds, and the scored, failed and timed flags, each (tasks, list)."""
 
     quantile: Array
     seconds: Array
@@ -60,14 +62,14 @@ class Targets(NamedTuple):
 
 @dataclass(frozen=True)
 class Program:
-    """A `metagrad` program: the meta-parameters are a network's weights, as a tree.
+    """Training program for `metagrad`: the meta-parameters are the weights of one network, as a tree.
 
     Attributes:
-        training: Steps, tasks of a step, rate and so on.
-        weight: c.
-        columns: Number of leading inputs that a new configuration has, too.
-        timed: Whether seconds are learned.
-        failing: Whether failures are.
+        training: Settings of the training loop, such as steps, tasks of a step and learning rate.
+        weight: Weight c of the list-wise loss.
+        columns: Number of leading inputs that a new configuration also has: its point.
+        timed: True if seconds are learned.
+        failing: True if failures are learned.
     """
 
     frozen: ClassVar[tuple[str, ...]] = ()
@@ -79,11 +81,11 @@ class Program:
     failing: bool
 
     def draw(self, family: Deck, key: Array) -> dict[str, Array]:
-        """Tasks, indices of the cells of their lists and trials, and what is made up, new or left unknown."""
+        """Draw the tasks of a step, the cells of their lists and trials, and the random numbers of the augmentation."""
         return self.drawn(family, key, self.training.tasks)
 
     def drawn(self, deck: Deck, key: Array, count: int) -> dict[str, Array]:
-        """As `draw`, for `count` tasks; all random numbers come from one call, as each call is compiled by itself."""
+        """Draw `count` tasks as in `draw`. One call gives all random numbers, because each call compiles separately."""
         sizes = {"one": 9, "cells": _LIST, "tried": _TRIALS, "unlisted": _LIST, "untried": _TRIALS}
         sizes |= dict.fromkeys(("told", "off"), int(deck.about.shape[1]))
         luck = jax.random.uniform(key, (count, sum(sizes.values())))
@@ -108,7 +110,7 @@ class Program:
     def update(
         self, theta: Any, memory: Any, family: Deck, drawn: dict[str, Array], progress: Array
     ) -> tuple[Array, Any, Any]:
-        """Loss and gradient of one step."""
+        """Return the loss of one step, its gradient, and `memory` unchanged."""
         del progress
 
         def loss(weights: Any) -> Array:
@@ -119,12 +121,12 @@ class Program:
         return value, slope, memory
 
     def validate(self, theta: Any, family: Deck, keys: Array) -> Array:
-        """The loss on as many fixed draws as there are keys."""
+        """Validation loss: the loss on `len(keys)` tasks, drawn with the first key."""
         query, seen, targets = self.posed(family, self.drawn(family, keys[0], len(keys)), blurred=False)
         return self.loss(forward(jnp, theta, query, seen), targets)
 
     def posed(self, deck: Deck, drawn: dict[str, Array], *, blurred: bool) -> tuple[Query, Seen, Targets]:
-        """The query, the trials seen and the targets; `blurred` makes up tasks and hides some of the input."""
+        """Build the query, the trials and the targets of drawn tasks; `blurred` switches the augmentation on."""
         tasks = drawn["tasks"]
         cells, tried = (_taken(deck, tasks, drawn[name]) for name in ("cells", "tried"))
         about: Any = deck.about[tasks]
@@ -147,7 +149,7 @@ class Program:
         return query, Seen(tried.inputs, tried.base, numbers, mask), targets
 
     def loss(self, out: Array, targets: Targets) -> Array:
-        """See the module."""
+        """Training loss (module docstring) of the outputs, shape (tasks, list, 5)."""
         z = (targets.quantile - out[..., 1]) * jnp.exp(-out[..., 2])
         total = _mean(0.5 * z * z + out[..., 2], targets.scored)
         total += self.weight * listwise(out[..., 0], targets.quantile, targets.scored).mean()
@@ -161,7 +163,7 @@ class Program:
 
 
 class _Cells(NamedTuple):
-    """Cells of some tasks with all that is known of them; see `Deck`."""
+    """Cells of drawn tasks, with the same fields as `Deck`; each array begins with the axes (tasks, cells)."""
 
     columns: Array
     inputs: Array
@@ -175,7 +177,7 @@ def _floor(number: Array) -> Array:
 
 
 def _places(deck: Deck, luck: Array, tasks: Array, of_good: Array) -> Array:
-    """Random cells of each task, from the good ones or from all."""
+    """Random cells of each task, from the good cells where `of_good` is True, and otherwise from all."""
     plain, good = deck.counts[tasks, 0][:, None], deck.counts[tasks, 1][:, None]
     of_good = of_good & (good > 0)
     return _floor(luck * jnp.where(of_good, good, plain)) + jnp.where(of_good, deck.plain, 0)
@@ -190,7 +192,7 @@ def _taken(deck: Deck, tasks: Array, places: Array) -> _Cells:
 
 
 class _Mix(NamedTuple):
-    """Tasks, their partners, and the angle by which each is turned towards its partner, shape (tasks, 1)."""
+    """Mixtures of two tasks: first tasks, second tasks, and angles a; `angle` has shape (tasks, 1)."""
 
     tasks: Array
     others: Array
@@ -198,7 +200,7 @@ class _Mix(NamedTuple):
 
 
 def _mixed(deck: Deck, cells: _Cells, mix: _Mix) -> _Cells:
-    """Cells of tasks that are made up of two; their standard scores are their quantiles."""
+    """Cells of mixed tasks; the quantile also replaces the standard score of such a task."""
     other = deck.whole[mix.others[:, None], cells.columns].astype(jnp.float32)
     usual = deck.usual[cells.columns]
     made = usual + jnp.cos(mix.angle) * (cells.numbers[..., 0] - usual) + jnp.sin(mix.angle) * other
@@ -207,19 +209,19 @@ def _mixed(deck: Deck, cells: _Cells, mix: _Mix) -> _Cells:
 
 
 def _as_new(deck: Deck, cells: _Cells, new: Array, columns: int) -> _Cells:
-    """Some cells as those of configurations that nobody has tried."""
+    """Replace the statistics of cells where `new` is True by the values of a new configuration."""
     own = jnp.arange(cells.inputs.shape[-1]) < columns
     inputs = jnp.where(own | ~new[..., None], cells.inputs, 0.0)
     return cells._replace(inputs=inputs, base=jnp.where(new[..., None], deck.new, cells.base))
 
 
 def listwise(order: Array, target: Array, known: Array) -> Array:
-    """The ranking loss of each list, its top weighted most, shape (lists,).
+    """List-wise ranking loss (ListMLE) of each list, with the largest weights at the top, shape (lists,).
 
     Args:
-        order: Scores, to be least for the best, shape (lists, n).
-        target: The true order, least is best.
-        known: Which entries count.
+        order: Predicted ranking scores, lower is better, shape (lists, n).
+        target: True scores, lower is better, shape (lists, n).
+        known: Mask of the entries that count, shape (lists, n).
 
     Example:
         >>> target, yes = jnp.array([[0.0, 1.0, 2.0]]), jnp.ones((1, 3), bool)

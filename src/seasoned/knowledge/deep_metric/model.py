@@ -1,13 +1,15 @@
-"""The deep metric function: (task, configuration, trials) -> rank, quantile and its spread, seconds, risk of failure.
+"""Deep metric function: predicts rank, quantile, seconds and failure of a configuration on a task from its trials.
 
-An ensemble of networks (`deep_metric_network.py`) that were trained on past tasks (`deep_metric_training.py`). A task
-enters by its meta-features and by the trials already seen on it, a configuration by its numbers and by what past tasks
-know of it, if they tried it: so configurations that nobody has tried are scored, too, which the low-rank covariance of
-`metric_function.py` cannot do. Models and their settings are scored alike, the model being one of the numbers. The
-mean of the members is the answer; their spreads are averaged as variances and stretched by the factor that calibrates
-them on left-out tasks.
+The function is an ensemble of networks (`network.py`), trained on past tasks (`training.py`). A task is described by
+its meta-features and by its trials so far. A configuration is described by its point and by its statistics on past
+tasks. The point alone suffices, so new configurations can be scored too; the low-rank model of
+`performance_model/model.py` cannot do this.
 
-After Khazi, Arango and Grabocka (2023), Deep ranking ensembles for hyperparameter optimization. Prediction is numpy.
+The prediction is the mean of the members. The members' spreads are averaged as variances, and multiplied by a factor
+that calibrates the spread on left-out tasks.
+
+Source: Khazi, Arango and Grabocka (2023), Deep ranking ensembles for hyperparameter optimization. Prediction needs only
+numpy.
 """
 
 from __future__ import annotations
@@ -29,14 +31,14 @@ __all__ = ["Configurations", "DeepMetric", "Foreseen", "Trials"]
 
 
 class Foreseen(NamedTuple):
-    """What is expected of each configuration, each of shape (n,).
+    """Predictions for n configurations on a task; each array has shape (n,).
 
     Attributes:
-        order: A score for ranking: the less, the better. Trained list-wise, so that the top counts most.
-        mean: Expected normal quantile of the score among all configurations of the task (-2 is very good, 0 middling).
-        std: Its standard deviation, calibrated.
-        seconds: Expected log10 seconds; meaningless if past tasks had no seconds.
-        failure: Probability of a failure; 1/2 if past tasks had none.
+        order: Ranking score, lower is better; trained list-wise, with the largest weights at the top.
+        mean: Expected normal quantile of the score among all configurations of the task; -2 is very good, 0 is median.
+        std: Calibrated standard deviation of the quantile.
+        seconds: Expected log10 seconds; meaningless if the training set has no seconds.
+        failure: Probability of a failure; not trained if the training set has no failures.
     """
 
     order: NDArray[np.float64]
@@ -48,12 +50,12 @@ class Foreseen(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DeepMetric:
-    """A trained ensemble.
+    """Trained deep metric function: an ensemble of networks.
 
     Attributes:
-        members: Weights of each network by name (`deep_metric_network.shapes_of`).
-        frame: How inputs are scaled, and what past tasks know of configurations.
-        stretch: Factor of the spread.
+        members: Weights of each network by name (`network.shapes_of`).
+        frame: Scales of the inputs, and statistics of the configurations on the past tasks.
+        stretch: Calibration factor of the spread.
     """
 
     members: tuple[dict[str, NDArray[np.float32]], ...]
@@ -66,15 +68,15 @@ class DeepMetric:
         trials: Trials | None = None,
         about: NDArray[np.float64] | None = None,
     ) -> Foreseen:
-        """What is expected of some configurations on a task.
+        """Predict the results of configurations on a task.
 
         Args:
-            asked: The configurations.
-            trials: Seen on the task, in any order; preferably not more than about ten, as in training.
-            about: Its meta-features, NaN where unknown, shape (m,); None if none is known.
+            asked: Configurations to predict.
+            trials: Trials of the task so far, in any order; about ten at most, as in training. None for no trials.
+            about: Meta-features of the task, NaN where unknown, shape (m,); None without meta-features.
 
         Raises:
-            InvalidInput: If points, rows, trials or meta-features do not fit those of the past tasks.
+            InvalidInput: If points, rows, trials or meta-features do not fit the training set.
 
         Example:
             >>> from seasoned.knowledge.deep_metric.network import first_weights, shapes_of
@@ -96,7 +98,7 @@ class DeepMetric:
     def _posed(
         self, asked: Configurations, trials: Trials | None, about: NDArray[np.float64] | None
     ) -> tuple[Query, Seen]:
-        """The input of the networks for one task."""
+        """Network inputs for one task."""
         inputs, base = self.frame.inputs(asked)
         ranks, described = self.frame.described(about)
         query = Query(inputs[None], base[None], ranks, described)
@@ -112,7 +114,7 @@ class DeepMetric:
                 f"there are {count} configurations, scores {scores} and seconds {seconds}; give one score for each, "
                 "NaN for a failure."
             )
-        if tuple(self.frame.clock) == UNTIMED:  # no training task had seconds, so that their weights are untrained
+        if tuple(self.frame.clock) == UNTIMED:  # without seconds in training, the weights of seconds are untrained
             seconds = np.full(count, np.nan)
         failed, lag = np.isnan(scores), self.frame.lag(seconds, base[:, 1])
         numbers = told(

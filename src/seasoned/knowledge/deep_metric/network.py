@@ -1,20 +1,22 @@
-"""One network of the deep metric function, its forward pass written once for numpy and JAX (`xp` is either).
+"""Network of the deep metric function. The forward pass is written once for numpy and JAX (`xp` is either module).
 
-    h_j = MLP(x_j)                                         a configuration
-    e_i = MLP(h_i, n_i, q_i h_i, b_i)                      a trial: its configuration and what it says (`told`)
-    g   = MLP(mean_i e_i, mean_i (l_i, f_i), t, MLP(m))    the task: a set of t trials, and meta-features m
-    r_j = sum_i a_ji e_i,   a_j = softmax_i(h_j' A B' h_i) over the trials and one that says nothing
+    h_j = MLP(x_j)                                         configuration j, from its inputs x_j
+    e_i = MLP(h_i, n_i, q_i h_i, b_i)                      trial i, from its configuration and its inputs n_i (`told`)
+    g   = MLP(mean_i e_i, mean_i (l_i, f_i), t, MLP(m))    task, from a set of t trials and meta-features m
+    r_j = sum_i a_ji e_i,   a_j = softmax_i(h_j' A B' h_i) attention over the trials and one empty trial
     y_j = MLP(h_j, g, h_j g, r_j, b_j) + S (b_j, l, h_j' g, sum_i a_ji (q_i - b_i))
 
-y consists of a score for ranking (less is better), mean and log spread of the normal quantile of the score among all
-scores of the task, log seconds, and the logit of a failure. b_j is what past tasks know of the configuration, q_i the
-rank of a trial's score, f_i whether it failed, and l how much slower the trials were than usual. The last term holds
-the simple models: the additive one, from which training begins, a bilinear one, and by how much nearby trials differed
-from what was expected of them. Nothing depends on the order of the trials.
+The five outputs y are a ranking score (lower is better), the mean and the log spread of the normal quantile, log
+seconds, and the logit of a failure. b_j are the bases of the configuration. q_i is the rank of the trial's score, f_i
+the failure flag, l_i the lag in log seconds, and l the mean lag.
 
-The encoding of a task as a set: Zaheer et al. (2017), Deep sets; Khazi, Arango and Grabocka (2023), Deep ranking
-ensembles for hyperparameter optimization, section 4.2. They have the mean alone; attention from each configuration to
-the trials (Kim et al. 2019, Attentive neural processes) lets a trial inform about similar configurations.
+The last term is a skip connection with three simple models. The first is additive, and is the initial model. The second
+is bilinear. The third is the difference between nearby trials and their bases. The outputs do not depend on the order
+of the trials.
+
+Source of the set encoding: Zaheer et al. (2017), Deep sets; Khazi, Arango and Grabocka (2023), Deep ranking ensembles
+for hyperparameter optimization, section 4.2. These use the mean only. Attention from each configuration to the trials
+(Kim et al. 2019, Attentive neural processes) lets a trial inform about similar configurations.
 """
 
 from __future__ import annotations
@@ -36,21 +38,21 @@ __all__ = ["OUTPUTS", "Query", "Seen", "Weights", "first_weights", "forward", "s
 
 Weights = dict[str, Any]
 OUTPUTS: Final = 5
-_SIMPLE: Final = BASES + 3  # numbers of the last term
-_ABOUT: Final = 8  # size of the encoding of meta-features
-_SMALL: Final = 0.1  # scale of the last layer's first weights, so that training begins at the additive model
-_TRUST: Final = 0.3  # initial weight of the bilinear part and of nearby trials
-_SPREAD: Final = (-0.2, 1.2)  # middle and reach of the log spread
+_SIMPLE: Final = BASES + 3  # inputs of the skip connection
+_ABOUT: Final = 8  # width of the encoding of meta-features
+_SMALL: Final = 0.1  # scale of the initial weights of the last layer; small, so that the additive model dominates
+_TRUST: Final = 0.3  # initial weight of the bilinear model and of nearby trials
+_SPREAD: Final = (-0.2, 1.2)  # centre of the log spread, and its largest distance from the centre
 
 
 class Query(NamedTuple):
-    """Configurations asked for, and meta-features of their tasks.
+    """Query: the configurations to predict, and the meta-features of their tasks.
 
     Attributes:
-        inputs: Shape (tasks, asked, width).
-        base: Shape (tasks, asked, 3).
+        inputs: Inputs of the configurations, shape (tasks, asked, width).
+        base: Bases of the configurations, shape (tasks, asked, 3).
         about: Meta-features as ranks, 0 where unknown, shape (tasks, m).
-        described: Which are known, shape (tasks, m).
+        described: True where a meta-feature is known, shape (tasks, m).
     """
 
     inputs: Any
@@ -60,13 +62,13 @@ class Query(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """Trials on the tasks.
+    """Trials of the tasks.
 
     Attributes:
-        inputs: Of their configurations, shape (tasks, trials, width).
-        base: Shape (tasks, trials, 3).
+        inputs: Inputs of the configurations, shape (tasks, trials, width).
+        base: Bases of the configurations, shape (tasks, trials, 3).
         numbers: Output of `told`, shape (tasks, trials, 5).
-        mask: Which of them exist, shape (tasks, trials).
+        mask: True for trials that exist; False for padding, shape (tasks, trials).
     """
 
     inputs: Any
@@ -76,13 +78,13 @@ class Seen(NamedTuple):
 
 
 def shapes_of(inputs: int, metafeatures: int, width: int, hidden: int) -> dict[str, tuple[int, ...]]:
-    """Name -> shape of every array of a network, chains of layers as `name/#place/w` and `/b`.
+    """Name -> shape of each array of a network. Layers of a chain are named `name/#place/w` and `name/#place/b`.
 
     Args:
-        inputs: Size of the input of a configuration.
+        inputs: Number of inputs of a configuration.
         metafeatures: Number of meta-features of a task.
-        width: Size of an encoding.
-        hidden: Units of hidden layers.
+        width: Width of an encoding.
+        hidden: Units of a hidden layer.
     """
     chains = {
         "configuration": (inputs, hidden, width),
@@ -99,7 +101,7 @@ def shapes_of(inputs: int, metafeatures: int, width: int, hidden: int) -> dict[s
 
 
 def first_weights(shapes: Mapping[str, tuple[int, ...]], rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
-    """Initial weights: uniform in +-1 / sqrt(inputs), with the additive model as the skip connection.
+    """Initial weights: uniform in +-1 / sqrt(inputs); the skip connection is the additive model.
 
     Example:
         >>> shapes = shapes_of(4, 0, 8, 16)
@@ -113,19 +115,20 @@ def first_weights(shapes: Mapping[str, tuple[int, ...]], rng: np.random.Generato
         scale = max(inputs, 1) ** -0.5 * (_SMALL if name.startswith(last) else 1.0)
         found[name] = (scale * rng.uniform(-1.0, 1.0, shape)).astype(np.float32)
     skip = np.zeros(shapes["skip"], dtype=np.float32)
-    skip[[0, 0, 1, 3, 2], [0, 1, 3, 3, 4]] = 1.0  # quantile to rank and mean, seconds and lag to seconds, risk to risk
+    # Quantile to rank and mean, seconds and lag to seconds, failure logit to failure logit.
+    skip[[0, 0, 1, 3, 2], [0, 1, 3, 3, 4]] = 1.0
     skip[4:, :2] = _TRUST
     return {**found, "skip": skip}
 
 
 def forward(xp: Any, weights: Weights, query: Query, seen: Seen) -> Any:
-    """Score for ranking, mean quantile, its log spread, log seconds and logit of a failure; (tasks, asked, 5).
+    """Forward pass: ranking score, mean, log spread, log seconds and failure logit, shape (tasks, asked, 5).
 
     Args:
         xp: numpy or jax.numpy.
-        weights: As a tree: chains as lists of layers.
-        query: What is asked.
-        seen: What was tried; there may be none.
+        weights: Weights as a tree, with each chain as a list of layers.
+        query: Configurations to predict.
+        seen: Trials so far; the number of trials may be 0.
     """
     asked, tried = (mlp(xp, weights["configuration"], part.inputs, "silu") for part in (query, seen))
     mask = seen.mask[..., None]
@@ -133,7 +136,7 @@ def forward(xp: Any, weights: Weights, query: Query, seen: Seen) -> Any:
     words = xp.where(mask, mlp(xp, weights["trial"], xp.concatenate(said, axis=-1), "silu"), 0.0)
     count = mask.sum(axis=1)
     most = xp.maximum(count, 1)
-    plain = xp.where(mask, seen.numbers[..., 2:4], 0.0).sum(axis=1) / most  # share of failures, mean lag
+    plain = xp.where(mask, seen.numbers[..., 2:4], 0.0).sum(axis=1) / most  # failure rate, mean lag: (tasks, 2)
     known = xp.concatenate([query.about, xp.where(query.described, 1.0, 0.0)], axis=-1)
     about = mlp(xp, weights["about"], known, "silu")
     parts = [words.sum(axis=1) / most, plain, count / 10.0, 1.0 / (1.0 + count), about]
@@ -154,9 +157,9 @@ def forward(xp: Any, weights: Weights, query: Query, seen: Seen) -> Any:
 
 
 def _shares(xp: Any, weights: Weights, asked: Any, tried: Any, mask: Any) -> Any:
-    """Attention of each configuration asked for to each trial, shape (tasks, asked, trials).
+    """Attention weights of each queried configuration over the trials, shape (tasks, asked, trials).
 
-    Besides the trials there is one without content, with a logit of 0, so that the shares sum to less than 1.
+    The softmax includes an empty trial with logit 0, so that the weights sum to less than 1.
     """
     scale = weights["ask"].shape[0] ** -0.5
     logits = (asked @ weights["ask"]) @ xp.swapaxes(tried @ weights["answer"], 1, 2) * scale

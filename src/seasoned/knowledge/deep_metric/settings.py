@@ -1,4 +1,4 @@
-"""Settings of the deep metric function, in a module of their own, so that they can be read without JAX."""
+"""Settings of the deep metric function. A separate module, so that the settings can be imported without JAX."""
 
 from __future__ import annotations
 
@@ -10,26 +10,29 @@ from seasoned.errors import InvalidInput
 __all__ = ["MOST_MEMBERS", "WIDEST", "DeepMetricSettings"]
 
 MOST_MEMBERS: Final = 64
-"""Networks that a file may hold."""
+"""Largest number of networks in a file."""
 WIDEST: Final = 4096
-"""Units of a layer that a file may hold."""
+"""Largest number of units of a layer in a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeepMetricSettings:
-    """How a deep metric function is built and trained.
+    """Architecture and training settings of a deep metric function.
 
     Attributes:
-        members: Number of networks of the ensemble; each leaves out another share of the past tasks, by which its
-            weights are selected and its spread is calibrated.
-        width: Size of the encoding of a configuration, of a task, and of a trial.
-        hidden: Units of the hidden layers.
-        rank: Largest number of factors of the past tasks' table in the input of a configuration that they know.
-        steps: Of training, for each member.
+        members: Number of networks of the ensemble, 2 to 64. Each member has its own validation tasks, on which its
+            weights are selected and the spread is calibrated.
+        width: Width of the encodings of a configuration, a task and a trial.
+        hidden: Units of a hidden layer.
+        rank: Largest number of factor loadings among the inputs of a configuration.
+        steps: Training steps of each member.
         lr: Learning rate, with a cosine schedule.
-        listwise: Weight of the list-wise ranking loss beside the likelihood of the quantiles.
+        listwise: Weight of the list-wise ranking loss, relative to the likelihood of the quantiles.
         decay: Weight decay.
-        seed: Of everything random.
+        seed: Random seed.
+
+    Raises:
+        InvalidInput: If a value is out of range.
 
     Example:
         >>> DeepMetricSettings(steps=200).members

@@ -1,7 +1,7 @@
-"""Training of the deep metric function: an ensemble whose members each leave other past tasks out (extra `grad`).
+"""Training of the deep metric function: an ensemble whose members have different validation tasks (extra `grad`).
 
-A member keeps the weights that do best on its left-out tasks, and those of all members calibrate the spread: one factor
-that brings the coverage of central intervals nearest to the nominal one. JAX trains; the result predicts in numpy.
+A member keeps the weights with the lowest loss on its validation tasks. The validation tasks of all members also
+calibrate the spread: one factor brings the coverage of central intervals as near as possible to nominal coverage.
 """
 
 from __future__ import annotations
@@ -26,22 +26,21 @@ if TYPE_CHECKING:
 
 __all__ = ["stretch_of", "train_deep_metric"]
 
-_TASKS: Final = 8  # of a step
-_JUDGED: Final = 128  # lists by which a member's weights are selected
-_CALIBRATED: Final = 256  # lists of each member by which the spread is calibrated
+_TASKS: Final = 8  # tasks of a training step
+_JUDGED: Final = 128  # lists on which the weights of a member are selected
+_CALIBRATED: Final = 256  # lists of each member on which the spread is calibrated
 _LEVELS: Final = np.linspace(0.1, 0.9, 9)
 _STRETCHES: Final = np.exp(np.linspace(np.log(0.5), np.log(3.0), 60))
 
 
 def train_deep_metric(lessons: Lessons, settings: DeepMetricSettings | None = None) -> DeepMetric:
-    """A deep metric function from past tasks.
+    """Train a deep metric function on past tasks.
 
     Args:
-        lessons: Past tasks, at least 10.
-        settings: See `DeepMetricSettings`.
+        lessons: At least 10 past tasks.
+        settings: Architecture and training settings; the defaults if None.
 
     Raises:
-        InvalidInput: If the lessons are none.
         MissingExtra: If JAX is not installed (on import of this module).
 
     Example:
@@ -84,19 +83,19 @@ def _training(settings: DeepMetricSettings, number: int = 0) -> Training:
 
 
 def _heads(deck: Deck) -> tuple[bool, bool]:
-    """Whether there are seconds, and failures, to learn from."""
+    """Flags: True if the training set has seconds, and True if it has failures."""
     return bool(deck.flags[..., 2].any()), bool(deck.flags[..., 1].any())
 
 
 def _left_out(tasks: int, members: int, rng: np.random.Generator) -> list[NDArray[np.intp]]:
-    """Tasks that each member leaves out, equally many for each, so that they share compiled code."""
+    """Validation tasks of each member, in equal numbers, so that all members share compiled code."""
     size = max(1, min(tasks // members, tasks // 4))
     order = rng.permutation(tasks)
     return [np.sort(np.take(order, np.arange(size) + number * size, mode="wrap")) for number in range(members)]
 
 
 def _trained(program: Program, decks: Any, first: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
-    """The weights with the least loss on the left-out tasks."""
+    """Train one member; return the weights with the lowest loss on its validation tasks."""
     state = begin(program, unflatten(first), ())
     for after, _ in train(program, decks, state, program.training.steps):
         state = after
@@ -104,7 +103,7 @@ def _trained(program: Program, decks: Any, first: dict[str, NDArray[np.float32]]
 
 
 def _apart(program: Program, deck: Any, weights: Any, key: Any) -> NDArray[np.float64]:
-    """Errors of the quantiles of left-out tasks, in units of the predicted spread."""
+    """Errors of the predicted quantiles on validation tasks, in units of the predicted spread, shape (errors,)."""
     query, seen, targets = program.posed(deck, program.drawn(deck, key, _CALIBRATED), blurred=False)
     out = forward(jax.numpy, weights, query, seen)
     apart = (targets.quantile - out[..., 1]) * jax.numpy.exp(-out[..., 2])
@@ -113,7 +112,10 @@ def _apart(program: Program, deck: Any, weights: Any, key: Any) -> NDArray[np.fl
 
 
 def stretch_of(apart: NDArray[np.float64]) -> float:
-    """The factor of the spread by which the coverage of central intervals from 10% to 90% is nearest to nominal.
+    """Calibration factor of the spread: the coverage of central intervals of 10% to 90% is nearest to nominal.
+
+    Args:
+        apart: Errors in units of the predicted spread, shape (errors,).
 
     Example:
         >>> 1.9 < stretch_of(2.0 * np.random.default_rng(0).normal(size=4000)) < 2.1

@@ -1,1 +1,1 @@
-"""Stored studies as experience: reading, importing, exporting, forgetting."""
+"""Experience: stored results of past studies, with functions to read, import, export and delete studies."""

@@ -1,9 +1,12 @@
-"""The result of all transfer: what models of past tasks expect on points of the cube, as a `WarmStart`.
+"""Evaluations of past tasks, and the warm start that transfer methods build from them.
 
-Its values are relative: quantiles, which say where a past task's scores were low and not what this one's will be. So
-every sampler tries the three best points first and learns from their scores, and a Gaussian process uses the values as
-its prior mean as far as the trials agree (`surrogates/prior_mean.py`). That bounds what an irrelevant past costs: three
-trials for a sampler that learns nothing, three poor members of a population, and a misleading prior mean for a while.
+A warm start has points of the unit cube and predicted values from models of past tasks. The values are relative: they
+are quantiles, which predict the order of points and not the scores of the new task. Every sampler tries the three best
+points first. A Gaussian process also uses the values as its prior mean, scaled by the agreement with the trials
+(`surrogates/gp/prior_mean.py`).
+
+The cost of irrelevant past tasks is bounded: three trials, three poor members of a population, or a misleading prior
+mean during the first trials.
 """
 
 from __future__ import annotations
@@ -25,17 +28,17 @@ if TYPE_CHECKING:
 __all__ = ["MOST", "Evaluations", "cube_of", "quantiles", "some", "start_of", "thinned", "unit_of"]
 
 MOST: Final = 100
-"""Evaluations of a past task that a model of it holds."""
-_POINTS: Final = 200  # of a warm start
-_TRIED: Final = 3  # of them, to be tried first
+"""Largest number of evaluations of a past task in the model of the task."""
+_POINTS: Final = 200  # largest number of points of a warm start
+_TRIED: Final = 3  # number of the best points that a sampler tries first
 
 
 class Evaluations(NamedTuple):
-    """Trials of one task.
+    """Evaluations of one task.
 
     Attributes:
-        points: In the unit cube, shape (n, d).
-        scores: To be minimised, finite, shape (n,).
+        points: Points of the unit cube, shape (n, d).
+        scores: Finite scores, to be minimised, shape (n,).
     """
 
     points: NDArray[np.float64]
@@ -43,7 +46,7 @@ class Evaluations(NamedTuple):
 
 
 def quantiles(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Normal quantiles of the ranks; equal scores share theirs.
+    """Normal quantiles of the ranks, shape (n,); equal scores have equal quantiles.
 
     Example:
         >>> quantiles(np.array([3.0, 1.0, 2.0])).round(3).tolist()
@@ -56,7 +59,7 @@ def quantiles(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def some(tasks: Sequence[Evaluations], *more: Evaluations | None) -> None:
-    """Raises InvalidInput if there is no past task, or one of these or of more has a score that is not finite."""
+    """Check that there is a past task, and that all scores of `tasks` and `more` are finite; raise InvalidInput."""
     if isinstance(tasks, Space):
         raise InvalidInput("the tasks are a Space; the space comes first, as in quantile_start(space, tasks).")
     if not tasks:
@@ -67,21 +70,21 @@ def some(tasks: Sequence[Evaluations], *more: Evaluations | None) -> None:
 
 
 def thinned(task: Evaluations, most: int = MOST) -> Evaluations:
-    """At most `most` evaluations, evenly spread over the ranks, including the best."""
+    """Thin out to at most `most` evaluations, evenly spaced in rank, including the best."""
     order = np.argsort(task.scores, kind="stable")
     kept = order[np.unique(np.linspace(0, len(order) - 1, min(most, len(order))).astype(np.intp))]
     return Evaluations(task.points[kept], task.scores[kept])
 
 
 def cube_of(space: Space, tasks: Sequence[Evaluations]) -> NDArray[np.float64]:
-    """Points that the space can decode: the best of each past task, and an even spread; shape (m, d)."""
+    """Encoded points of the space: the best point of each past task, and a Sobol sequence; shape (m, d)."""
     best = np.stack([task.points[np.argmin(task.scores)] for task in tasks])
     points = np.concatenate([best, sobol(_POINTS, best.shape[1])])
     return np.unique([space.encode(space.decode(point)).unit for point in points], axis=0)
 
 
 def unit_of(points: NDArray[np.float64]) -> float:
-    """The root of the mean squared distance of two points: the unit of the lengths of `cold.fit_pool`.
+    """Root mean squared distance of two points, the unit of the length scales in `cold_search.fit_pool`.
 
     Example:
         >>> round(unit_of(np.array([[0.0], [1.0]])) ** 2, 6)
@@ -91,12 +94,12 @@ def unit_of(points: NDArray[np.float64]) -> float:
 
 
 def start_of(space: Space, points: NDArray[np.float64], values: NDArray[np.float64]) -> WarmStart:
-    """A relative warm start: up to 200 points, evenly spread over the ranks of their values; the 3 best come first.
+    """Build a relative warm start: up to 200 points, evenly spaced in the rank of their values, the 3 best tried first.
 
     Args:
-        space: Of the new study.
-        points: As the space encodes them, shape (m, d).
-        values: What is expected there, to be minimised, shape (m,).
+        space: Space of the new study.
+        points: Points as the space encodes them, shape (m, d).
+        values: Predicted values at the points, to be minimised, shape (m,).
     """
     order = np.argsort(values, kind="stable")
     kept = order[np.unique(np.linspace(0, len(order) - 1, min(_POINTS, len(order))).astype(np.intp))]

@@ -1,7 +1,7 @@
-"""Experience: a view of finished studies, each of which is a task, and all of which together form tables.
+"""Experience: an immutable view of finished studies. Each study is a task; all studies form a table.
 
-Studies are read in one go, as arrays; texts of configurations are looked up only when asked for. So a store of
-ten thousand studies opens in a fraction of a second. A view never changes: what is stored later is only in later views.
+All studies are read at once, as arrays. Texts of configurations are read on demand, so that a large store opens fast.
+Studies that are stored later appear only in later views.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ __all__ = ["Experience", "Recorded", "merge"]
 _log = logging.getLogger("seasoned.knowledge")
 
 MOST: Final = 20_000
-"""Studies of a store that are read, the newest: what bounds the memory of a view, at about 5 kB a study."""
+"""Largest number of studies that are read from a store, the newest first; limits memory, at about 5 kB a study."""
 _SOURCES_SHOWN: Final = 5
 _MOST_CELLS: Final = 50_000_000
 _NAMES: Final = tuple(feature.name for feature in METAFEATURES)
@@ -49,16 +49,16 @@ Texts: TypeAlias = Callable[[Sequence[int]], Mapping[int, str]]
 
 
 class Recorded(NamedTuple):
-    """Tasks x configurations; NaN where a configuration was not tried on a task, or gave no score.
+    """Table of results, tasks x configurations; NaN where a configuration was not tried or has no score.
 
     Attributes:
         studies: Indices of the tasks in the experience, shape (tasks,).
         configurations: Numbers of the configurations, shape (n,).
-        scores: To be minimised, shape (tasks, n).
-        seconds: Shape (tasks, n).
-        failed: Whether it was tried and failed, shape (tasks, n).
-        stopped: Whether it was stopped for being too poor, so that its score and seconds are lower bounds, shape
-            (tasks, n).
+        scores: Scores to be minimised, shape (tasks, n).
+        seconds: Seconds of the trials, shape (tasks, n).
+        failed: True where the configuration failed, shape (tasks, n).
+        stopped: True where the trial was stopped early for a poor score, so that score and seconds are lower bounds,
+            shape (tasks, n).
     """
 
     studies: NDArray[np.intp]
@@ -71,20 +71,20 @@ class Recorded(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Experience:
-    """Finished studies as arrays; made by `read`, `of_studies`, or `experience_file.read_file`.
+    """Finished studies as arrays; built by `Experience.read`, `Experience.of_studies` or `read_file`.
 
     Attributes:
-        keys: Of the studies.
-        heads: What each was about.
-        metafeatures: Shape (studies, features), in the order of `METAFEATURES`, NaN where unknown.
-        starts: Where the trials of each study begin, and where the last ends, shape (studies + 1,).
-        configurations: Number of each trial's configuration, shape (trials,).
-        scores: Of each trial, to be minimised, NaN where there is none, shape (trials,).
-        seconds: Of each trial, NaN where unknown, shape (trials,).
-        failed: Whether each trial failed, shape (trials,).
-        stopped: Whether each trial was stopped for being too poor, so that its score and seconds are lower bounds,
+        keys: Keys of the studies.
+        heads: Descriptions of the studies.
+        metafeatures: Meta-features in the order of `METAFEATURES`, NaN where unknown, shape (studies, features).
+        starts: Index of the first trial of each study, then the number of trials, shape (studies + 1,).
+        configurations: Configuration numbers of the trials, shape (trials,).
+        scores: Scores of the trials, to be minimised, NaN where missing, shape (trials,).
+        seconds: Seconds of the trials, NaN where unknown, shape (trials,).
+        failed: True for failed trials, shape (trials,).
+        stopped: True for trials that were stopped early for a poor score, so that score and seconds are lower bounds,
             shape (trials,).
-        texts: Gives the texts of configurations by their numbers.
+        texts: Function from configuration numbers to their texts.
 
     Example:
         >>> trials = [PastTrial({"x": x}, (x - 0.3) ** 2) for x in (0.1, 0.3, 0.9)]
@@ -108,16 +108,16 @@ class Experience:
 
     @classmethod
     def of_rows(cls, rows: Sequence[PastRow], texts: Texts) -> Experience:
-        """From a store's rows.
+        """Build an experience from the rows of a store.
 
         Raises:
-            InvalidInput: If a row does not hold what it should.
+            InvalidInput: If the content of a row is invalid.
         """
         configurations = _joined([row.configurations for row in rows], "<i8")
         counts = np.array([len(row.configurations) // 8 for row in rows], dtype=np.intp)
         scores = _joined([row.scores for row in rows], "<f8")
         seconds = _joined([row.seconds for row in rows], "<f4")
-        ends = _joined([row.failed for row in rows], "u1")  # `past.ends_of`
+        ends = _joined([row.failed for row in rows], "u1")  # coded as in `past_study.ends_of`
         if not len(configurations) == len(scores) == len(seconds) == len(ends):
             raise InvalidInput("trials, scores and seconds of a study differ in number; the store is damaged.")
         starts = np.concatenate([np.zeros(1, dtype=np.intp), np.cumsum(counts)])
@@ -128,7 +128,7 @@ class Experience:
 
     @classmethod
     def of_studies(cls, studies: Iterable[PastStudy]) -> Experience:
-        """From studies as objects; duplicates are kept once."""
+        """Build an experience from study objects; duplicates are stored once."""
         rows: dict[str, PastRow] = {}
         texts: dict[int, str] = {}
         for study in studies:
@@ -139,19 +139,19 @@ class Experience:
 
     @classmethod
     def read(cls, url: str, most: int = MOST, *, reads: bool = False, patience: float = PATIENCE) -> Experience:
-        """The newest studies of a store, at most `most`; texts of configurations are read from it later, when needed.
+        """Read the newest studies of a store. Texts of configurations are read later, on demand.
 
-        Studies that are damaged or foreign are skipped with a warning.
+        Damaged and foreign studies are skipped with a warning.
 
         Args:
-            url: The store.
-            most: Largest number of studies that are read; a view takes about 5 kB for each.
-            reads: Whether the file is only read, as it is somebody else's: not even its journal mode may change then.
-            patience: Seconds to wait for a program that locks it, or for a server that does not answer.
+            url: URL of the store.
+            most: Largest number of studies; each takes about 5 kB of memory.
+            reads: True opens the store read-only, for a file of another program: even its journal mode is unchanged.
+            patience: Seconds to wait for a lock, or for a server that does not answer.
 
         Raises:
-            InvalidInput: If the URL is not understood.
-            StorageError: If there is no such store, or it cannot be read.
+            InvalidInput: If the URL is invalid.
+            StorageError: If the store does not exist or cannot be read.
         """
         if not store_exists(url):
             raise StorageError(f"there is no store at {hidden(url)}; give the URL of one, or fit a model first.")
@@ -181,11 +181,11 @@ class Experience:
 
     @property
     def id(self) -> str:
-        """Identifies this experience: 16 hexadecimal digits, a digest of its studies' keys."""
+        """Identifier of the experience: a digest of the study keys, as 16 hexadecimal digits."""
         return hashlib.blake2b("".join(sorted(self.keys)).encode(), digest_size=8).hexdigest()
 
     def chosen(self, places: Sequence[int] | NDArray[np.intp]) -> Experience:
-        """The studies at these indices, in this order."""
+        """Return the experience of the studies at `places`, in this order."""
         rows = np.asarray(places, dtype=np.intp)
         spans = [np.arange(self.starts[row], self.starts[row + 1]) for row in rows]
         trials = np.concatenate([np.zeros(0, dtype=np.intp), *spans])
@@ -203,12 +203,12 @@ class Experience:
         )
 
     def where(self, **asked: Any) -> Experience:
-        """The studies whose heads have these values: `experience.where(sort="binary", metric="roc_auc")`."""
+        """Select studies by attributes of their heads, such as `experience.where(sort="binary", metric="roc_auc")`."""
         wanted = [row for row, head in enumerate(self.heads) if all(getattr(head, k) == v for k, v in asked.items())]
         return self.chosen(wanted)
 
     def tasks(self) -> pd.DataFrame:
-        """One row per study: what it was about, how many trials it had, its best score, and its meta-features."""
+        """Data frame with one row per study: description, number of trials, best score and meta-features."""
         import pandas as pd
 
         names = ("name", "family", "kind", "sort", "metric", "source", "created")
@@ -227,15 +227,17 @@ class Experience:
         )
 
     def table(self, configurations: NDArray[np.int64] | None = None) -> Recorded:
-        """Tasks x configurations.
+        """Table of results, tasks x configurations.
+
+        If a task has several trials of a configuration, the best trial counts. A stopped trial counts only if no other
+        trial has a score.
 
         Args:
-            configurations: Numbers of those to include; all by default. Of several trials of one configuration on one
-                task the best counts, and a stopped one only where none has ended with a score.
+            configurations: Numbers of the configurations to include; all if None.
 
         Raises:
-            InvalidInput: If it would have more than 50 million cells (1 GB): where every study drew its own
-                configurations, nearly all of them are empty.
+            InvalidInput: If the table has more than 50 million cells (1 GB). If every study drew its own
+                configurations, nearly all cells are empty.
         """
         columns = np.unique(self.configurations) if configurations is None else np.unique(configurations)
         shape = (len(self), len(columns))
@@ -251,7 +253,7 @@ class Experience:
             at = np.minimum(np.searchsorted(columns, self.configurations), len(columns) - 1)
             order = np.flatnonzero(columns[at] == self.configurations)
             scored = np.isfinite(self.scores[order]) * (2 - self.stopped[order])
-            order = order[np.lexsort((-np.nan_to_num(self.scores[order], nan=np.inf), scored))]  # the best last
+            order = order[np.lexsort((-np.nan_to_num(self.scores[order], nan=np.inf), scored))]  # the best is last
             rows, places = tasks[order], at[order]
             scores[rows, places] = self.scores[order]
             seconds[rows, places] = self.seconds[order]
@@ -260,16 +262,16 @@ class Experience:
         return Recorded(np.arange(len(self)), columns, scores, seconds, failed, stopped)
 
     def configs(self, numbers: Sequence[int] | NDArray[np.int64]) -> dict[int, Any]:
-        """Configurations by their numbers.
+        """Configurations by number; numbers whose texts were deleted are absent.
 
         Raises:
-            InvalidInput: If a text is no JSON object.
+            InvalidInput: If a text is not a JSON object.
         """
         found = self.texts([int(number) for number in numbers])
         return {number: _configuration(number, text) for number, text in found.items()}
 
     def studies(self) -> list[PastStudy]:
-        """The studies as objects, without trials whose configurations have been forgotten since."""
+        """Return the studies as objects, without trials whose configurations were deleted from the store."""
         configs = self.configs(np.unique(self.configurations))
         found = []
         for place, head in enumerate(self.heads):
@@ -292,10 +294,10 @@ class Experience:
         )
 
     def evaluations(self, space: Space) -> list[Evaluations]:
-        """The trials that are valid in a space, by task, as points of its cube: what `quantile_start` learns from.
+        """Trials of each task that are valid in a space, as points of the unit cube: the input of `quantile_start`.
 
-        Flat configurations of other tools are nested as the space has them (`nested`). Tasks with fewer than three
-        valid trials are left out; if no task is left, a warning says so. Each task counts as one, of whatever family.
+        Flat configurations of other tools are nested to match the space (`nested`). Tasks with fewer than three valid
+        trials are excluded; a warning is logged if no task is left. Each study is one task, whatever its family.
         """
         found, passed_over = [], []
         for study in self.studies():
@@ -327,7 +329,7 @@ def _within(config: Mapping[str, Any], space: Space) -> Mapping[str, Any] | None
 
 
 def merge(one: Experience, other: Experience) -> Experience:
-    """All studies of both; one that is in both is kept once."""
+    """Merge two experiences; a study in both is stored once."""
     known = set(one.keys)
     new = other.chosen([place for place, key in enumerate(other.keys) if key not in known])
     return Experience(
@@ -345,7 +347,7 @@ def merge(one: Experience, other: Experience) -> Experience:
 
 
 def texts_of(known: Mapping[int, str]) -> Texts:
-    """Texts that are in memory; an experience that holds them so can be sent to another process."""
+    """Look up texts in memory. An experience with such a function can be pickled to another process."""
     return partial(_among, known)
 
 
@@ -358,7 +360,7 @@ def _of_both(one: Texts, other: Texts, numbers: Sequence[int]) -> Mapping[int, s
 
 
 def _sound(rows: Sequence[PastRow]) -> list[PastRow]:
-    """The rows that are intact."""
+    """Filter out damaged and foreign rows, with a warning."""
     sound = [row for row in rows if _is_sound(row)]
     if len(sound) < len(rows):
         text = "%d of %d studies of an experience are damaged or foreign, and are passed over; `seasoned experience "
@@ -367,7 +369,7 @@ def _sound(rows: Sequence[PastRow]) -> list[PastRow]:
 
 
 def _is_sound(row: PastRow) -> bool:
-    """Whether a row is intact."""
+    """Return True if the row is intact."""
     trials = len(row.configurations) / 8
     sizes = {len(row.scores) / 8, len(row.seconds) / 4, len(row.failed), math.floor(trials)}
     named = len(row.names.split(",")) if row.names else 0
@@ -385,7 +387,7 @@ def _joined(parts: Sequence[bytes], dtype: str) -> NDArray[Any]:
 
 
 def _aligned(rows: Sequence[PastRow]) -> NDArray[np.float64]:
-    """Meta-features in the order of today's registry, whatever it was when they were stored."""
+    """Meta-features in the current order of the registry, whatever the order of the stored rows."""
     found = np.full((len(rows), len(_NAMES)), np.nan)
     by_names: dict[str, list[int]] = {}
     for place, row in enumerate(rows):
@@ -396,5 +398,5 @@ def _aligned(rows: Sequence[PastRow]) -> NDArray[np.float64]:
         kept = [(at, _NAMES.index(name)) for at, name in enumerate(own) if name in _NAMES]
         if kept:
             found[np.ix_(places, [to for _, to in kept])] = values[:, [at for at, _ in kept]]
-    found[~np.isfinite(found)] = np.nan  # perhaps another tool's: ours are finite
+    found[~np.isfinite(found)] = np.nan  # values of another tool may be infinite
     return found

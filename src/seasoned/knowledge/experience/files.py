@@ -1,9 +1,15 @@
-"""Experience as one Parquet file, a row per trial, which any table tool can read; and past runs from a CSV.
+"""Files of experience: one Parquet file with a row per trial, and import of past runs from a CSV file.
 
-Columns: `study` (its key), what the study was about (`name`, `family`, `kind`, `version`, `sort`, `metric`, `baseline`,
-`source`, `created`, `about` as JSON), its meta-features (`meta.log_rows` ...), and of the trial `configuration` (JSON),
-`score` (to be minimised), `seconds`, `failed`, and `stopped`, where score and seconds are lower bounds. Repeated values
-are stored once (dictionary encoding).
+Columns of the Parquet file:
+
+- `study`: the key of the study;
+- description of the study: `name`, `family`, `kind`, `version`, `sort`, `metric`, `baseline`, `source`, `created`, and
+  `about` as JSON;
+- meta-features of the study: `meta.log_rows` ...;
+- the trial: `configuration` (JSON), `score` (to be minimised), `seconds`, `failed`, and `stopped`. The score and
+  seconds of a stopped trial are lower bounds.
+
+Repeated values are stored once (dictionary encoding).
 """
 
 from __future__ import annotations
@@ -41,14 +47,14 @@ __all__ = ["read_csv", "read_file", "whole", "write_file"]
 FORMAT: Final = b"1"
 _FORMAT_KEY: Final = b"seasoned.experience"
 _TOGETHER: Final = 100_000
-"""Trials that are written at a time."""
+"""Number of trials that are written at a time."""
 _META: Final = "meta."
 _HEAD: Final = ("name", "family", "kind", "version", "sort", "metric", "baseline", "source", "created")
 _WORDS: Final = ("study", "name", "family", "kind", "sort", "metric", "source", "created", "about", "configuration")
-_EMPTY: Final = ("", "NA", "N/A", "n/a", "<NA>", "NaN", "nan", "NULL", "null")  # a category may be called None
+_EMPTY: Final = ("", "NA", "N/A", "n/a", "<NA>", "NaN", "nan", "NULL", "null")  # None may be a category
 _YES: Final = frozenset({"true", "1", "1.0", "yes"})
 _NO: Final = frozenset({"false", "0", "0.0", "no", "", "nan", "none"})
-_SAID: Final = 200  # characters of an error that are shown
+_SAID: Final = 200  # largest length of a quoted error message, in characters
 _DAMAGE: Final = (lzma.LZMAError, zipfile.BadZipFile, zlib.error)
 _SUFFIX: Final = re.compile(r"\.csv(\.\w+)?$|\.\w+$", re.IGNORECASE)
 _RESERVED: Final = ("task", "score", "seconds", "failed", "configuration", "metric", "sort")
@@ -56,13 +62,13 @@ _RESERVED: Final = ("task", "score", "seconds", "failed", "configuration", "metr
 
 @contextmanager
 def whole(source: str) -> Iterator[None]:
-    """Reading of a file that may be damaged: whatever goes wrong becomes one sentence that names it.
+    """Context manager for reading a file that may be damaged: any exception becomes InvalidInput with the file's name.
 
     Args:
-        source: The file's name.
+        source: Name of the file.
 
     Raises:
-        InvalidInput: If what is done within fails.
+        InvalidInput: If the body fails. MissingExtra is raised unchanged.
     """
     try:
         yield
@@ -79,10 +85,10 @@ def whole(source: str) -> Iterator[None]:
 
 
 def write_file(experience: Experience, path: Path) -> None:
-    """Write a file atomically; it holds no rows of any table, only names, configurations and scores.
+    """Write an experience to a Parquet file, atomically. The file contains no rows of any user table.
 
     Raises:
-        InvalidInput: If its folder does not exist.
+        InvalidInput: If the folder does not exist.
     """
     if not path.parent.is_dir():
         raise InvalidInput(f"there is no folder {str(path.parent)!r} to write {path.name!r} in; make it first.")
@@ -95,7 +101,7 @@ def write_file(experience: Experience, path: Path) -> None:
 
 
 def _write(experience: Experience, path: Path) -> None:
-    """Write in batches of trials: columns of repeated values are large until they are encoded."""
+    """Write in batches of trials, because columns of repeated values are large before encoding."""
     import pyarrow.parquet as pq
 
     about = _about(experience)
@@ -106,7 +112,7 @@ def _write(experience: Experience, path: Path) -> None:
 
 
 def _about(experience: Experience) -> dict[str, Any]:
-    """Columns that are the same for all trials of a study, one row per study."""
+    """Columns that describe studies, with one row per study."""
     import pyarrow as pa
 
     columns: dict[str, Any] = {"study": pa.array(list(experience.keys), pa.string())}
@@ -119,7 +125,7 @@ def _about(experience: Experience) -> dict[str, Any]:
 
 
 def _trials(experience: Experience, about: dict[str, Any], span: slice) -> pa.Table:
-    """These trials as they are in the file, without those whose configurations were forgotten since they were read."""
+    """Rows of the file for the trials in `span`, without trials whose configurations were deleted from the store."""
     import pyarrow as pa
 
     places = np.arange(len(experience.scores))[span]
@@ -136,10 +142,10 @@ def _trials(experience: Experience, about: dict[str, Any], span: slice) -> pa.Ta
 
 
 def read_file(path: Path) -> Experience:
-    """Read what `write_file` wrote, here or on another machine.
+    """Read an experience from a Parquet file of `write_file`, also from another machine.
 
     Raises:
-        InvalidInput: If it is no such file, of a newer format, or damaged.
+        InvalidInput: If the file is not such a file, is damaged, or has a newer format.
     """
     import pyarrow.parquet as pq
 
@@ -152,7 +158,7 @@ def read_file(path: Path) -> Experience:
 
 
 def _from_file(file: pq.ParquetFile) -> Experience:
-    """Read its columns; those about studies one at a time, as nearly all of each is dropped at once."""
+    """Read the columns. Columns that describe studies are read one at a time, to save memory."""
     table = file.read(["study", "configuration", "score", "seconds", "failed", "stopped"])
     studies, keys = _coded(table["study"])
     order = np.argsort(studies, kind="stable")
@@ -168,7 +174,7 @@ def _from_file(file: pq.ParquetFile) -> Experience:
     for place, name in enumerate(_META + feature.name for feature in METAFEATURES):
         if name in file.schema_arrow.names:
             metafeatures[:, place] = file.read([name])[name].to_numpy()[first]
-    stopped = np.zeros(len(order), dtype=bool)  # as in files from before this column existed
+    stopped = np.zeros(len(order), dtype=bool)  # for files of earlier versions, which lack the column
     if "stopped" in table.column_names:
         stopped = table["stopped"].to_numpy()[order].astype(bool)
     codes, texts = _coded(table["configuration"])
@@ -190,10 +196,10 @@ def _from_file(file: pq.ParquetFile) -> Experience:
 
 
 def _coded(column: Any) -> tuple[NDArray[np.intp], list[str]]:
-    """A column of words as codes and words.
+    """Decode a text column into codes, shape (rows,), and the list of distinct texts.
 
     Raises:
-        InvalidInput: If something else is in it, or a cell is empty.
+        InvalidInput: If the column is not text, or a cell is empty.
     """
     import pyarrow as pa
 
@@ -209,20 +215,20 @@ def _coded(column: Any) -> tuple[NDArray[np.intp], list[str]]:
 
 
 def read_csv(path: Path, *, maximise: bool = False, kind: str | None = None) -> Experience:
-    """Past runs of anything from a CSV with a row per trial.
+    """Read past runs of any function from a CSV file with one row per run.
 
-    Columns: `task` says which runs belong together, `score` is what was reached (empty for a run that failed);
-    `seconds`, `failed` (true, 1 or yes; false, 0, no or empty), `sort` and `metric` are used if present. Every
-    other column is a parameter; a column `configuration` holds parameters, or all of them, as JSON.
+    Required columns: `task` groups the runs, and `score` is the result of a run (empty for a failed run). Optional
+    columns: `seconds`, `failed` (true, 1 or yes; false, 0, no or empty), `sort` and `metric`. A column `configuration`
+    may contain parameters as JSON. Every other column is a parameter.
 
     Args:
-        path: The file.
-        maximise: Whether a higher score is better.
-        kind: Name of the space that the configurations are from; the file's name by default.
+        path: Path of the file.
+        maximise: True if a higher score is better.
+        kind: Name of the space of the configurations; the name of the file if None.
 
     Raises:
-        InvalidInput: If the file, one of the columns `task` and `score`, or a task is missing, a cell of `failed`,
-            `score`, `seconds` or `configuration` cannot be read, or `sort` or `metric` differs within a task.
+        InvalidInput: If the file, a required column or a task name is missing. Also if a cell of `failed`, `score`,
+            `seconds` or `configuration` is invalid, or `sort` or `metric` differs within a task.
     """
     import pandas as pd
 
@@ -230,7 +236,7 @@ def read_csv(path: Path, *, maximise: bool = False, kind: str | None = None) -> 
         frame = pd.read_csv(path, keep_default_na=False, na_values=_EMPTY, dtype=str)
     except (OSError, EOFError, ValueError, RuntimeError, ImportError, *_DAMAGE) as error:
         raise InvalidInput(f"{path.name!r} cannot be read as CSV: {' '.join(str(error).split())}.") from error
-    if not isinstance(frame.index, pd.RangeIndex):  # pandas would take the first cells for an index
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas used the first cells as an index
         raise InvalidInput(
             f"{path.name!r} has rows with more cells than its header; put cells with commas in quotation marks, or "
             "complete the header."
@@ -258,7 +264,7 @@ def read_csv(path: Path, *, maximise: bool = False, kind: str | None = None) -> 
 
 
 def _one_of(rows: pd.DataFrame, name: str, where: str) -> str:
-    """The one value that a column has for a task."""
+    """Return the only value of a column within a task; empty if the column has none."""
     found: list[str] = rows[name].dropna().astype(str).unique().tolist() if name in rows.columns else []
     if len(found) > 1:
         raise InvalidInput(
@@ -281,7 +287,7 @@ def _trial(row: dict[Any, Any], sign: float, where: str) -> PastTrial:
 
 
 def _number(value: Any, name: str, where: str) -> float | None:
-    """A cell as a number, None if it is empty."""
+    """Parse a cell as a number; None if the cell is empty."""
     try:
         number = math.nan if value is None else float(value)
     except ValueError:
@@ -292,7 +298,7 @@ def _number(value: Any, name: str, where: str) -> float | None:
 
 
 def _configuration(text: Any, where: str) -> dict[str, Any]:
-    """A cell as a configuration."""
+    """Parse a cell as a configuration."""
     try:
         config = json.loads(text)
     except (ValueError, TypeError, RecursionError):

@@ -1,11 +1,12 @@
-"""Where experience is kept: what ships, and the user's own store; and what the setting `experience` means.
+"""Locations of experience: the shipped file, the user's own store, and the meaning of the setting `experience`.
 
-    "default"   what ships and the user's own store, which is read and written
-    "shipped"   what ships; nothing is written
-    None        neither
-    a URL       what ships and the store of that URL, which is read and written, as for a team
+    "default"   the shipped experience and the user's own store, which is read and written
+    "shipped"   the shipped experience; nothing is written
+    None        no experience
+    a URL       the shipped experience and the store at the URL, which is read and written, such as a team's store
 
-`SEASONED_EXPERIENCE` says what "default" is: "shipped", "none", a URL, or the path of a SQLite file.
+The environment variable `SEASONED_EXPERIENCE` sets the meaning of "default": "shipped", "none", a URL, or the path of a
+SQLite file.
 """
 
 from __future__ import annotations
@@ -48,11 +49,11 @@ _FILE: Final = "experience.parquet"
 
 
 class Places(NamedTuple):
-    """Where to read experience, and where to add to it.
+    """Locations of the experience of a fit.
 
     Attributes:
-        ships: Whether the shipped experience is read.
-        store: URL of the store that is read and written; None for none.
+        ships: True if the shipped experience is read.
+        store: URL of the store that is read and written; None for no store.
     """
 
     ships: bool
@@ -60,7 +61,7 @@ class Places(NamedTuple):
 
 
 def own_store() -> str:
-    """URL of the user's own store: a file in the user's data folder, or what `SEASONED_EXPERIENCE` names."""
+    """URL of the user's own store: a file in the user's data folder, or the store in `SEASONED_EXPERIENCE`."""
     import platformdirs
 
     named = os.environ.get(VARIABLE, "")
@@ -70,7 +71,7 @@ def own_store() -> str:
 
 
 def store_at(named: str | None) -> str:
-    """URL of the store given by URL or file; of the user's own store if none is given."""
+    """URL of a store from a URL or a file path; the user's own store if None or empty."""
     return _url(named) if named else own_store()
 
 
@@ -79,10 +80,10 @@ def _url(named: str) -> str:
 
 
 def places(setting: str | None) -> Places:
-    """What the setting means.
+    """Resolve the setting `experience`.
 
     Raises:
-        InvalidInput: If it is no such setting.
+        InvalidInput: If the setting is invalid.
 
     Example:
         >>> places("shipped"), places(None), places("sqlite:///team.db")
@@ -102,17 +103,17 @@ def places(setting: str | None) -> Places:
 
 @lru_cache(maxsize=1)
 def shipped() -> Experience:
-    """The experience that comes with this package; empty if it comes with none."""
+    """Read the experience that ships with this package; empty if the file is absent."""
     with as_file(files("seasoned.knowledge") / "data" / _FILE) as path:
         return read_file(path) if path.is_file() else Experience.of_studies(())
 
 
 def read_places(found: Places, patience: float = PATIENCE) -> Experience:
-    """All experience there; a store that cannot be read is skipped with a warning, as a fit can do without it.
+    """Read all experience of the locations. A store that cannot be read is skipped with a warning.
 
     Args:
-        found: Where to read.
-        patience: Seconds to wait for a store that others hold, or a server that does not answer.
+        found: The locations.
+        patience: Seconds to wait for a locked store, or for a server that does not answer.
     """
     experience = shipped() if found.ships else Experience.of_studies(())
     if found.store is None or not store_exists(found.store):
@@ -127,16 +128,16 @@ def read_places(found: Places, patience: float = PATIENCE) -> Experience:
 def add_studies(
     url: str, studies: Iterable[PastStudy], patience: float = PATIENCE, *, instead: Iterable[str] = ()
 ) -> int:
-    """Add finished studies to a store, which is created if there is none; returns how many were new.
+    """Add finished studies to a store, and return the number of new studies. A missing store is created.
 
     Args:
-        url: The store's.
-        studies: What to add.
-        patience: Seconds to wait for other programs that lock the store.
-        instead: Keys of the studies that they replace.
+        url: URL of the store.
+        studies: Studies to add.
+        patience: Seconds to wait for a lock of another program.
+        instead: Keys of stored studies that the new studies replace.
 
     Raises:
-        InvalidInput: If the URL is not understood.
+        InvalidInput: If the URL is invalid.
         StorageError: If the store cannot be written.
     """
     rows: list[PastRow] = []
@@ -159,5 +160,5 @@ def add_studies(
 
 
 def add_experience(url: str, experience: Experience) -> int:
-    """Add all of an experience to a store; returns how many studies were new."""
+    """Add all studies of an experience to a store; return the number of new studies."""
     return add_studies(url, experience.studies())

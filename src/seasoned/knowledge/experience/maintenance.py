@@ -1,4 +1,4 @@
-"""Maintenance of a store of experience: what is in it, how it has helped, export and import, forgetting."""
+"""Maintenance of a store of experience: statistics, export, import, and deletion of studies."""
 
 from __future__ import annotations
 
@@ -53,27 +53,27 @@ __all__ = [
 
 logger = logging.getLogger("seasoned.knowledge")
 
-_PATIENCE: Final = 10.0  # seconds that other programs may take to release a file
-_ALL: Final = 2**31 - 1  # studies: statistics, exports and comparisons are of the whole store
+_PATIENCE: Final = 10.0  # seconds to wait for a lock of another program
+_ALL: Final = 2**31 - 1  # number of studies to read: statistics, exports and comparisons use the whole store
 _SQLITE: Final = b"SQLite format 3\0"
-_SOURCES: Final = ("own", "shipped", "study", "optuna")  # all others are names of files
+_SOURCES: Final = ("own", "shipped", "study", "optuna")  # any other source is the name of a file
 _CSV: Final = (".csv", ".csv.gz", ".csv.zst", ".csv.xz", ".csv.bz2", ".csv.zip")
 
 
 class Statistics(NamedTuple):
-    """What a store holds and how it has helped.
+    """Statistics of a store, and of the benefit of experience in fits.
 
     Attributes:
-        studies: Studies of the store.
-        shipped: Studies that ship.
-        trials: Trials of the store.
-        sorts: How many studies are of each sort.
-        winners: In how many studies a model family had the best trial.
-        guided: Number of own fits that used experience, and recorded how it helped.
-        advised: Number of those whose best trial past tasks suggested: no family's default, nor the search's own.
-        ahead: Share of its gain over the baseline that the best of the other trials missed there; median.
-        best_at: Median number of trials after which the best one was reached: of guided fits, and of the others.
-        megabytes: Size of the store's file; None for a server.
+        studies: Number of studies in the store.
+        shipped: Number of shipped studies.
+        trials: Number of trials in the store.
+        sorts: Sort of task -> number of studies.
+        winners: Model family -> number of studies whose best trial is of this family.
+        guided: Number of own fits that used experience and recorded its benefit.
+        advised: Number of guided fits whose best trial was an advised one, not a default or a free trial.
+        ahead: Share of the gain over the baseline that the best other trial missed in advised fits; median.
+        best_at: Median number of the best trial, in guided fits and in all other own fits.
+        megabytes: Size of the file of the store in MB; None for a server.
     """
 
     studies: int
@@ -89,7 +89,7 @@ class Statistics(NamedTuple):
 
 
 def heads(url: str) -> list[tuple[str, Head]]:
-    """Key and head of each study of a store, the oldest first; none where there is no store."""
+    """Key and head of each study of a store, the oldest first; empty if the store does not exist."""
     if not store_exists(url):
         return []
     with closing(PastStore(url)) as store:
@@ -97,7 +97,7 @@ def heads(url: str) -> list[tuple[str, Head]]:
 
 
 def _head_of(text: str) -> Head:
-    """What a study is about; of a damaged or foreign one only that it is so, so that it can be found and forgotten."""
+    """Head of a study. A damaged or foreign study has a placeholder, so that users can list and delete it."""
     try:
         return heads_of([text])[0].check()
     except InvalidInput:
@@ -105,7 +105,7 @@ def _head_of(text: str) -> Head:
 
 
 def statistics(url: str) -> Statistics:
-    """What a store holds, and how its experience has helped."""
+    """Compute the statistics of a store."""
     found = Experience.read(url, _ALL) if store_exists(url) else Experience.of_studies(())
     own = [head.about for head in found.heads if "guided" in head.about]
     guided = [about for about in own if about["guided"] and "advised" in about]  # older fits do not record it
@@ -125,7 +125,7 @@ def statistics(url: str) -> Statistics:
 
 
 def told(found: Statistics, url: str) -> list[str]:
-    """The statistics as lines for people."""
+    """Format statistics as lines of text."""
     size = "" if found.megabytes is None else f", {found.megabytes:.1f} MB"
     lines = [
         f"{found.studies} fit(s) with {found.trials} trials in {hidden(url)}{size}",
@@ -154,7 +154,7 @@ def _best_at(abouts: Sequence[Any]) -> float | None:
 
 
 def _numbers(abouts: Iterable[Any], name: str) -> list[float]:
-    """What fits recorded under a name; an imported file may hold anything there."""
+    """Recorded values of a name that are finite numbers; an imported file may contain any value."""
     found = (about.get(name) for about in abouts)
     return [float(one) for one in found if type(one) in {int, float} and abs(one) <= sys.float_info.max]
 
@@ -176,21 +176,21 @@ def _winners(found: Experience) -> dict[str, int]:
 
 
 def _family(config: Mapping[str, Any]) -> str:
-    """The model family of a configuration of ours; "other" for those of other spaces, whatever their `model` is."""
+    """Model family of a configuration of the AutoML search; "other" for configurations of other spaces."""
     model = config.get("model")
     return str(next(iter(model))) if isinstance(model, Mapping) and len(model) == 1 else "other"
 
 
 def export(url: str, path: Path, *, with_shipped: bool = False) -> int:
-    """Write a store's experience to one Parquet file; returns the number of studies.
+    """Export the experience of a store to a Parquet file; return the number of studies.
 
     Args:
-        url: The store.
-        path: The file.
-        with_shipped: Whether the shipped experience is included.
+        url: URL of the store.
+        path: Path of the file.
+        with_shipped: True includes the shipped experience.
 
     Raises:
-        InvalidInput: If there is none, or the file is named as a CSV, or is a database.
+        InvalidInput: If there is no experience, the file name ends like a CSV file, or the file is a database.
     """
     if path.name.lower().endswith(_CSV):
         raise InvalidInput(f"an export is a Parquet file, and {path.name!r} would be read as CSV: name it .parquet.")
@@ -206,10 +206,13 @@ def export(url: str, path: Path, *, with_shipped: bool = False) -> int:
 
 
 def import_file(url: str, path: Path, *, maximise: bool = False) -> tuple[int, int]:
-    """Add an exported Parquet file, or a CSV of past runs, to a store; returns its numbers of new studies and of all.
+    """Import an exported Parquet file or a CSV file of past runs into a store.
+
+    Returns:
+        The number of new studies, and the number of studies in the file.
 
     Raises:
-        InvalidInput: If the file is neither, or damaged.
+        InvalidInput: If the file is missing, damaged, or neither of both.
     """
     if not path.is_file():
         raise InvalidInput(f"there is no file {str(path)!r}; give one that was exported, or a CSV of past runs.")
@@ -220,7 +223,7 @@ def import_file(url: str, path: Path, *, maximise: bool = False) -> tuple[int, i
 
 
 def database_of(source: str) -> str | None:
-    """The URL of a database, which is given as such or as a SQLite file; None for another file."""
+    """URL of a database from a URL or the path of a SQLite file; None for any other file."""
     if "://" in source:
         return source
     path = Path(source)
@@ -231,10 +234,10 @@ def database_of(source: str) -> str | None:
 
 
 def read_database(source: str) -> tuple[Experience, bool]:
-    """What a database holds: our studies, and experience; and whether there are studies of Optuna, too.
+    """Read the studies and the experience of a database; the second value is True if it also has Optuna studies.
 
     Raises:
-        InvalidInput: If there is none, it cannot be read, or it holds nothing of these.
+        InvalidInput: If the database does not exist, cannot be read, or contains no studies and no experience.
     """
     with whole(hidden(source)):
         there = contents_of(source)
@@ -250,19 +253,19 @@ def read_database(source: str) -> tuple[Experience, bool]:
 
 
 def import_studies(url: str, found: Experience) -> int:
-    """Add past studies to a store; one that continues a study of the store replaces it.
+    """Add past studies to a store. A study that continues a stored study replaces it.
 
-    So an Optuna study, or a file of runs, can be imported again whenever it has grown: it has the same head, and all
-    trials of the stored one.
+    A study continues a stored study if both have the same head and it contains all trials of the stored study. So a
+    growing Optuna study or file of runs can be imported repeatedly.
 
     Returns:
-        How many are new.
+        Number of new studies.
     """
     there = Experience.read(url, _ALL) if store_exists(url) else Experience.of_studies(())
-    found = Experience.of_studies(_with_seconds(found.studies(), there))  # with the keys that the store would give
+    found = Experience.of_studies(_with_seconds(found.studies(), there))  # with the same keys as in the store
     known = set(_beginnings(found, there))
     found = found.chosen([place for place, key in enumerate(found.keys) if key not in known])
-    outgrown = _beginnings(there, found)  # by what is added: otherwise neither of two equal ones would be left
+    outgrown = _beginnings(there, found)  # compared to added studies only, so that one of two equal studies stays
     gone = set(outgrown)
     _warn_of_others(found, there.chosen([place for place, key in enumerate(there.keys) if key not in gone]))
     new = add_experience(url, found)
@@ -272,7 +275,7 @@ def import_studies(url: str, found: Experience) -> int:
 
 
 def _with_seconds(studies: Sequence[PastStudy], there: Experience) -> list[PastStudy]:
-    """The studies, with the seconds that the store has of the same trials, where they come without."""
+    """Fill in missing seconds of trials from the same trials in the store."""
     alike = _by(_whose, there)
     whole = []
     for study in studies:
@@ -292,14 +295,14 @@ def _study(experience: Experience, place: int) -> PastStudy:
 
 
 def _which(trial: PastTrial) -> tuple[str, float | None]:
-    """What tells a trial from the others of its study."""
+    """Identity of a trial within its study: normalised configuration and score."""
     return repr(_plain(json.loads(textual(trial.config)))), trial.score
 
 
 def _beginnings(some: Experience, others: Experience) -> list[str]:
-    """Keys of studies whose trials are all in another study of the same head, and that are not among the others."""
+    """Keys of studies in `some` that a study in `others` with the same head continues; common keys are excluded."""
     alike = _by(_whose, others)
-    theirs = cache(partial(_trials, others))  # of those alone that have the head of one of `some`
+    theirs = cache(partial(_trials, others))  # computed on demand, only for heads in `some`
     new, found = set(others.keys), []
     for place, key in enumerate(some.keys):
         longer = () if key in new else alike.get(_whose(some.heads[place]), ())
@@ -310,13 +313,13 @@ def _beginnings(some: Experience, others: Experience) -> list[str]:
 
 
 def _begins(own: tuple[Counter[Any], Counter[Any]], longer: tuple[Counter[Any], Counter[Any]]) -> bool:
-    """Whether all trials are in another study; where it has the same, whether it also has all their seconds."""
+    """Return True if the study `longer` has all trials of `own`, and, for equal trials, also all their seconds."""
     (trials, timed), (more, more_timed) = own, longer
     return not trials - more and (trials != more or not timed - more_timed)
 
 
 def _warn_of_others(found: Experience, there: Experience) -> None:
-    """Warn of studies that the store has from the same file and task, with other scores of the same configurations."""
+    """Warn of stored studies from the same file and task that have other scores of the same configurations."""
     files, left = _by(_file, found), []
     for place, head in enumerate(there.heads):
         new = () if head.source in _SOURCES else files.get(_file(head), ())
@@ -335,7 +338,7 @@ def _warn_of_others(found: Experience, there: Experience) -> None:
 
 
 def _by(key: Callable[[Head], tuple[Any, ...]], experience: Experience) -> dict[tuple[Any, ...], list[int]]:
-    """Places of the studies with the same key."""
+    """Group the indices of the studies by a key."""
     found: dict[tuple[Any, ...], list[int]] = {}
     for place, head in enumerate(experience.heads):
         found.setdefault(key(head), []).append(place)
@@ -347,7 +350,7 @@ def _file(head: Head) -> tuple[str, str, str]:
 
 
 def _kind(head: Head) -> str:
-    return head.kind.removesuffix(".csv")  # as packed files of runs were called
+    return head.kind.removesuffix(".csv")  # a suffix in studies of earlier versions, from compressed files
 
 
 def _whose(head: Head) -> tuple[Any, ...]:
@@ -355,9 +358,9 @@ def _whose(head: Head) -> tuple[Any, ...]:
 
 
 def _trials(experience: Experience, place: int) -> tuple[Counter[Any], Counter[Any]]:
-    """Configurations with their scores, counted; and those of them that have seconds, which may come later.
+    """Counts of (configuration, score) pairs of a study, and counts of the pairs that have seconds.
 
-    Numbers that a file of runs may write as words are the same.
+    Numbers and their spelling as text count as the same value. Seconds may be added by a later import.
     """
     span = slice(experience.starts[place], experience.starts[place + 1])
     numbers = experience.configurations[span].tolist()
@@ -370,7 +373,7 @@ def _trials(experience: Experience, place: int) -> tuple[Counter[Any], Counter[A
 
 
 def _plain(value: Any) -> Any:
-    """A stored value in one form: 1.0 as 1, and "0.5" as 0.5."""
+    """Normalise a stored value: 1.0 becomes 1, and "0.5" becomes 0.5."""
     if isinstance(value, dict):
         return {name: _plain(inner) for name, inner in sorted(value.items())}
     if isinstance(value, list):
@@ -381,22 +384,22 @@ def _plain(value: Any) -> Any:
 
 
 def forget(url: str, patterns: Sequence[str] = (), *, everything: bool = False, keep: int | None = None) -> int:
-    """Remove studies whose key, name or source fits a pattern (`*` for any part), or all, or all but the newest.
+    """Delete studies of a store: by pattern, all studies, or all except the newest.
 
-    A SQLite file is rewritten afterwards, because what is deleted stays in its free pages. If another program holds
-    the file, a warning says so. When a server overwrites deleted data is up to the server.
+    A SQLite file is rewritten afterwards, because deleted data remain in its free pages. A warning is logged if another
+    program holds the file. A database server may keep deleted data for longer.
 
     Args:
-        url: The store.
-        patterns: Of the studies' keys, names or sources.
-        everything: Whether all go.
-        keep: How many of the newest stay, while all others go.
+        url: URL of the store.
+        patterns: Patterns of keys, names or sources of studies; `*` matches any text.
+        everything: True deletes all studies.
+        keep: Number of newest studies to keep; all others are deleted.
 
     Returns:
-        How many were removed.
+        Number of deleted studies.
 
     Raises:
-        InvalidInput: Unless exactly one of patterns, `everything` and `keep` is given, and `keep` is at least 1.
+        InvalidInput: Unless exactly one of `patterns`, `everything` and `keep` is set, and `keep` is at least 1.
     """
     given = sum((bool(patterns), everything, keep is not None))
     if given != 1:
@@ -406,9 +409,9 @@ def forget(url: str, patterns: Sequence[str] = (), *, everything: bool = False, 
         raise InvalidInput(f"{keep} studies are to be kept; give a number from 1 up, or --all.")
     if not store_exists(url):
         return 0
-    plain = [pattern.replace("[", "[[]").replace("?", "[?]") for pattern in patterns]  # only the star is special
+    plain = [pattern.replace("[", "[[]").replace("?", "[?]") for pattern in patterns]  # only `*` is a wildcard
     with closing(PastStore(url)) as store:
-        known = store.heads()  # the oldest first
+        known = store.heads()  # sorted from oldest to newest
         keys = [
             key
             for place, (key, text) in enumerate(known)
@@ -423,7 +426,7 @@ def forget(url: str, patterns: Sequence[str] = (), *, everything: bool = False, 
 
 
 def _write_anew(file: Path) -> None:
-    """Rewrite a SQLite file, so that it, and the journal beside it, hold nothing that is not in its tables."""
+    """Rewrite a SQLite file, so that the file and its journal contain no deleted data."""
     try:
         with closing(sqlite3.connect(file, timeout=_PATIENCE, isolation_level=None)) as connection:
             connection.execute("VACUUM")
@@ -436,6 +439,6 @@ def _write_anew(file: Path) -> None:
 
 
 def _words(key: str, text: str) -> list[str]:
-    """The words by which a study can be selected; a damaged one only by its key."""
+    """Texts that patterns are matched against: key, name and source; only the key for a damaged study."""
     head = _head_of(text)
     return [key, head.name, head.source] if head.source else [key]

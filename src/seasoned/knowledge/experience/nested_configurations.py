@@ -1,4 +1,4 @@
-"""Flat configurations of other tools, nested as a space of ours has them."""
+"""Conversion of flat configurations of other tools to nested configurations of a space."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 __all__ = ["nested", "value_of"]
 
 _NUMBER: Final = re.compile(r"[+-]?((0|[1-9]\d*)|(?=[\d.]*\d)\d*\.\d*([eE][+-]?\d+)?|\d+[eE][+-]?\d+)")
-_MOST_WHOLE: Final = 2.0**53  # above it a number with a point may have lost digits
+_MOST_WHOLE: Final = 2.0**53  # largest float that is read as a whole number; larger floats may have lost digits
 
 
 def nested(flat: Mapping[str, Any], space: Space) -> dict[str, Any] | None:
-    """A flat configuration with each parameter where the space has it; None if that is no configuration of the space.
+    """Nest a flat configuration to match a space; None if the result is not valid in the space.
 
-    A parameter is recognised by its dotted name (`optimizer.sgd.momentum`) or, where only one in use has it, by its
-    last part (`momentum`). A `Choice` is given as a parameter of its name, whose value is the chosen option.
+    The name of a parameter is its dotted name (`optimizer.sgd.momentum`). The last part (`momentum`) also works if only
+    one active parameter has this name. A `Choice` is a parameter whose value is the name of an option.
 
     Example:
         >>> from seasoned.space import Choice, Float, Space
@@ -37,7 +37,7 @@ def nested(flat: Mapping[str, Any], space: Space) -> dict[str, Any] | None:
         True
     """
     found: dict[str, Any] = {}
-    inside: dict[int, dict[str, Any]] = {-1: found}  # the choice that is in use -> the dict of its option
+    inside: dict[int, dict[str, Any]] = {-1: found}  # active choice -> the dict of its option
     chosen: dict[int, Any] = {}
     used = []
     for place, dimension in enumerate(space.dimensions):
@@ -65,7 +65,7 @@ def nested(flat: Mapping[str, Any], space: Space) -> dict[str, Any] | None:
 
 
 def value_of(cell: str) -> bool | int | float | str:
-    """A cell of a text file as a value, whatever else its column holds; 3.0 is 3, as columns with gaps are written so.
+    """Parse a cell of a text file, independently of other cells. 3.0 becomes 3: columns with gaps have this format.
 
     Example:
         >>> [value_of(cell) for cell in ("3.0", "0.5", "1e-3", "True", "sqrt", "1_0", "007")]
@@ -83,7 +83,7 @@ def value_of(cell: str) -> bool | int | float | str:
 
 
 def _fitted(value: Any, parameter: Float | Int | Categorical) -> Any:
-    """A value as the parameter has it, where a file does not say whether it was a word or a number."""
+    """Convert a value to the type of the parameter; a text file does not distinguish numbers from text."""
     if not isinstance(parameter, Categorical):
         value = value_of(value) if isinstance(value, str) else value
         return int(value) if isinstance(value, float) and value.is_integer() and isinstance(parameter, Int) else value

@@ -1,4 +1,4 @@
-"""One finished study as experience: what its task was like, and what each configuration did on it; never any rows."""
+"""Past study: the description of a task and the results of its trials, without rows of the user's table."""
 
 from __future__ import annotations
 
@@ -22,20 +22,19 @@ __all__ = ["UNNAMED", "Head", "PastStudy", "PastTrial", "ends_of", "heads_of", "
 
 
 UNNAMED: Final = "unnamed:"
-"""How the family of a table begins whose columns have no names of their own: which other table it is shows in its
-meta-features alone (`recall.py`)."""
+"""Prefix of the family of a table without column names. Only meta-features can identify such a table
+(`task_weights.py`)."""
 
 
 class PastTrial(NamedTuple):
-    """What a configuration did.
+    """Result of one trial of a past study.
 
     Attributes:
         config: The configuration.
-        score: To be minimised; None where there is none.
-        seconds: How long it took; None if unknown.
-        failed: Whether it failed.
-        stopped: Whether it was stopped before its end for being too poor, so that its score and its seconds are lower
-            bounds.
+        score: Score to be minimised; None without a score.
+        seconds: Seconds of the trial; None if unknown.
+        failed: True if the trial failed.
+        stopped: True if the trial was stopped early for a poor score, so that score and seconds are lower bounds.
     """
 
     config: Mapping[str, Any]
@@ -47,18 +46,18 @@ class PastTrial(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a study was about.
+    """Description of a study.
 
     Attributes:
-        name: For people; need not be unique.
-        family: Group that counts once, however many studies it has: the blocks of one table, the forms of one data set.
-        kind: Form of the configurations: "pipeline" for those of the AutoML search, else the name of a space.
-        version: Of that form.
-        sort: Of the task: "binary", "multiclass", "regression", or "" where it is none of these.
-        metric: What was minimised.
-        baseline: The metric's loss of a constant prediction; None if unknown.
-        source: Where it comes from: "own", "shipped", "study" (of a function of one's own), "optuna", a file.
-        created: When, as ISO text.
+        name: Name for display; need not be unique.
+        family: Group of studies with one vote together, such as the parts of one table or versions of a data set.
+        kind: Form of the configurations: "pipeline" for the AutoML search, otherwise the name of a space.
+        version: Version of this form.
+        sort: Sort of the task: "binary", "multiclass", "regression", or "" for any other.
+        metric: Name of the minimised metric.
+        baseline: Loss of a constant prediction; None if unknown.
+        source: Origin: "own", "shipped", "study" (a study of the user's function), "optuna", or the name of a file.
+        created: Time of creation as ISO text.
         about: Sizes and settings: rows, columns, classes, folds, gains.
     """
 
@@ -74,10 +73,10 @@ class Head:
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def check(self) -> Self:
-        """This head, if each value is of its type.
+        """Check the type of each value, and return the head itself.
 
         Raises:
-            InvalidInput: If one is not.
+            InvalidInput: If a value has the wrong type.
         """
         for name in _WORDS:
             if not isinstance(getattr(self, name), str):
@@ -98,12 +97,15 @@ _WORDS: Final = ("name", "family", "kind", "sort", "metric", "source", "created"
 
 @dataclass(frozen=True, slots=True)
 class PastStudy:
-    """A finished study.
+    """Finished study.
 
     Attributes:
-        head: What it was about.
-        metafeatures: Of its table (`metafeatures.describe`), as far as they are known.
-        trials: What was tried.
+        head: Description of the study.
+        metafeatures: Known meta-features of the table, by name (`describe`).
+        trials: Results of the trials.
+
+    Raises:
+        InvalidInput: If the study has no trials.
     """
 
     head: Head
@@ -116,7 +118,7 @@ class PastStudy:
 
 
 def textual(config: Mapping[str, Any]) -> str:
-    """A configuration as JSON, the same for the same configuration.
+    """Canonical JSON of a configuration: equal configurations have equal texts.
 
     Example:
         >>> textual({"b": 1, "a": {"c": 0.5}})
@@ -126,7 +128,7 @@ def textual(config: Mapping[str, Any]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON does not know: numpy's numbers, and mappings."""
+    """Convert values that JSON does not support: numpy numbers and mappings."""
     return value.item() if isinstance(value, np.generic) else dict(value)
 
 
@@ -135,16 +137,16 @@ def _finite(score: float | None) -> float:
 
 
 def ends_of(trials: Sequence[PastTrial]) -> NDArray[np.uint8]:
-    """How trials ended, as a store keeps it: 1 for a failure, 2 for what was stopped with a score, else 0."""
+    """End codes of trials in a store: 1 for a failure, 2 for a trial that was stopped with a score, otherwise 0."""
     stopped = [trial.stopped and not math.isnan(_finite(trial.score)) and not trial.failed for trial in trials]
     return np.array([trial.failed for trial in trials], dtype=np.uint8) + 2 * np.array(stopped, dtype=np.uint8)
 
 
 def row_of(study: PastStudy) -> tuple[PastRow, dict[int, str]]:
-    """The study as a store keeps it, and the texts of its configurations.
+    """Convert a study to a row of a store, and the texts of its configurations by number.
 
-    Its key is a digest of its family, sort, metric, meta-features and trials, so that a study that arrives twice, by
-    way of a colleague's file and under another name, is kept once.
+    The key is a digest of family, kind, version, sort, metric, meta-features and trials. So a study that arrives again
+    under another name, in a colleague's file, is stored once.
     """
     head, trials = study.head, study.trials
     words = [textual(trial.config) for trial in trials]
@@ -174,15 +176,15 @@ def row_of(study: PastStudy) -> tuple[PastRow, dict[int, str]]:
 
 
 def heads_of(texts: Sequence[str]) -> tuple[Head, ...]:
-    """The heads that a store's texts describe, parsed in one go; fields that a newer version added are ignored.
+    """Parse the texts of heads, all at once. Unknown fields of a newer version are ignored.
 
     Raises:
-        InvalidInput: If a text holds no head.
+        InvalidInput: If a text does not describe a head.
     """
     known = set(Head.__slots__)
     try:
         found = json.loads(f"[{','.join(texts)}]")
-        if len(found) != len(texts):  # a text is empty, or holds two
+        if len(found) != len(texts):  # a text is empty, or contains two heads
             raise ValueError(f"{len(texts)} texts hold {len(found)} heads")
         return tuple(Head(**(one if one.keys() <= known else {k: one[k] for k in one if k in known})) for one in found)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""What the setting `experience` means, as far as that can be said without a store."""
+"""Setting `experience`: the parts of its meaning that need no store."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Final
 __all__ = ["NOTHING", "PLACES", "VARIABLE", "grows"]
 
 VARIABLE: Final = "SEASONED_EXPERIENCE"
-"""The environment variable that "default" obeys."""
+"""Environment variable that sets the meaning of "default"."""
 
 NOTHING: Final = frozenset({"none", "off", "0"})
-"""What it may hold for no experience."""
+"""Values of the variable that switch experience off."""
 
 PLACES: Final = (None, "default", "shipped")
-"""Settings that name no address."""
+"""Settings that are not URLs."""
 
 
 def grows(setting: str | None) -> bool:
-    """Whether fits with this setting add to a store, so that later ones know more.
+    """Return True if fits with this setting add their results to a store.
 
     Example:
         >>> grows("shipped"), grows(None), grows("sqlite:///team.db")

@@ -1,4 +1,4 @@
-"""Studies of one's own functions as experience: each is a task, as fits of AutoML and studies of Optuna are."""
+"""Import of studies of the user's own functions into experience; each study becomes a task."""
 
 from __future__ import annotations
 
@@ -28,16 +28,17 @@ __all__ = ["past_study", "read_storage"]
 
 
 def past_study(study: Study) -> PastStudy:
-    """A study as a task, by the trials that it has so far; its kind is its name.
+    """Convert a study with its current trials to a past study; its kind is the name of the study.
 
-    Complete trials count with their value, to be minimised; those that break a constraint count as failed, like failed
-    ones. Pruned trials have no value of the last step, and are left out. Trials of an earlier space are included.
+    A complete trial has its value as score, with the sign changed if the study maximises. Failed trials, and complete
+    trials that violate a constraint, count as failed. Pruned trials have no final value and are excluded. Trials of an
+    earlier space are included.
 
     Args:
-        study: Of one objective, running or at its end.
+        study: Study with one objective, running or finished.
 
     Raises:
-        InvalidInput: If it has several objectives, or no trial has ended.
+        InvalidInput: If the study has several objectives, or no complete or failed trial.
 
     Example:
         >>> from seasoned import Float, Space, Study
@@ -57,14 +58,16 @@ def past_study(study: Study) -> PastStudy:
 
 
 def read_storage(storage: str | os.PathLike[str] | Storage) -> Experience:
-    """All studies of a storage with one objective and an ended trial, each as a task, as `past_study` makes it.
+    """Read all studies of a storage as experience, each converted as in `past_study`.
+
+    Studies with several objectives, or without a complete or failed trial, are skipped.
 
     Args:
-        storage: What `Study(storage=...)` takes: a database URL, the path of a SQLite file, or a Storage.
+        storage: Storage as in `Study(storage=...)`: a database URL, the path of a SQLite file, or a Storage.
 
     Raises:
-        InvalidInput: If there is no such database, or it holds no studies.
-        StorageError: If it cannot be read, or was written by a newer version.
+        InvalidInput: If the database does not exist or contains no studies.
+        StorageError: If the database cannot be read, or a newer version wrote it.
 
     Example:
         >>> from seasoned import Float, Space, minimize
@@ -87,7 +90,7 @@ def read_storage(storage: str | os.PathLike[str] | Storage) -> Experience:
 
 
 def _checked(url: str) -> str:
-    """The URL, if the database holds studies; any other would get tables by being opened as a storage."""
+    """Return the URL if the database contains studies. Opening any other database would create tables in it."""
     if not contents_of(url).studies:
         raise InvalidInput(f"{hidden(url)!r} holds no studies of ours; give the storage that studies were run in.")
     return url
@@ -101,9 +104,9 @@ def _logs_of(storage: Any) -> list[tuple[str, Sequence[Event]]]:
 
 
 def _of_log(name: str, events: Sequence[Event]) -> PastStudy | None:
-    """The study of a log, whose values are already to be minimised; None where there is nothing to learn from."""
+    """Convert the log of a study, whose values are already minimised; None without a usable trial."""
     spec = next((event.spec for event in events if isinstance(event, Created)), None)
-    if spec is None:  # it was deleted meanwhile
+    if spec is None:  # the study was deleted in the meantime
         return None
     history = History(spec.space)
     history.extend(events)
@@ -123,5 +126,5 @@ def _is_told(trial: Trial) -> bool:
 
 def _as_past(trial: Trial, sign: float) -> PastTrial:
     value = trial.value if trial.feasible else None
-    score = None if value is None or not math.isfinite(value) else sign * value + 0.0  # no negative zero
+    score = None if value is None or not math.isfinite(value) else sign * value + 0.0  # + 0.0 avoids negative zero
     return PastTrial(trial.config, score, trial.seconds, score is None)

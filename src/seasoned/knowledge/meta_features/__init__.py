@@ -1,1 +1,1 @@
-"""Descriptions of a table: meta-features, landmarkers and a learned encoder."""
+"""Meta-features of a table: statistics, landmarkers and a learned encoder."""

@@ -1,15 +1,17 @@
-"""A table encoded as a few numbers by a network that does not depend on order: more meta-features, learned ones.
+"""Data set encoder: a network that encodes a table as a short vector of learned meta-features.
 
     v = H( mean over columns f and targets t of  G( mean over rows i of  F(x_if, missing_if, y_it, kinds) ) )
 
-x being standard scores, for a category those of its frequency, and y the standard score of the target, or for each
-class the indicator of the class less its share. Means do not depend on order, so v is unchanged by the order of rows,
-columns, categories and classes; rows and columns are sampled by their content (`canonical.py`). Two parts of one table
-should be near each other and those of two tables apart (`set_encoder_training.py`). Jomaa, Schmidt-Thieme and Grabocka
-(2021), Dataset2Vec: learning dataset meta-features, eqs. 4-7. Prediction is numpy.
+x are standard scores; a category is replaced by its frequency first. y is the standard score of a numeric target. For
+classes there is one target for each class: the indicator of the class less its share. The means make v independent of
+the order of rows, columns, categories and classes. Rows and columns are sampled by content (`row_sample.py`).
 
-It is trained beside the deep metric function and not within it: there are endless pairs of samples, but only a hundred
-tasks. Its numbers join the other meta-features: `np.concatenate([list(describe(t).values()), e.encode(t)])`.
+The encoder is trained so that two samples of one table are near, and samples of two tables are far apart
+(`dataset_encoder_training.py`). Training is separate from the deep metric function: the number of sample pairs is
+unlimited, but the number of tasks is small. Prediction needs only numpy. The encoding extends the other meta-features:
+`np.concatenate([list(describe(t).values()), e.encode(t)])`.
+
+Source: Jomaa, Schmidt-Thieme and Grabocka (2021), Dataset2Vec: learning dataset meta-features, eqs. 4-7.
 """
 
 from __future__ import annotations
@@ -32,27 +34,27 @@ if TYPE_CHECKING:
 
 __all__ = ["Cells", "SetEncoder", "cells_of", "encoded", "first_layers"]
 
-_ROWS: Final = 256
-_COLUMNS: Final = 24  # of each sort
-_CLASSES: Final = 8  # the most frequent ones
-_CLIP: Final = 4.0
-_INPUTS: Final = 5
-_CHAINS: Final = ("cell", "pair", "table")  # F, G, H
+_ROWS: Final = 256  # largest number of sampled rows
+_COLUMNS: Final = 24  # largest number of numeric columns, and of categorical columns
+_CLASSES: Final = 8  # largest number of classes, the most frequent first
+_CLIP: Final = 4.0  # largest absolute standard score
+_INPUTS: Final = 5  # inputs of F
+_CHAINS: Final = ("cell", "pair", "table")  # names of the networks F, G and H
 WIDEST: Final = 1024
-"""Units of a layer."""
+"""Largest number of units of a layer."""
 
 Layers = dict[str, Any]
 
 
 class Cells(NamedTuple):
-    """A sample of a table.
+    """Sample of a table, as inputs of the encoder.
 
     Attributes:
         values: Standard scores, 0 where missing, shape (rows, columns).
-        missing: Shape (rows, columns).
-        category: Which columns are categories, shape (columns,).
-        targets: Shape (rows, targets).
-        classes: Whether the targets are classes, 0 or 1.
+        missing: 1 where a value is missing, shape (rows, columns).
+        category: 1 for categorical columns, shape (columns,).
+        targets: Standardised target, or centred class indicators, shape (rows, targets).
+        classes: 1 if the targets are classes, otherwise 0; a scalar array.
     """
 
     values: Any
@@ -63,7 +65,7 @@ class Cells(NamedTuple):
 
 
 def cells_of(table: Table) -> Cells:
-    """At most 256 rows, the first 24 columns of each sort and the 8 most frequent classes, in canonical order.
+    """Sample at most 256 rows, 24 columns of each sort and the 8 most frequent classes, in canonical order.
 
     Example:
         >>> table = Table(np.arange(12.0).reshape(6, 2), np.zeros((6, 0), int), np.array([0, 1, 0, 1, 0, 0.0]), 2)
@@ -87,7 +89,7 @@ def cells_of(table: Table) -> Cells:
 
 
 def _standard(column: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Standard scores within +-4, NaN where missing; 0 where nothing varies."""
+    """Standard scores, clipped to +-4, NaN where missing; 0 in a constant column."""
     known = np.isfinite(column)
     largest = float(np.abs(column[known]).max(initial=0.0)) or 1.0
     scaled = np.where(known, column / largest, np.nan)  # squares of large numbers overflow
@@ -108,9 +110,9 @@ def first_layers(width: int, outputs: int, rng: np.random.Generator) -> Layers:
     """Initial layers, uniform in +-1 / sqrt(inputs).
 
     Args:
-        width: Units of all layers but the last.
+        width: Units of all layers except the last.
         outputs: Size of the encoding of a table.
-        rng: Of the draws.
+        rng: Random generator.
     """
     sizes = {"cell": (_INPUTS, width, width), "pair": (width, width, width), "table": (width, width, outputs)}
     return {
@@ -126,12 +128,12 @@ def first_layers(width: int, outputs: int, rng: np.random.Generator) -> Layers:
 
 
 def encoded(xp: Any, layers: Layers, cells: Cells) -> Any:
-    """The numbers of a sample, shape (outputs,).
+    """Encode a sample, shape (outputs,).
 
     Args:
         xp: numpy or jax.numpy.
-        layers: F, G and H.
-        cells: The sample.
+        layers: Layers of the networks F, G and H.
+        cells: Sample of a table.
     """
     shape = (*cells.values.shape, cells.targets.shape[1])
     parts = (
@@ -148,16 +150,16 @@ def encoded(xp: Any, layers: Layers, cells: Cells) -> Any:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SetEncoder:
-    """A trained encoder.
+    """Trained data set encoder.
 
     Attributes:
-        layers: F, G and H, each a list of layers with `w` and `b`.
+        layers: Networks F, G and H under "cell", "pair" and "table", each a list of layers with `w` and `b`.
     """
 
     layers: Layers
 
     def encode(self, table: Table) -> NDArray[np.float64]:
-        """The encoding of a table.
+        """Encode a table, shape (outputs,).
 
         Example:
             >>> encoder = SetEncoder(first_layers(8, 4, np.random.default_rng(0)))
@@ -170,17 +172,17 @@ class SetEncoder:
         return np.asarray(encoded(np, self.layers, cells_of(table)), dtype=np.float64)
 
     def to_text(self) -> str:
-        """As JSON, without loss."""
+        """Return the encoder as JSON, without loss of precision."""
         return json.dumps(
             {name: [{key: one[key].tolist() for key in ("w", "b")} for one in self.layers[name]] for name in _CHAINS}
         )
 
     @classmethod
     def of_text(cls, text: str) -> SetEncoder:
-        """From JSON, as `to_text` writes it.
+        """Read an encoder from the JSON of `to_text`.
 
         Raises:
-            InvalidInput: If the text holds no encoder: other keys, shapes that do not fit, or numbers not finite.
+            InvalidInput: If the text does not describe an encoder, shapes do not fit, or numbers are not finite.
 
         Example:
             >>> encoder = SetEncoder(first_layers(8, 4, np.random.default_rng(0)))
@@ -201,7 +203,7 @@ class SetEncoder:
 
 
 def _sound(layers: Sequence[dict[str, NDArray[np.float32]]], lengths: Sequence[int]) -> bool:
-    """Whether every layer takes what the one before it gives, and all numbers are finite."""
+    """Return True if the shapes of consecutive layers fit, no layer is too wide, and all numbers are finite."""
     if min(lengths) < 1 or any(one["w"].ndim != 2 or one["b"].shape != one["w"].shape[1:] for one in layers):
         return False
     joined = all(one["w"].shape[1] == two["w"].shape[0] for one, two in pairwise(layers))

@@ -1,10 +1,11 @@
-"""Training of the encoder of tables: two samples of one table should be near, those of two tables apart (extra `grad`).
+"""Training of the data set encoder: samples of one table become near, samples of two tables far apart (extra `grad`).
 
-    loss = - mean over pairs of one table of log p  -  mean over pairs of two of log(1 - p),   p = exp(-|v - v'|),
+    loss = - mean over pairs of one table of log p  -  mean over other pairs of log(1 - p),   p = exp(-|v - v'|).
 
-a sample being some rows, columns and targets of a table. Jomaa, Schmidt-Thieme and Grabocka (2021), Dataset2Vec:
-learning dataset meta-features, eqs. 8-10; here all pairs of a step's samples count. JAX trains; `set_encoder.py`
-predicts in numpy. A part of the tables is held out for validation.
+A sample consists of some rows, columns and targets of a table. All pairs of samples of a training step count. Some
+tables are held out for validation.
+
+Source: Jomaa, Schmidt-Thieme and Grabocka (2021), Dataset2Vec: learning dataset meta-features, eqs. 8-10.
 """
 
 from __future__ import annotations
@@ -28,21 +29,21 @@ if TYPE_CHECKING:
 __all__ = ["Samples", "Tables", "similarity_loss", "train_set_encoder"]
 
 Array = Any
-_ROWS: Final = 48
-_COLUMNS: Final = 6
-_TARGETS: Final = 2
-_TABLES: Final = 8  # of a step
-_ASIDE: Final = 0.2
-_LEAST: Final = 10
-_NEAR: Final = 1e-6
+_ROWS: Final = 48  # rows of a sample
+_COLUMNS: Final = 6  # columns of a sample
+_TARGETS: Final = 2  # targets of a sample
+_TABLES: Final = 8  # tables of a training step
+_ASIDE: Final = 0.2  # share of the tables that is held out for validation
+_LEAST: Final = 10  # least number of tables
+_NEAR: Final = 1e-6  # added to squared distances, so that the gradient at 0 is finite
 
 
 class Tables(NamedTuple):
-    """Tables as arrays of one size, padded with 0.
+    """Tables as arrays of equal size, padded with 0.
 
     Attributes:
-        cells: Of all tables, each array with the tables as its first axis.
-        counts: Rows, columns and targets that each table has, shape (tables, 3).
+        cells: Cells of all tables; the first axis of each array is the table.
+        counts: Numbers of rows, columns and targets of each table, shape (tables, 3).
     """
 
     cells: Cells
@@ -51,14 +52,14 @@ class Tables(NamedTuple):
 
 @dataclass(frozen=True)
 class Samples:
-    """A `metagrad` program: the meta-parameters are the encoder's layers."""
+    """Training program for `metagrad`; the meta-parameters are the layers of the encoder."""
 
     frozen: ClassVar[tuple[str, ...]] = ()
 
     training: Training
 
     def draw(self, family: Tables, key: Array) -> dict[str, Array]:
-        """Different tables, and two samples of each, as indices of rows, columns and targets."""
+        """Draw distinct tables, and two samples of each, as indices of rows, columns and targets."""
         keys = jax.random.split(key, 2)
         total = len(family.counts)
         tables = jax.random.permutation(keys[0], total)[: min(_TABLES, total)]
@@ -74,13 +75,13 @@ class Samples:
     def update(
         self, theta: Any, memory: Any, family: Tables, drawn: dict[str, Array], progress: Array
     ) -> tuple[Array, Any, Any]:
-        """Loss and gradient of one step."""
+        """Return the loss of one step, its gradient, and `memory` unchanged."""
         del progress
         loss, slope = jax.value_and_grad(_loss)(theta, family, drawn)
         return loss, slope, memory
 
     def validate(self, theta: Any, family: Tables, keys: Array) -> Array:
-        """Mean loss of fixed draws."""
+        """Mean loss on one draw for each key."""
         losses: Array = jax.vmap(lambda key: _loss(theta, family, self.draw(family, key)))(keys)
         return losses.mean()
 
@@ -104,10 +105,10 @@ def _loss(theta: Any, family: Tables, drawn: dict[str, Array]) -> Array:
 
 
 def similarity_loss(codes: Array) -> Array:
-    """See the module.
+    """Training loss (module docstring) of encoded samples.
 
     Args:
-        codes: Two samples of each table, shape (2, tables, numbers).
+        codes: Encodings of two samples of each table, shape (2, tables, outputs).
 
     Example:
         >>> near = jnp.array([[[0.0], [3.0]], [[0.1], [3.1]]])
@@ -129,17 +130,17 @@ def similarity_loss(codes: Array) -> Array:
 def train_set_encoder(
     tables: Sequence[Table], *, width: int = 16, outputs: int = 8, steps: int = 1000, seed: int = 0
 ) -> SetEncoder:
-    """An encoder that recognises samples of the same table.
+    """Train a data set encoder, which recognises samples of the same table.
 
     Args:
-        tables: At least 10.
-        width: Units of the hidden layers.
-        outputs: Size of the encoding of a table.
-        steps: Of training.
-        seed: Of everything random.
+        tables: At least 10 tables.
+        width: Units of a hidden layer, 1 to 1,024.
+        outputs: Size of the encoding of a table, 1 to 1,024.
+        steps: Number of training steps.
+        seed: Random seed.
 
     Raises:
-        InvalidInput: If there are fewer tables, a size is below 1, or a width or the outputs are above 1,024.
+        InvalidInput: If there are fewer than 10 tables, or a size is out of range.
         MissingExtra: If JAX is not installed (on import of this module).
     """
     if len(tables) < _LEAST or min(width, outputs, steps) < 1 or max(width, outputs) > WIDEST:

@@ -1,7 +1,7 @@
-"""Landmarkers: how well simple learners do on a small sample; which of them do well tells what a table is like.
+"""Landmarkers: skills of simple learners on a small sample, as meta-features of a table.
 
-The skill of a learner is 1 - loss / loss of a constant, at least -1; the loss is the share of errors or the squared
-error. Each learner is fitted to one half of the sample and judged on the other, then the other way round. Pfahringer,
+The skill of a learner is 1 - loss / loss of a constant, at least -1. The loss is the error rate for classes and the
+squared error for regression. Skills come from two-fold cross-validation on the two halves of the sample. Pfahringer,
 Bensusan and Giraud-Carrier (2000), Meta-learning by landmarking various learning algorithms.
 """
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LANDMARKERS", "skills"]
 
-_LEVELS: Final = 10  # categories that get a column of their own
-_LEAST_ROWS: Final = 8
+_LEVELS: Final = 10  # most frequent categories with a one-hot column, for each categorical column
+_LEAST_ROWS: Final = 8  # least number of rows of a sample
 
 
 def _nearest(classes: int) -> Any:
@@ -65,7 +65,9 @@ LANDMARKERS: Final[dict[str, Callable[[int], Any]]] = {
 
 
 def skills(sample: Table) -> dict[str, float]:
-    """The skill of each landmarker on a canonical sample, in [-1, 1]; NaN on fewer than 8 rows or a constant target.
+    """Skill of each landmarker on a canonical sample, in [-1, 1].
+
+    The skill is NaN on fewer than 8 rows, for a constant target, or without any feature.
 
     Example:
         >>> from seasoned.knowledge.meta_features.row_sample import Table
@@ -78,7 +80,7 @@ def skills(sample: Table) -> dict[str, float]:
     if len(y) < _LEAST_ROWS or (y == y[0]).all():
         return dict.fromkeys(LANDMARKERS, float("nan"))
     X = _features(sample)
-    if not X.shape[1]:  # categorical columns alone, without any value
+    if not X.shape[1]:  # only categorical columns without any value
         return dict.fromkeys(LANDMARKERS, float("nan"))
     if sample.classes == 0:
         y = (y - y.mean()) / y.std()
@@ -87,7 +89,7 @@ def skills(sample: Table) -> dict[str, float]:
 
 
 def _features(sample: Table) -> NDArray[np.float64]:
-    """Ranks of the numbers in [-1, 1], missing in the middle, and a column per frequent category."""
+    """Feature matrix: ranks of the numbers in [-1, 1], 0 where missing, and one-hot columns of frequent categories."""
     ranks = np.zeros(sample.numbers.shape)
     for j, column in enumerate(sample.numbers.T):
         known = np.isfinite(column)

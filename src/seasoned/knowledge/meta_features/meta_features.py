@@ -1,13 +1,15 @@
-"""Meta-features: what a table is like, as numbers by which tables are compared.
+"""Meta-features: numbers that describe a table, by which tables are compared.
 
-Each is a plain function in one ordered registry, `METAFEATURES`. They are unchanged by the order of rows and columns
-and by the names of categories and classes; where one is not defined (the skew of a table without numbers) it is NaN.
-What costs more than counting is computed on `ROWS` rows (`canonical.py`), and what costs more than linearly many steps
-in the columns (correlations of pairs, principal components, landmarkers) on the first `COLUMNS` numeric columns, the
-landmarkers also on as many categorical ones, in canonical order. They re-weight past tasks and never exclude
-one (`portfolio.py`). Sources: Rivolli et al. (2022), Meta-features for meta-learning, groups "general", "statistical",
-"info-theory" and "landmarking"; Feurer et al. (2015), Efficient and robust automated machine learning, table of
-meta-features.
+Each meta-feature is a function in one ordered registry, `METAFEATURES`. Meta-features do not depend on the order of
+rows and columns, or on the names of categories and classes. An undefined meta-feature is NaN, such as the skew of a
+table without numbers.
+
+To limit the cost, everything except counting is computed on `ROWS` sampled rows (`row_sample.py`). Computations that
+are more than linear in the columns use the first `COLUMNS` numeric columns in canonical order: pairwise correlations,
+principal components and landmarkers. Landmarkers also use the first `COLUMNS` categorical columns.
+
+Sources: Rivolli et al. (2022), Meta-features for meta-learning, groups "general", "statistical", "info-theory" and
+"landmarking"; Feurer et al. (2015), Efficient and robust automated machine learning, table of meta-features.
 """
 
 from __future__ import annotations
@@ -28,8 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["METAFEATURES", "MetaFeature", "describe"]
 
-ROWS: Final = 1000  # of the sample
-COLUMNS: Final = 200  # of each sort, the first in the order of `canonical`: pairs and learners take long on more
+ROWS: Final = 1000  # number of sampled rows
+COLUMNS: Final = 200  # number of columns of each sort for pairs and landmarkers, which are slow on more columns
 _GENERAL: Final = "Rivolli et al. 2022, general"
 _STATISTICAL: Final = "Rivolli et al. 2022, statistical"
 _INFORMATION: Final = "Rivolli et al. 2022, info-theory"
@@ -39,7 +41,7 @@ _RELATIVE: Final = "Fuernkranz and Petrak 2001, relative landmarking"
 
 @dataclass
 class _View:
-    """A table and what several meta-features need of it, each computed once."""
+    """Table with cached intermediate results that several meta-features share."""
 
     table: Table
 
@@ -58,29 +60,29 @@ class _View:
 
     @cached_property
     def levels(self) -> NDArray[np.float64]:
-        """How many categories each categorical column has."""
+        """Number of categories of each categorical column, shape (q,)."""
         return np.array([len(np.unique(column[column >= 0])) for column in self.table.codes.T], dtype=float)
 
     @cached_property
     def shares(self) -> NDArray[np.float64]:
-        """Share of each class."""
+        """Share of each class, shape (classes,)."""
         return np.unique(self.table.target, return_counts=True)[1] / len(self.table.target)
 
     @cached_property
     def scores(self) -> NDArray[np.float64]:
-        """Standardised numeric columns of the sample that vary, missing at the mean, shape (rows, columns)."""
+        """Standardised numeric columns of the sample, without constant columns, 0 where missing; (rows, columns)."""
         return _standardised(self.sample.numbers)
 
     @cached_property
     def correlations(self) -> NDArray[np.float64]:
-        """|r| of each pair of the first numeric columns in the sample."""
+        """|r| of each pair of the first numeric columns in the sample, shape (pairs,)."""
         z = self.scores[:, :COLUMNS]
         full = np.abs(z.T @ z) / max(len(z), 1)
         return np.asarray(full[np.triu_indices(len(full), 1)])
 
     @cached_property
     def relevances(self) -> NDArray[np.float64]:
-        """|r| of each numeric column with the target, the largest over the classes' indicators."""
+        """|r| of each numeric column with the target, shape (columns,); the maximum over the class indicators."""
         y = self.sample.target
         goals = (y[:, None] == np.arange(self.sample.classes)).astype(float) if self.sample.classes else y[:, None]
         goals = _standardised(goals)
@@ -90,7 +92,7 @@ class _View:
 
     @cached_property
     def spectrum(self) -> NDArray[np.float64]:
-        """Shares of the principal components of the first standardised numeric columns."""
+        """Variance shares of the principal components of the first numeric columns."""
         if not self.scores.size:
             return np.empty(0)
         values = np.square(np.linalg.svd(self.scores[:, :COLUMNS], compute_uv=False))
@@ -123,7 +125,7 @@ def _moment(z: NDArray[np.float64], power: int) -> NDArray[np.float64]:
 
 
 def _goal(view: _View, power: int) -> float:
-    """A moment of a regression target."""
+    """Moment of the standardised regression target; NaN for classes."""
     return _mean(_moment(_standardised(view.table.target[:, None]), power)) if not view.table.classes else float("nan")
 
 
@@ -153,13 +155,13 @@ def _difference(one: str, other: str) -> Callable[[_View], float]:
 
 
 class MetaFeature(NamedTuple):
-    """A number that says something about a table.
+    """Meta-feature: a number that describes a table.
 
     Attributes:
-        name: Its key; part of the store's format, so a change of meaning gets a new name.
-        of: The function.
-        definition: What it is.
-        source: Where it is from.
+        name: Name, part of the format of the store; a new meaning therefore requires a new name.
+        of: Function that computes the value.
+        definition: Definition as text.
+        source: Source in the literature.
     """
 
     name: str
@@ -224,7 +226,7 @@ METAFEATURES: Final[tuple[MetaFeature, ...]] = (
 
 
 def describe(table: Table) -> dict[str, float]:
-    """All meta-features of a table, by name, in the registry's order.
+    """Compute all meta-features of a table, by name, in the order of `METAFEATURES`.
 
     Example:
         >>> table = Table(np.arange(12.0).reshape(6, 2), np.zeros((6, 0), int), np.array([0, 1, 0, 1, 0, 0.0]), 2)

@@ -3,8 +3,8 @@
 Rows are sorted by a hash of their content. A number is hashed by its bits, and a category by its frequency. A column is
 hashed by its cells and their rows, in any order. A row is hashed by its cells, each mixed with its column's hash. So a
 permuted or relabelled table has the same sample, except among rows with equal hashes: rows that differ only in
-categories of the same frequency. Such rows are ordered by their codes as written and spread over the sample, so that
-the sample has each kind of row about as often as the table.
+categories of the same frequency. Such rows are ordered by their codes as written and spread over the sample. So the
+sample has each kind of row about as often as the table.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 __all__ = ["Table", "canonical", "table_of"]
 
 _MISSING: Final = np.uint64(0x9E3779B97F4A7C15)
-_TARGET: Final = np.uint64(0xD1B54A32D192ED03)  # a column equal to the target is not the target
+_TARGET: Final = np.uint64(0xD1B54A32D192ED03)  # distinguishes the target from a feature with equal values
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Features and target as numbers.
+    """Table with features and target as numbers.
 
     Attributes:
         numbers: Numeric columns, NaN where missing, shape (n, p).
         codes: Categorical columns as 0, 1, ..., -1 where missing, shape (n, q).
         target: Classes as 0, 1, ..., or numbers, shape (n,).
-        classes: How many there are; 0 for regression.
+        classes: Number of classes; 0 for regression.
 
     Raises:
-        InvalidInput: If the lengths differ, there is no row, or no column.
+        InvalidInput: If the lengths differ, or the table has no row or no column.
     """
 
     numbers: NDArray[np.float64]
@@ -56,7 +56,15 @@ class Table:
 
 
 def table_of(frame: pd.DataFrame, target: ArrayLike, *, regression: bool) -> Table:
-    """A pandas frame as a `Table`: numbers stay, all else becomes categories; rows without a target are left out.
+    """Convert a pandas frame to a `Table`. Non-numeric columns become categories; rows without a target are dropped.
+
+    Args:
+        frame: Features, one row per sample.
+        target: Labels or numbers, shape (rows,).
+        regression: True for a numeric target; False for classes.
+
+    Raises:
+        InvalidInput: If frame and target differ in length, or no row or no column is left.
 
     Example:
         >>> import pandas as pd
@@ -82,7 +90,7 @@ def table_of(frame: pd.DataFrame, target: ArrayLike, *, regression: bool) -> Tab
 
 
 def canonical(table: Table, rows: int) -> Table:
-    """At most `rows` rows of the table: rows, columns, categories and classes in the order of their content."""
+    """Canonical sample of at most `rows` rows: rows, columns, categories and classes are ordered by their content."""
     key, marks = _hashes(table)
     order = np.argsort(_mixed(key + _mixed(_rank_among_equals(key, _written(table)))), kind="stable")[:rows]
     width = table.numbers.shape[1]
@@ -95,7 +103,7 @@ def canonical(table: Table, rows: int) -> Table:
 
 
 def _hashes(table: Table) -> tuple[Words, Words]:
-    """A hash of each row, shape (n,), and one of each column of features, numbers first, shape (p + q,)."""
+    """Hashes of the rows, shape (n,), and of the feature columns, numbers first, shape (p + q,)."""
     cells = [*(_mixed(_bits(column)) for column in table.numbers.T), *map(_frequencies, table.codes.T)]
     goal = _frequencies(table.target.astype(np.int64)) if table.classes else _mixed(_bits(table.target))
     content = _mixed(goal ^ _TARGET)
@@ -111,15 +119,15 @@ def _hashes(table: Table) -> tuple[Words, Words]:
 
 
 def _frequencies(codes: NDArray[np.int64]) -> Words:
-    """A hash of each cell of a categorical column: of how many rows have the same category."""
-    counts = np.bincount(codes + 1)  # of missing cells first
+    """Hash of each cell of a categorical column: hash of the number of rows with the same category, shape (n,)."""
+    counts = np.bincount(codes + 1)  # the first count is of missing cells
     found = _mixed(counts.astype(np.uint64))
     found[0] ^= _MISSING
     return found[codes + 1]
 
 
 def _rank_among_equals(key: Words, written: Words) -> Words:
-    """For each row, how many rows with the same key come before it in the order of `written`."""
+    """Number of rows with the same key that precede each row in the order of `written`, shape (n,)."""
     groups = np.unique(key, return_inverse=True)[1]
     sizes = np.bincount(groups)
     found = np.empty(len(key), dtype=np.uint64)
@@ -128,7 +136,7 @@ def _rank_among_equals(key: Words, written: Words) -> Words:
 
 
 def _written(table: Table) -> Words:
-    """A hash of each row as it is written: the same for equal rows."""
+    """Hash of each row as written, shape (n,); equal rows have equal hashes."""
     columns = [*map(_bits, table.numbers.T), *(column.view(np.uint64) for column in table.codes.T.copy())]
     key = _bits(table.target) ^ _TARGET
     for number, column in enumerate(columns):
@@ -137,13 +145,13 @@ def _written(table: Table) -> Words:
 
 
 def _bits(numbers: NDArray[np.float64]) -> Words:
-    """The bits of each number; the same for every NaN, and for 0 and -0."""
+    """Bits of each number, shape (n,); all NaN have the same bits, and so have 0 and -0."""
     plain = np.ascontiguousarray(numbers + 0.0)
     return np.where(np.isnan(plain), _MISSING, plain.view(np.uint64))
 
 
 def _mixed(words: Words) -> Words:
-    """The finaliser of SplitMix64 (Steele, Lea and Flood 2014, Fast splittable pseudorandom number generators)."""
+    """Finaliser of SplitMix64 (Steele, Lea and Flood 2014, Fast splittable pseudorandom number generators)."""
     words = words + _MISSING
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -151,7 +159,7 @@ def _mixed(words: Words) -> Words:
 
 
 def _relabelled(codes: NDArray[np.int64], key: Words) -> NDArray[np.int64]:
-    """Categories as 0, 1, ... from the most frequent, ties by the rows that have them; missing stays -1."""
+    """Relabel categories as 0, 1, ... by falling frequency, ties by the hashes of their rows; missing stays -1."""
     levels = int(codes.max(initial=-1)) + 1
     counts, sums = np.zeros(levels, dtype=np.int64), np.zeros(levels, dtype=np.uint64)
     known = codes >= 0

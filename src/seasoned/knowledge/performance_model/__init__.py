@@ -1,1 +1,1 @@
-"""The learned metric: score, spread, seconds and risk of failure of a configuration on a task."""
+"""Learned metric: a low-rank Gaussian model of scores, seconds and failures of configurations across tasks."""

@@ -1,13 +1,13 @@
-"""Seconds and failures of configurations on a new task: Gaussian heads beside the learned metric.
+"""Heads: Gaussian models of seconds and failures of configurations on a new task, in addition to the learned metric.
 
-A head is the low-rank model of `factors.py` on a table of any numbers, conditioned on a new task's trials:
+A head is the low-rank model of `low_rank.py` for a table of any quantity, conditioned on the trials of a new task:
 
-    x = mean + V' w + e,   w | trials ~ N,   with V and the noise per configuration learned from past tasks.
+    x = mean + V' w + e,   w | trials ~ N,   with V and the noise of each configuration learned from past tasks.
 
-Seconds are modelled as log10: what makes a task slow makes all its configurations slower, so that the first factor is
-the task's size and one trial tells much about all others. Failures are modelled as 0 and 1; a linear model of a
-probability ranks risks as well as a logistic one where most are small, and needs no iteration. Without trials, and with
-meta-features, the past tasks' mean is weighted by similarity (`portfolio.conditioned`).
+Seconds are modelled as log10. A large task slows all configurations, so that the first factor is the size of the task,
+and one trial informs about all configurations. Failures are modelled as 0 and 1. If most risks are small, a linear
+model ranks risks as well as a logistic model, and needs no iteration. Task weights by similarity
+(`portfolio.conditioned`) can replace the equal weights of the prior mean.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Head", "fit_failures", "fit_head", "fit_seconds"]
 
-_MOST_RANK: Final = 10
-_TASKS_PER_FACTOR: Final = 8
+_MOST_RANK: Final = 10  # largest number of factors
+_TASKS_PER_FACTOR: Final = 8  # least number of past tasks for each factor
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What past tasks teach about one number.
+    """Low-rank Gaussian model of one quantity, fitted to past tasks.
 
     Attributes:
-        factors: Which configurations go together.
-        low: Least number that is predicted.
-        high: Largest one.
+        factors: The low-rank model.
+        low: Smallest predicted mean.
+        high: Largest predicted mean.
     """
 
     factors: Factors
@@ -52,16 +52,16 @@ class Head:
         *,
         weights: NDArray[np.float64] | None = None,
     ) -> Prediction:
-        """Mean and spread for some configurations, each of shape (columns,).
+        """Predict mean and standard deviation of configurations on a new task, each of shape (m,).
 
         Args:
-            columns: The configurations asked for.
-            rows: Those tried on the new task.
-            values: What was seen there, shape (rows,).
-            weights: How much each past task counts for the prior mean; equal if left out.
+            columns: Indices of the m configurations to predict.
+            rows: Indices of the configurations tried on the new task, shape (t,).
+            values: Observed values of these trials, shape (t,).
+            weights: Task weights of the prior mean, shape (tasks,); equal if None.
 
         Raises:
-            InvalidInput: If rows and values differ in number or a value is not finite.
+            InvalidInput: If rows and values differ in number, or a value is not finite.
         """
         if len(rows) != len(values) or not np.isfinite(values).all():
             raise InvalidInput(f"there are {len(rows)} rows and values {values}; give one finite value per row.")
@@ -80,14 +80,15 @@ class Head:
 
 
 def fit_head(table: NDArray[np.float64], bounds: NDArray[np.bool_] | None = None) -> Head:
-    """Learn a head from past tasks.
+    """Fit a head to past tasks.
 
     Args:
-        table: NaN where not seen, shape (tasks, configurations); each task and each configuration has a value.
-        bounds: Which values are only lower bounds, such as the seconds of what was cut off; none if left out.
+        table: Observed values, NaN where missing, shape (tasks, n). Each task and each configuration has a value.
+        bounds: True where a value is only a lower bound, such as the seconds of a stopped trial, shape (tasks, n);
+            None for no bounds.
 
     Raises:
-        InvalidInput: If there are fewer than 3 tasks, or a task or configuration without any value.
+        InvalidInput: If there are fewer than 3 tasks, or a task or a configuration has no value.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -108,19 +109,25 @@ def fit_head(table: NDArray[np.float64], bounds: NDArray[np.bool_] | None = None
 
 
 def fit_seconds(seconds: NDArray[np.float64]) -> Head:
-    """A head for log10 seconds; times below a millisecond count as one.
+    """Fit a head for log10 seconds; times below a millisecond count as a millisecond.
 
     Args:
-        seconds: NaN where not seen, shape (tasks, configurations).
+        seconds: Observed seconds, NaN where missing, shape (tasks, n).
+
+    Raises:
+        InvalidInput: If there are fewer than 3 tasks, or a task or a configuration has no value.
     """
     return fit_head(np.log10(np.maximum(seconds, 1e-3)))
 
 
 def fit_failures(failed: NDArray[np.bool_] | NDArray[np.floating]) -> Head:
-    """A head for the probability of failure, in [0, 1].
+    """Fit a head for the probability of failure, in [0, 1].
 
     Args:
-        failed: Whether it failed, NaN where it was not tried, shape (tasks, configurations).
+        failed: 1 for a failure and 0 for a success, NaN where not tried, shape (tasks, n).
+
+    Raises:
+        InvalidInput: If there are fewer than 3 tasks, or a task or a configuration has no value.
     """
     head = fit_head(np.asarray(failed, dtype=np.float64))
     return Head(head.factors, 0.0, 1.0)

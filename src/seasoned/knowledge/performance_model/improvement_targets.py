@@ -1,12 +1,12 @@
-"""What a configuration must beat to be of use: the best trial, or a little less while its kind has no trial so good.
+"""Improvement target of a configuration: the best score, relaxed for kinds that have no score near it yet.
 
-An ensemble gains by models that are almost as good as the best one and err elsewhere. So configurations may have kinds
-(model families, say), and one of kind k is worth
+An ensemble gains from models that are almost as good as the best model and make other errors. Therefore configurations
+may have kinds, such as model families. The value of a configuration of kind k is
 
-    E[max(goal_k - z, 0)],    goal_k = min(best of kind k, best of all + room):
+    E[max(goal_k - z, 0)],    goal_k = min(best of kind k, best of all + room).
 
-in the leading kind only what is still better counts, in another kind also what comes near, until that kind has come
-near. With one kind, or no room, the goal of all is the best trial.
+In the leading kind, only an improvement on the best score counts. In another kind, a score near the best also counts,
+until this kind has such a score. With one kind, or without room, the target is the best score.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ __all__ = ["Kinds"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kinds:
-    """The kind of each configuration.
+    """Kinds of the configurations.
 
     Attributes:
-        of: Numbers below `count`, shape (n,); None if all are of one kind.
-        count: How many kinds there are; some may have no configuration here.
-        room: How far behind the best a kind's first trials are still of use, in compressed units of the gap, >= 0.
+        of: Kind of each configuration, 0 to count - 1, shape (n,); None if all are of one kind.
+        count: Number of kinds; a kind may have no configuration.
+        room: Relaxation of the target for kinds without a good score, in compressed units of the gap, at least 0.
 
     Example:
         >>> kinds = Kinds(np.array([0, 0, 1]), count=2, room=0.25)
@@ -44,11 +44,11 @@ class Kinds:
     room: float = 0.0
 
     def at(self, columns: NDArray[np.intp]) -> NDArray[np.intp]:
-        """The kinds of some configurations, shape (m,); shape (1,), to be broadcast, if there is only one kind."""
+        """Kinds of configurations, shape (m,); with only one kind, shape (1,) for broadcasting."""
         return np.zeros(1, dtype=np.intp) if self.of is None else self.of[columns]
 
     def least(self, outside: Mapping[int, float]) -> NDArray[np.float64]:
-        """Scores by kind as an array, infinite where there is none, shape (count,)."""
+        """Convert scores by kind to an array, infinite for kinds without a score, shape (count,)."""
         found = np.full(self.count, np.inf)
         found[list(outside)] = list(outside.values())
         return found
@@ -56,12 +56,12 @@ class Kinds:
     def goals(
         self, scores: NDArray[np.float64], rows: NDArray[np.intp], others: NDArray[np.float64] | None = None
     ) -> NDArray[np.float64]:
-        """What each kind must beat, at most 0, shape (..., count).
+        """Improvement target of each kind, at most 0, shape (..., count).
 
         Args:
             scores: Compressed scores of the trials, shape (..., t).
-            rows: Their configurations, shape (t,).
-            others: The least scores of other trials, by kind, infinite where there are none, shape (..., count).
+            rows: Configurations of the trials, shape (t,).
+            others: Lowest scores of further trials by kind, infinite for none, shape (..., count).
         """
         own = np.full((*scores.shape[:-1], self.count), np.inf) if others is None else others.copy()
         of = np.broadcast_to(self.at(rows), len(rows))

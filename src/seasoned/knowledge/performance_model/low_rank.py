@@ -1,12 +1,13 @@
-"""The low-rank covariance of configurations over tasks: probabilistic PCA of a table with holes, by EM.
+"""Low-rank covariance of configurations across tasks: probabilistic PCA of an incomplete table, by EM.
 
-    z_t = mean + V' w_t + e_t,   w_t ~ N(0, I),   e_tj ~ N(0, noise_j),
+    z_t = mean + V' w_t + e_t,   w_t ~ N(0, I),   e_tj ~ N(0, noise_j)
 
-z_t being the scores of task t on one scale (`regret.py`). So configurations that did well on the same tasks are
-correlated, and a few trials tell about all others. Tipping and Bishop (1999), Probabilistic principal component
-analysis, with missing entries replaced by their expectation in each round, and those of which only a bound is known by
-their expectation or the bound, whichever is larger; the model of Fusi, Sheth and Elibol (2018),
-Probabilistic matrix factorization for automated machine learning, without its map from the latent space.
+z_t are the scores of task t on a common scale (`regret.py`). Configurations that are good on the same tasks are
+correlated, so that a few trials inform about all configurations. Each EM round replaces a missing entry by its
+expectation. An entry with a known lower bound is replaced by the expectation or the bound, whichever is larger.
+
+Source: Tipping and Bishop (1999), Probabilistic principal component analysis. The model follows Fusi, Sheth and
+Elibol (2018), Probabilistic matrix factorization for automated machine learning, without the latent-space mapping.
 """
 
 from __future__ import annotations
@@ -21,21 +22,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Factors", "fit_factors"]
 
-_LEAST_NOISE: Final = 1e-6
-_ROUNDING: Final = 1e-6  # of the largest eigenvalue, below which one is rounding error in single precision
-_POOLED: Final = 10.0  # pseudo-count of tasks that shrinks a configuration's noise to that of all
+_LEAST_NOISE: Final = 1e-6  # smallest noise variance
+_ROUNDING: Final = 1e-6  # share of the largest eigenvalue below which an eigenvalue is single-precision rounding error
+_POOLED: Final = 10.0  # pseudo-count of tasks that shrinks the noise of a configuration to the pooled noise
 
 
 @dataclass(frozen=True, slots=True)
 class Factors:
-    """A fitted model of n configurations from T tasks.
+    """Fitted low-rank model of n configurations and T tasks.
 
     Attributes:
-        mean: Shape (n,).
-        loadings: V, shape (rank, n).
-        noise: Variance of what the factors do not explain, shape (n,).
-        completed: The table with missing entries filled in by their expectation, shape (T, n).
-        weights: w_t of the past tasks, shape (T, rank).
+        mean: Mean score of each configuration, shape (n,).
+        loadings: Factor loadings V, shape (rank, n).
+        noise: Residual variance of each configuration, shape (n,).
+        completed: Table with missing entries replaced by their expectation, shape (T, n).
+        weights: Factor weights w_t of the past tasks, shape (T, rank).
     """
 
     mean: NDArray[np.float64]
@@ -48,16 +49,17 @@ class Factors:
 def fit_factors(
     table: NDArray[np.float64], rank: int, *, rounds: int = 12, bounds: NDArray[np.bool_] | None = None
 ) -> Factors:
-    """Maximum likelihood by `rounds` of EM; one round suffices where nothing is missing.
+    """Fit a low-rank model by maximum likelihood with `rounds` of EM; a complete table needs only one round.
 
-    With l_i the eigenvalues of the T x T products of centred tasks, factor i is shrunk by 1 - f / l_i, f being the mean
-    of the T - rank that are left: the likelihood that takes the configurations for draws, as there are more of them.
+    l_i are the eigenvalues of the T x T Gram matrix of centred tasks. Factor i is shrunk by 1 - f / l_i, where f is the
+    mean of the T - rank smallest eigenvalues. This likelihood treats configurations as samples, because configurations
+    outnumber tasks.
 
     Args:
-        table: NaN where missing, shape (T, n); each row and each column has a value.
+        table: Scores, NaN where missing, shape (T, n); each row and each column has a value.
         rank: Number of factors, less than T.
-        rounds: How often missing entries are filled in.
-        bounds: Which values are only lower bounds, shape (T, n); none if left out.
+        rounds: Number of EM rounds.
+        bounds: True where a value is only a lower bound, shape (T, n); None for no bounds.
 
     Example:
         >>> table = np.outer(np.array([1.0, -1.0, 2.0, -2.0]), np.array([1.0, 2.0, 3.0]))
@@ -72,7 +74,7 @@ def fit_factors(
     filled = np.where(known, table, guess if bounds is None else np.fmax(guess, table))
     for _ in range(1 if known.all() else rounds):
         mean = filled.mean(axis=0)
-        centred = (filled - mean).astype(np.float32)  # its products are most of the work, and this precision is enough
+        centred = (filled - mean).astype(np.float32)  # single precision suffices for the costly products
         values, vectors = np.linalg.eigh((centred @ centred.T).astype(np.float64))
         values, vectors = values[::-1], vectors[:, ::-1]
         leading = np.maximum(values[:rank], 1e-300)
@@ -90,13 +92,16 @@ def fit_factors(
 
 
 def _sure(table: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """What is known, and the bounds in rows and columns of which nothing else is known."""
+    """Known values, and also bounds in rows and columns that have no known value; NaN elsewhere, shape (T, n)."""
     alone = ~known.any(axis=0) | ~known.any(axis=1, keepdims=True)
     return np.where(known | alone, table, np.nan)
 
 
 def _noise(residual: NDArray[np.float64], rank: int) -> NDArray[np.float64]:
-    """Variance per configuration, shrunk to that of all; a fit of this rank makes it 1 - rank/T too small."""
+    """Residual variance of each configuration, shrunk to the pooled variance, shape (n,).
+
+    The residuals of a fit underestimate the variance by the factor 1 - rank/T, which is corrected.
+    """
     lost = max(1.0 - rank / len(residual), 0.1)
     counts = np.isfinite(residual).sum(axis=0)
     sums = np.nansum(residual * residual, axis=0) / lost

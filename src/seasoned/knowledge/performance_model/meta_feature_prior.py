@@ -1,14 +1,15 @@
-"""What meta-features foretell of a new task: one more hypothesis beside the past tasks, updated like them by trials.
+"""Meta-feature prior: a Gaussian prior of the factor weights of a new task, predicted from its meta-features.
 
-    z = V' w + m + e,   w ~ N(w0, diag(v)),   e_j ~ N(0, noise_j),
+    z = V' w + m + e,   w ~ N(w0, diag(v)),   e_j ~ N(0, noise_j)
 
-w0 and v being what the meta-features tell of the factors' weights (`task_prior.py`). With the likelihood of the trials
-to the power `temper`, as in `mixture.py`, w is Gaussian again, with the noise of the trials divided by that power; the
-level of the task is unknown, and each level of the grid (`scaling.py`) is weighted by the likelihood of the trials, a
-multivariate t. The past tasks tell what a task can be like; this tells of tasks that lie between them.
+`task_prior.py` predicts w0 and v. The prior is one hypothesis in addition to the past tasks, and trials update it in
+the same way. The likelihood of the trials has the power `temper`, as in `task_mixture.py`. The posterior of w is
+Gaussian, with the noise of the trials divided by `temper`. The level of the task is unknown; each level of the grid
+(`score_scale.py`) is weighted by the likelihood of the trials, a multivariate t. The past tasks cover known tasks, and
+this prior covers tasks between them.
 
-It is for predicting how configurations do on a new task (`Belief.standardised`). A search does without it: what
-predicts better on the whole did not find the best configuration sooner (docs/decisions/0008-experience.md).
+The prior serves predictions for a new task (`Belief.standardised`). The search does not use it, because better average
+predictions did not find the best configuration sooner (docs/decisions/0008-experience.md).
 """
 
 from __future__ import annotations
@@ -30,20 +31,20 @@ if TYPE_CHECKING:
 __all__ = ["DEGREES", "WORST_Z", "Foretold"]
 
 DEGREES: Final = 8.0
-"""Of the multivariate t."""
+"""Degrees of freedom of the multivariate t."""
 WORST_Z: Final = 3.0
-"""The worst compressed score that tells anything."""
+"""Largest compressed score; worse scores are clipped to this value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Foretold:
-    """A Gaussian belief about the factors' weights of one task.
+    """Gaussian distribution of the factor weights of one task.
 
     Attributes:
-        share: How much it counts beside the past tasks together, in [0, 1].
-        latent: Expected weights, shape (rank,).
-        covariance: Of the weights, shape (rank, rank).
-        goals: What a configuration of each kind must beat, in expected compressed scores, shape (kinds,).
+        share: Probability of this hypothesis, against all past tasks together, in [0, 1].
+        latent: Expected factor weights, shape (rank,).
+        covariance: Covariance of the factor weights, shape (rank, rank).
+        goals: Improvement target of each kind, in expected compressed scores, shape (kinds,).
     """
 
     share: float
@@ -52,29 +53,29 @@ class Foretold:
     goals: NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
 
     def mean(self, factors: Factors, columns: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Expected compressed scores of some configurations, shape (m,)."""
+        """Expected compressed scores of configurations, shape (m,)."""
         found: NDArray[np.float64] = factors.mean[columns] + self.latent @ factors.loadings[:, columns]
         return found
 
     def variance(self, factors: Factors, columns: NDArray[np.intp], luck: float = 1.0) -> NDArray[np.float64]:
-        """Variance of these scores, shape (m,).
+        """Variance of the compressed scores of configurations, shape (m,).
 
         Args:
-            factors: The low-rank model of the scores.
-            columns: Which configurations.
-            luck: Share of the noise's variance that is included.
+            factors: Low-rank model of the scores.
+            columns: Indices of the configurations.
+            luck: Share of the noise variance that is included.
         """
         v = factors.loadings[:, columns]
         own = np.einsum("rj,rj->j", v, self.covariance @ v)
         return np.asarray(np.maximum(own, 0.0) + luck * factors.noise[columns], dtype=np.float64)
 
     def evidence(self, grid: Hypotheses, rows: NDArray[np.intp], factors: Factors) -> NDArray[np.float64]:
-        """Logarithm of the density of the trials' scores under each hypothesis about the level, shape (h,).
+        """Log density of the trials' scores under each level hypothesis, up to a constant, shape (h,).
 
         Args:
-            grid: The hypotheses, and what each makes of the trials.
-            rows: Configurations tried, shape (t,).
-            factors: The low-rank model of the scores.
+            grid: Level hypotheses, with the scores of the trials under each.
+            rows: Configurations of the trials, shape (t,).
+            factors: Low-rank model of the scores.
         """
         v = factors.loadings[:, rows]
         across = v.T @ self.covariance @ v + np.diag(factors.noise[rows])
@@ -95,18 +96,16 @@ class Foretold:
         kinds: Kinds,
         outside: NDArray[np.float64],
     ) -> Foretold:
-        """This belief after the trials.
+        """Return the posterior after the trials.
 
         Args:
-            grid: Hypotheses about the level, and what each makes of the trials.
-            rows: Configurations tried, shape (t,).
-            factors: The low-rank model of the scores.
-            joint: Joint probability of each hypothesis about the level and this belief, shape (h,); the sum is the
-                new share.
+            grid: Level hypotheses, with the scores of the trials under each.
+            rows: Configurations of the trials, shape (t,).
+            factors: Low-rank model of the scores.
+            joint: Joint probability of each level hypothesis and this prior, shape (h,); the sum is the new share.
             temper: Power of the likelihood.
-            kinds: The kind of each configuration.
-            outside: The least score of trials of other configurations, by kind; infinite where there is none, shape
-                (kinds,).
+            kinds: Kinds of the configurations.
+            outside: Lowest score among trials of other configurations, by kind; infinite for none, shape (kinds,).
         """
         share = float(joint.sum())
         levels = joint / max(share, 1e-300)

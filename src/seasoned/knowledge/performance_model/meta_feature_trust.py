@@ -1,11 +1,11 @@
-"""Whether meta-features are trusted: if they have helped to choose on past tasks, each judged by the others.
+"""Test of meta-features on past tasks: task weights by meta-features are used only if they reduced the regret.
 
-For each past task s with meta-features, the first picks of the greedy portfolio of the other tasks are made twice: with
-equal weights, and with weights by what meta-features say about s (`task_prior.py`). They are trusted if
+The test is leave-one-task-out. For each past task s with meta-features, a greedy portfolio of the other tasks is built
+twice: with equal weights, and with weights by the meta-features of s (`task_prior.py`). Meta-features are trusted if
 
-    mean_s d_s  >  std_s(d_s) / sqrt(S),    d_s = regret_s (equal weights) - regret_s (by meta-features),
+    mean_s d_s  >  std_s(d_s) / sqrt(S),    d_s = regret_s (equal weights) - regret_s (by meta-features).
 
-because within one standard error the simpler rule is chosen, the portfolio's (Breiman et al. 1984, section 3.4.3).
+This is the one-standard-error rule, which prefers the simpler rule, equal weights (Breiman et al. 1984, section 3.4.3).
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 __all__ = ["trusted"]
 
-_PICKS: Final = 5
+_PICKS: Final = 5  # portfolio members over which the regret is averaged
 
 
 def trusted(prior: TaskPrior | None, metric: MetricFunction) -> TaskPrior | None:
-    """The same prior, with no trust in it if it has not earned any; None if there is none.
+    """Return the prior, with trust 0 if its task weights did not reduce the regret on past tasks.
 
     Args:
-        prior: Of the tasks of the metric, with the trust that it may have; None where too few tasks are described.
-        metric: What the past tasks teach.
+        prior: Task prior of the same tasks as `metric`; None (too few tasks with meta-features) is returned unchanged.
+        metric: Learned metric of the past tasks.
 
     Example:
         >>> from seasoned.knowledge.performance_model.model import fit_metric
@@ -64,7 +64,7 @@ def trusted(prior: TaskPrior | None, metric: MetricFunction) -> TaskPrior | None
 
 
 def _shares(prior: TaskPrior, place: int, trust: float) -> NDArray[np.float64]:
-    """How much the past tasks count for one of them, which does not count itself."""
+    """Weights of the past tasks for a described task, which has weight 0 itself, shape (tasks,), summing to 1."""
     shares = np.full(len(prior.described), (1.0 - trust) / len(prior.described))
     shares[prior.described] += trust * prior.alike(prior.left_out[place])
     shares[np.flatnonzero(prior.described)[place]] = 0.0
@@ -73,7 +73,7 @@ def _shares(prior: TaskPrior, place: int, trust: float) -> NDArray[np.float64]:
 
 
 def _regret(reached: NDArray[np.float64], open_: NDArray[np.bool_], shares: NDArray[np.float64], task: int) -> float:
-    """Mean regret of a past task after the first, the first two, ... picks; `reached` is configurations x tasks."""
+    """Mean regret of a past task over the first picks of a greedy portfolio; `reached` has shape (n, tasks)."""
     best, own, free, total = np.zeros(len(shares)), 0.0, open_.copy(), 0.0
     for _ in range(_PICKS):
         if free.any():

@@ -1,16 +1,20 @@
-"""The learned metric: (task, configuration) -> expected score, its spread, seconds and risk of failure.
+"""Learned metric: predicts the score of a configuration on a task, with its spread, from past tasks.
 
-It is trained on recorded tasks and nothing else. A new task enters by its meta-features, if there are any, and by the
-trials already seen on it. The founding idea ("learning transferable model metrics") is realised as a Gaussian model of
-all configurations at once: their low-rank covariance over the past tasks (`factors.py`), and the past tasks themselves
-as hypotheses about the new one, each updated by the trials (`mixture.py`), the level and scale of the new task being
-unknown (`scaling.py`). The value of a configuration is the expected improvement under this mixture,
+The model is trained on recorded tasks only. It is a joint Gaussian model of all configurations ("learning transferable
+model metrics"). It has three parts:
 
-    gain(j)  ~  (1 - d) B(j) / max B + d A(j) / max A,    B(j) = sum_s weight_s E[max(best_s - z_sj, 0)],
+- a low-rank covariance of the configurations across past tasks (`low_rank.py`);
+- past tasks as hypotheses about the new task, each updated by the trials (`task_mixture.py`);
+- hypotheses about the unknown level and scale of the new task (`score_scale.py`).
 
-where A(j) is the gain over the past tasks as recorded, the criterion of the greedy portfolio, and d is halved every few
-trials. A model of hundreds of configurations from a few hundred tasks is overconfident at first; the portfolio is not.
-Without trials the best configuration is the first of the portfolio.
+A new task is described by its trials, and optionally by task weights from meta-features. The value of a configuration
+is the expected improvement under the mixture, combined with the gain A(j) over the past tasks as recorded:
+
+    gain(j)  ~  (1 - d) B(j) / max B + d A(j) / max A,    B(j) = sum_s weight_s E[max(best_s - z_sj, 0)].
+
+A(j) is the criterion of the greedy portfolio. The weight d is halved every few trials. The reason is that a model of
+hundreds of configurations from a few hundred tasks is overconfident at first. Without trials, the best configuration is
+the first member of the portfolio.
 """
 
 from __future__ import annotations
@@ -38,16 +42,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Belief", "MetricFunction", "Prediction", "fit_metric"]
 
-_LEAST: Final = 1e-12  # a gain below it counts as none
-_CLOSELY: Final = 120  # of many configurations, so many with the best means and so many with the best recorded gains
+_LEAST: Final = 1e-12  # smallest gain that counts
+_CLOSELY: Final = 120  # configurations with the best means, and with the best recorded gains, whose gain is computed
 
 
 class Prediction(NamedTuple):
-    """What is expected of each configuration, on the scale of the task.
+    """Predictive distribution of each configuration, in the units of the model.
 
     Attributes:
-        mean: Expected score, shape (n,).
-        std: Its standard deviation, shape (n,).
+        mean: Expected value, shape (n,).
+        std: Standard deviation, shape (n,).
     """
 
     mean: NDArray[np.float64]
@@ -56,14 +60,14 @@ class Prediction(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MetricFunction:
-    """What the past tasks teach.
+    """Learned metric of n configurations, fitted to past tasks (`fit_metric`).
 
     Attributes:
-        factors: Which configurations do well together, in compressed units of the gap.
-        known: Which scores were seen, shape (tasks, n); not those of what was stopped before its end.
+        factors: Low-rank model of the scores, in compressed units of the gap.
+        known: True where a score is known; False for stopped trials, shape (tasks, n).
         level: Median and gap of each past task.
-        settings: How past tasks are used.
-        reached: Compressed scores of the past tasks, at least -1, and 0 where not seen, shape (n, tasks).
+        settings: Settings of the metric.
+        reached: Compressed scores of the past tasks, at least -1, and 0 where unknown, shape (n, tasks).
     """
 
     factors: Factors
@@ -78,13 +82,14 @@ class MetricFunction:
 
     @property
     def losses(self) -> NDArray[np.float64]:
-        """Regrets of the past tasks, NaN where not evaluated, shape (tasks, n): what portfolios are made from."""
+        """Regrets of the past tasks, NaN where not evaluated, shape (tasks, n): the input of `greedy`."""
         return np.where(self.known, np.clip(1.0 + self.factors.completed, 0.0, 1.0), np.nan)
 
     def promising(self, each: int = 8) -> NDArray[np.intp]:
-        """Configurations that were among the best `each` of some past task, in ascending order.
+        """Indices of configurations among the best `each` of some past task, in ascending order.
 
-        Maximising the expected gain over them alone is faster, and less misled by chance among thousands.
+        Maximising the expected gain over these configurations only is faster, and less prone to chance maxima among
+        thousands of configurations.
         """
         ranked = np.argsort(np.where(self.known, self.factors.completed, np.inf), axis=1, kind="stable")
         first = ranked[:, :each]
@@ -100,20 +105,19 @@ class MetricFunction:
         foretold: Foretold | None = None,
         kinds: Kinds | None = None,
     ) -> Belief:
-        """What is believed of a new task after some trials on it.
+        """Return the posterior of a new task after its trials.
 
         Args:
-            rows: Which configurations were tried, shape (trials,).
-            scores: Their scores, to be minimised, shape (trials,).
-            weights: How much each past task counts (`portfolio.conditioned`); equal if left out.
-            outside: Kind -> the least score of trials of configurations that the past tasks do not know: what is
-                gained must be gained beyond it, too; of no account before there is a row.
-            foretold: What meta-features tell of the task (`TaskPrior.foretold`); None for nothing.
-            kinds: The kind of each configuration, where other kinds than the best one's are worth something, too
-                (`goals.py`); all of one kind if left out.
+            rows: Configurations of the trials, shape (t,).
+            scores: Scores of the trials, to be minimised, shape (t,).
+            weights: Task weights (`portfolio.conditioned`), shape (tasks,); equal if None.
+            outside: Kind -> lowest score among trials of configurations that the past tasks lack. The improvement
+                target accounts for these scores. Without `rows`, they are ignored.
+            foretold: Meta-feature prior of the task (`TaskPrior.foretold`); None without meta-features.
+            kinds: Kinds of the configurations (`improvement_targets.py`); one kind if None.
 
         Raises:
-            InvalidInput: If rows and scores differ in number or a score is not finite.
+            InvalidInput: If rows and scores differ in number, or a score is not finite.
         """
         if len(rows) != len(scores) or not np.isfinite(scores).all():
             raise InvalidInput(f"there are {len(rows)} rows and scores {scores}; give one finite score per row.")
@@ -129,15 +133,15 @@ class MetricFunction:
 
 @dataclass(frozen=True, slots=True)
 class Belief:
-    """What is believed of one task.
+    """Posterior of one task.
 
     Attributes:
-        metric: What the past teaches.
-        rows: Configurations tried.
-        mixture: What the trials say; None without trials.
-        shares: How much each past task counts before the trials, shape (tasks,), summing to 1.
-        foretold: What meta-features tell, where there are no trials.
-        kinds: The kind of each configuration.
+        metric: Learned metric of the past tasks.
+        rows: Configurations of the trials, shape (t,).
+        mixture: Posterior mixture of the past tasks; None without trials.
+        shares: Prior task weights, shape (tasks,), summing to 1.
+        foretold: Meta-feature prior, used only without trials; `mixture` contains its posterior.
+        kinds: Kinds of the configurations.
     """
 
     metric: MetricFunction
@@ -148,12 +152,11 @@ class Belief:
     kinds: Kinds = field(default_factory=Kinds)
 
     def expected_gain(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Expected improvement of each of some configurations on the goal of its kind, shape (m,).
+        """Expected improvement of configurations on the target of their kind, shape (m,).
 
-        If there is one kind only, the goal is the best trial, and the gain is the expected decrease of the regret.
-
-        Of many configurations only the likeliest are evaluated under the mixture; the others have their share of the
-        gain over the past tasks as recorded.
+        With only one kind, the target is the best trial, and the gain is the expected decrease of the regret. Among
+        many configurations, only the most promising are evaluated under the mixture. The others have only the recorded
+        part of the gain.
         """
         was = self._as_they_were(columns)
         if self.mixture is None:
@@ -164,13 +167,13 @@ class Belief:
             likely = np.argpartition(self.mixture.mean(columns), _CLOSELY)[:_CLOSELY]
             some = np.union1d(likely, np.argpartition(-was, _CLOSELY)[:_CLOSELY])
         bent = self.mixture.expected_gain(columns[some], self.metric.settings.luck)
-        largest = max(float(was.max()), float(bent.max()))  # so that gains vanish only where both do
+        largest = max(float(was.max()), float(bent.max()))  # common scale: the sum is 0 only if both are 0
         expected = doubt * was * (largest / max(float(was.max()), _LEAST))
         expected[some] += (1.0 - doubt) * bent * (largest / max(float(bent.max()), _LEAST))
         return np.asarray(expected, dtype=np.float64)
 
     def _as_they_were(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Mean gain over the past tasks, each with its best trial so far; what was not evaluated gains nothing."""
+        """Mean recorded gain over the past tasks, shape (m,); a configuration that was not evaluated has no gain."""
         reached = self.metric.reached
         gains = -reached[columns]
         if self.mixture is not None:
@@ -181,12 +184,12 @@ class Belief:
         return expected
 
     def standardised(self, columns: NDArray[np.intp]) -> Prediction:
-        """Mean and spread in compressed units of the gap (-1 = the best, 0 = the median), noise included."""
+        """Mean and standard deviation in compressed units of the gap (-1 best, 0 median), including noise."""
         variance = self._prior_variance(columns) if self.mixture is None else self.mixture.variance(columns)
         return Prediction(self.mean(columns), np.sqrt(np.maximum(variance, 1e-12)))
 
     def mean(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
-        """The mean of `standardised` alone, which costs far less."""
+        """Mean of `standardised`, shape (m,), without the costly standard deviation."""
         if self.mixture is not None:
             return self.mixture.mean(columns)
         of_past = self._mean_of_past(columns)
@@ -217,17 +220,18 @@ def fit_metric(
     stopped: NDArray[np.bool_] | None = None,
     gaps: NDArray[np.float64] | None = None,
 ) -> MetricFunction:
-    """Learn from a table of past tasks.
+    """Fit a learned metric to a table of past tasks.
 
     Args:
-        scores: To be minimised, NaN where not evaluated, shape (tasks, n); each configuration was seen at least once.
-        settings: How past tasks are used; the defaults if left out.
-        stopped: Where an evaluation was stopped for being too poor, so that the score is a lower bound: it says where
-            the task's median lies and what the configuration is not, and never counts as a gain.
-        gaps: Lower bounds of each task's distance from best to median (`regret.levels_of`); none if left out.
+        scores: Scores to be minimised, NaN where not evaluated, shape (tasks, n). Each configuration has a complete
+            evaluation.
+        settings: Settings of the metric; the defaults if None.
+        stopped: True where an evaluation was stopped early, so that its score is a lower bound, shape (tasks, n). Such
+            a score affects the median of the task and the low-rank model, and never counts as a gain.
+        gaps: Lower bounds of the gap from best to median (`regret.levels_of`), shape (tasks,); None for no bounds.
 
     Raises:
-        InvalidInput: If there are fewer than 3 tasks, or no evaluation of a configuration came to its end.
+        InvalidInput: If there are fewer than 3 tasks, or a configuration has no complete evaluation.
 
     Example:
         >>> rng = np.random.default_rng(0)

@@ -1,10 +1,10 @@
-"""Scores of many tasks on one scale: the best known configuration of a task is at -1, its median one at 0.
+"""Regret: scores of many tasks on a common scale, -1 for the best known configuration and 0 for the median.
 
     z = (y - median) / gap,  gap = median - best,  regret = clip(1 + z, 0, 1).
 
-Scores worse than the median matter little to a search and have a long tail; `compress` shortens it: log(1 + z) for
-z > 0. Scores are minimised everywhere in this package; NaN = not evaluated. The clipped regret is the measure of
-Salinas and Erickson (2024), TabRepo, with the median in place of the worst.
+Scores worse than the median matter little to a search and have a long tail. `compress` shortens the tail: log(1 + z)
+for z > 0. In this package, scores are always minimised, and NaN means not evaluated. The clipped regret is the measure
+of Salinas and Erickson (2024), TabRepo, with the median instead of the worst score.
 """
 
 from __future__ import annotations
@@ -20,18 +20,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Level", "compress", "expand", "levels_of", "regret", "standardise"]
 
-_SHARE: Final = 0.1  # chosen on folds 0 and 1 of pmf (docs/benchmarks.md, Transfer), among 1, 0.1 and next to nothing
-_LEAST_GAP: Final = 1e-9  # of a task's median or best score: a smaller gap counts as 0
+_SHARE: Final = 0.1  # gap where best and median tie, as a share of the distance to the mean of the worse scores
+_LEAST_GAP: Final = 1e-9  # smallest gap, as a share of the median or best score; a smaller gap counts as 0
 
 
 class Level(NamedTuple):
-    """Where the scores of tasks lie.
+    """Level of tasks: location and scale of their scores.
 
     Attributes:
-        median: Score of the median configuration, shape (tasks,).
-        gap: Distance from the median down to the best, positive, shape (tasks,). Where the two tie, a tenth of the
-            distance from it up to the mean of the worse, so that a task on which most configurations are equally good
-            has a scale. Where all scores are the same, the median gap of the other tasks, which is neutral.
+        median: Median score, shape (tasks,).
+        gap: Distance from the median to the best score, positive, shape (tasks,). If median and best are equal, the gap
+            is a tenth of the distance from the median to the mean of the worse scores. So a task on which most
+            configurations are equally good has a scale. If all scores are equal, the gap is the median gap of the other
+            tasks.
     """
 
     median: NDArray[np.float64]
@@ -39,16 +40,16 @@ class Level(NamedTuple):
 
 
 def levels_of(scores: NDArray[np.floating], least: NDArray[np.float64] | None = None) -> Level:
-    """Median and gap of each task.
+    """Compute median and gap of each task.
 
     Args:
-        scores: To be minimised, NaN where not evaluated, shape (tasks, configurations).
-        least: Lower bound of each gap, shape (tasks,); 0 for none, as if left out. What a search has tried was chosen
-            for being good, and so says too little of what is usual: where its own median lies nearer to the best than
-            this, the median of the task is taken to lie at this distance, and its best stays at -1.
+        scores: Scores to be minimised, NaN where not evaluated, shape (tasks, n).
+        least: Lower bound of each gap, 0 for no bound, shape (tasks,); None for no bounds. A search selects good
+            configurations, so that their median is too good. If the gap is smaller than the bound, the median is set
+            to the best score plus the bound; the best score stays at -1.
 
     Raises:
-        InvalidInput: If a task has no score at all.
+        InvalidInput: If a task has no score.
 
     Example:
         >>> level = levels_of(np.array([[1.0, 3.0, 2.0, np.nan]]))
@@ -58,7 +59,7 @@ def levels_of(scores: NDArray[np.floating], least: NDArray[np.float64] | None = 
         >>> tuned.median.tolist(), tuned.gap.tolist()
         ([3.0], [2.0])
     """
-    scores = np.where(np.isfinite(scores), scores, np.nan)  # what is infinite has no place on a scale
+    scores = np.where(np.isfinite(scores), scores, np.nan)  # infinite scores count as not evaluated
     empty = np.isnan(scores).all(axis=1)
     if empty.any():
         raise InvalidInput(f"task {int(np.argmax(empty))} has no score; leave out tasks without any evaluation.")
@@ -66,14 +67,14 @@ def levels_of(scores: NDArray[np.floating], least: NDArray[np.float64] | None = 
     best = np.nanmin(scores, axis=1)
     gap = median - best
     tiny = np.maximum(_LEAST_GAP * np.maximum(np.abs(median), np.abs(best)), np.finfo(np.float64).tiny)
-    for task in np.flatnonzero(gap <= tiny):  # more than half are the best
+    for task in np.flatnonzero(gap <= tiny):  # more than half of the scores are the best score
         worse = scores[task][scores[task] > median[task] + tiny[task]]
         if len(worse):
             gap[task] = _SHARE * (worse.mean() - median[task])
-    flat = gap <= tiny  # all its scores are the same, so it has no scale of its own
+    flat = gap <= tiny  # all scores are equal, so the task has no scale
     if flat.any() and not flat.all():
         gap[flat] = np.median(gap[~flat])
-    elif flat.all():  # then any scale will do that is above rounding error
+    elif flat.all():  # any scale above rounding error will do
         gap[:] = max(float(np.abs(median).max(initial=0.0)), 1.0)
     gap = np.maximum(gap, tiny)
     if least is not None:
@@ -83,13 +84,13 @@ def levels_of(scores: NDArray[np.floating], least: NDArray[np.float64] | None = 
 
 
 def standardise(scores: NDArray[np.floating], level: Level) -> NDArray[np.float64]:
-    """Each score as z, shape (tasks, configurations)."""
+    """Standardise scores to z, shape (tasks, n)."""
     z: NDArray[np.float64] = (scores - level.median[:, None]) / level.gap[:, None]
     return z
 
 
 def regret(scores: NDArray[np.floating], level: Level) -> NDArray[np.float64]:
-    """Normalised regret: 0 = the best of the task, 1 = its median or worse; NaN stays NaN.
+    """Normalised regret, shape (tasks, n): 0 for the best score, 1 for the median or worse; NaN stays NaN.
 
     Example:
         >>> scores = np.array([[1.0, 3.0, 2.0, 1.5]])
@@ -100,12 +101,12 @@ def regret(scores: NDArray[np.floating], level: Level) -> NDArray[np.float64]:
 
 
 def compress(z: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Map z to z where it is at most 0, to log(1 + z) above: strictly increasing, with slope 1 at 0."""
+    """Map z > 0 to log(1 + z), and leave z <= 0 unchanged. The map is strictly increasing, with slope 1 at 0."""
     return np.where(z > 0.0, np.log1p(np.maximum(z, 0.0)), z)
 
 
 def expand(u: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The inverse of `compress`.
+    """Inverse of `compress`.
 
     Example:
         >>> expand(compress(np.array([-0.5, 3.0]))).round(9).tolist()

@@ -1,9 +1,9 @@
-"""Where the scores of a new task lie, when only a few are known: hypotheses about its median and gap.
+"""Score scale of a new task: a grid of hypotheses about its median and gap, which few trials cannot determine.
 
-A hypothesis (m, g) says that the task's median is m and its best lies g below (`regret.py`). It turns the trials y into
-z = (y - m)/g, which the past tasks find likely or not (`mixture.py`). Hypotheses stand on a grid over log g and the
-regret v of the best trial, m = y_min + g (1 - v); their prior is a kernel density over the past tasks' (m, log g),
-mixed with a flat one, so that scores on another scale than all before are only unlikely, not impossible.
+Under a hypothesis (m, g), the median of the task is m and its best score is m - g (`regret.py`). The trials y become
+z = (y - m)/g, and `task_mixture.py` computes their likelihood under each past task. The grid is over log g and the
+regret v of the best trial, with m = y_min + g (1 - v). The prior is a kernel density over (m, log g) of the past tasks,
+mixed with a flat density. So scores on a new scale are unlikely, and not impossible.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Hypotheses", "hypotheses"]
 
-_GAPS: Final = 15
+_GAPS: Final = 15  # grid points of log g
 _REGRETS: Final = np.concatenate([np.linspace(0.0, 1.0, 17) ** 1.5, [1.15, 1.4, 1.8, 2.5, 4.0]])
-_NARROWEST: Final = 0.1  # least spread of the medians that is assumed, in gaps
+_NARROWEST: Final = 0.1  # least standard deviation of the medians in the prior, in median gaps
 _FLAT: Final = 0.02  # share of the flat prior
 
 
 @dataclass(frozen=True, slots=True)
 class Hypotheses:
-    """A grid of h hypotheses, and what each makes of t trials.
+    """Grid of h level hypotheses, with the scores of t trials under each.
 
     Attributes:
-        level: Median and gap, each of shape (h,).
-        prior: Logarithms of prior masses, shape (h,).
+        level: Median and gap of each hypothesis, each of shape (h,).
+        prior: Log prior masses, shape (h,).
         z: Compressed scores of the trials, shape (t, h).
-        slopes: Logarithm of |dz/dy|, summed over the trials, shape (h,).
+        slopes: log |dz/dy|, summed over the trials, shape (h,).
     """
 
     level: Level
@@ -44,10 +44,10 @@ class Hypotheses:
 
 
 def hypotheses(scores: NDArray[np.float64], past: Level) -> Hypotheses:
-    """The grid after at least one trial.
+    """Build the grid for at least one trial.
 
     Args:
-        scores: Of the trials, finite, shape (t,).
+        scores: Finite scores of the trials, shape (t,).
         past: Levels of the past tasks.
     """
     level, prior = _grid(float(scores.min()), past)
@@ -57,7 +57,7 @@ def hypotheses(scores: NDArray[np.float64], past: Level) -> Hypotheses:
 
 
 def _grid(best: float, past: Level) -> tuple[Level, NDArray[np.float64]]:
-    """Hypotheses and the logarithms of their prior masses."""
+    """Levels of the grid, and log prior masses, shape (h,)."""
     logs = np.log(past.gap)
     spread = max(float(logs.std()), 0.3)
     gaps = np.exp(np.linspace(logs.min() - 0.5 * spread, logs.max() + 0.5 * spread, _GAPS))
@@ -69,7 +69,7 @@ def _grid(best: float, past: Level) -> tuple[Level, NDArray[np.float64]]:
 
 
 def _density(level: Level, past: Level) -> NDArray[np.float64]:
-    """Kernel density of (median, log gap) over the past tasks by Scott's rule, and a share of a flat one."""
+    """Prior density at each hypothesis, shape (h,): kernel density of (median, log gap) by Scott's rule, plus flat."""
     bandwidth = len(past.gap) ** (-1.0 / 6.0)
     wide = bandwidth * max(float(past.median.std()), _NARROWEST * float(np.median(past.gap)))
     tall = bandwidth * max(float(np.log(past.gap).std()), 0.1)

@@ -1,4 +1,4 @@
-"""Settings of the learned metric: what is not learned from one table of past tasks, but chosen over many."""
+"""Settings of the learned metric: hyperparameters that are tuned over many tables of past tasks."""
 
 from __future__ import annotations
 
@@ -13,23 +13,25 @@ __all__ = ["MetricSettings"]
 
 @dataclass(frozen=True, slots=True)
 class MetricSettings:
-    """How the learned metric uses past tasks.
+    """Settings of the learned metric.
 
-    The defaults were chosen on recorded tables (docs/benchmarks.md, Transfer);
-    `PYTHONPATH=tools python -m build_experience --tune` chooses them for a store, one family left out at a time.
+    The defaults were tuned on recorded tables (docs/benchmarks.md, Transfer). The command
+    `PYTHONPATH=tools python -m build_experience --tune` tunes settings for a store, by cross-validation over families.
 
     Attributes:
-        rank: Largest number of factors of the covariance.
-        tasks_per_factor: Least number of past tasks for each factor.
-        closeness: a in [0, 1) (`mixture.py`): with 0 a new task may be any sum of factors, near 1 it is one of the past
-            tasks.
-        temper: Power of the likelihood by which trials weight the past tasks; below 1, since no past task is exactly
-            the new one.
-        doubt: Weight of the gain over the past tasks as recorded in the expected gain (`metric_function.py`), before
-            the first trial.
-        halved: Number of trials after which that weight is halved.
-        luck: Share of the noise's variance that counts in the expected gain. With all of it, a configuration that is
-            merely erratic seems to promise a gain; cheap ones then come first where gains are divided by seconds.
+        rank: Largest number of factors of the covariance, at least 1.
+        tasks_per_factor: Least number of past tasks for each factor, at least 1.
+        closeness: a in [0, 1) (`task_mixture.py`). With 0, a new task may be any sum of factors; near 1, it is one of
+            the past tasks.
+        temper: Power of the likelihood by which trials weight the past tasks, positive. Below 1, because no past task
+            is exactly the new task.
+        doubt: Weight d of the recorded gain before the first trial (`model.py`), in [0, 1].
+        halved: Number of trials after which d is halved, positive.
+        luck: Share of the noise variance in the expected gain, in [0, 1]. With 1, an erratic configuration seems to
+            promise a gain. If gains are divided by seconds, cheap erratic configurations then come first.
+
+    Raises:
+        InvalidInput: If a value is out of range.
     """
 
     rank: int = 50
@@ -51,10 +53,10 @@ class MetricSettings:
 
     @classmethod
     def of_text(cls, text: str) -> MetricSettings:
-        """From JSON, as `to_text` writes it.
+        """Read settings from the JSON of `to_text`.
 
         Raises:
-            InvalidInput: If the text holds no settings.
+            InvalidInput: If the text does not describe valid settings.
 
         Example:
             >>> MetricSettings.of_text(MetricSettings(rank=7).to_text()).rank
@@ -67,15 +69,15 @@ class MetricSettings:
 
     @classmethod
     def shipped(cls) -> MetricSettings:
-        """The settings that were chosen on the shipped experience, for our own pipelines."""
+        """Settings that were tuned on the shipped experience, for the pipelines of the AutoML search."""
         return cls.of_text((files("seasoned.knowledge") / "data" / "settings.json").read_text(encoding="utf-8"))
 
     def to_text(self) -> str:
-        """As JSON."""
+        """Return the settings as JSON."""
         return json.dumps({"metric": asdict(self)}, indent=1) + "\n"
 
     def factors_of(self, tasks: int) -> int:
-        """The number of factors that so many past tasks allow.
+        """Number of factors for a number of past tasks.
 
         Example:
             >>> MetricSettings().factors_of(40), MetricSettings().factors_of(1000)

@@ -1,16 +1,17 @@
-"""Past tasks as hypotheses about a new one: a mixture of Gaussians, conditioned on trials in closed form.
+"""Task mixture: past tasks as hypotheses about a new task, a Gaussian mixture conditioned on trials in closed form.
 
-    z = V' w + m + e,   w ~ sum_s share_s N(a w_s, (1 - a^2) I),   e_j ~ N(0, noise_j),
+    z = V' w + m + e,   w ~ sum_s share_s N(a w_s, (1 - a^2) I),   e_j ~ N(0, noise_j)
 
-w_s being the factors of past task s (`factors.py`): a kernel density in the space of factors, shrunk so that the
-mixture keeps the factors' covariance (Silverman 1986, section 6.1). With a = 0 it is the one Gaussian of probabilistic
-matrix factorisation; near a = 1 the new task is one of the past ones. Trials weight the hypotheses (s, level), level
-being a median and gap of the grid in `scaling.py`,
+w_s are the factor weights of past task s (`low_rank.py`). The mixture is a kernel density in the space of factors,
+shrunk so that it keeps the covariance of the factors (Silverman 1986, section 6.1). With a = 0, it is the single
+Gaussian of probabilistic matrix factorisation. Near a = 1, the new task is one of the past tasks.
 
-    weight_sh  ~  share_s prior_h (p(z_h | s) |dz_h/dy|)^temper,
+Trials weight the hypotheses (s, h). h is a level, a median and gap from the grid in `score_scale.py`:
 
-p being a multivariate t, so that a few trials may be far off. Trials also pull each past task's mean towards what was
-seen. Where meta-features foretell something of the new task, that is one more hypothesis (`foretold.py`).
+    weight_sh  ~  share_s prior_h (p(z_h | s) |dz_h/dy|)^temper.
+
+p is a multivariate t, so that outliers among the trials do little harm. Trials also update the mean of each past task.
+A meta-feature prior is one more hypothesis (`meta_feature_prior.py`).
 """
 
 from __future__ import annotations
@@ -42,21 +43,22 @@ __all__ = ["Mixture", "condition"]
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """The posterior after at least one trial.
+    """Posterior mixture after at least one trial.
 
     Attributes:
-        factors: The low-rank model of the scores.
-        rows: Configurations tried, shape (t,).
-        weights: Of the past tasks, summing to 1, shape (T,).
-        goals: What a configuration of each kind must beat, in compressed scores, under each past task, (T, kinds).
-        outside: The least score of trials of other configurations, by kind; infinite without any, shape (T, kinds).
+        factors: Low-rank model of the scores.
+        rows: Configurations of the trials, shape (t,).
+        weights: Posterior weights of the past tasks, summing to 1, shape (T,).
+        goals: Improvement target of each kind under each past task, in compressed scores, shape (T, kinds).
+        outside: Lowest compressed score among trials of other configurations, by kind; infinite for none, shape
+            (T, kinds).
         latent: Expected w under each past task, shape (T, rank).
-        wandering: Matrix that, times its transpose, is the covariance of w due to the unknown level, (rank, h).
-        width: 1 - a^2, the variance of w about each past task before any trial.
-        inverse: Of the trials' covariance, shape (t, t).
-        foretold: What meta-features tell, after the trials; the other attributes are about the past tasks alone. None
-            for nothing.
-        kinds: The kind of each configuration.
+        wandering: Matrix root M of the covariance M M' of w due to the unknown level, shape (rank, h).
+        width: 1 - a^2, the prior variance of w around each past task.
+        inverse: Inverse of the covariance of the trials, shape (t, t).
+        foretold: Posterior of the meta-feature prior; None without a prior. The other attributes describe only the past
+            tasks.
+        kinds: Kinds of the configurations.
     """
 
     factors: Factors
@@ -72,7 +74,7 @@ class Mixture:
     kinds: Kinds = field(default_factory=Kinds)
 
     def mean(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Expected compressed scores of some configurations, shape (m,)."""
+        """Expected compressed scores of configurations, shape (m,)."""
         of_past = self._mean_of_past(columns)
         if self.foretold is None:
             return of_past
@@ -80,21 +82,21 @@ class Mixture:
         return (1.0 - share) * of_past + share * self.foretold.mean(self.factors, columns)
 
     def by_task(self, columns: NDArray[np.intp], luck: float = 1.0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Means under each past task, shape (T, m), and the variance that they share, shape (m,).
+        """Means under each past task, shape (T, m), and the common variance, shape (m,).
 
         Args:
-            columns: Which configurations.
-            luck: Share of the noise in that variance.
+            columns: Indices of the configurations.
+            luck: Share of the noise variance that is included.
         """
         v = self.factors.loadings[:, columns]
         return self.factors.mean[columns] + self.latent @ v, self._own_variance(v) + luck * self.factors.noise[columns]
 
     def expected_gain(self, columns: NDArray[np.intp], luck: float = 1.0) -> NDArray[np.float64]:
-        """Expected improvement of some configurations on the goal of their kind, shape (m,).
+        """Expected improvement of configurations on the target of their kind, shape (m,).
 
         Args:
-            columns: Which configurations.
-            luck: Share of the noise's variance that is included.
+            columns: Indices of the configurations.
+            luck: Share of the noise variance that is included.
         """
         means, variance = self.by_task(columns, luck)
         kinds = self.kinds.at(columns)
@@ -106,7 +108,7 @@ class Mixture:
         return (1.0 - share) * gains + share * _gain(told.mean(self.factors, columns), variance, told.goals[kinds])
 
     def variance(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Variance of the compressed scores: noise, within past tasks, between them, and from the level; shape (m,)."""
+        """Variance of the compressed scores: noise, within and between past tasks, and unknown level, shape (m,)."""
         v = self.factors.loadings[:, columns]
         apart = (self.latent - self.weights @ self.latent) * np.sqrt(self.weights)[:, None]
         between = np.square(apart @ v).sum(axis=0) + np.square(self.wandering.T @ v).sum(axis=0)
@@ -142,18 +144,18 @@ def condition(
     foretold: Foretold | None = None,
     kinds: Kinds | None = None,
 ) -> Mixture:
-    """The posterior after at least one trial.
+    """Compute the posterior after at least one trial.
 
     Args:
-        scores: Of the trials, finite, shape (t,).
-        rows: Their configurations, shape (t,).
-        factors: The low-rank model of the scores.
+        scores: Finite scores of the trials, shape (t,).
+        rows: Configurations of the trials, shape (t,).
+        factors: Low-rank model of the scores.
         past: Levels of the past tasks.
-        shares: How much each past task counts, summing to 1, shape (T,).
-        settings: How past tasks are used.
-        outside: Kind -> the least score of trials of other configurations.
-        foretold: What meta-features tell; None for nothing.
-        kinds: The kind of each configuration; all of one if left out.
+        shares: Prior task weights, summing to 1, shape (T,).
+        settings: Settings of the metric.
+        outside: Kind -> lowest score among trials of other configurations.
+        foretold: Meta-feature prior; None without meta-features.
+        kinds: Kinds of the configurations; one kind if None.
     """
     kinds = kinds or Kinds()
     least = kinds.least(outside or {})
@@ -169,7 +171,7 @@ def condition(
     square = np.einsum("ij,ij->j", z, solved) - 2.0 * means @ solved
     square += np.einsum("ij,ij->i", means @ inverse, means)[:, None]
     fit = -0.5 * (DEGREES + count) * np.log1p(np.maximum(square, 0.0) / DEGREES) + grid.slopes
-    with np.errstate(divide="ignore"):  # a past task of weight 0 stays out
+    with np.errstate(divide="ignore"):  # the log of weight 0 excludes a past task
         log = settings.temper * fit + grid.prior + np.log(shares)[:, None]
     if foretold is not None:
         told = foretold.evidence(grid, rows, factors) + 0.5 * np.linalg.slogdet(across)[1]
@@ -202,24 +204,24 @@ def condition(
 
 
 def _shared(one: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probabilities of these log masses, normalised together with the others."""
+    """Probabilities of the log masses `one`, normalised together with the log masses `others`."""
     top = max(float(one.max()), float(others.max()))
     masses = np.exp(one - top)
     return np.asarray(masses / (masses.sum() + np.exp(others - top).sum()), dtype=np.float64)
 
 
 def _gain(means: NDArray[np.float64], variance: NDArray[np.float64], best: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Expected improvement on the best, for scores to be minimised."""
+    """Expected improvement on `best`, for minimised scores."""
     std = np.sqrt(np.maximum(variance, 1e-12))
     return expected_improvement(means, std, best).value  # type: ignore[arg-type]
 
 
 def _by_task(joint: NDArray[np.float64], z: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Expected scores under each past task, shape (T, n), from those under each level, (n, h).
+    """Expected scores under each past task, shape (T, n).
 
     Args:
-        joint: Weights of task and level, shape (T, h), summing to 1; a task of weight 0 has the mean of all.
-        z: The scores.
+        joint: Weights of task and level, summing to 1, shape (T, h). A task of weight 0 has the overall mean.
+        z: Scores under each level, shape (n, h).
     """
     weights = joint.sum(axis=1, keepdims=True)
     found: NDArray[np.float64] = np.where(

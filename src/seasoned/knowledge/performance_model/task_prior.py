@@ -1,17 +1,19 @@
-"""What meta-features say about a new task before any trial: a Gaussian process from them to the factors' weights.
+"""Task prior: a Gaussian process from meta-features to the factor weights of a new task, before any trial.
 
-    w_r ~ GP(0, k + lam I),   k(x, x') = exp(-|x - x'|^2 / (2 d l^2)) + c x.x' / d,
+    w_r ~ GP(0, k + lam I),   k(x, x') = exp(-|x - x'|^2 / (2 d l^2)) + c x.x' / d
 
-one kernel for all factors r of the learned metric (`factors.py`), d meta-features, each replaced by its rank among the
-past tasks, less 1/2; l, c and lam minimise the leave-one-out error, each factor weighted by what it explains (Rasmussen
-and Williams 2006, eqs. 5.10-5.12). So the meta-features that tell how tasks differ *in what does well on them* decide
-which tasks are alike, which plain distances cannot do. The past tasks count for a new one by how well they fit w,
+All factors r of the learned metric (`low_rank.py`) have the same kernel. x are d meta-features, each replaced by its
+rank among the past tasks, less 1/2. l, c and lam minimise the leave-one-out error, where each factor is weighted by the
+variance that it explains (Rasmussen and Williams 2006, eqs. 5.10-5.12).
 
-    share_s  ~  (1 - trust)/T + trust exp(-tau/2 sum_r (w_sr - E w_r)^2 / v_r),
+So two tasks are similar if their meta-features predict similar results of the configurations. Plain distances between
+meta-features cannot express this. The weights of the past tasks are
 
-v_r being the leave-one-out error of factor r: meta-features weight tasks, and never exclude any. Tasks without
-meta-features count alike. How far to trust them differs from one set of tasks to the next, and is determined on the
-past tasks (`trusting.py`).
+    share_s  ~  (1 - trust)/T + trust exp(-tau/2 sum_r (w_sr - E w_r)^2 / v_r).
+
+v_r is the leave-one-out error of factor r. Meta-features re-weight tasks and never exclude a task. Tasks without
+meta-features have equal weights. The best trust differs between sets of tasks; `meta_feature_trust.py` determines it on
+the past tasks.
 """
 
 from __future__ import annotations
@@ -32,29 +34,29 @@ if TYPE_CHECKING:
 
 __all__ = ["TaskPrior", "fit_task_prior"]
 
-_LENGTHS: Final = (0.07, 0.1, 0.14, 0.28)
-_SLOPES: Final = (1.2, 3.6, 12.0)
-_NOISES: Final = (0.3, 1.0, 3.0)
-_LEAST: Final = 10  # tasks with meta-features from which something is learned
-_TAU: Final = 0.3
-_BESIDE: Final = 0.5  # share of this hypothesis, beside all past tasks
+_LENGTHS: Final = (0.07, 0.1, 0.14, 0.28)  # grid of l
+_SLOPES: Final = (1.2, 3.6, 12.0)  # grid of c
+_NOISES: Final = (0.3, 1.0, 3.0)  # grid of lam
+_LEAST: Final = 10  # least number of past tasks with meta-features
+_TAU: Final = 0.3  # tau, the sharpness of the task weights
+_BESIDE: Final = 0.5  # prior probability of the meta-feature prior, against all past tasks together
 
 
 @dataclass(frozen=True, slots=True)
 class TaskPrior:
-    """A fitted prior.
+    """Fitted task prior (`fit_task_prior`), for D past tasks with meta-features.
 
     Attributes:
-        described: Which past tasks have meta-features, shape (T,).
-        columns: Their meta-features, sorted one by one, NaN last, shape (described, d).
-        ranks: Of the described tasks, shape (described, d).
-        length: l.
-        slope: c.
-        weights: Of the described tasks, shape (described, rank).
-        alpha: (k + lam I)^-1 (w - mean), shape (described, rank).
-        errors: v, shape (rank,).
-        left_out: Weights of each described task as predicted from the others, shape (described, rank).
-        trust: Share of the past tasks' weights for a new task that goes by its meta-features.
+        described: True for past tasks with meta-features, shape (T,).
+        columns: Meta-features of these tasks, each column sorted, NaN last, shape (D, d).
+        ranks: Centred ranks x of these tasks, shape (D, d).
+        length: Length scale l.
+        slope: Weight c of the linear kernel.
+        weights: Factor weights of these tasks, shape (D, rank).
+        alpha: (k + lam I)^-1 (w - mean), shape (D, rank).
+        errors: Leave-one-out errors v, shape (rank,).
+        left_out: Leave-one-out predictions of the factor weights, shape (D, rank).
+        trust: Share of the task weights that depends on meta-features, in [0, 1].
     """
 
     described: NDArray[np.bool_]
@@ -72,7 +74,7 @@ class TaskPrior:
         """Expected factor weights of a new task, shape (rank,).
 
         Args:
-            metafeatures: NaN where missing, shape (d,).
+            metafeatures: Meta-features of the task, NaN where missing, shape (d,).
         """
         new = _ranks(self.columns, metafeatures[None])
         across = _kernel(new, self.ranks, self.length, self.slope)
@@ -80,7 +82,7 @@ class TaskPrior:
         return found
 
     def shares(self, metafeatures: NDArray[np.float64]) -> NDArray[np.float64]:
-        """How much each past task counts for a new one, shape (T,), summing to 1; equally if nothing is known of it."""
+        """Weights of the past tasks for a new task, summing to 1, shape (T,); equal without meta-features."""
         count = len(self.described)
         if not np.isfinite(metafeatures).any():
             return np.full(count, 1.0 / count)
@@ -89,17 +91,17 @@ class TaskPrior:
         return shares
 
     def foretold(self, metafeatures: NDArray[np.float64]) -> Foretold | None:
-        """The expected weights as one hypothesis beside the past tasks; None where the task has no meta-features.
+        """Meta-feature prior of a new task; None if all meta-features are missing.
 
-        It does not depend on `trust`, which is about choosing: on recorded tables, meta-features that lead to no better
-        picks (oboe) predict the order of all configurations all the same.
+        The result does not depend on `trust`. Trust is about the choice of configurations; meta-features without a
+        benefit for the choice may still predict the order of all configurations.
         """
         if not np.isfinite(metafeatures).any():
             return None
         return Foretold(_BESIDE, self.latent(metafeatures), np.diag(np.minimum(self.errors, 1.0)))
 
     def alike(self, latent: NDArray[np.float64]) -> NDArray[np.float64]:
-        """How well each described task fits expected weights, shape (described,), summing to 1."""
+        """Weights of the D described tasks by their fit to expected factor weights, summing to 1, shape (D,)."""
         square = np.square(self.weights - latent) @ (1.0 / self.errors)
         fit: NDArray[np.float64] = np.exp(-0.5 * _TAU * (square - square.min()))
         fit /= fit.sum()
@@ -107,14 +109,14 @@ class TaskPrior:
 
 
 def fit_task_prior(metafeatures: NDArray[np.float64], factors: Factors) -> TaskPrior | None:
-    """Learn which meta-features tell what does well; None where fewer than 10 past tasks have any.
+    """Fit a task prior to past tasks; None if fewer than 10 past tasks have meta-features.
 
     Args:
-        metafeatures: Of the past tasks, NaN where missing, shape (T, d).
-        factors: Of the learned metric.
+        metafeatures: Meta-features of the past tasks, NaN where missing, shape (T, d).
+        factors: Low-rank model of the learned metric.
 
     Raises:
-        InvalidInput: If they are not of the same tasks.
+        InvalidInput: If `metafeatures` and `factors` differ in the number of tasks.
 
     Example:
         >>> from seasoned.knowledge.performance_model.low_rank import fit_factors
@@ -153,7 +155,7 @@ def fit_task_prior(metafeatures: NDArray[np.float64], factors: Factors) -> TaskP
 
 
 def _ranks(columns: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Each meta-feature's relative rank among the sorted past ones, less 1/2; 0 where it is missing."""
+    """Relative rank of each meta-feature among the sorted past values, less 1/2, shape of `values`; 0 if missing."""
     found = np.zeros(values.shape)
     for place, (column, asked) in enumerate(zip(columns.T, values.T, strict=True)):
         known = column[np.isfinite(column)]

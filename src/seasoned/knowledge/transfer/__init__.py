@@ -1,1 +1,1 @@
-"""Transfer to a new search: warm starts, deep kernels, a learned acquisition."""
+"""Transfer to a new search: warm starts, deep kernels and a learned acquisition function."""

@@ -1,12 +1,15 @@
-"""Meta-training of the learned acquisition by an evolution strategy: whole searches on problems with known values.
+"""Meta-training of the learned acquisition function by an evolution strategy, on whole searches with known values.
 
-A problem is a pool of points, their covariance under a Gaussian process, and their values: drawn from the process
-itself (`prior_samples`), or the scores of a past task under the process that describes it best (`stored_samples`). A
-search tries two points at random, then always that of largest acquisition, and its loss is the regret of the best so
-far, in units of the prior's standard deviation, averaged over the second half of its trials. The weights minimise the
-mean over batches of the loss relative to log-EI's (`train_acquisition`, by CMA-ES as a study); every candidate sees the
-same problems, so that luck cancels, and the few best are compared on others, with log-EI among them. All searches of a
-batch run in lockstep: conditioning on one more trial is a rank-one update of means and variances.
+A problem is a pool of points, the covariance of the points under a Gaussian process, and their values. The values are
+samples of the process (`prior_samples`), or the scores of a past task with the process that fits best
+(`stored_samples`).
+
+A search tries two random points, and then the point with the largest acquisition in each trial. The loss of a search is
+the regret of the best point so far, averaged over the second half of the trials. Its unit is the prior standard
+deviation. All searches of a batch run in lockstep, with a rank-one update of means and variances for each trial.
+
+`train_acquisition` minimises the loss relative to the loss of log-EI, averaged over batches, by CMA-ES. All candidates
+search the same problems, which cancels random effects. The best candidates and log-EI are compared on further problems.
 """
 
 from __future__ import annotations
@@ -33,26 +36,26 @@ if TYPE_CHECKING:
 
 __all__ = ["LOG_EI", "Problems", "prior_samples", "searched", "stored_samples", "train_acquisition"]
 
-_DESIGN: Final = 2
-_NOISE: Final = 1e-6
-_LENGTHS: Final = (0.1, 1.0)  # of the kernel, log-uniform, times the square root of the dimension
-_DIMENSIONS: Final = 4
-_HIDDEN: Final = 3
-_LEAST: Final = 1e-9  # least regret to divide by: on some small batches log-EI has none
-_WEIGHT: Final = 3.0  # largest size of a weight
-_FINALISTS: Final = 8  # candidates that are compared on other problems
+_DESIGN: Final = 2  # random trials at the start of a search
+_NOISE: Final = 1e-6  # noise variance, and least variance of a pivot
+_LENGTHS: Final = (0.1, 1.0)  # range of length scales (log-uniform), times the square root of the dimension
+_DIMENSIONS: Final = 4  # largest dimension of a sampled problem
+_HIDDEN: Final = 3  # hidden units of the correction
+_LEAST: Final = 1e-9  # least regret of log-EI as a divisor; on small batches, the regret of log-EI may be 0
+_WEIGHT: Final = 3.0  # largest absolute change of a weight
+_FINALISTS: Final = 8  # candidates that are compared on further problems
 
 LOG_EI: Final = Correction.of_vector(np.zeros(6))
-"""The correction that changes nothing."""
+"""Correction of 0: the acquisition function is log-EI."""
 
 
 class Problems(NamedTuple):
-    """A batch of search problems.
+    """Batch of search problems, each on a pool of n points.
 
     Attributes:
-        covariance: Of the points of each pool, 1 on the diagonal but for noise, shape (problems, n, n).
-        values: To be minimised, shape (problems, n).
-        first: Points tried at random, shape (problems, 2).
+        covariance: Prior covariance of the points, with diagonal 1 plus noise, shape (problems, n, n).
+        values: Values of the points, to be minimised, shape (problems, n).
+        first: Indices of the two random first trials, shape (problems, 2).
     """
 
     covariance: NDArray[np.float64]
@@ -61,7 +64,12 @@ class Problems(NamedTuple):
 
 
 def prior_samples(count: int, *, points: int = 128, seed: int = 0) -> Problems:
-    """Draws f ~ GP(0, Matern-5/2) in one to four dimensions, the length scale known to the search.
+    """Sample problems f ~ GP(0, Matern-5/2) in one to four dimensions; the search uses the true length scale.
+
+    Args:
+        count: Number of problems.
+        points: Number of points of a pool.
+        seed: Random seed.
 
     Example:
         >>> prior_samples(3, points=10).values.shape
@@ -79,16 +87,16 @@ def prior_samples(count: int, *, points: int = 128, seed: int = 0) -> Problems:
 
 
 def stored_samples(tasks: Sequence[Evaluations], count: int, *, points: int = 32, seed: int = 0) -> Problems:
-    """Past tasks as problems: some of a task's configurations, their scores, and the process that fits these best.
+    """Draw problems from past tasks: random configurations, their scores, and the Gaussian process that fits best.
 
     Args:
-        tasks: Drawn from with equal chances; each needs as many configurations as a pool has points.
-        count: Problems.
-        points: Of a pool.
-        seed: Of the draws.
+        tasks: Past tasks; tasks with fewer configurations than `points` are skipped, all others are equally likely.
+        count: Number of problems.
+        points: Number of points of a pool.
+        seed: Random seed.
 
     Raises:
-        InvalidInput: If no task has so many configurations.
+        InvalidInput: If no task has `points` configurations.
 
     Example:
         >>> from seasoned.knowledge.experience.evaluations import Evaluations
@@ -112,22 +120,22 @@ def stored_samples(tasks: Sequence[Evaluations], count: int, *, points: int = 32
 
 
 def _first(rng: np.random.Generator, count: int, points: int) -> NDArray[np.intp]:
-    """Two points of each pool."""
+    """Draw two distinct points of each pool, shape (count, 2)."""
     return np.argsort(rng.random((count, points)), axis=1)[:, :_DESIGN]
 
 
 @dataclass(slots=True)
 class _Searches:
-    """All searches of a batch: what is known on every pool."""
+    """State of all searches of a batch: posterior of each pool and best value so far."""
 
     problems: Problems
-    mean: NDArray[np.float64]
-    variance: NDArray[np.float64]
-    columns: list[NDArray[np.float64]]
-    best: NDArray[np.float64]
+    mean: NDArray[np.float64]  # (problems, n)
+    variance: NDArray[np.float64]  # (problems, n)
+    columns: list[NDArray[np.float64]]  # columns of the Cholesky factor, one (problems, n) array for each trial
+    best: NDArray[np.float64]  # (problems,)
 
     def tell(self, chosen: NDArray[np.intp]) -> None:
-        """Condition each search on its own new trial."""
+        """Condition each search on its new trial; `chosen` has shape (problems,)."""
         rows = np.arange(len(chosen))
         column = self.problems.covariance[rows, :, chosen]
         for old in self.columns:
@@ -142,12 +150,15 @@ class _Searches:
 
 
 def searched(problems: Problems, correction: Correction, trials: int) -> NDArray[np.float64]:
-    """Regret of the best so far after each trial, shape (problems, trials).
+    """Regret of the best point so far after each trial, shape (problems, trials).
 
     Args:
-        problems: What is searched.
-        correction: The acquisition's.
-        trials: Of each search, at most as many as a pool has points.
+        problems: Batch of problems.
+        correction: Correction of the acquisition function.
+        trials: Number of trials of each search, from 2 to the number of points.
+
+    Raises:
+        InvalidInput: If `trials` is out of range.
 
     Example:
         >>> curves = searched(prior_samples(4, points=30), LOG_EI, 10)
@@ -177,19 +188,19 @@ def searched(problems: Problems, correction: Correction, trials: int) -> NDArray
 def train_acquisition(
     lessons: Sequence[tuple[Problems, int]], exam: Sequence[tuple[Problems, int]], *, rounds: int = 60, seed: int = 0
 ) -> Correction:
-    """The correction with which searches end best, found by CMA-ES that starts from log-EI.
+    """Train a correction of log-EI that minimises the regret of whole searches, by CMA-ES.
 
     Args:
-        lessons: Batches of problems, and the trials of a search on each; all count the same.
-        exam: Others, on which the best candidates are compared.
-        rounds: Number of candidates that are judged on the lessons.
-        seed: Of the strategy, and of the weights it starts from.
+        lessons: Training batches, each with the number of trials of a search; all batches have equal weight.
+        exam: Validation batches, on which the best candidates are compared.
+        rounds: Number of candidates that are evaluated on `lessons`.
+        seed: Random seed of CMA-ES and of the initial weights.
 
     Returns:
-        The best candidate on the exam; log-EI where none is better there.
+        The candidate with the lowest loss on `exam`; log-EI if no candidate is better.
 
     Raises:
-        InvalidInput: If there are no lessons, or no exam.
+        InvalidInput: If `lessons` or `exam` is empty.
 
     Example:
         >>> lessons, exam = ([(prior_samples(4, points=16, seed=seed), 6)] for seed in (0, 1))
@@ -221,6 +232,6 @@ def train_acquisition(
 
 
 def _loss(batch: tuple[Problems, int], correction: Correction) -> float:
-    """The mean regret over the second half of the trials."""
+    """Mean regret over the second half of the trials."""
     problems, trials = batch
     return float(searched(problems, correction, trials)[:, trials // 2 :].mean())

@@ -1,11 +1,12 @@
-"""Search without experience over a finite pool of configurations: a Gaussian process on their features.
+"""Cold search: Bayesian optimisation without experience over a finite pool of configurations.
 
-    y ~ N(0, s (M(d / l) + n I)),   M the Matern-5/2 kernel, d distances in units of the pool's mean one,
+    y ~ N(0, s (M(d / l) + n I)),   M the Matern-5/2 kernel, d distances in units of the typical distance in the pool
 
-y is standardised, l and n are chosen on a grid by marginal likelihood with a prior for long lengths, and s is
-integrated out with its conjugate prior. On a pool, and for some tens of trials, a grid is as good as gradients and
-costs a millisecond. Targets are warped so that of the worse half only the order counts (`surrogates/warp.py`).
-Rasmussen and Williams (2006), ch. 2 and 5.
+Targets y are warped: among the worse half of the scores, only the order counts (`surrogates/output_warping.py`). l and
+n are selected on a grid by marginal likelihood, with a prior that favours long length scales. s is integrated out with
+its conjugate prior. For a pool and some tens of trials, a grid is as good as gradients, and cheap.
+
+Source: Rasmussen and Williams (2006), ch. 2 and 5.
 """
 
 from __future__ import annotations
@@ -26,30 +27,30 @@ if TYPE_CHECKING:
 
 __all__ = ["Fitted", "Pool", "fit_pool", "pool_of"]
 
-_LENGTHS: Final = (0.15, 0.3, 0.6, 1.2, 2.4)
-_NOISES: Final = (1e-3, 1e-2, 1e-1)
-_LONG: Final = (np.log(0.8), 0.8)  # mean and spread of a log length
-_BELIEF: Final = 2.0  # pseudo-count of trials with a signal variance of 1
+_LENGTHS: Final = (0.15, 0.3, 0.6, 1.2, 2.4)  # grid of l
+_NOISES: Final = (1e-3, 1e-2, 1e-1)  # grid of n
+_LONG: Final = (np.log(0.8), 0.8)  # prior mean and standard deviation of log l
+_BELIEF: Final = 2.0  # pseudo-count of trials in the prior of s, whose mean is 1
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Configurations as points, the mean squared distance of two being 1; shape (n, d)."""
+    """Configurations as points, shape (n, d), scaled to a mean squared distance of 1."""
 
     points: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A posterior over the pool.
+    """Posterior over the points of a pool.
 
     Attributes:
-        points: Those of the trials, shape (t, d).
-        targets: Their warped scores.
-        length: In units of the mean distance.
-        scale: s.
-        factor: Lower Cholesky factor of M + n I.
-        alpha: (M + n I)^-1 y.
+        points: Points of the trials, shape (t, d).
+        targets: Warped scores of the trials, shape (t,).
+        length: Length scale l, in units of the typical distance.
+        scale: Signal variance s.
+        factor: Lower Cholesky factor of M + n I, shape (t, t).
+        alpha: (M + n I)^-1 y, shape (t,).
     """
 
     points: NDArray[np.float64]
@@ -60,22 +61,22 @@ class Fitted:
     alpha: NDArray[np.float64]
 
     def predict(self, points: NDArray[np.float64]) -> Prediction:
-        """Mean and spread in units of the targets, without noise."""
+        """Mean and standard deviation at points of shape (n, d), in units of the targets, without noise."""
         return self.predict_at(squared_distances(points, self.points))
 
     def predict_at(self, squared: NDArray[np.floating]) -> Prediction:
-        """The same from squared distances to the trials, shape (n, t); in their precision."""
+        """Prediction from squared distances to the trials, shape (n, t), in the precision of `squared`."""
         across = matern((squared / self.length**2).astype(squared.dtype))[0]
         inner = across @ np.linalg.inv(self.factor).T.astype(squared.dtype)
         variance = self.scale * np.maximum(1.0 - np.einsum("ij,ij->i", inner, inner), 1e-9)
         return Prediction(across @ self.alpha, np.sqrt(variance))
 
     def expected_gain(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Expected improvement over the best trial, in units of the targets."""
+        """Expected improvement over the best trial at points of shape (n, d), in units of the targets, shape (n,)."""
         return self.gain_of(self.predict(points))
 
     def gain_of(self, found: Prediction) -> NDArray[np.float64]:
-        """Expected improvement over the best trial, from a prediction."""
+        """Expected improvement over the best trial, from a prediction, shape (n,)."""
         return expected_improvement(found.mean, found.std, float(self.targets.min())).value
 
     def left_out(self) -> Prediction:
@@ -86,7 +87,10 @@ class Fitted:
 
 
 def pool_of(features: NDArray[np.float64]) -> Pool:
-    """Columns scaled to [0, 1], constant ones left out, then all scaled by one factor.
+    """Scale features to a pool: each column to [0, 1], without constant columns, then all by one common factor.
+
+    Args:
+        features: Features of the configurations, shape (n, p).
 
     Raises:
         InvalidInput: If a feature is not finite.
@@ -107,11 +111,11 @@ def pool_of(features: NDArray[np.float64]) -> Pool:
 
 
 def fit_pool(points: NDArray[np.float64], scores: NDArray[np.float64]) -> Fitted:
-    """The posterior after some trials.
+    """Fit the posterior after trials.
 
     Args:
-        points: Of the pool, shape (t, d), t at least 1.
-        scores: To be minimised, finite, shape (t,).
+        points: Points of the trials, shape (t, d), with t at least 1.
+        scores: Finite scores of the trials, to be minimised, shape (t,).
 
     Example:
         >>> fitted = fit_pool(np.array([[0.0], [1.0], [2.0]]), np.array([0.0, 1.0, 2.0]))

@@ -1,13 +1,17 @@
-"""A warm start by a deep kernel that was meta-trained on past tasks (`deep_training.py`); numpy alone.
+"""Warm start from a deep kernel that was meta-trained on past tasks (`deep_kernel_training.py`). Needs only numpy.
 
-Before any trial on the new task, what is expected of a point is the mean over past tasks of
+Without trials of the new task, the predicted value at a point x is the mean over past tasks s of
 
-    E[q_s(x) | evaluations of task s],   a Gaussian process in f(x), f being the meta-trained network,
+    E[q_s(x) | evaluations of task s].
 
-where q_s are the warped scores of task s. With trials on the new task, that mean, a process in f adapted to the trials,
-and a plain process on the cube itself are weighted by how well each orders the trials, each trial left out in turn
-(`transfer.rank_weights`); the weight of the plain one, which knows no past, has a floor. Wistuba and Grabocka (2021),
-Few-shot Bayesian optimization with deep kernel surrogates; the floor as in `transfer.ensemble_start`.
+q_s are the warped scores of task s. The model is a Gaussian process in f(x), where f is the meta-trained network.
+
+With trials, three predictions are combined: this mean, a process in f adapted to the trials, and a plain process on the
+unit cube. The weights depend on the order that each predicts for the trials, with each trial left out in turn
+(`warm_starts.rank_weights`). The plain process uses no past tasks, and its weight has a floor.
+
+Source: Wistuba and Grabocka (2021), Few-shot Bayesian optimization with deep kernel surrogates. The floor is also in
+`warm_starts.ensemble_start`.
 """
 
 from __future__ import annotations
@@ -43,18 +47,19 @@ def deep_start(
     floor: float = 0.1,
     seed: int = 0,
 ) -> WarmStart:
-    """What a meta-trained deep kernel expects on a grid of the cube.
+    """Build a relative warm start from a meta-trained deep kernel.
 
     Args:
-        space: Of the new study; the points of past tasks are encoded by it.
-        tasks: Past ones; each counts alike.
-        kernel: Trained on them, or on others of the same space (`train_deep_kernel`).
-        trials: Of the new task, at least three, if there are any.
-        floor: Least weight of the plain process, once there are trials.
-        seed: Of the draws that determine the weights.
+        space: Space of the new study, which also encodes the points of the past tasks.
+        tasks: Past tasks, with equal weights.
+        kernel: Deep kernel, trained on past tasks in the same space (`train_deep_kernel`).
+        trials: At least three trials of the new task; None for no trials.
+        floor: Least weight of the plain process, if there are trials.
+        seed: Seed of the random draws that determine the weights.
 
     Raises:
-        InvalidInput: If there is no past task, there are one or two trials, or the kernel is of another space.
+        InvalidInput: If there is no past task, there are fewer than three trials, a score is not finite, or the kernel
+            has another number of inputs.
 
     Example:
         >>> from seasoned.knowledge.experience.evaluations import Evaluations
@@ -76,7 +81,7 @@ def deep_start(
 
 
 def _past(tasks: Sequence[Evaluations], kernel: DeepKernel, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What each past task expects of some points, shape (tasks, points)."""
+    """Posterior means of the past tasks at points of shape (n, d), shape (tasks, n)."""
     where = kernel.embed(points)
     models = [fit_pool(kernel.embed(task.points), task.scores) for task in map(thinned, tasks)]
     return np.stack([model.predict(where).mean for model in models])
@@ -90,13 +95,13 @@ def _weighed(
     floor: float,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """The weighted sum of the past's mean, the adapted deep process and the plain one."""
+    """Weighted sum of the mean of the past tasks, the adapted deep process and the plain process, shape (n,)."""
     count, unit = len(trials.scores), unit_of(points)
     past = _past(tasks, kernel, np.concatenate([trials.points, points]))
     own = kernel.adapted(trials.points, quantiles(trials.scores))
     deep = fit_pool(own.embed(trials.points), trials.scores)
     plain = fit_pool(trials.points / unit, trials.scores)
-    left_out = fit_pool(kernel.embed(trials.points), trials.scores).left_out()  # the adapted network has seen them all
+    left_out = fit_pool(kernel.embed(trials.points), trials.scores).left_out()  # `own` has seen all trials
     weights = rank_weights(
         (
             np.stack([past[:, :count].mean(axis=0), left_out.mean]),

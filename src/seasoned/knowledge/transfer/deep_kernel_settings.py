@@ -1,4 +1,4 @@
-"""Settings of the meta-training of deep kernels, in a module of their own, so that they can be read without JAX."""
+"""Settings of the meta-training of deep kernels. A separate module, so that settings can be imported without JAX."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ __all__ = ["DeepSettings"]
 
 @dataclass(frozen=True, slots=True)
 class DeepSettings:
-    """How a deep kernel is trained.
+    """Settings of the training of a deep kernel.
 
     Attributes:
-        by: `"likelihood"` or `"maml"`.
-        hidden: Units of the hidden layers.
-        outputs: Number of coordinates of the network's output.
-        inner_lr: Rate of MAML's inner step.
-        steps: Meta-steps.
-        lr: Rate of the outer optimiser, with a cosine schedule.
-        seed: Of everything random.
+        by: Training objective, `"likelihood"` or `"maml"`.
+        hidden: Units of each hidden layer.
+        outputs: Number of outputs of the network.
+        inner_lr: Learning rate of the inner step of MAML.
+        steps: Number of meta-steps.
+        lr: Learning rate of the outer optimiser, with a cosine schedule.
+        seed: Random seed.
+
+    Raises:
+        InvalidInput: If a value is out of range.
     """
 
     by: Literal["likelihood", "maml"] = "likelihood"
@@ -44,10 +47,10 @@ class DeepSettings:
 
     @classmethod
     def of_text(cls, text: str) -> DeepSettings:
-        """From the JSON that `build --tune` writes; the defaults where it says nothing of deep kernels.
+        """Read settings from the JSON of `build --tune`; the defaults if the JSON has no key "deep".
 
         Raises:
-            InvalidInput: If the text holds no settings.
+            InvalidInput: If the text does not describe valid settings.
 
         Example:
             >>> DeepSettings.of_text('{"metric": {}, "deep": {"by": "maml", "hidden": [16]}}').hidden
@@ -61,5 +64,5 @@ class DeepSettings:
             ) from error
 
     def to_json(self) -> dict[str, Any]:
-        """As plain data, under the key `"deep"` of the settings' file."""
+        """Return the settings as plain data, the value of the key "deep" in the file of settings."""
         return asdict(self)

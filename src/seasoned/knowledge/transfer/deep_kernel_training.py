@@ -1,13 +1,14 @@
-"""Meta-training of a deep kernel on past tasks: by marginal likelihood, or as an initialisation by first-order MAML.
+"""Meta-training of a deep kernel on past tasks, by marginal likelihood or by first-order MAML.
 
-Both minimise the negative log marginal likelihood of `surrogates/deep_kernel.py`, on draws of a few rows of one task.
+Both objectives use the negative log marginal likelihood (NLL) of `surrogates/gp/deep_kernel.py`, on random samples of
+the evaluations of a task.
 
-- `"likelihood"`: sum over tasks of NLL(theta), the weights being shared by all tasks; as in Wistuba and Grabocka
-  (2021), Few-shot Bayesian optimization, without their scaling of labels, since targets are normal quantiles here.
-- `"maml"`: sum over tasks of NLL_query(theta - rate dNLL_support/dtheta), the inner gradient a constant
-  (`metagrad.MAML`, first order): weights from which a step on a new task's trials leads to a good kernel.
+- `"likelihood"`: sum over tasks of NLL(theta), with weights theta shared by all tasks. As in Wistuba and Grabocka
+  (2021), Few-shot Bayesian optimization, but without the scaling of labels, because targets are normal quantiles here.
+- `"maml"`: sum over tasks of NLL_query(theta - rate dNLL_support/dtheta), with a constant inner gradient
+  (`metagrad.MAML`, first order). One gradient step on the trials of a new task then gives a good kernel.
 
-JAX trains; the result predicts in numpy.
+Training uses JAX; the trained kernel needs only numpy.
 """
 
 from __future__ import annotations
@@ -36,34 +37,34 @@ if TYPE_CHECKING:
 __all__ = ["NOISE", "DeepSettings", "MarginalLikelihood", "negative_log_likelihood", "teaches", "train_deep_kernel"]
 
 NOISE: Final = 0.02
-"""Variance of a trial's noise, in units of the signal's."""
-_ROWS: Final = 24  # of a support or query set
-_SETS: Final = 12  # drawn from each task
-_LEAST: Final = 6  # least number of rows of a task to train on
+"""Noise variance of a trial, as a share of the signal variance."""
+_ROWS: Final = 24  # largest number of evaluations of a support or query set
+_SETS: Final = 12  # pairs of support and query sets that are drawn from each task
+_LEAST: Final = 6  # least number of evaluations of a training task
 _ASIDE: Final = 0.15  # share of the tasks held out for validation
 
 
 @dataclass(frozen=True)
 class MarginalLikelihood(MetaLearner):
-    """Shared weights without any adaptation: the loss of a task is that of its query rows under theta itself."""
+    """Learner without adaptation: the loss of a task is the NLL of its query set under the shared weights theta."""
 
     @property
     def trained_steps(self) -> int:
-        """See `MetaLearner`."""
+        """Number of adaptation steps: 0 (see `MetaLearner`)."""
         return 0
 
     def start(self, theta: Any) -> Any:
-        """See `MetaLearner`."""
+        """Initial weights of a task (see `MetaLearner`)."""
         return theta["params"]
 
     def advance(self, theta: Any, carry: Any, rows: Any, number: Any, scale: Any) -> Any:
-        """See `MetaLearner`: nothing changes."""
+        """Return `carry` unchanged (see `MetaLearner`)."""
         del theta, rows, number, scale
         return carry
 
 
 def negative_log_likelihood(latent: Any, y: Any) -> Any:
-    """The loss of `deep_kernel.likelihood` in JAX, the same number for each row, [rows]."""
+    """Loss of `deep_kernel.likelihood` in JAX, repeated for each row, shape (rows,); `latent` is (rows, outputs)."""
     count = y.shape[0]
     squared = jnp.sum((latent[:, None] - latent[None]) ** 2, axis=-1)
     root = jnp.sqrt(5.0 * squared + 1e-12)
@@ -75,19 +76,19 @@ def negative_log_likelihood(latent: Any, y: Any) -> Any:
 
 
 def teaches(task: Evaluations) -> bool:
-    """Whether a kernel can be trained on a task: it has at least six evaluations, not all of the same score."""
+    """Return True if a task is usable for training: at least six evaluations, and not all scores equal."""
     return len(task.scores) >= _LEAST and bool(np.ptp(task.scores) > 0)
 
 
 def train_deep_kernel(tasks: Sequence[Evaluations], settings: DeepSettings | None = None) -> DeepKernel:
-    """A deep kernel that suits past tasks.
+    """Meta-train a deep kernel on past tasks.
 
     Args:
-        tasks: At least 3 of at least 6 evaluations each; others are passed over.
-        settings: See `DeepSettings`.
+        tasks: At least 3 tasks with at least 6 evaluations each, not all equal. Other tasks are skipped.
+        settings: Training settings; the defaults if None.
 
     Raises:
-        InvalidInput: If there are fewer tasks.
+        InvalidInput: If fewer than 3 tasks are usable.
     """
     settings = settings or DeepSettings()
     rng = np.random.default_rng(settings.seed)
@@ -96,7 +97,7 @@ def train_deep_kernel(tasks: Sequence[Evaluations], settings: DeepSettings | Non
         raise InvalidInput(f"there are {len(known)} tasks with {_LEAST} different evaluations; give at least 3.")
     rows = min(_ROWS, min(len(task.scores) for task in known) // 2)
     pairs = [_sets(task, rows, rng) for task in known]
-    parts = cut(len(known), _ASIDE, settings.seed)  # whole tasks are held out, not sets of training tasks
+    parts = cut(len(known), _ASIDE, settings.seed)  # held out by task: sets of one task stay together
     left, right = ([pair for place in part for pair in pairs[place]] for part in parts)
     training = Training(
         steps=settings.steps, tasks=16, lr=settings.lr, schedule="cosine", clip=10.0, every=250, seed=settings.seed
@@ -117,7 +118,7 @@ def train_deep_kernel(tasks: Sequence[Evaluations], settings: DeepSettings | Non
 
 
 def _sets(task: Evaluations, rows: int, rng: np.random.Generator) -> list[tuple[Any, Any]]:
-    """Support and query sets of one task, their targets on the scale of all its evaluations."""
+    """Draw support and query sets of a task; targets are quantiles among all evaluations of the task."""
     targets = quantiles(task.scores)
     found = []
     for _ in range(_SETS):

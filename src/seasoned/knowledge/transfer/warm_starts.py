@@ -1,19 +1,19 @@
-"""Transfer into Bayesian optimisation: past tasks as a Gaussian process's prior mean, or as members of an ensemble.
+"""Warm starts from past tasks: a quantile prior, a rank-weighted ensemble, or the learned metric.
 
-**Quantile prior.** Scores of different tasks have different scales but comparable ranks: on each past task
+**Quantile prior.** Scores of different tasks have different scales, but comparable ranks. Each past task has quantiles
 
     q = Phi^-1((rank - 1/2) / n),
 
-and a forest over all of them learns configuration -> quantile. Salinas, Shen and Perrone (2020), A quantile-based
+and a forest over all past tasks learns configuration -> quantile. Salinas, Shen and Perrone (2020), A quantile-based
 approach for hyperparameter transfer learning.
 
-**Rank-weighted ensemble.** A model per past task, and one of the new task. Each gets the share of draws in which it
-orders the new task's trials best; the new task's own model is judged on trials left out, and its weight has a floor, so
-that misleading past tasks cannot silence it. Feurer, Letham, Hutter and Bakshy (2018), Practical transfer learning for
-Bayesian optimization (RGPE), section 4.
+**Rank-weighted ensemble.** The ensemble has a model of each past task, and a model of the new task. The weight of a
+model is the share of posterior draws in which it orders the trials of the new task best. The new task's own model is
+evaluated leave-one-out. Its weight has a floor, so that misleading past tasks cannot dominate. Feurer, Letham, Hutter
+and Bakshy (2018), Practical transfer learning for Bayesian optimization (RGPE), section 4.
 
-Where past tasks share their configurations, the learned metric says what to expect (`metric_start`); `deep_transfer.py`
-uses a kernel that was meta-trained on them. All return a relative `WarmStart` (`starts.py`).
+**Learned metric.** If past tasks share their configurations, `metric_start` uses the learned metric. `deep_kernel.py`
+uses a meta-trained deep kernel. All functions return a relative `WarmStart` (`experience/evaluations.py`).
 """
 
 from __future__ import annotations
@@ -47,22 +47,22 @@ if TYPE_CHECKING:
 
 __all__ = ["Evaluations", "ensemble_start", "metric_start", "quantile_start", "quantiles", "rank_weights"]
 
-_DRAWS: Final = 200
+_DRAWS: Final = 200  # posterior draws that determine the weights of the ensemble
 
 
 def quantile_start(
     space: Space, tasks: Sequence[Evaluations], *, seed: int = 0, weights: Sequence[float] | None = None
 ) -> WarmStart:
-    """What a model of configuration -> quantile, learned from all past tasks, expects on a grid of the cube.
+    """Build a relative warm start from a forest that predicts quantiles, fitted to all past tasks.
 
     Args:
-        space: Of the new study; the points of past tasks are encoded by it.
-        tasks: Past ones, however many trials each has.
-        seed: Of the forest.
-        weights: How much each task counts, none negative; all alike if left out.
+        space: Space of the new study, which also encodes the points of the past tasks.
+        tasks: Past tasks, with any numbers of trials.
+        seed: Random seed of the forest.
+        weights: Task weights, at least 0, shape (tasks,); equal if None.
 
     Raises:
-        InvalidInput: If there is no past task, or there is not one weight for each, some above 0.
+        InvalidInput: If there is no past task, a score is not finite, or the weights are invalid.
 
     Example:
         >>> from seasoned.space import Float, Space
@@ -93,12 +93,13 @@ def quantile_start(
 
 
 def metric_start(space: Space, configurations: Sequence[Mapping[str, Any]], belief: Belief) -> WarmStart:
-    """What the learned metric expects of the configurations that it knows.
+    """Build a relative warm start from the predictions of the learned metric.
 
     Args:
-        space: Of the new study.
-        configurations: Those of the metric's table, in its order; those not valid in the space are skipped.
-        belief: What is believed of the new task: `metric.condition(rows, scores)`, with trials on it or without.
+        space: Space of the new study.
+        configurations: Configurations of the metric, in the order of its columns. Configurations that are not valid in
+            the space are skipped.
+        belief: Posterior of the new task, `metric.condition(rows, scores)`, with or without trials.
 
     Raises:
         InvalidInput: If no configuration is valid in the space.
@@ -127,17 +128,17 @@ def rank_weights(
     floor: float,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Weights of the past tasks' models and, last, of the new task's own; they sum to 1.
+    """Weights of the past models and, last, of the new task's own model, summing to 1, shape (models + 1,).
+
+    A past model is excluded if its median loss exceeds the 95% quantile of the own model's loss. Otherwise many poor
+    models would dilute the weight of a good model (section 4.3 of the paper).
 
     Args:
-        base: Means and spreads of the past tasks' models at the trials, each of shape (models, trials).
-        own: Those of the new task's own model, each trial left out in turn, each of shape (trials,).
-        scores: Of the trials, shape (trials,).
-        floor: Least weight of the new task's own model.
-        rng: Draws the functions.
-
-    A past model whose median loss exceeds 95% of the own model's is left out: many bad models would else share what one
-    good one deserves (section 4.3 of the paper).
+        base: Means and standard deviations of the past models at the trials, each of shape (models, trials).
+        own: Leave-one-out means and standard deviations of the own model, each of shape (trials,).
+        scores: Scores of the trials, shape (trials,).
+        floor: Least weight of the own model.
+        rng: Random generator of the posterior draws.
     """
     means, spreads = np.vstack([base[0], own[0]]), np.vstack([base[1], own[1]])
     draws = means[None] + spreads[None] * rng.standard_normal((_DRAWS, *means.shape))
@@ -156,14 +157,14 @@ def rank_weights(
 def ensemble_start(
     space: Space, tasks: Sequence[Evaluations], trials: Evaluations, *, floor: float = 0.1, seed: int = 0
 ) -> WarmStart:
-    """What the rank-weighted ensemble expects on a grid of the cube, after at least three trials of the new task.
+    """Build a relative warm start from the rank-weighted ensemble.
 
     Args:
-        space: Of the new study.
-        tasks: Past ones.
-        trials: Of the new task.
+        space: Space of the new study, which also encodes the points of the past tasks.
+        tasks: Past tasks.
+        trials: At least three trials of the new task.
         floor: Least weight of the new task's own model.
-        seed: Of the draws.
+        seed: Seed of the posterior draws.
 
     Raises:
         InvalidInput: If there is no past task, there are fewer than three trials, or a score is not finite.

@@ -1,1 +1,1 @@
-"""Hyperparameters of meta-learners, chosen by search."""
+"""Hyperparameter optimisation of meta-learners, of the learned metric and of deep kernels."""

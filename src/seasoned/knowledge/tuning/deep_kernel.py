@@ -1,8 +1,8 @@
-"""The deep kernel's own settings, tuned by our samplers with whole families of tasks left out.
+"""Tuning of the settings of a deep kernel, by cross-validation over families of tasks.
 
     minimise over settings:  mean over tasks of  NLL(targets of the task | kernel trained on tasks of other families)
 
-per trial, after the few steps of adaptation that the kernel is used with. The first trial is the current settings.
+NLL is per evaluation, after the adaptation steps of the kernel. The first trial has the current settings.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ if TYPE_CHECKING:
 
 __all__ = ["TunedDeepKernel", "deep_space", "left_out_likelihood", "tune_deep_kernel"]
 
-_FOLDS: Final = 3
-_LEAST: Final = 3  # tasks that a kernel is trained on
-_SUPPORT: Final = 12  # trials of a task that the kernel adapts to
-_MOST: Final = 60  # evaluations of a task by which the kernel is judged
+_FOLDS: Final = 3  # number of groups of families in cross-validation
+_LEAST: Final = 3  # least number of training tasks of a kernel
+_SUPPORT: Final = 12  # largest number of evaluations of a task for adaptation
+_MOST: Final = 60  # largest number of evaluations of a task on which the kernel is scored
 
 
 class TunedDeepKernel(NamedTuple):
-    """Attributes: the best settings, and the study that found them."""
+    """Best settings of a deep kernel, and the study that tuned them."""
 
     settings: DeepSettings
     study: Study
 
 
 def deep_space(default: DeepSettings) -> Space:
-    """What is tuned; the defaults are the current settings.
+    """Space of the tuned settings; the defaults are the current settings.
 
     Example:
         >>> configured(DeepSettings(), deep_space(DeepSettings()).default).hidden == DeepSettings().hidden
@@ -61,7 +61,7 @@ def deep_space(default: DeepSettings) -> Space:
 
 
 def configured(default: DeepSettings, config: dict[str, Any]) -> DeepSettings:
-    """Settings with the values of a configuration; layers of different widths stay unless it changes their shape."""
+    """Apply a configuration to settings. Layers of different widths stay unless `units` or `layers` changes."""
     units, layers = int(config["units"]), int(config["layers"])
     as_is = (units, layers) == (default.hidden[0], len(default.hidden))
     hidden = default.hidden if as_is else (units,) * layers
@@ -70,13 +70,18 @@ def configured(default: DeepSettings, config: dict[str, Any]) -> DeepSettings:
 
 
 def left_out_likelihood(tasks: Sequence[Evaluations], families: Sequence[str], settings: DeepSettings) -> float:
-    """Mean negative log-likelihood per evaluation of tasks whose family the kernel has not seen.
+    """Mean negative log-likelihood per evaluation on tasks of families that the kernel was not trained on.
 
-    A kernel trained by MAML adapts to the first evaluations of a task, as it does where it is used, and is judged on
-    others; one trained by likelihood is judged as it is.
+    A kernel trained by MAML adapts to some evaluations of a task and is scored on others. A kernel trained by
+    likelihood is scored without adaptation.
+
+    Args:
+        tasks: Past tasks, with points in one space.
+        families: Family of each task.
+        settings: Training settings.
 
     Raises:
-        InvalidInput: If no task has enough different evaluations to be judged.
+        InvalidInput: If no task has enough different evaluations for a score.
     """
     names = np.array(families)
     losses: list[float] = []
@@ -109,17 +114,17 @@ def tune_deep_kernel(
     default: DeepSettings | None = None,
     seed: int = 0,
 ) -> TunedDeepKernel:
-    """Settings that predict unseen families best.
+    """Tune the training settings of a deep kernel for the prediction of unseen families.
 
     Args:
-        tasks: Past ones, their points in one space.
-        families: Of the tasks.
-        trials: Number of settings that are tried.
-        default: The first of them.
-        seed: Of the sampler.
+        tasks: Past tasks, with points in one space.
+        families: Family of each task.
+        trials: Number of trials.
+        default: Settings of the first trial; the defaults if None.
+        seed: Seed of the sampler.
 
     Raises:
-        InvalidInput: If there are fewer than three families, or fewer than three tasks beside one third of them.
+        InvalidInput: If there are fewer than three families, or a fold leaves fewer than three training tasks.
     """
     if len(set(families)) < _FOLDS or len(tasks) != len(families):
         raise InvalidInput(

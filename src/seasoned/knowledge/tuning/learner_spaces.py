@@ -1,4 +1,4 @@
-"""What can be tuned about a meta-learner: its default space, and the learner that a configuration describes."""
+"""Search spaces of meta-learners: the default space, and the conversion of a configuration to a learner."""
 
 from __future__ import annotations
 
@@ -25,32 +25,34 @@ if TYPE_CHECKING:
 __all__ = ["check_names", "configured", "first_of", "space_of"]
 
 OWN: Final = "own"
-"""The option that leaves a part of the learner as it is."""
+"""Name of the option that leaves a part of the learner unchanged."""
 _RATES: Final = {"inner_lr": (1e-3, 0.5), "strength": (0.05, 50.0), "sigma": (1e-3, 0.1)}
-_DEEPEST: Final = 4
+_DEEPEST: Final = 4  # largest depth of a tuned network
 _PARTS: Final = ("network", "rule", "decay")
 
 
 def space_of(learner: MetaLearner, *, architecture: bool = False) -> Space:
-    """What is tuned by default: those of the following that the learner has, with its own settings as defaults.
+    """Default search space of a meta-learner; the defaults are the settings of the learner.
 
-    | parameter | what |
+    The space contains the parameters of this table that the learner has:
+
+    | parameter | meaning |
     |---|---|
-    | `inner_lr` | rate of the adaptation |
-    | `inner_steps` | a third of the learner's own steps, as many, or 3 times as many; 1, 3 or 9 for one step |
-    | `strength` | iMAML's pull towards the initial weights |
-    | `sigma` | perturbations of persistent evolution strategies |
-    | `lr`, `decay` | outer rate; weight decay of the meta-parameters (`AdamW`), or none (`AdamW(0.0)`, Adam's steps) |
-    | `network` | with `architecture`: depth, each with a width and an activation (an MLP) or filters (a ConvNet) |
-    | `rule` | with `architecture`: a learned optimiser's rule, LSTM or MLP, and its size |
+    | `inner_lr` | learning rate of the adaptation |
+    | `inner_steps` | a third, 1 or 3 times the steps of the learner; 1, 3 or 9 if the learner has one step |
+    | `strength` | proximal strength of iMAML |
+    | `sigma` | perturbation size of persistent evolution strategies |
+    | `lr`, `decay` | outer learning rate; weight decay of the meta-parameters (`AdamW`), or none (`AdamW(0.0)`) |
+    | `network` | with `architecture`: depth, with width and activation (MLP) or filters (ConvNet) |
+    | `rule` | with `architecture`: update rule of a learned optimiser, LSTM or MLP, and its size |
 
-    Compiling takes some ten times as long as training a small learner. Trials that differ in rates share a compiled
-    program; every architecture and every number of steps is a program of its own. So the architecture is tuned only if
-    asked for, and the numbers of steps are few. A network that is a function of your own stays as it is.
+    Compilation takes about ten times as long as training of a small learner. Trials that differ only in rates share a
+    compiled program, but each architecture and each number of steps needs its own program. Therefore the architecture
+    is optional, and only few numbers of steps are tried. A network that is a user's function is never tuned.
 
     Args:
-        learner: Its settings are the defaults.
-        architecture: Whether the network or the update rule is tuned too; every trial then compiles anew.
+        learner: Meta-learner whose settings are the defaults.
+        architecture: True also tunes the network or the update rule; each trial then compiles a program.
 
     Example:
         >>> from seasoned.metagrad import MAML
@@ -81,12 +83,12 @@ def space_of(learner: MetaLearner, *, architecture: bool = False) -> Space:
 
 
 def configured(learner: MetaLearner, config: Mapping[str, Any], outputs: int) -> MetaLearner:
-    """The learner that a configuration describes: settings of the learner and its training by name, parts built.
+    """Apply a configuration to a meta-learner: set fields of the learner and its training, build network and rule.
 
     Args:
-        learner: What the configuration is about; everything it does not name stays.
-        config: As drawn from a space whose names `check_names` accepts.
-        outputs: Number of outputs that the tasks need, if the learner has no network of its own.
+        learner: Meta-learner; fields that the configuration does not name stay unchanged.
+        config: Configuration of a space whose names `check_names` accepts.
+        outputs: Number of outputs of the tasks, used if the learner has no network.
     """
     own: dict[str, Any] = {}
     training: dict[str, Any] = {}
@@ -98,7 +100,7 @@ def configured(learner: MetaLearner, config: Mapping[str, Any], outputs: int) ->
         elif name == "decay":
             ((option, settings),) = value.items()
             own_decay = getattr(learner.training.optimizer, "decay", None)
-            # Without decay it makes the same steps as Adam, and shares a compiled program with all decays.
+            # Decay 0 gives the same steps as Adam, and shares the compiled program of all decays.
             training["optimizer"] = AdamW(_kept(own_decay, settings["rate"]) if option == "adamw" else 0.0)
         elif name in _fields(learner):
             own[name] = _kept(getattr(learner, name), value)
@@ -108,7 +110,7 @@ def configured(learner: MetaLearner, config: Mapping[str, Any], outputs: int) ->
 
 
 def first_of(learner: MetaLearner, space: Space) -> dict[str, Any]:
-    """The configuration of a space that describes the learner as it is, as far as the space allows.
+    """Configuration of a space that matches the learner; values outside the space are replaced by its defaults.
 
     Example:
         >>> from seasoned.metagrad import MAML
@@ -120,13 +122,13 @@ def first_of(learner: MetaLearner, space: Space) -> dict[str, Any]:
     for name in space.parameters:
         owner = learner if name in _fields(learner) else learner.training
         own = usual.get(name) if name in _PARTS else getattr(owner, name, None)
-        with contextlib.suppress(InvalidInput):  # out of its range
+        with contextlib.suppress(InvalidInput):  # the value is out of range
             found = space.check({**found, name: own})
     return found
 
 
 def check_names(learner: MetaLearner, space: Space) -> None:
-    """Refuses a space that names what this learner does not have."""
+    """Raise InvalidInput if the space has names that are not settings of the learner."""
     known = (_fields(learner) | _fields(learner.training)) - {"training", "fitted", "loss", "steps", "every"}
     allowed = known | set(_PARTS) - ({"rule"} - _fields(learner))
     if unknown := [name for name in space.parameters if name not in allowed]:
@@ -141,7 +143,7 @@ def _fields(settings: Any) -> set[str]:
 
 
 def _kept(own: Any, value: Any) -> Any:
-    """The learner's own number where the value differs only by rounding, so that the default needs no recompilation."""
+    """Return `own` if `value` differs only by rounding, so that the default configuration needs no recompilation."""
     return own if isinstance(own, float) and math.isclose(own, value, rel_tol=1e-12) else value
 
 
@@ -156,7 +158,7 @@ def _decay(training: Training) -> Choice:
 
 
 def _network(learner: MetaLearner, outputs: int) -> Any:
-    """The network that the learner would use."""
+    """Network of the learner, or its default network."""
     if learner.network is not None:
         return learner.network
     if isinstance(learner, RidgeHead):
@@ -165,7 +167,7 @@ def _network(learner: MetaLearner, outputs: int) -> Any:
 
 
 def _architecture(network: Any) -> Choice | None:
-    """Depth as a choice, with what each depth has; the network's own shape is the default."""
+    """Choice of the depth, with the parameters of each depth; the default is the shape of the network."""
     if isinstance(network, MLP):
         width, depth = max(network.hidden, default=40), len(network.hidden)
         inside = Space(
@@ -181,7 +183,7 @@ def _architecture(network: Any) -> Choice | None:
     else:
         return None
     options = {str(number): inside for number in range(1, max(_DEEPEST, depth if plain else 0) + 1)}
-    if not plain:  # layers of different widths are no point of this space
+    if not plain:  # the space has no layers of different widths
         options = {OWN: Space(), **options}
     return Choice(options, default=str(depth) if plain else OWN)
 

@@ -1,4 +1,4 @@
-"""Hyperparameter optimisation of meta-learners: a study over their settings and architecture, judged on new tasks."""
+"""Hyperparameter optimisation of meta-learners: a study over settings and architecture, scored on validation tasks."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
 __all__ = ["MetaValidation", "TunedLearner", "rungs_of", "tune_meta_learner"]
 
-_TRIALS: Final = 30
-_SHARE: Final = 0.25  # of the tasks, for validation where none are given
-_FEW: Final = 3  # trials that reach a rung before one may be stopped there
-_ETA: Final = 3  # ratio of the meta-steps of one rung to those of the one below
-_RUNGS: Final = 3
+_TRIALS: Final = 30  # number of trials if the user sets no limit
+_SHARE: Final = 0.25  # share of the tasks that is held out for validation by default
+_FEW: Final = 3  # number of trials at a rung before a trial may be stopped at this rung
+_ETA: Final = 3  # ratio of the meta-steps of two consecutive rungs
+_RUNGS: Final = 3  # number of rungs
 
 
 class TunedLearner(NamedTuple):
-    """Attributes: the fitted learner of the best configuration, and the study that found it."""
+    """Meta-learner with the best configuration, fitted to all tasks, and the study of the search."""
 
     learner: MetaLearner
     study: Study
@@ -54,33 +54,37 @@ def tune_meta_learner(
     early_stopping: bool = True,
     **options: Unpack[Options],
 ) -> TunedLearner:
-    """Tunes inner rate and steps, outer rate, regularisation and, if asked for, architecture of any meta-learner.
+    """Tune the hyperparameters of a meta-learner: rates, steps, regularisation and, optionally, architecture.
 
     minimise over h: mean over validation tasks of L^query(adapt_h(theta_h, support)), theta_h = meta-training with h.
 
-    The first trial is the learner as it is, so that the best is never worse on the validation tasks; in a space of your
-    own, it is the learner's settings as far as the space allows, and else the space's defaults. A trial
-    meta-trains on the training tasks in up to three pieces, of a ninth, a third and all meta-steps (rounded up to whole
-    `training.every`); after each it is judged, and stopped if it is worse than the median of those that got as far.
-    Comparisons are with trials of this process, so with `workers` above 1 each worker has its own. At the end the best
-    configuration is meta-trained on all `tasks`, with the learner's own seed.
+    The first trial is the learner itself, so that the result is never worse on the validation tasks. In a user's
+    `space`, values of the learner outside the space are replaced by the defaults of the space. With `build`, the first
+    trial is the default of the space.
+
+    A trial is meta-trained in up to three stages: a ninth, a third and all meta-steps, rounded up to multiples of
+    `training.every`. After each stage, the trial is validated. The trial is stopped if it is worse than the median of
+    the trials at this stage. The median is over trials of the same process: with `workers` above 1, each worker has its
+    own median. At the end, the best configuration is meta-trained on all `tasks`, with the seed of the learner.
 
     Args:
-        learner: Its settings are the defaults; what was fitted is not used.
-        tasks: As for `fit`; a family, or pairs of a support and a query set.
-        validation: Validation tasks; None sets a quarter of `tasks` aside for it (of an endless family, other draws).
-        space: Names are settings of the learner or its `Training`, `network`, `decay`, `rule` (see `space_of`, the
-            default; `space_of(learner, architecture=True)` tunes the network, too, and compiles for every trial).
-        build: Own configuration -> learner, for a space with names of your own.
-        metric: Like `MetaLearner.loss`; None for the learner's loss, `"accuracy"` is maximised.
-        early_stopping: Whether poor trials are stopped on the way.
-        **options: `Study`'s and `Study.optimize`'s arguments: `trials` (30, if no `time_limit` is given either),
-            `time_limit`, `sampler`, `storage` with `name` (the same call again goes on where it ended), `seed` (the
-            learner's by default), `workers`, `callbacks`, `progress` and the others.
+        learner: Meta-learner whose settings are the defaults; its fitted state is not used.
+        tasks: Tasks as in `fit`: a family, or pairs of a support set and a query set.
+        validation: Validation tasks. None holds out a quarter of `tasks`, or other draws of an infinite family.
+        space: Search space. Its names are settings of the learner or its `Training`, or `network`, `decay` and `rule`.
+            None means `space_of(learner)`. `space_of(learner, architecture=True)` also tunes the network, with a
+            compilation for each trial.
+        build: Function configuration -> learner, for a space with other names; requires `space`.
+        metric: Validation metric, like `MetaLearner.loss`; None for the loss of the learner. `"accuracy"` is maximised.
+        early_stopping: True stops poor trials early.
+        **options: Arguments of `Study` and `Study.optimize`: `trials` (30 if `time_limit` is also None), `time_limit`,
+            `sampler`, `storage` with `name` (the same call resumes the study), `seed` (by default the learner's seed),
+            `workers`, `callbacks`, `progress` and others.
 
     Raises:
-        InvalidInput: If `learner` is no meta-learner; a space with names that it does not have; tasks of wrong shapes.
-        AllTrialsFailed: After 20 failures without a success, listing the causes.
+        InvalidInput: If `learner` is not a meta-learner, the space has unknown names, `build` is passed without
+            `space`, or tasks have wrong shapes.
+        AllTrialsFailed: After 20 failures without a success, with the causes.
 
     Example:
         >>> from seasoned import Float, Space
@@ -115,16 +119,16 @@ def tune_meta_learner(
 
 @dataclass
 class MetaValidation:
-    """The objective: a configuration in, the mean query loss of its meta-learner on validation tasks out.
+    """Objective of the study: configuration -> mean query loss of the meta-learner on validation tasks.
 
     Attributes:
-        build: Configuration -> learner.
-        tasks: The family to train on.
-        validation: The family to validate on.
-        metric: What is measured; None for the learner's loss.
-        early_stopping: Whether a trial may be stopped at a rung.
-        count: Validation tasks drawn, the same for every trial.
-        reached: Losses by rung, of the trials that came as far in this process.
+        build: Function configuration -> learner.
+        tasks: Family of training tasks.
+        validation: Family of validation tasks.
+        metric: Validation metric; None for the loss of the learner.
+        early_stopping: True if a trial may be stopped at a rung.
+        count: Number of validation tasks, the same tasks for each trial.
+        reached: Rung -> losses of the trials of this process at the rung.
     """
 
     build: Build
@@ -136,10 +140,10 @@ class MetaValidation:
     reached: dict[int, list[float]] = field(default_factory=dict)
 
     def __call__(self, config: Mapping[str, Any]) -> float:
-        """The value of a configuration.
+        """Train and validate a configuration; return its validation value.
 
         Raises:
-            Pruned: If it was worse than the median at a rung.
+            Pruned: If the value at a rung is worse than the median.
         """
         learner = self.build(dict(config))
         rungs = rungs_of(learner) if self.early_stopping else (learner.training.steps,)
@@ -152,7 +156,7 @@ class MetaValidation:
         return value
 
     def judged(self, learner: MetaLearner) -> float:
-        """The mean over the validation tasks, after as many steps of adaptation as the learner was trained for."""
+        """Mean metric over the validation tasks, after the number of adaptation steps used in training."""
         steps = learner.trained_steps
         values = learner.evaluate(self.validation, steps=[steps], count=self.count, metric=self.metric)[steps]
         return float(np.mean(values))
@@ -167,7 +171,7 @@ class MetaValidation:
 
 
 def rungs_of(learner: MetaLearner) -> tuple[int, ...]:
-    """Meta-steps after which a trial is judged: a ninth, a third and all, at whole validations of the training.
+    """Meta-steps of the rungs: a ninth, a third and all steps, rounded up to multiples of `training.every`.
 
     Example:
         >>> from seasoned.metagrad import MAML, Training
@@ -181,7 +185,7 @@ def rungs_of(learner: MetaLearner) -> tuple[int, ...]:
 
 
 def _builder(learner: MetaLearner, family: Any, space: Space | None) -> tuple[Build, Space]:
-    """The function from configurations to learners, and their space, checked."""
+    """Function from configurations to learners, and the space with checked names."""
     _, outputs, _ = learner.describe(family)
     space = space_of(learner) if space is None else space
     check_names(learner, space)
@@ -189,7 +193,7 @@ def _builder(learner: MetaLearner, family: Any, space: Space | None) -> tuple[Bu
 
 
 def _study(space: Space, first: Mapping[str, Any], options: Mapping[str, Any], direction: str) -> Study:
-    """The study, whose first trial is the learner's own; the sampler's own warm start, if it has one, stays."""
+    """Create the study; the first trial is `first`, unless the sampler of the user has a warm start."""
     chosen = {key: options[key] for key in StudyOptions.__annotations__ if key in options}
     sampler: Sampler[Any] = chosen.pop("sampler", None) or Auto()
     if sampler.warm_start == WarmStart():

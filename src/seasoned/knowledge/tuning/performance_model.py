@@ -1,13 +1,13 @@
-"""The learned metric's own settings, tuned by our samplers: each family of tasks is searched with the others as past.
+"""Tuning of the settings of the learned metric, by cross-validation over families of tasks.
 
-    minimise over settings:  mean over families, their tasks and looks t of  regret(best of what the metric chose by t)
+    minimise over settings:  mean over families, their tasks and looks t of  regret(best configuration chosen until t)
 
-The looks t are numbers of trials, or seconds where it is known how long trials took: then the metric chooses by gain
-per second, as searches do, and what is good by trials may be bad there, because the most informative trials may take
-the longest (on the shipped tasks, settings tuned by trials had a regret of .203 after 5 s where .050 was possible).
+The looks t are numbers of trials. If the seconds of trials are known, the looks are seconds, and the metric chooses by
+gain per second, as searches do. Settings that are good by trials may be bad by seconds, because the most informative
+trials may be the slowest.
 
-The metric that searches a task is never learned from the task's own family. The first trial is the current settings, so
-that the chosen ones are never worse by this measure.
+The metric of a task is never fitted to tasks of the same family. The first trial has the current settings, so that the
+tuned settings are never worse by this measure.
 """
 
 from __future__ import annotations
@@ -34,21 +34,22 @@ if TYPE_CHECKING:
 
 __all__ = ["PastTable", "TunedMetric", "left_out_regret", "metric_space", "tune_metric"]
 
-_LOOKS: Final = (3, 5, 8, 12)  # trials after which a search is judged
-_SECONDS: Final = (2.0, 5.0, 10.0, 20.0)  # the same in seconds on one core
-_LEAST_SECONDS: Final = 0.1  # least cost that is assumed for a trial
-_MOST_TRIALS: Final = 60
-_FEWEST: Final = 3  # past tasks of other families from which a metric is learned
-_FOLDS: Final = 10  # groups into which families are split if there are more
+_LOOKS: Final = (3, 5, 8, 12)  # numbers of trials at which the regret is measured
+_SECONDS: Final = (2.0, 5.0, 10.0, 20.0)  # times at which the regret is measured, in seconds on one core
+_LEAST_SECONDS: Final = 0.1  # least assumed duration of a trial in seconds
+_MOST_TRIALS: Final = 60  # largest number of trials of a search limited by seconds
+_FEWEST: Final = 3  # least number of training tasks of a metric
+_FOLDS: Final = 10  # largest number of groups of families in cross-validation
 
 
 class PastTable(NamedTuple):
-    """Tasks of one sort and metric.
+    """Table of past tasks of one sort and metric.
 
     Attributes:
-        scores: To be minimised, NaN where not tried, shape (tasks, configurations).
-        families: Of the tasks; those of one family are left out together.
-        seconds: That each trial took, in the shape of the scores; None if unknown, so that trials are counted.
+        scores: Scores to be minimised, NaN where not tried, shape (tasks, n).
+        families: Family of each task; tasks of a family are held out together.
+        seconds: Seconds of each trial, NaN where unknown, shape (tasks, n). None if unknown; looks are then numbers of
+            trials.
     """
 
     scores: NDArray[np.float64]
@@ -57,14 +58,14 @@ class PastTable(NamedTuple):
 
 
 class TunedMetric(NamedTuple):
-    """Attributes: the best settings, and the study that found them."""
+    """Best settings of the learned metric, and the study that tuned them."""
 
     settings: MetricSettings
     study: Study
 
 
 def metric_space(default: MetricSettings | None = None) -> Space:
-    """What is tuned; the defaults are the current settings.
+    """Space of the tuned settings; the defaults are the current settings.
 
     Example:
         >>> MetricSettings(**metric_space().default).rank == MetricSettings().rank
@@ -85,7 +86,7 @@ def metric_space(default: MetricSettings | None = None) -> Space:
 def left_out_regret(table: PastTable, settings: MetricSettings) -> NDArray[np.float64]:
     """Regret of each task after 3, 5, 8 and 12 trials, or after 2, 5, 10 and 20 seconds, shape (tasks, 4).
 
-    It is NaN for tasks that have too few others, and 1 where no trial has ended by then.
+    The regret is NaN for tasks with too few training tasks, and 1 if no trial has ended.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -124,12 +125,12 @@ def _by_clock(best: NDArray[np.float64], spent: NDArray[np.float64]) -> list[flo
 
 
 def _known(took: NDArray[np.float64], usual: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Seconds that each trial took on a task; its usual seconds where they are unknown."""
+    """Seconds of each configuration on a task, the usual seconds where unknown, shape (n,)."""
     return np.maximum(np.where(np.isfinite(took), took, usual), _LEAST_SECONDS)
 
 
 def _usual(seconds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What each configuration takes on past tasks, a geometric mean; the mean of all for one never timed."""
+    """Geometric mean of the seconds on past tasks, shape (n,); the overall mean for a configuration without times."""
     logs = np.log(np.maximum(seconds, _LEAST_SECONDS))
     known = np.isfinite(logs)
     overall = float(logs[known].mean()) if known.any() else 0.0
@@ -140,7 +141,7 @@ def _usual(seconds: NDArray[np.float64]) -> NDArray[np.float64]:
 def _tried(
     metric: Any, scores: NDArray[np.float64], usual: NDArray[np.float64] | None, took: NDArray[np.float64] | None
 ) -> list[int]:
-    """What the metric alone would try, in order: by gain, or by gain per second until the last look."""
+    """Simulate a search by the metric alone, by gain or by gain per second; return the configurations in order."""
     open_ = np.isfinite(scores)
     rows: list[int] = []
     while open_.any() and len(rows) < (max(_LOOKS) if took is None else _MOST_TRIALS):
@@ -157,16 +158,16 @@ def _tried(
 def tune_metric(
     tables: Sequence[PastTable], *, trials: int = 30, default: MetricSettings | None = None, seed: int = 0
 ) -> TunedMetric:
-    """Settings that suit past tasks best, one group of families left out at a time.
+    """Tune the settings of the learned metric on past tasks, by cross-validation over families.
 
     Args:
-        tables: Of one sort and metric each; all families of a table count the same.
-        trials: Number of settings that are tried.
-        default: The first of them; the metric's own defaults if left out.
-        seed: Of the sampler.
+        tables: Tables of past tasks; all families have equal weight.
+        trials: Number of trials.
+        default: Settings of the first trial; the defaults if None.
+        seed: Seed of the sampler.
 
     Raises:
-        InvalidInput: If no table has tasks of two families, and three tasks beside one of them.
+        InvalidInput: If no table has tasks of two families, or no fold leaves three training tasks.
     """
     some = [table for table in tables if len(set(table.families)) > 1]
     if not some:
@@ -190,14 +191,14 @@ def tune_metric(
 
 
 def _is_judged(table: PastTable) -> bool:
-    """Whether enough tasks remain beside some group of families."""
+    """Return True if some fold leaves enough training tasks."""
     families = np.array(table.families)
     groups = np.array_split(np.unique(families), min(_FOLDS, len(np.unique(families))))
     return any((~np.isin(families, group)).sum() >= _FEWEST for group in groups)
 
 
 def _of_families(table: PastTable, regrets: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean of each family's tasks that have a regret, shape (families, looks)."""
+    """Mean regret of each family over its tasks with a finite regret, shape (families, looks)."""
     of = np.array(table.families)
     known = np.isfinite(regrets).all(axis=1)
     means = [regrets[known & (of == family)].mean(axis=0) for family in np.unique(of[known])]

@@ -10,7 +10,7 @@ _Number = TypeVar("_Number", int, float)
 
 
 def holding(own: _Number, low: _Number, high: _Number) -> tuple[_Number, _Number]:
-    """The range from low to high, stretched to contain the current value `own`.
+    """Range from low to high, stretched to contain the current value `own`.
 
     Example:
         >>> holding(8, 3, 80), holding(100, 3, 80)

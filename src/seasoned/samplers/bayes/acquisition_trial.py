@@ -1,14 +1,14 @@
-"""A learned acquisition is used only where it has proved itself in this very search; otherwise log-EI is used.
+"""Test of a learned acquisition within a search: it is used only if it has proved better than log-EI.
 
-Both name a candidate before each global step, and one of the two is tried. What the other candidate would have given is
-not known, so both are judged by what the model of all trials so far expects of their candidates (GP-Hedge:
-Hoffman, Brochu and de Freitas 2011, Portfolio allocation for Bayesian optimization, algorithm 2). A round's gain is
+Before each global step, both acquisitions propose a candidate, and one candidate is tried. The value of the other
+candidate is unknown. So both are judged by the posterior mean of the model of all trials so far (GP-Hedge: Hoffman,
+Brochu and de Freitas 2011, Portfolio allocation for Bayesian optimization, algorithm 2). The gain of a round is
 
     r = (E[f(x_ei)] - E[f(x_learned)]) / spread of the scores so far.
 
-The learned acquisition gets the next turn if it has been judged at least `least` times and the mean of r exceeds
-`margin` standard errors; rounds in which both name the same candidate say nothing and do not count. Candidates are kept
-with the trials, so that all drivers that read the log judge alike.
+The learned acquisition is used in the next step after at least `least` rounds with different candidates, if the mean of
+r exceeds `margin` standard errors. Candidates are stored in the trials' tags, so all drivers that read the log make the
+same decision.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ __all__ = ["Proof"]
 _LEAST: Final = 4
 _MARGIN: Final = 1.0
 _TAG: Final = "named"
-_DIGITS: Final = 6
+_DIGITS: Final = 6  # decimal places of stored candidates
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What past rounds tell about the two acquisitions.
+    """Record of past rounds of the two acquisitions.
 
     Attributes:
-        named: Candidates of past rounds in which the two differed, in the unit cube: (log-EI's, the learned one's).
-        least: Rounds before the learned one may have a turn.
-        margin: Standard errors by which it must be ahead.
+        named: Candidates of past rounds with two different candidates, in the unit cube: (log-EI's, the learned one's).
+        least: Number of rounds before the learned acquisition may be used.
+        margin: Number of standard errors by which the mean gain must exceed 0.
 
     Example:
         >>> proof = Proof((((0.1,), (0.2,)),) * 4)
@@ -61,13 +61,13 @@ class Proof:
 
     @classmethod
     def of(cls, tags: Iterable[Mapping[str, Any]]) -> Proof:
-        """From what was noted with trials (`note`)."""
+        """Return the record of the rounds in the trials' tags (`note`)."""
         pairs = (tag[_TAG] for tag in tags if _TAG in tag)
         return cls(tuple((tuple(usual), tuple(learned)) for usual, learned in pairs))
 
     @staticmethod
     def note(usual: NDArray[np.float64], learned: NDArray[np.float64]) -> dict[str, Any]:
-        """A round as plain data, to be noted with its trial; empty where both named one candidate.
+        """Return a round as plain data for the trial's tag; empty if both candidates are equal.
 
         Example:
             >>> Proof.note(np.array([0.25]), np.array([0.5])), Proof.note(np.array([0.25]), np.array([0.25]))
@@ -77,10 +77,10 @@ class Proof:
         return {} if pair[0] == pair[1] else {_TAG: pair}
 
     def trusted(self, expected: Callable[[NDArray[np.float64]], NDArray[np.float64]], spread: float) -> bool:
-        """Whether the learned acquisition has the next turn.
+        """Return True if the learned acquisition is used in the next step.
 
         Args:
-            expected: The model's mean at points of shape (m, d), given all trials so far, to be minimised.
+            expected: Posterior mean of the loss at points of shape (m, d), from all trials so far.
             spread: Standard deviation of the trials' scores, in the model's units.
         """
         if len(self.named) < self.least:

@@ -1,4 +1,4 @@
-"""A search space as the surrogates see it."""
+"""Layout of a search space for the surrogates."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["layout_of"]
 
-_MOST_LEVELS: Final = 256  # a number with more values is treated as a continuum
+_MOST_LEVELS: Final = 256  # a numeric parameter with more values is treated as continuous
 
 
 def layout_of(space: Space) -> Layout:
-    """The layout of a space's coordinates, in their order."""
+    """Return the layout of a space's coordinates, in the order of the space."""
     columns = []
     for dimension in space.dimensions:
         option = -1
@@ -38,7 +38,7 @@ def layout_of(space: Space) -> Layout:
 
 
 def _ends(parameter: Float | Int | Categorical) -> tuple[float, float]:
-    """Coordinates of the least and the largest value; a model that looked beyond would look where no trial can be."""
+    """Coordinates of the smallest and the largest value; no trial can lie beyond them."""
     low, high = (parameter.to_unit(parameter.from_unit(end)) for end in (0.0, 1.0))  # type: ignore[arg-type]  # its own
     return low, high
 

@@ -1,4 +1,4 @@
-"""A step over the whole space by log-EI, or by the learned acquisition where it has proved itself in this search."""
+"""Global step by log-EI, or by the learned acquisition once it has proved better in this search."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ _USUAL: Final = "log_ei"
 def learned_step(
     place: Place, model: Regression, correction: Correction, done: int, budget: int
 ) -> tuple[NDArray[np.float64] | None, dict[str, Any]]:
-    """The next point, and what to note with it.
+    """Return the next point, shape (d,), and its tag.
 
     Args:
-        place: What the step starts from.
-        model: The model of the loss.
-        correction: The learned correction of log-EI.
-        done: Trials before this one.
-        budget: Trials in all.
+        place: Inputs of the step.
+        model: Model of the loss.
+        correction: Learned correction of log-EI.
+        done: Number of earlier trials.
+        budget: Total number of trials.
     """
-    same = replace(place, rng=copy.deepcopy(place.rng))  # both look at the same candidates
+    same = replace(place, rng=copy.deepcopy(place.rng))  # the same random candidates for both acquisitions
     usual = global_step(place, model, _USUAL)
     if usual is None:
         return None, {}
@@ -54,7 +54,7 @@ def learned_step(
 
 
 def _expected(place: Place, model: Regression, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The model's mean at points of the cube, shape (m,)."""
+    """Posterior mean at points of the cube, shape (m,)."""
     features = place.layout.features(*place.layout.snap(points))
     mean = posterior(model.gp, features).mean
     return mean if model.lean is None else mean + model.lean.at(features)

@@ -1,4 +1,4 @@
-"""What a model-based sampler remembers of a study: arrays, a fold of its events."""
+"""Observations of a study for a model-based sampler: arrays folded from the study's events."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Observations", "Pending"]
 
-_HUGE: Final = 1e100
-_FAR: Final = 1e100  # how far from the front, in its ranges, an objective is clipped
+_HUGE: Final = 1e100  # absolute loss beyond which all losses are divided by the largest one
+_FAR: Final = 1e100  # largest distance of an objective from the front, in ranges of the front
 
 
 class Pending(NamedTuple):
-    """A trial that runs.
+    """Running trial.
 
     Attributes:
-        unit: Its point, shape (d,).
-        active: Which coordinates are in use, shape (d,).
-        tag: What the sampler noted with it.
+        unit: Point of the trial, shape (d,).
+        active: True for coordinates in use, shape (d,).
+        tag: Tag of the trial.
     """
 
     unit: NDArray[np.float64]
@@ -41,18 +41,18 @@ class Pending(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """Finished trials in the order of their results, and those that run.
+    """Finished trials in the order of their results, and running trials.
 
     Attributes:
         unit: Points, shape (n, d).
-        active: Coordinates in use, shape (n, d).
-        values: Objectives, minimised; NaN where there are none, shape (n, k).
-        constraints: Outcome constraints, kept where at most 0; NaN where there are none, shape (n, c).
-        pruned: Which were pruned, shape (n,); a trial without values that was not pruned has failed.
-        seconds: What each complete one took; NaN where that is not known, shape (n,).
-        tags: What the sampler noted with each.
+        active: True for coordinates in use, shape (n, d).
+        values: Objectives, minimised, shape (n, k); NaN for a trial without values.
+        constraints: Outcome constraints, satisfied if at most 0, shape (n, c); NaN if missing.
+        pruned: True for pruned trials, shape (n,); a trial without values that was not pruned has failed.
+        seconds: Seconds of each complete trial, shape (n,); NaN if unknown.
+        tags: Tag of each trial.
         pending: Running trials by number.
-        asked: Numbers asked so far.
+        asked: Trial numbers asked so far.
     """
 
     unit: NDArray[np.float64]
@@ -67,7 +67,7 @@ class Observations:
 
     @staticmethod
     def none(dimension: int, objectives: int) -> Observations:
-        """Before the first event."""
+        """Return empty observations."""
         return Observations(
             unit=np.zeros((0, dimension)),
             active=np.zeros((0, dimension), dtype=np.bool_),
@@ -84,7 +84,7 @@ class Observations:
     def with_elsewhere(
         self, unit: NDArray[np.float64], active: NDArray[np.bool_], losses: NDArray[np.float64]
     ) -> Observations:
-        """With evaluations that were made elsewhere, of a single objective."""
+        """Return the observations with evaluations of another study added, for a single objective."""
         return replace(
             self,
             unit=np.concatenate([self.unit, unit]),
@@ -98,35 +98,34 @@ class Observations:
 
     @property
     def failed(self) -> NDArray[np.bool_]:
-        """Which trials have no values, shape (n,)."""
+        """True for trials without values, shape (n,)."""
         return np.asarray(np.isnan(self.values).any(axis=1))
 
     @property
     def feasible(self) -> NDArray[np.bool_]:
-        """Which trials have values and keep all constraints, shape (n,)."""
+        """True for trials that have values and satisfy all constraints, shape (n,)."""
         return ~self.failed & ~np.asarray((self.constraints > 0).any(axis=1))
 
     def ranks(self, losses: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The place of each trial, 0 for the best: by its total violation of the constraints, then by its loss.
+        """Return the rank of each trial, shape (n,), 0 for the best: by total violation of constraints, then by loss.
 
         Args:
-            losses: As `losses` gives them, shape (n,); failed trials come last.
+            losses: Losses from `losses`, shape (n,); failed trials rank last.
         """
         violation = np.where(self.failed, np.inf, np.nansum(np.maximum(self.constraints, 0.0), axis=1))
         return np.argsort(np.lexsort((losses, violation))).astype(np.float64)
 
     def losses(self, weights: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        """One number per trial, to be minimised, small enough for differences to be finite; shape (n,).
+        """Return one loss per trial, shape (n,), to be minimised, scaled so that differences are finite.
 
-        A single objective stays as it is. Several become their augmented Chebyshev value
-        max_i w_i z_i + 0.05 sum_i w_i z_i, where z_i is the objective scaled to [0, 1] (Knowles 2006, ParEGO, eq. 2):
-        by its range on the front, and logarithmically beyond it, because otherwise one trial of a hundred thousand
-        seconds would make all others equally quick.
-        A pruned trial counts as the worst complete one before it, so that what it counts as does not depend on later
-        trials; a failed one is NaN.
+        A single objective is returned as is. Several objectives become their augmented Chebyshev value
+        max_i w_i z_i + 0.05 sum_i w_i z_i (Knowles 2006, ParEGO, eq. 2). Here z_i is the objective scaled to [0, 1] by
+        its range on the front, and logarithmically beyond the front. A linear scale would let one extreme trial make
+        all others equal. A pruned trial gets the worst loss before it, so that later trials do not change its loss. A
+        failed trial is NaN.
 
         Args:
-            weights: One per objective, of sum 1, shape (k,); needed if there are several.
+            weights: One weight per objective with sum 1, shape (k,); required for several objectives.
         """
         losses = self.values[:, 0]
         if weights is not None:
@@ -144,7 +143,7 @@ class Observations:
         return losses
 
     def told(self, events: Sequence[Event], space: Space) -> Observations:
-        """With more events folded in, in log order."""
+        """Return the observations with `events` folded in, in log order."""
         pending = dict(self.pending)
         asked: set[int] = set()
         rows: list[tuple[Pending, Finished]] = []
@@ -155,14 +154,14 @@ class Observations:
                 asked.add(event.number)
             elif isinstance(event, Finished) and event.number in pending:
                 ended = pending.pop(event.number)
-                if event.state is not TrialState.RUNNING:  # "running": it has left without a result
+                if event.state is not TrialState.RUNNING:  # RUNNING: the trial left without a result
                     rows.append((ended, event))
         known = self if not asked else replace(self, asked=self.asked | asked)
         return replace(_with_rows(known, rows), pending=pending)
 
 
 def _row(given: Sequence[float] | None, width: int) -> NDArray[np.float64]:
-    """The given numbers, NaN for all that are missing or not finite."""
+    """Numbers as a row of shape (width,); missing and non-finite ones are NaN."""
     row = np.full(width, np.nan)
     if given is not None:
         row[: len(given)] = given
@@ -171,7 +170,7 @@ def _row(given: Sequence[float] | None, width: int) -> NDArray[np.float64]:
 
 
 def _seconds(end: Finished) -> float:
-    """What a complete trial took; NaN for one that was stopped earlier, which does not tell what a whole one takes."""
+    """Seconds of a complete trial; NaN for a stopped one, whose time covers only a part of a trial."""
     return np.nan if end.state is not TrialState.COMPLETE or end.seconds is None else end.seconds
 
 
@@ -197,7 +196,7 @@ def _with_rows(seen: Observations, rows: Sequence[tuple[Pending, Finished]]) -> 
 
 
 def _by_range(values: NDArray[np.float64], among: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values scaled by the range of `among`, logarithmically beyond its ends; by their own range if it has none."""
+    """Return values scaled by the range of `among`, logarithmically beyond its ends; by `finite` without a range."""
     low, high = float(among.min(initial=np.inf)), float(among.max(initial=-np.inf))
     with np.errstate(over="ignore"):
         if not 0.0 < high - low < np.inf:

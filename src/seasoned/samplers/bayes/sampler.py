@@ -1,8 +1,8 @@
-"""Bayesian optimisation: a Gaussian process over the whole space, and a local model in a trust region about the best.
+"""Bayesian optimisation: a global Gaussian process, and a local model in a trust region around the best point.
 
-The first trials are the warm start and a small design. Then steps over the whole cube, which look for better regions,
-alternate with steps inside a trust region, which descend in the best one: by a quadratic while its steps gain, else by
-the expected improvement of a Gaussian process about the best point.
+The first trials are the warm start and a small design. Then global and local steps alternate. A global step searches
+the whole cube for better regions. A local step descends inside the trust region. It uses a quadratic model while
+quadratic steps improve, else the expected improvement of a Gaussian process around the best point.
 """
 
 from __future__ import annotations
@@ -41,30 +41,30 @@ __all__ = ["Bayes"]
 
 _NAMES: Final = ("log_ei", "ei", "pi", "ucb", "thompson", "mixed")
 _LEARNED_FROM: Final = "log_ei"
-_GAINS: Final = ("log_ei", "ei", "pi")  # acquisitions that can be divided by a number of seconds
-_MIX: Final = {"log_ei": 0.6, "ucb": 0.2, "pi": 0.1, "thompson": 0.1}
-_AHEAD: Final = 4  # how many numbers before a trial's own other drivers may be asking for in the same state
-_CONFIRMED: Final = 3  # points of a warm start that are tried again before the values of the others are believed
-_BELIEVED: Final = 200  # points of a warm start that are used at most, those tried again included
-_SAME: Final = 1e-9  # how far a coordinate may change when it is decoded to a configuration and encoded again
-_TELLING: Final = 8  # least number of points whose relative values become a prior mean
-_STREAK: Final = 4  # steps over the whole space are this many times rarer while a quadratic's steps gain
-_POLISH: Final = 0.1  # share of the budget, if it is known, that is spent on improving the best point found
+_GAINS: Final = ("log_ei", "ei", "pi")  # acquisitions that can be divided by predicted seconds
+_MIX: Final = {"log_ei": 0.6, "ucb": 0.2, "pi": 0.1, "thompson": 0.1}  # probabilities of the acquisitions in "mixed"
+_AHEAD: Final = 4  # preceding trial numbers that other drivers may be asking for in the same state
+_CONFIRMED: Final = 3  # warm-start points that are evaluated again before the other values are used
+_BELIEVED: Final = 200  # largest number of warm-start points used, re-evaluated ones included
+_SAME: Final = 1e-9  # tolerance of a coordinate that is decoded and encoded again
+_TELLING: Final = 8  # smallest number of points with relative values that give a prior mean
+_STREAK: Final = 4  # factor by which global steps are rarer while quadratic steps improve
+_POLISH: Final = 0.1  # final share of the budget that is spent on local steps from the best point
 
 
 @dataclass(frozen=True, slots=True)
 class BayesState:
-    """What the search knows.
+    """State of `Bayes`.
 
     Attributes:
-        spec: What the study is.
-        layout: The space as the surrogates see it; follows from the specification.
+        spec: Specification of the study.
+        layout: Layout of the coordinates for the surrogates; follows from the specification.
         plan: First points after the warm start's configurations, shape (m, d); follows from the specification.
         seen: Finished and running trials.
-        descent: The local search.
-        models: Models of the loss and of each constraint, as last refitted and then updated by later results; they
-            follow from what was seen.
-        expected: Model of what a relative warm start expects of the loss; follows from the specification.
+        descent: Progress of the local search.
+        models: Models of the loss and of each constraint: the last refit, updated by later results. They follow from
+            the observations.
+        expected: Model of a relative warm start's values, the prior mean of the loss; follows from the specification.
     """
 
     spec: StudySpec
@@ -78,23 +78,23 @@ class BayesState:
 
 @dataclass(frozen=True, slots=True)
 class Bayes(Sampler[BayesState]):
-    """Search by a model of the objective; the choice for some tens to some hundreds of trials.
+    """Bayesian optimisation, suited to tens to hundreds of trials.
 
     Args:
-        acquisition: Acquisition of steps over the whole space: "log_ei", "ei", "pi", "ucb", "thompson", or "mixed",
-            which draws one of them for each trial.
-        initial: Trials before the first model; two more than half the parameters, at least four, if left out.
-        explore: One in so many steps is over the whole space, the others in the trust region; 1 for no trust region.
-        per_second: Whether steps over the whole space divide the expected improvement by the seconds that a trial is
-            predicted to take there (`surrogates/cost.py`); what is suggested then depends on measured times. These are
-            of trials that ran to their end: the time of a stopped one is that of its rungs, whatever it would cost.
-        correction: Correction of log-EI, learned from whole searches (`knowledge.train_acquisition`). It guides steps
-            over the whole space once it has proved itself in this search (`_proof.py`); until then, and where the
-            number of trials is not known or there are several objectives, log-EI does.
+        acquisition: Acquisition function of global steps: "log_ei", "ei", "pi", "ucb", "thompson", or "mixed", which
+            draws one of "log_ei", "ucb", "pi" and "thompson" for each trial.
+        initial: Number of results before the first model; by default half the parameters plus two, at least four.
+        explore: One step in `explore` is global, the others are local; 1 disables the trust region.
+        per_second: True to divide the acquisition of global steps by the predicted seconds of a trial
+            (`surrogates/cost.py`). Suggestions then depend on measured times. Only complete trials are used, because
+            the time of a stopped trial covers only its rungs.
+        correction: Correction of log-EI, learned from whole searches (`knowledge.train_acquisition`). It guides global
+            steps once it has proved better in this search (`acquisition_trial.py`). Log-EI is used until then, without
+            a budget, and for several objectives.
 
     Raises:
-        InvalidInput: If the acquisition is unknown or does not go with `per_second` or `correction`, or a number is
-            below 1.
+        InvalidInput: If the acquisition is unknown, if it cannot be combined with `per_second` or `correction`, or if a
+            number is smaller than 1.
 
     Example:
         >>> from seasoned import Float, Space, minimize
@@ -129,16 +129,16 @@ class Bayes(Sampler[BayesState]):
                 raise InvalidInput(f"{name} is {value}; give a whole number of at least 1.")
 
     def init(self, spec: StudySpec) -> BayesState:
-        """Nothing was seen yet."""
+        """Return the state without observations."""
         layout = layout_of(spec.space)
         seen = Observations.none(len(spec.space), len(spec.directions))
         return BayesState(spec, layout, _plan(spec, layout), seen, expected=_expected(spec, layout))
 
     def ask(self, state: BayesState, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], BayesState]:
-        """The warm start, the design, then the model's choice; trials that run count with the value the model expects.
+        """Suggest the warm start, the design, then points by the model; running trials enter with their posterior mean.
 
-        Numbers just below the given ones that nobody has asked for belong to drivers that ask at this moment, in this
-        state: their suggestions are worked out first, so that no two drivers try the same.
+        Preceding numbers without an `Asked` event belong to drivers that ask concurrently in the same state. Their
+        suggestions are computed first, so that no two drivers try the same point.
         """
         running = dict(state.seen.pending)
         wanted = set(numbers)
@@ -164,7 +164,7 @@ class Bayes(Sampler[BayesState]):
         def allowed(unit: NDArray[np.float64]) -> bool:
             return not spec.space.forbids or spec.space.allows(unit.tolist())
 
-        def unfit(unit: NDArray[np.float64]) -> bool:  # moved to what is allowed, it would teach nothing of itself
+        def unfit(unit: NDArray[np.float64]) -> bool:  # decoding moves a forbidden point to another one
             return not allowed(unit) or refused(unit)
 
         told = next((point for point in _to_confirm(state) if not refused(point)), None)
@@ -188,7 +188,7 @@ class Bayes(Sampler[BayesState]):
     def _step(
         self, here: Place, state: BayesState, number: int
     ) -> tuple[NDArray[np.float64] | None, dict[str, Any], BayesState]:
-        """The next point, what to note with it, and the state with the models that were needed."""
+        """Next point, shape (d,), its tag, and the state with the fitted models."""
         several = len(state.spec.directions) > 1
         since = None if several else self._since(state, number)
         streak = _last_model(here.seen) == "quadratic" and state.descent.region.failures == 0
@@ -214,7 +214,10 @@ class Bayes(Sampler[BayesState]):
         return global_step(here, state.models[0], acquisition, cost), {"step": "global"}, state
 
     def _since(self, state: BayesState, number: int) -> int | None:
-        """Index of the first result that counts for a local step, or None for none; the last trials polish the best."""
+        """Index of the first result that counts for a local step, or None for a global step.
+
+        In the last share of the budget, all results count, so that local steps start from the overall best point.
+        """
         budget = state.spec.budget
         done = number - state.spec.first
         if budget is not None and (1.0 - _POLISH) * budget <= done < budget and state.descent.ended:
@@ -222,9 +225,9 @@ class Bayes(Sampler[BayesState]):
         return None if state.descent.resting else state.descent.since
 
     def tell(self, state: BayesState, events: Sequence[Event]) -> BayesState:
-        """Results enter the arrays; the trust region follows those of its own steps."""
+        """Add results to the observations; the trust region follows the results of local steps."""
         seen, descent = state.seen, state.descent
-        for event in events:  # one by one, since what a result does may depend on the number of those before it
+        for event in events:  # one by one: the effect of a result depends on the number of earlier results
             before = seen
             seen = before.told([_of_here(event, state.spec.first)], state.spec.space)
             if len(seen) > len(before):
@@ -235,41 +238,41 @@ class Bayes(Sampler[BayesState]):
         return replace(state, seen=seen, descent=descent)
 
     def kept(self, state: BayesState, after: BayesState) -> BayesState:
-        """Keep the models, which are of ended trials only, whatever else runs."""
+        """Return `state` with the fitted models, which depend on ended trials only."""
         return replace(state, models=after.models)
 
     def capacity(self, state: BayesState) -> int | None:  # noqa: ARG002 - whatever the space
-        """No end."""
+        """Return None: no limit."""
         return None
 
 
 def _of_here(event: Event, first: int) -> Event:
-    """The event without what was noted in a space that the study has left: steps and candidates mean nothing here."""
+    """Event without its tag if the trial belongs to an earlier space, in which steps had another meaning."""
     return replace(event, tag=None) if isinstance(event, Asked) and event.number < first and event.tag else event
 
 
 def _plan(spec: StudySpec, layout: Layout) -> NDArray[np.float64]:
-    """The warm start's best points, up to d + 1 of its population, and the default; shape (m, d).
+    """Warm start's best points, up to d + 1 points of its population, and the default; shape (m, d).
 
-    Relative values cannot be confirmed, so their points are left out if there are also configurations to be tried.
+    Relative values cannot be confirmed, so their points are left out if the warm start has configurations.
     """
     d = len(spec.space)
     warm = spec.warm_start
     order = np.argsort(warm.values, kind="stable")[: 0 if warm.only_suggests else _CONFIRMED]
     told = [warm.points[index] for index in order] + list(warm.population[: d + 1])
-    rows = [spec.space.encode(spec.space.decode(point)).unit for point in told]  # as their trials will be encoded
+    rows = [spec.space.encode(spec.space.decode(point)).unit for point in told]  # the encoding of the trials
     default = [dimension.default_unit for dimension in spec.space.dimensions]
     return layout.snap(np.array([*rows, default], dtype=np.float64).reshape(len(rows) + 1, d)).unit
 
 
 def _to_confirm(state: BayesState) -> NDArray[np.float64]:
-    """The points of the plan to be tried here before values from elsewhere are believed, shape (k, d)."""
+    """Points of the plan to evaluate before the warm start's values are used, shape (k, d)."""
     warm = state.spec.warm_start
     return state.plan[: 0 if warm.relative else min(_CONFIRMED, len(warm.points))]
 
 
 def _expected(spec: StudySpec, layout: Layout) -> GaussianProcess | None:
-    """A model of a relative warm start's values, in units of their spread; None if too few, or several objectives."""
+    """Model of a relative warm start's standardised values; None if too few, or for several objectives."""
     warm = spec.warm_start
     if not warm.relative or len(spec.directions) > 1 or len(warm.points) < _TELLING or not len(spec.space):
         return None
@@ -279,7 +282,7 @@ def _expected(spec: StudySpec, layout: Layout) -> GaussianProcess | None:
 
 
 def _designed(state: BayesState, place: int) -> NDArray[np.float64]:
-    """The plan's points, then a Sobol sequence shifted by the seed (Cranley and Patterson 1976), shape (d,)."""
+    """Point of the plan, then of a Sobol sequence shifted by the seed (Cranley and Patterson 1976), (d,)."""
     if place < len(state.plan):
         return np.asarray(state.plan[place])
     points = sobol(256, len(state.spec.space))
@@ -288,7 +291,7 @@ def _designed(state: BayesState, place: int) -> NDArray[np.float64]:
 
 
 def _asking(state: BayesState, numbers: Sequence[int]) -> set[int]:
-    """Numbers that other drivers may be asking for at this moment."""
+    """Preceding numbers that other drivers may be asking for concurrently."""
     first, asked = state.spec.first, state.seen.asked
     return {
         before for number in numbers for before in range(max(first, number - _AHEAD), number) if before not in asked
@@ -296,17 +299,17 @@ def _asking(state: BayesState, numbers: Sequence[int]) -> set[int]:
 
 
 def _losses(state: BayesState, rng: np.random.Generator) -> NDArray[np.float64]:
-    """What is minimised; for several objectives, a scalarisation with weights drawn for this trial."""
+    """Losses, shape (n,); for several objectives, a scalarisation with weights drawn for this trial."""
     several = len(state.spec.directions) > 1
     return state.seen.losses(rng.dirichlet(np.ones(len(state.spec.directions))) if several else None)
 
 
 def _with_models(state: BayesState, losses: NDArray[np.float64], *, afresh: bool) -> BayesState:
-    """Models of the loss and of each constraint; fitted at the last refit point, or afresh."""
+    """State with models of the loss and of each constraint, fitted at the last refit point, or afresh."""
     seen, frame = state.seen, frame_of(state.layout)
     features = state.layout.features(seen.unit, seen.active)
     columns = [losses, *seen.constraints.T]
-    silent = seen.pruned | ~seen.failed  # nothing is known of a constraint that these do not report; failures are bad
+    silent = seen.pruned | ~seen.failed  # left out where a constraint is missing; failures count as bad
     kept: list[Regression | None] = [*state.models] if len(state.models) == len(columns) else [None] * len(columns)
     models = []
     for index, column in enumerate(columns):
@@ -323,55 +326,55 @@ def _with_models(state: BayesState, losses: NDArray[np.float64], *, afresh: bool
 
 
 def _cost(state: BayesState) -> Cost | None:
-    """A model of what trials cost, from those that finished."""
+    """Model of the seconds of a trial, from complete trials."""
     return fit_cost(state.layout.features(state.seen.unit, state.seen.active), state.seen.seconds)
 
 
 def _warp_of(model: Regression | None, at: int, *, afresh: bool) -> str | None:
-    """The warp of an earlier model, if no new choice was due since; None if the warp is to be chosen."""
+    """Output warping of the previous model; None if the warping is to be selected again."""
     if afresh or model is None or model.count > at or warp_point(model.refit) != warp_point(at):
         return None
     return model.warp
 
 
 def _local(here: Place, descent: Descent, since: int, number: int) -> LocalStep | None:
-    """A step in the trust region; after a quadratic's step that failed, one by the Gaussian process."""
+    """Local step; after a failed quadratic step, by the Gaussian process."""
     failed = _last_model(here.seen) == "quadratic" and descent.region.failures > 0
     return local_step(here, descent.region.radius, since, _last_theta(here.seen, number), quadratic=not failed)
 
 
 def _noted(step: LocalStep) -> dict[str, Any]:
-    """What a local step's tag holds."""
+    """Tag of a local step."""
     if step.theta is None:
         return {"step": "local", "model": "quadratic"}
     return {"step": "local", "model": "process", "theta": [round(float(part), 3) for part in step.theta]}
 
 
 def _last_theta(seen: Observations, number: int) -> NDArray[np.float64] | None:
-    """Hyperparameters of the last local model; none every tenth time, so that a poor fit does not stay for ever."""
+    """Hyperparameters of the last local model; None for every tenth number, to drop a poor fit."""
     if number % 10 == 1:
         return None
     return next((np.array(tag["theta"]) for tag in reversed(seen.tags[-20:]) if "theta" in tag), None)
 
 
 def _last_model(seen: Observations) -> str:
-    """Which model the last local step of the last few trials came from."""
+    """Model of the last local step among the last eight trials; "" if none."""
     return next((str(tag["model"]) for tag in reversed(seen.tags[-8:]) if "model" in tag), "")
 
 
 def _with_confirmed(state: BayesState, seen: Observations) -> Observations:
-    """Evaluations made elsewhere join once the best of them, tried again here, gave about the same values."""
+    """Add the warm start's evaluations once the best points, evaluated again here, have about the same values."""
     warm = state.spec.warm_start
     if warm.relative or len(warm.points) <= _CONFIRMED or seen.values.shape[1] > 1 or seen.constraints.shape[1]:
-        return seen  # it is not known whether those from elsewhere keep the constraints
+        return seen  # constraints of the warm start's points are unknown
     values = np.array(warm.values)
     order = np.argsort(values, kind="stable")
     told = state.plan[:_CONFIRMED]
     tried = [np.flatnonzero(np.isclose(seen.unit, point, rtol=0.0, atol=_SAME).all(axis=1)) for point in told]
     if any(len(rows) == 0 for rows in tried) or len(seen) - 1 != max(rows[0] for rows in tried):
-        return seen  # not all of them yet, or decided before
+        return seen  # some points are not evaluated yet, or the decision was made at an earlier result
     here = np.array([seen.values[rows[0], 0] for rows in tried])
-    usual = 1.4826 * float(np.median(np.abs(values - np.median(values))))  # one huge value says nothing of the others
+    usual = 1.4826 * float(np.median(np.abs(values - np.median(values))))  # robust to one huge value
     if not (np.abs(here - values[order[:_CONFIRMED]]) <= 0.1 * (usual or values.std())).all():
         return seen
     others = order[_CONFIRMED:_BELIEVED]

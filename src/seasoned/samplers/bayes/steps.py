@@ -1,4 +1,4 @@
-"""Where Bayesian optimisation goes next: a step over the whole cube, or one inside the trust region about the best."""
+"""Steps of Bayesian optimisation: global steps over the cube, and local steps inside the trust region."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ if TYPE_CHECKING:
 
 __all__ = ["LocalStep", "Place", "global_step", "local_step"]
 
-_CENTERS: Final = 5
-_MOST_RUNNING: Final = 64  # running trials that the model is told of: each costs time quadratic in the results
-_KAPPA: Final = 1.8  # of the upper confidence bound, as in Vizier's default
+_CENTERS: Final = 5  # number of best points around which a global step draws candidates
+_MOST_RUNNING: Final = 64  # largest number of running trials in the model; each costs time quadratic in the results
+_KAPPA: Final = 1.8  # factor of the standard deviation in the upper confidence bound (Vizier's default)
 _WIDE: Final = Effort(sobol=384, gaussian=192, starts=5, iterations=20)
 _NARROW: Final = Effort(sobol=128, gaussian=64, starts=3, iterations=30)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a step starts from.
+    """Inputs of a step.
 
     Attributes:
-        layout: What the coordinates mean.
+        layout: Layout of the coordinates.
         seen: Finished trials.
-        pending: Trials that run.
-        losses: One number per finished trial, to be minimised; NaN where it failed.
+        pending: Running trials.
+        losses: Loss of each finished trial, shape (n,); NaN if failed.
         rng: Source of randomness.
-        refused: Whether a point must not be returned, because it was tried or is forbidden.
-        constraints: A model per outcome constraint, kept where it is at most 0.
-        allowed: Whether a point stands for no forbidden combination; None where nothing is forbidden.
+        refused: Returns True for a point, shape (d,), that was tried or is forbidden.
+        constraints: One model per outcome constraint, satisfied if at most 0.
+        allowed: Returns True for a point, shape (d,), that is not forbidden; None without forbidden combinations.
     """
 
     layout: Layout
@@ -63,18 +63,18 @@ class Place:
     allowed: Callable[[NDArray[np.float64]], bool] | None = None
 
     def running(self) -> list[NDArray[np.float64]]:
-        """Features of the running trials; only of the latest if there are very many, as when they wait at a rung."""
+        """Return the features of the running trials, at most the last 64; many trials may wait at a rung."""
         some = self.pending[-_MOST_RUNNING:]
         return [self.layout.features(trial.unit[None], trial.active[None])[0] for trial in some]
 
     def best_points(self, count: int) -> NDArray[np.float64]:
-        """The best points, those that keep the constraints first, then those that break them least; shape (k, d)."""
+        """Return the best points, shape (k, d): feasible ones first, then by violation of the constraints."""
         return self.seen.unit[np.argsort(self.seen.ranks(self.losses))[:count]]
 
     def kept(self) -> tuple[Part, ...]:
-        """The log-probability that each constraint is kept.
+        """Return the log-probability that each constraint is satisfied, as parts of the acquisition.
 
-        While no trial keeps all of them, this alone guides a step, so it has to take running trials into account.
+        Without a feasible trial, these parts alone guide a step, so they include the running trials.
         """
         if self.seen.feasible.any():
             return tuple(Part(model.gp, "log_pi", 0.0) for model in self.constraints)
@@ -82,9 +82,10 @@ class Place:
 
 
 def _doubting(model: Regression, running: Sequence[NDArray[np.float64]]) -> GaussianProcess:
-    """A constraint's model in which running trials break it at least by the least violation so far (a constant liar).
+    """Return a constraint's model in which running trials violate it by at least the smallest violation so far.
 
-    Their expected value, which may keep the constraint, would attract the next trials to the same place.
+    This is a constant liar. The posterior mean of a running trial may satisfy the constraint and would attract the next
+    trials to the same point.
     """
     gp, told = model.gp, model.targets()
     least = float(told[told > 0.0].min(initial=np.inf))
@@ -97,14 +98,14 @@ def _doubting(model: Regression, running: Sequence[NDArray[np.float64]]) -> Gaus
 def global_step(
     place: Place, model: Regression, acquisition: str | Acquisition, cost: Cost | None = None
 ) -> NDArray[np.float64] | None:
-    """The point of the whole cube with the largest acquisition; None if all candidates are refused.
+    """Return the point of the cube with the largest acquisition, shape (d,); None if all candidates are refused.
 
     Args:
-        place: What the step starts from.
-        model: The model of the loss.
-        acquisition: What is maximised: a name, or a function of mean, standard deviation and the best so far; with a
-            cost, one that has a logarithm.
-        cost: What the acquisition is divided by, if given.
+        place: Inputs of the step.
+        model: Model of the loss.
+        acquisition: Name of the acquisition, or a function of mean, standard deviation and best value so far. With a
+            cost, its logarithm must exist.
+        cost: Model of the seconds by which the acquisition is divided, or None.
     """
     layout = place.layout
     gp = with_pending(model.gp, place.running())
@@ -115,7 +116,7 @@ def global_step(
         return _thompson(place, gp, box, model.lean)
     parts: tuple[Part | Cost, ...] = (*place.kept(), *([] if cost is None else [cost]))
     if parts and isinstance(acquisition, str) and acquisition in {"ei", "pi"}:
-        acquisition = f"log_{acquisition}"  # so that the sum with the other parts is the logarithm of the product
+        acquisition = f"log_{acquisition}"  # the sum of log parts is the log of their product
     feasible = place.seen.feasible[model.rows]
     if feasible.any() or not place.constraints:
         best = float(model.targets()[feasible].min(initial=np.inf)) if feasible.any() else 0.0
@@ -124,7 +125,7 @@ def global_step(
 
 
 def _thompson(place: Place, gp: GaussianProcess, box: Box, lean: Lean | None) -> NDArray[np.float64] | None:
-    """The best candidate by one function drawn from the posterior."""
+    """Best candidate by one function drawn from the posterior, shape (d,)."""
     unit, active = place.layout.snap(candidates(place.layout, box, place.rng, Effort(sobol=192, gaussian=128)))
     features = place.layout.features(unit, active)
     mean = posterior(gp, features).mean + (0.0 if lean is None else lean.at(features))
@@ -135,11 +136,11 @@ def _thompson(place: Place, gp: GaussianProcess, box: Box, lean: Lean | None) ->
 
 
 class LocalStep(NamedTuple):
-    """A step inside the trust region.
+    """Local step inside the trust region.
 
     Attributes:
         unit: The point to try, shape (d,).
-        theta: Hyperparameters of the local model, from which the next one starts; None for a quadratic's step.
+        theta: Hyperparameters of the local model, the start of the next fit; None for a quadratic step.
     """
 
     unit: NDArray[np.float64]
@@ -149,14 +150,14 @@ class LocalStep(NamedTuple):
 def local_step(
     place: Place, radius: float, since: int, start: NDArray[np.float64] | None, *, quadratic: bool
 ) -> LocalStep | None:
-    """The lowest point of a quadratic, else the largest log EI in the trust region; None if all is refused.
+    """Return the minimum of a quadratic, else the point of largest log-EI in the trust region; None if all are refused.
 
     Args:
-        place: What the step starts from; it must hold a feasible trial.
-        radius: Half the width of the region.
-        since: Index of the first result that may be its centre.
-        start: Hyperparameters of the last local model, if there was one.
-        quadratic: Whether a quadratic may be tried.
+        place: Inputs of the step, with at least one feasible trial.
+        radius: Half the width of the trust region.
+        since: Index of the first result that may be the region's centre.
+        start: Hyperparameters of the last local model, or None.
+        quadratic: True to try a quadratic first.
     """
     layout, seen = place.layout, place.seen
     merit = np.where(seen.feasible & (np.arange(len(seen)) >= since), place.losses, np.inf)

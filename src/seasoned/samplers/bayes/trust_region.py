@@ -1,4 +1,4 @@
-"""A study's local searches: one after another, each from the best point of the global steps since the last one."""
+"""Sequence of local searches in a study: each starts from the best point of the global steps since the last search."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Descent", "followed"]
 
-_WORTHY: Final = 1e-5  # share of the distance from the best loss to the lower quartile that makes a gain significant
-_SAME: Final = 0.05  # in units of the cube: this near to a finished search, a new one in its categories would end there
+_WORTHY: Final = 1e-5  # smallest significant gain, as a share of the lower quartile of the losses minus the best loss
+_SAME: Final = 0.05  # distance per coordinate from a finished search, in units of the cube, at which no new one starts
 _RESTARTED: Final = 0.2  # radius of the trust region after a restart
 
 
 @dataclass(frozen=True, slots=True)
 class Descent:
-    """Where the present local search stands.
+    """Progress of the present local search.
 
     Attributes:
-        region: Its trust region.
-        since: Index of the first result that counts for it; earlier ones inform its model but cannot be its best.
+        region: Trust region.
+        since: Index of the first result that counts for the search. Earlier results enter the model but cannot be the
+            best point.
         ended: Indices of the best results of earlier searches.
-        resting: Results of global steps to wait for before it begins; 0 while it runs.
+        resting: Number of global results to wait for before the search begins; 0 while it runs.
     """
 
     region: Region = field(default_factory=Region)
@@ -40,13 +41,13 @@ class Descent:
 
 
 def followed(descent: Descent, seen: Observations, losses: NDArray[np.float64], layout: Layout) -> Descent:
-    """The local search after the latest result.
+    """Return the local search after the latest result.
 
     Args:
-        descent: The local search before that result.
+        descent: The local search before the result.
         seen: Finished trials, the latest last.
-        losses: To be minimised, infinite where a trial does not count, shape (n,).
-        layout: What the coordinates mean.
+        losses: Losses of the finished trials, shape (n,); infinite for infeasible ones.
+        layout: Layout of the coordinates.
     """
     numeric = layout.numeric
     if seen.tags[-1].get("step") != "local":
@@ -57,7 +58,7 @@ def followed(descent: Descent, seen: Observations, losses: NDArray[np.float64], 
     best = descent.since + int(np.argmin(before))
     gain = losses[best] - losses[-1]
     spread = float(np.quantile(losses[np.isfinite(losses)], 0.25)) - float(losses.min())
-    fine = numeric[layout.spacing[numeric] <= descent.region.radius]  # a step between levels does not tell the radius
+    fine = numeric[layout.spacing[numeric] <= descent.region.radius]  # coarse levels carry no step length
     length = float(np.abs(seen.unit[-1, fine] - seen.unit[best, fine]).max(initial=0.0)) or None
     region = descent.region.stepped(length, gained=bool(gain > 0), worthy=bool(gain > _WORTHY * spread))
     if not region.collapsed(len(numeric) or seen.unit.shape[1]):
@@ -70,7 +71,7 @@ def _over(descent: Descent, best: int, count: int, dimension: int) -> Descent:
 
 
 def _rested(descent: Descent, seen: Observations, losses: NDArray[np.float64], layout: Layout) -> Descent:
-    """One result fewer to wait for; a new search begins unless its start lies where another ended."""
+    """Count one global result; a new search begins unless its start is close to the end of an earlier search."""
     if not descent.resting:
         return descent
     if descent.resting > 1:

@@ -1,4 +1,4 @@
-"""CMA-ES for mixed spaces, on the `cmaes` package: the state is a distribution and the results of a generation.
+"""CMA-ES for mixed spaces, based on the `cmaes` package; the state is a distribution and a generation's results.
 
 Hansen (2016), The CMA evolution strategy: a tutorial, arXiv 1604.00772.
 Hamano et al. (2025), CatCMA with margin, GECCO, arXiv 2504.07884 (CatCMAwM: real, integer and categorical).
@@ -37,29 +37,29 @@ if TYPE_CHECKING:
 __all__ = ["CMAES"]
 
 _KEY: Final = "cmaes"
-_LEAST: Final = 4  # members of a generation, of which the better half is averaged
+_LEAST: Final = 4  # smallest generation; its better half is averaged
 _STEP: Final = 0.2  # first standard deviation, in units of the cube
-_FINEST: Final = 0.05  # least first standard deviation about a warm start's points, so that the search can leave them
-_FLAT: Final = 1e-12  # range of the generations' bests, relative to their size, that counts as stagnation
+_FINEST: Final = 0.05  # smallest first standard deviation around a warm start's points: the search must leave them
+_FLAT: Final = 1e-12  # range of the generations' best values, relative to their size, that counts as stagnation
 
 Result = tuple[tuple[float, float], int, "NDArray[np.float64]", tuple[int, ...]]
-"""Merit, trial's number, raw numbers, categories; numbers differ, so arrays never compare."""
+"""Merit, trial number, raw Gaussian coordinates (k,), categories. Numbers differ, so sorting compares no arrays."""
 
 
 @dataclass(frozen=True, slots=True)
 class CMAESState:
-    """What is known.
+    """State of CMA-ES.
 
     Attributes:
-        spec: What the study is.
-        axes: How the package treats each coordinate.
-        model: The distribution; None where there is nothing to search.
+        spec: Specification of the study.
+        axes: Kinds of the coordinates.
+        model: The distribution; None for a space without free coordinates.
         running: Trials that have not ended.
-        results: Results of the present generation, so far.
-        run: How often the search has been restarted.
-        generation: Updates of the distribution in this run.
-        population: Results that make a generation.
-        recent: Violations and values of the latest generations' bests.
+        results: Results of the present generation so far.
+        run: Number of restarts.
+        generation: Number of updates of the distribution in this run.
+        population: Number of results in a generation.
+        recent: Violation and value of the best trial of each of the latest generations.
     """
 
     spec: StudySpec
@@ -75,19 +75,19 @@ class CMAESState:
 
 @dataclass(frozen=True, slots=True)
 class CMAES(Sampler[CMAESState]):
-    """Covariance matrix adaptation: draws from a normal distribution that learns from the better half of its draws.
+    """Covariance matrix adaptation: a normal distribution that learns from the better half of its draws.
 
-    Real parameters are searched by CMA-ES on the unit cube (variances only beyond 60), mixed ones by CatCMAwM, whose
-    margin keeps integers and categories from freezing. Parameters not in use stay at their defaults; what was drawn for
-    them drifts without effect. Any finished trial counts towards the present generation; one that an earlier
-    distribution drew is pulled in to where this one's draws lie. A search that stagnates restarts elsewhere with twice
-    the population (IPOP). Only ranks matter, by Deb's rules where there are constraints. Good from about 100
-    trials on; the first generation begins at the defaults, or at the best point of the warm start.
+    CMA-ES searches real parameters on the unit cube; for more than 60 parameters it learns only variances. CatCMAwM
+    searches mixed parameters; its margin prevents integers and categories from freezing. Parameters not in use stay at
+    their defaults; their draws have no effect. Any finished trial counts in the present generation. A draw of an
+    earlier distribution is shrunk towards the mean of the present one. A stagnating search restarts at a random point
+    with twice the population (IPOP). Only ranks matter, by Deb's rules for constraints. CMAES is suited to 100 trials
+    and more. The first generation starts at the defaults, or at the best point of the warm start.
 
     Args:
         population: Trials per generation; by default 4 + 3 log d.
-        step: First standard deviation in units of the cube; by default the warm start's, else the spread of its
-            population or of the better quarter of its points, within [0.05, 0.2], else 0.2.
+        step: First standard deviation in units of the cube. By default, the warm start's step; else the spread of the
+            best quarter of its points, or of its population, within [0.05, 0.2]; else 0.2.
 
     Raises:
         InvalidInput: If a setting is out of range, or (by `init`) the study has several objectives.
@@ -111,7 +111,7 @@ class CMAES(Sampler[CMAESState]):
             )
 
     def init(self, spec: StudySpec) -> CMAESState:
-        """Begins at the best point of the warm start, its population's centre or the defaults, in this order."""
+        """Return the first state, centred at the warm start's best point, its population's centre or the defaults."""
         one_objective(spec, "CMAES")
         axes = Axes.of(spec.space)
         size = settled(self.population, _LEAST, population_of(axes))
@@ -122,11 +122,11 @@ class CMAES(Sampler[CMAESState]):
         return CMAESState(spec, axes, made(axes, mean, min(1.0, step), size), size)
 
     def ask(self, state: CMAESState, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], CMAESState]:
-        """The warm start's configurations, its population, then draws."""
+        """Suggest the warm start's configurations, its population, then draws."""
         return [_suggested(state, number) for number in numbers], state
 
     def tell(self, state: CMAESState, events: Sequence[Event]) -> CMAESState:
-        """When enough trials have ended, the distribution is updated."""
+        """Collect results; a full generation updates the distribution."""
         running = dict(state.running)
         for ended in evaluations(state.spec, running, events, _KEY):
             if state.model is not None:
@@ -134,11 +134,11 @@ class CMAES(Sampler[CMAESState]):
         return replace(state, running=running)
 
     def capacity(self, state: CMAESState) -> int | None:  # noqa: ARG002 - whatever the space
-        """No end."""
+        """Return None: no limit."""
         return None
 
     def _learned(self, state: CMAESState) -> CMAESState:
-        """The state after an update with the generation, if it is full."""
+        """State after an update with the generation, if the generation is full."""
         if len(state.results) < state.population:
             return state
         ranked = sorted(state.results)
@@ -152,7 +152,7 @@ class CMAES(Sampler[CMAESState]):
         return replace(state, model=model)
 
     def _restarted(self, state: CMAESState) -> CMAESState:
-        """A new run with twice the population, at a random point."""
+        """New run with twice the population, at a random point."""
         run, size = state.run + 1, 2 * state.population
         mean = np.random.default_rng((state.spec.seed, 2, run)).random(state.axes.size)
         model = made(state.axes, mean, self.step or _STEP, size)
@@ -160,10 +160,10 @@ class CMAES(Sampler[CMAESState]):
 
 
 def _start(spec: StudySpec, axes: Axes) -> tuple[NDArray[np.float64], float]:
-    """The first distribution: its mean, shape (d,), and its standard deviation.
+    """Mean, shape (d,), and the standard deviation of the first distribution.
 
-    It lies about the best points evaluated elsewhere. A warm start that only suggests leaves it where it is without
-    one, and its configurations move it as far as they do well here.
+    The mean is the warm start's best point, else the centre of its population, else the default. The points of a warm
+    start that `only_suggests` are ignored: its configurations are evaluated and enter the first generation.
     """
     warm, space = spec.warm_start, spec.space
     evaluated = () if warm.only_suggests else warm.points
@@ -174,7 +174,7 @@ def _start(spec: StudySpec, axes: Axes) -> tuple[NDArray[np.float64], float]:
     points = np.array([space.encode(space.decode(point)).unit for point in praised])
     spread = float(points[:, axes.gaussian].std(axis=0).mean()) if axes.gaussian and len(points) > 3 else _STEP
     mean: NDArray[np.float64] = points[0].copy() if evaluated else points.mean(axis=0)
-    if not evaluated:  # a mean of categories is none: the one that most points have
+    if not evaluated:  # categories have no mean: the most frequent one
         for index, count in zip(axes.nominal, axes.counts, strict=True):
             codes = np.minimum((points[:, index] * count).astype(int), count - 1)
             mean[index] = (np.bincount(codes).argmax() + 0.5) / count
@@ -196,7 +196,7 @@ def _suggested(state: CMAESState, number: int) -> Suggestion:
 
 
 def _with_result(state: CMAESState, ended: Evaluated) -> CMAESState:
-    """The state with one more result; those of an earlier run and, after a restart, of other samplers are ignored."""
+    """Add a result; results of an earlier run, and of other samplers after a restart, are ignored."""
     axes = state.axes
     if ended.note is None:
         if state.run:
@@ -216,6 +216,6 @@ def _with_result(state: CMAESState, ended: Evaluated) -> CMAESState:
 
 
 def _flat(recent: Sequence[float]) -> bool:
-    """Whether the latest generations' bests are all but equal; one is infinite if its whole generation failed."""
+    """Return True if the best results of the latest generations are almost equal; infinite if all trials failed."""
     low, high = min(recent), max(recent)
     return low == high or (math.isfinite(high) and high - low <= _FLAT * max(abs(low), abs(high)))

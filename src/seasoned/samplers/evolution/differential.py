@@ -1,4 +1,4 @@
-"""Differential evolution with success-history memory: L-SHADE, asynchronous and with populations for small budgets.
+"""Differential evolution with success history: L-SHADE, asynchronous, with population sizes for small budgets.
 
 Tanabe and Fukunaga (2014), Improving the search performance of SHADE using linear population size reduction, CEC.
 Zhang and Sanderson (2009), JADE: adaptive differential evolution with optional external archive, IEEE TEC 13(5).
@@ -39,32 +39,33 @@ if TYPE_CHECKING:
 __all__ = ["DifferentialEvolution"]
 
 _KEY: Final = "differential"
-_LEAST: Final = 4  # current-to-pbest/1 needs the target, one of the best and two others
-_BOUNDLESS: Final = 1e300  # a gain from here on counts as unbounded: over a failed parent, or between extremes
-_MEMORY: Final = 6  # entries of the success history
-_COLLAPSED: Final = 1e-12  # in units of the cube: a population that spreads no wider can no longer move
-_RESET: Final = 0.1  # chance that a category is drawn anew, so that a lost one can come back
+_LEAST: Final = 4  # smallest population: current-to-pbest/1 needs the target, one of the best and two others
+_BOUNDLESS: Final = 1e300  # smallest gain that counts as unbounded, as over a failed parent
+_MEMORY: Final = 6  # number of entries in the success history
+_COLLAPSED: Final = 1e-12  # range of a collapsed population in every coordinate, in units of the cube
+_RESET: Final = 0.1  # probability that a category is drawn anew, so that a lost category can return
 
 
 @dataclass(frozen=True, slots=True)
 class DifferentialState:
-    """What is known.
+    """State of differential evolution.
 
     Attributes:
-        spec: What the study is.
-        genes: Its coordinates by kind.
-        design: Where the population starts, shape (N, d).
+        spec: Specification of the study.
+        genes: Coordinates of the space by kind.
+        design: First population, shape (N, d).
         running: Trials that have not ended.
         points: Members by row, shape (N, d); rows not in `ranking` are dead.
-        ranking: (violation, value, row) of the members, the best first.
-        alive: Rows of the members, in order.
-        archive: Parents that were beaten, the oldest first, shape (at most N, d).
-        history: Successful pairs (F, CR), one entry per generation in turn; CR is -1 once no crossover helped.
-        entry: Which entry of the history is replaced next.
-        successes: (F, CR, gain) of the present generation's successes.
-        aged: Trials that competed in the present generation.
-        ended: Trials ended in all.
-        start: Place of the trial with which the present population begins.
+        ranking: (violation, value, row) of the members, best first.
+        alive: Rows of the members, in increasing order.
+        archive: Beaten parents, oldest first, shape (at most N, d).
+        history: Successful pairs (F, CR), one entry per generation, cyclic. The CR of an entry becomes -1, permanently,
+            after a generation whose successes all had CR = 0.
+        entry: Index of the history entry that is replaced next.
+        successes: (F, CR, gain) of the successes in the present generation.
+        aged: Number of trials that competed in the present generation.
+        ended: Total number of ended trials.
+        start: Place of the first trial of the present population.
     """
 
     spec: StudySpec
@@ -85,18 +86,19 @@ class DifferentialState:
 
 @dataclass(frozen=True, slots=True)
 class DifferentialEvolution(Sampler[DifferentialState]):
-    """L-SHADE: each member moves towards one of the best and along a difference of two others.
+    """L-SHADE: each member moves towards one of the best members and along the difference of two others.
 
-    With x the trial's own member, x_p one of the best `greed` of the population, r_1 of the population and r_2 of it or
-    of the archive of beaten parents, the mutant is `v = x + F (x_p - x) + F (r_1 - r_2)`; a coordinate of v outside the
-    cube goes halfway from x to the bound. Each coordinate of the trial is v's with probability CR, else x's. F and CR
-    are drawn about pairs that helped before. Categories have no differences: there the mutant takes x_p's value with
-    probability F, else r_1's with probability F. If the budget is known the population shrinks linearly to 4. A
-    population that has collapsed is drawn anew, except for its best member. Infeasible trials lose by Deb's rules.
+    The mutant of a member x is `v = x + F (x_p - x) + F (r_1 - r_2)`. Here x_p is one of the best `greed` of the
+    population, r_1 a member, and r_2 a member or an archived beaten parent. A coordinate of v outside the cube moves to
+    the midpoint of x and the bound. The trial takes each coordinate from v with probability CR, else from x. F and CR
+    are drawn around pairs that led to improvements. Categories have no differences: the mutant takes the value of x_p
+    with probability F, else the value of r_1 with probability F, else its own. With a budget, the population shrinks
+    linearly to 4. A collapsed population is drawn anew, except for its best member. Infeasible trials lose by Deb's
+    rules.
 
     Args:
-        population: Members at the start; by default 0.75 sqrt(budget), at least 8 and at most 18 per parameter; the
-            warm start's population, if that is larger, up to half the budget.
+        population: Number of members at the start; by default 0.75 sqrt(budget), at least 8 and at most 18 per
+            parameter. A larger population of the warm start replaces the default, up to half the budget.
         greed: Share of the population that counts as the best, in (0, 1].
 
     Raises:
@@ -119,7 +121,11 @@ class DifferentialEvolution(Sampler[DifferentialState]):
             raise InvalidInput(f"greed is {self.greed}; give a share of the population in (0, 1].")
 
     def init(self, spec: StudySpec) -> DifferentialState:
-        """The first population re-evaluates the warm start's; raises InvalidInput for several objectives."""
+        """Return the first state; the first trials re-evaluate the warm start's population.
+
+        Raises:
+            InvalidInput: For several objectives.
+        """
         one_objective(spec, "DifferentialEvolution")
         dimensions = len(spec.space)
         size = settled(self.population, _LEAST, at_least_warm(spec, _size(spec.budget, dimensions)))
@@ -132,18 +138,18 @@ class DifferentialEvolution(Sampler[DifferentialState]):
         )
 
     def ask(self, state: DifferentialState, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], DifferentialState]:
-        """The warm start's configurations, a first population, then a trial for each member in turn."""
+        """Suggest the warm start's configurations, a first population, then a trial for each member in turn."""
         return [self._suggest(state, number) for number in numbers], state
 
     def tell(self, state: DifferentialState, events: Sequence[Event]) -> DifferentialState:
-        """Trials that ended compete with their target members."""
+        """Let ended trials compete with their target members."""
         running = dict(state.running)
         for ended in evaluations(state.spec, running, events, _KEY):
             state = _aged(_selected(state, ended), max(ended.number, *running, -1))
         return replace(state, running=running)
 
     def capacity(self, state: DifferentialState) -> int | None:  # noqa: ARG002 - whatever the space
-        """No end."""
+        """Return None: no limit."""
         return None
 
     def _suggest(self, state: DifferentialState, number: int) -> Suggestion:
@@ -164,12 +170,12 @@ class DifferentialEvolution(Sampler[DifferentialState]):
 
 
 def _since(state: DifferentialState) -> int:
-    """The number of the trial with which the present population began; 0 for the first one."""
+    """Number of the first trial of the present population; 0 for the first population."""
     return state.start and state.start + state.spec.first + len(state.spec.warm_start.configurations)
 
 
 def _begins(state: DifferentialState, place: int) -> bool:
-    """Whether a trial belongs to a first population, which after a restart has the reduced size of that time."""
+    """Return True if a trial belongs to a first population; after a restart it has the present, reduced size."""
     if state.start == 0:
         return is_first(state.spec, place, len(state.alive), len(state.design))
     size = _size_now(state)
@@ -177,12 +183,12 @@ def _begins(state: DifferentialState, place: int) -> bool:
 
 
 def _size(budget: int | None, dimensions: int) -> int:
-    """Members at the start."""
+    """Number of members at the start."""
     return min(max(8, 18 * dimensions), max(8, round(0.75 * math.sqrt(budget or 800))))
 
 
 def _size_now(state: DifferentialState) -> int:
-    """Members after linear reduction; all of them after a restart beyond the study's budget."""
+    """Number of members after linear reduction; unreduced after a restart beyond the study's budget."""
     size, budget = len(state.points), state.spec.budget
     if budget is None or size <= _LEAST or state.start >= budget:
         return size
@@ -190,7 +196,7 @@ def _size_now(state: DifferentialState) -> int:
 
 
 def _drawn(history: Sequence[tuple[float, float]], rng: np.random.Generator) -> tuple[float, float]:
-    """F from a Cauchy and CR from a normal distribution about a pair that helped."""
+    """Draw F from a Cauchy and CR from a normal distribution around a pair of the history."""
     about, base = history[int(rng.random() * len(history))]
     scale = 0.0
     while scale <= 0.0:
@@ -202,7 +208,7 @@ def _drawn(history: Sequence[tuple[float, float]], rng: np.random.Generator) -> 
 def _trial(
     state: DifferentialState, row: int, scale: float, rate: float, greed: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """The point for a member: current-to-pbest/1 with archive, then binomial crossover; shape (d,)."""
+    """Trial point of a member, shape (d,): current-to-pbest/1 with archive, then binomial crossover."""
     points, alive, members = state.points, state.alive, len(state.alive)
     draws = rng.random(3 + points.shape[1]).tolist()
     leaders = min(members, max(2, round(greed * members)))
@@ -222,7 +228,7 @@ def _trial(
 
 
 def _other_than(draw: float, count: int, excluded: Sequence[int]) -> int:
-    """A uniform draw out of `count` places without the excluded ones, which are in increasing order."""
+    """Uniform index smaller than `count` that is not excluded; `excluded` is in increasing order."""
     place = int(draw * (count - len(excluded)))
     for taken in excluded:
         place += place >= taken
@@ -232,7 +238,7 @@ def _other_than(draw: float, count: int, excluded: Sequence[int]) -> int:
 def _categories(
     genes: Genes, donors: Sequence[NDArray[np.float64]], scale: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Values for coordinates without order: the leader's, another's or the member's own, or now and then any."""
+    """Return values for unordered coordinates, shape (d,): the leader's, another member's, its own, rarely random."""
     x, near, one = donors
     draws = rng.random((3, len(x)))
     taken = np.where(draws[0] < scale, near, np.where(draws[1] < scale, one, x))
@@ -241,10 +247,10 @@ def _categories(
 
 
 def _selected(state: DifferentialState, ended: Evaluated) -> DifferentialState:
-    """The state after a trial has competed: with its own member, or with the worst if that is gone."""
+    """State after a trial competed with its target member, or with the worst if the target is dead."""
     state = replace(state, ended=state.ended + 1, aged=state.aged + (ended.note is not None))
     row, scale, rate, *start = ended.note or (-1, 0.0, 0.0)
-    if start and start[0] < _since(state):  # of a population that has collapsed: its last trials lie where it collapsed
+    if start and start[0] < _since(state):  # a trial of a collapsed population lies at the point of collapse
         best = state.ranking[0]
         return _placed(state, best[2], ended) if ended.merit < best[:2] else state
     if row not in state.alive:
@@ -263,15 +269,12 @@ def _selected(state: DifferentialState, ended: Evaluated) -> DifferentialState:
 
 
 def _gain(old: Sequence[float], new: Sequence[float]) -> float:
-    """The weight of a success in the history: the decrease of the objective, or of the violation.
-
-    Over a failed parent it is infinite.
-    """
+    """Weight of a success: the decrease of objective or violation, infinite over a failed parent."""
     return old[1] - new[1] if old[0] == new[0] else old[0] - new[0]
 
 
 def _joined(state: DifferentialState, ended: Evaluated) -> DifferentialState:
-    """The state with one more member; in a full population it takes the worst one's place, if it is better."""
+    """Add a member; in a full population it replaces the worst member if it is better."""
     free = len(state.alive)
     if free < _size_now(state):
         row = free if free not in state.alive else min(set(range(len(state.points))).difference(state.alive))
@@ -281,7 +284,7 @@ def _joined(state: DifferentialState, ended: Evaluated) -> DifferentialState:
 
 
 def _placed(state: DifferentialState, row: int, ended: Evaluated) -> DifferentialState:
-    """The state with the trial in that row."""
+    """State with the trial in `row`."""
     points = state.points.copy()
     points[row] = ended.unit
     ranking = [member for member in state.ranking if member[2] != row]
@@ -290,9 +293,9 @@ def _placed(state: DifferentialState, row: int, ended: Evaluated) -> Differentia
 
 
 def _aged(state: DifferentialState, number: int) -> DifferentialState:
-    """The state without the worst members as the budget is spent; at a generation's end the history is updated.
+    """Reduce the population as the budget is spent; update the history at the end of a generation.
 
-    If the population has collapsed, a new one begins after the last trial number asked for by then.
+    After a collapse, a new population begins after `number`, the last trial number asked so far.
     """
     size = _size_now(state)
     if len(state.alive) > size:
@@ -312,9 +315,9 @@ def _aged(state: DifferentialState, number: int) -> DifferentialState:
 
 
 def _learned(state: DifferentialState) -> DifferentialState:
-    """The state with the generation's successes in the history: Lehmer means of F and CR, weighted by the gains.
+    """Store the generation's successes in the history: Lehmer means of F and CR, weighted by the gains.
 
-    An unbounded gain counts as the largest bounded one, so that it does not dominate its generation.
+    An unbounded gain counts as the largest bounded one, so that it does not dominate the generation.
     """
     if not state.successes:
         return state

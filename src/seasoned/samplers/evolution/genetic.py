@@ -1,4 +1,4 @@
-"""Genetic search on trees of parameters: steady state, ageing, or NSGA-II for several objectives.
+"""Genetic algorithm on trees of parameters: steady state, ageing, or NSGA-II for several objectives.
 
 Eshelman and Schaffer (1993), Real-coded genetic algorithms and interval-schemata, FOGA 2 (BLX-alpha).
 Deb (2000), An efficient constraint handling method for genetic algorithms, CMAME 186.
@@ -42,23 +42,23 @@ if TYPE_CHECKING:
 __all__ = ["Genetic"]
 
 _KEY: Final = "genetic"
-_LEAST: Final = 2  # parents
+_LEAST: Final = 2  # smallest population: two parents
 
 Member = tuple[tuple[float, ...], int, "NDArray[np.float64]"]
-"""What orders a member (smaller is better), its trial's number, its point; numbers differ, so points never compare."""
+"""Sort key (smaller is better), trial number and point (d,). Numbers differ, so sorting compares no points."""
 
 
 @dataclass(frozen=True, slots=True)
 class GeneticState:
-    """What is known.
+    """State of the genetic algorithm.
 
     Attributes:
-        spec: What the study is.
-        genes: Its coordinates by kind.
-        design: Where the population starts, shape (N, d).
+        spec: Specification of the study.
+        genes: Coordinates of the space by kind.
+        design: First population, shape (N, d).
         running: Trials that have not ended.
-        members: Those that may become parents: the best first; with `regularized`, the oldest first.
-        children: With several objectives, the evaluated parents and offspring that wait for the next selection.
+        members: Possible parents, best first; with `regularized`, oldest first.
+        children: Evaluated parents and offspring before the next selection; only for several objectives.
     """
 
     spec: StudySpec
@@ -71,25 +71,25 @@ class GeneticState:
 
 @dataclass(frozen=True, slots=True)
 class Genetic(Sampler[GeneticState]):
-    """A genetic algorithm: tournament, crossover, mutation, elitism; it follows the branches of nested spaces.
+    """Genetic algorithm with tournament, crossover, mutation and elitism, for nested spaces.
 
-    Crossover takes a number from `[a - h, b + h]` with h half the parents' distance (BLX-0.5), a category from either;
-    where the parents took different options of a Choice, the child gets the whole branch of one. Each parameter in use
-    mutates with probability `mutation`: a number by a step whose scale is log-uniform in [1e-4, 0.3] of its range, a
-    category to another, a Choice to another option with random settings. With one objective each result replaces the
-    worst member if it is better, so the best always stay (elitism); with `regularized` it replaces the oldest, which
-    forgets lucky noise. With several objectives, half of parents and offspring survive by front and crowding distance
-    (NSGA-II). Infeasible trials lose by Deb's rules.
+    Crossover draws a number from `[a - h, b + h]` for parents a < b, with h half their distance (BLX-0.5). A category
+    comes from either parent. If the parents have different options of a Choice, the child gets the whole branch of one.
+    Each parameter in use mutates with probability `mutation`. A number takes a step whose scale is log-uniform in
+    [1e-4, 0.3] of its range. A category changes to another one, a Choice to another option with random settings. With
+    one objective, a result replaces the worst member if it is better (elitism). With `regularized` it replaces the
+    oldest member, so that lucky noise is forgotten. With several objectives, half of the parents and offspring survive
+    by front and crowding distance (NSGA-II). Infeasible trials lose by Deb's rules.
 
     Args:
-        population: Members; by default sqrt(budget), times 1.4 with several objectives, at least 8 and at most 100; the
-            warm start's population, if that is larger, up to half the budget.
-        tournament: How many are drawn for each parent, of which the best wins; by default 3, with several objectives 2,
-            with `regularized` a quarter of the population.
+        population: Number of members; by default sqrt(budget), times 1.4 for several objectives, at least 8 and at most
+            100. A larger population of the warm start replaces the default, up to half the budget.
+        tournament: Number of members drawn for each parent, of which the best wins. By default 3; for several
+            objectives 2; with `regularized` a quarter of the population.
         crossover: Probability that a child has two parents, in [0, 1].
-        mutation: Probability per parameter in use, in [0, 1]; by default two divided by their number, at most 0.5.
-            Categories and choices have a tenth of it.
-        regularized: Whether the oldest dies rather than the worst; only for one objective.
+        mutation: Mutation probability of each parameter in use, in [0, 1]; by default two divided by their number, at
+            most 0.5. Categories and choices have a tenth of the probability.
+        regularized: True if a result replaces the oldest member instead of the worst; only for one objective.
 
     Raises:
         InvalidInput: If a setting is out of range.
@@ -119,7 +119,11 @@ class Genetic(Sampler[GeneticState]):
                 raise InvalidInput(f"{name} is {rate}; give a probability in [0, 1].")
 
     def init(self, spec: StudySpec) -> GeneticState:
-        """Re-evaluates the warm start's population first; raises InvalidInput for ageing with several objectives."""
+        """Return the first state; the first trials re-evaluate the warm start's population.
+
+        Raises:
+            InvalidInput: With `regularized` and several objectives.
+        """
         several = len(spec.directions) > 1
         if several and self.regularized:
             raise InvalidInput(
@@ -129,18 +133,18 @@ class Genetic(Sampler[GeneticState]):
         return GeneticState(spec, Genes.of(spec.space), first_points(spec, size, retried=retried_of(spec, size)))
 
     def ask(self, state: GeneticState, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], GeneticState]:
-        """The warm start's configurations, a first population, then children."""
+        """Suggest the warm start's configurations, a first population, then children."""
         return [self._suggest(state, number) for number in numbers], state
 
     def tell(self, state: GeneticState, events: Sequence[Event]) -> GeneticState:
-        """Trials that ended join the population, and others leave it."""
+        """Add ended trials to the population and remove others."""
         running = dict(state.running)
         for ended in evaluations(state.spec, running, events, _KEY):
             state = self._joined(state, ended)
         return replace(state, running=running)
 
     def capacity(self, state: GeneticState) -> int | None:  # noqa: ARG002 - whatever the space
-        """No end."""
+        """Return None: no limit."""
         return None
 
     def _suggest(self, state: GeneticState, number: int) -> Suggestion:
@@ -162,7 +166,7 @@ class Genetic(Sampler[GeneticState]):
         return Suggestion(state.genes.fresh(child, mother, rng))
 
     def _winner(self, members: Sequence[Member], rng: np.random.Generator) -> NDArray[np.float64]:
-        """The point of the best of a few members drawn with replacement."""
+        """Point of the tournament's winner, shape (d,); members are drawn with replacement."""
         drawn = [int(draw * len(members)) for draw in rng.random(self._rivals(members)).tolist()]
         if self.regularized:
             return min((members[index] for index in drawn), key=lambda member: member[:2])[2]
@@ -188,13 +192,13 @@ class Genetic(Sampler[GeneticState]):
 
 
 def _size(budget: int | None, *, several: bool) -> int:
-    """Members; a front needs more than a single optimum."""
+    """Default number of members; a front needs more members than a single optimum."""
     share = 1.4 if several else 1.0
     return min(100, max(8, round(share * math.sqrt(budget or 400))))
 
 
 def _generation(state: GeneticState, ended: Evaluated, size: int) -> GeneticState:
-    """NSGA-II: when as many offspring as members have ended, the better half of both survives."""
+    """State after a result by NSGA-II: after as many offspring as members, the better half survives."""
     children = (*state.children, ended)
     if size < len(children) < 2 * size:
         return replace(state, children=children)
@@ -205,7 +209,7 @@ def _generation(state: GeneticState, ended: Evaluated, size: int) -> GeneticStat
 
 
 def _standing(children: Sequence[Evaluated]) -> list[tuple[float, ...]]:
-    """Their sort keys: violation, front, minus crowding distance in the front, number."""
+    """Sort key of each trial: violation, front, minus crowding distance in the front, number."""
     standing: list[tuple[float, ...]] = [(child.violation, 0.0, 0.0, child.number) for child in children]
     feasible = [index for index, child in enumerate(children) if child.violation == 0.0]
     if not feasible:

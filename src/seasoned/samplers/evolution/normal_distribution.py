@@ -1,8 +1,8 @@
-"""The search distributions of the `cmaes` package on a space's cube, as values that never change.
+"""Search distributions of the `cmaes` package on the unit cube, as immutable values.
 
-Real coordinates and numbers of many values are continuous, other numbers and ordered categories are levels of
-CatCMAwM, the rest its categories. The package's objects are treated as values: they are copied before an update, and
-hold no generator; each draw supplies one.
+Real parameters and numbers of many values are continuous coordinates. Other numbers and ordered categories are integer
+levels of CatCMAwM. Unordered parameters and parameters of two values are categories of CatCMAwM. The package's objects
+are treated as values: they are copied before an update and contain no generator; each draw supplies one.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
 
 __all__ = ["Axes", "drawn", "injected", "made", "population_of", "stands_still", "updated"]
 
-_MOST_LEVELS: Final = 50  # a number with more values is treated as continuous and rounded
-_MOST_FULL: Final = 60  # with more continuous coordinates only variances are learned, as the full matrix costs d^3
+_MOST_LEVELS: Final = 50  # a numeric parameter with more values is treated as continuous and rounded
+_MOST_FULL: Final = 60  # largest number of coordinates with a full covariance matrix, whose cost is d^3
 
 
 @dataclass(frozen=True, slots=True)
 class Axes:
-    """How the package treats each coordinate.
+    """Kinds of the coordinates for the package.
 
     Attributes:
-        size: Coordinates in all.
+        size: Total number of coordinates.
         continuous: Indices of continuous coordinates.
         ordinal: Indices of coordinates with few ordered levels.
-        levels: Their levels, as points of the unit interval.
-        nominal: Indices of coordinates without order.
-        counts: How many values each of these has.
-        rest: The point of the defaults, shape (d,), for coordinates with a single value.
+        levels: Levels of each ordinal coordinate, in the unit interval.
+        nominal: Indices of coordinates treated as categories.
+        counts: Number of values of each nominal coordinate.
+        rest: Point of the default configuration, shape (d,); coordinates with a single value keep it.
     """
 
     size: int
@@ -53,7 +53,7 @@ class Axes:
 
     @staticmethod
     def of(space: Space) -> Axes:
-        """The axes of a space."""
+        """Return the axes of a space."""
         continuous, ordinal, levels, nominal, counts = [], [], [], [], []
         for index, dimension in enumerate(space.dimensions):
             parameter = dimension.parameter
@@ -76,24 +76,25 @@ class Axes:
 
     @property
     def free(self) -> int:
-        """How many coordinates there are to search."""
+        """Number of coordinates to search."""
         return len(self.continuous) + len(self.ordinal) + len(self.nominal)
 
     @property
     def plain(self) -> bool:
-        """Whether all of them are continuous."""
+        """True if all searched coordinates are continuous."""
         return not self.ordinal and not self.nominal
 
 
 def population_of(axes: Axes) -> int:
-    """The usual population: 4 + 3 log d (Hansen 2016, The CMA evolution strategy: a tutorial, eq. 48)."""
+    """Return the default population: 4 + 3 log d (Hansen 2016, The CMA evolution strategy: a tutorial, eq. 48)."""
     return 4 + math.floor(3 * math.log(max(1, axes.free)))
 
 
 def made(axes: Axes, mean: NDArray[np.float64], step: float, population: int) -> Any:
-    """A distribution about a point, shape (d,), with standard deviation `step`; categories near the point's.
+    """Return a distribution with mean `mean`, shape (d,), and standard deviation `step`; categories favour the mean's.
 
-    The package's CMA if all is continuous (SepCMA beyond 60 coordinates), else its CatCMAwM.
+    The result is the package's CMA if all coordinates are continuous, its SepCMA for more than 60 coordinates, else its
+    CatCMAwM.
     """
     import cmaes
 
@@ -117,7 +118,7 @@ def made(axes: Axes, mean: NDArray[np.float64], step: float, population: int) ->
 
 
 def _categories(axes: Axes, mean: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probabilities of the categories: half uniform, half at the given point; shape (coordinates, most values)."""
+    """Return category probabilities, half uniform and half at the mean, shape (nominal coordinates, most values)."""
     chances = np.zeros((len(axes.nominal), max(axes.counts)))
     for row, (index, count) in enumerate(zip(axes.nominal, axes.counts, strict=True)):
         chances[row, :count] = 0.5 / count
@@ -126,7 +127,7 @@ def _categories(axes: Axes, mean: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _still(model: Any) -> Any:
-    """The model without a generator, its memory defined and its axes computed."""
+    """Model without generator, with its history set to 0 and its eigendecomposition computed."""
     model._rng = None  # noqa: SLF001 - each draw brings its own
     if hasattr(model, "_funhist_values"):
         model._funhist_values[:] = 0.0  # noqa: SLF001 - the package leaves it undefined
@@ -148,7 +149,7 @@ def _copied(model: Any, *, deep: bool) -> Any:
 
 
 def drawn(axes: Axes, model: Any, rng: np.random.Generator) -> tuple[NDArray[np.float64], list[float], list[int]]:
-    """A draw: its point of the cube, shape (d,), and what an update needs of it, the raw numbers and the categories."""
+    """Draw a point; return it, shape (d,), with the raw Gaussian coordinates and category indices for an update."""
     source = _copied(model, deep=False)
     source._rng = np.random.RandomState(rng.bit_generator)  # noqa: SLF001 - the interface that the package calls
     unit = axes.rest.copy()
@@ -168,9 +169,10 @@ def drawn(axes: Axes, model: Any, rng: np.random.Generator) -> tuple[NDArray[np.
 
 
 def injected(model: Any, raw: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A point that another distribution drew, for an update of this one: pulled in to where this one's draws lie.
+    """Return a point of another distribution, shape (k,), shrunk towards the mean, for an update of this distribution.
 
-    Hansen (2011), Injecting external solutions into CMA-ES, eq. 4: to the Mahalanobis norm sqrt(n) + 2n / (n + 2).
+    The Mahalanobis norm is limited to sqrt(n) + 2n / (n + 2) (Hansen 2011, Injecting external solutions into CMA-ES,
+    eq. 4).
     """
     size = len(raw)
     if size == 0:
@@ -186,13 +188,13 @@ def injected(model: Any, raw: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def updated(axes: Axes, model: Any, ranked: Sequence[tuple[NDArray[np.float64], Sequence[int]]]) -> Any | None:
-    """The distribution after a generation, the best first; None if it has broken down (a singular matrix).
+    """Return the distribution after a generation, best first; None after a numerical breakdown (a singular matrix).
 
-    Only ranks are passed on, so that no value is too large. CMA-ES uses nothing else; CatCMAwM adds a penalty to draws
-    out of bounds, in units of the spread of the values, which here are ranks.
+    Only ranks are passed to the package, so no value overflows. CMA-ES uses only ranks. CatCMAwM adds a penalty for
+    draws out of bounds, in units of the spread of the passed values.
     """
     model = _copied(model, deep=True)
-    with np.errstate(all="ignore"):  # a breakdown is detected below
+    with np.errstate(all="ignore"):  # the check of `held` detects a breakdown
         if axes.plain:
             model.tell([(raw, float(rank)) for rank, (raw, _) in enumerate(ranked)])
         else:
@@ -212,6 +214,6 @@ def _solution(axes: Axes, model: Any, raw: NDArray[np.float64], places: Sequence
 
 
 def stands_still(axes: Axes, model: Any) -> bool:
-    """Whether the package's criteria say that the normal distribution has converged, diverged or degenerated."""
+    """Return True if the normal distribution has converged, diverged or degenerated by the package's criteria."""
     with np.errstate(all="ignore"):
         return bool(axes.gaussian) and bool(model.should_stop())

@@ -1,4 +1,4 @@
-"""Crossover and mutation on trees of parameters: branches are inherited whole, and only parameters in use mutate."""
+"""Crossover and mutation on trees of parameters: a child inherits whole branches; only parameters in use mutate."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 __all__ = ["crossed", "mutated"]
 
-_LEAP: Final = 0.1  # factor on a category's mutation rate: it leaps where a number takes a small step
-_REACH: Final = 0.5  # alpha of BLX-alpha: how far beyond the parents a child may lie, in units of their distance
-_FINEST, _COARSEST = np.log(1e-4), np.log(0.3)  # scales of a step, in units of the cube
+_LEAP: Final = 0.1  # factor of a category's mutation rate; a change of category is larger than a numeric step
+_REACH: Final = 0.5  # alpha of BLX-alpha: largest distance of a child beyond its parents, as a share of their distance
+_FINEST, _COARSEST = np.log(1e-4), np.log(0.3)  # logarithms of the smallest and largest scale of a step, in cube units
 
 
 def crossed(
     genes: Genes, mother: NDArray[np.float64], father: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """A child of two points, shape (d,).
+    """Return a child of two points, shape (d,).
 
-    Numbers are blended (BLX-alpha), categories taken from either parent. Under a choice in which the parents differ,
-    everything comes from the one whose option was taken, so that no branch is mixed with unused values of the other.
+    Numbers are blended (BLX-alpha). A category comes from either parent. Under a choice in which the parents differ,
+    the whole branch comes from the parent with the inherited option, because the other parent has only unused defaults.
 
     Args:
-        genes: The coordinates by kind.
-        mother: A point whose coordinates not in use hold their defaults, shape (d,).
+        genes: Coordinates by kind.
+        mother: A point whose coordinates not in use have their defaults, shape (d,).
         father: Another such point.
         rng: Source of the draws.
     """
@@ -38,7 +38,7 @@ def crossed(
     child: NDArray[np.float64] = np.where(genes.nominal, np.where(draws[1] < 0.5, mother, father), _reflected(blend))
     if not genes.nested:
         return child
-    apart: list[NDArray[np.float64] | None] = [None] * len(mother)  # the parent of a branch that comes from only one
+    apart: list[NDArray[np.float64] | None] = [None] * len(mother)  # the only parent of a branch
     for index, parent in enumerate(genes.parents):
         source = apart[parent] if parent >= 0 else None
         if source is not None:
@@ -52,18 +52,18 @@ def crossed(
 def mutated(
     genes: Genes, point: NDArray[np.float64], rate: float | None, rng: np.random.Generator, *, forced: bool
 ) -> NDArray[np.float64]:
-    """The point with some of its coordinates in use changed, shape (d,).
+    """Return the point with some coordinates in use changed, shape (d,).
 
-    A number takes a Gaussian step of log-uniform scale, so that the search stays both coarse and fine; a category moves
-    to another; a choice that moves gets random settings in its new branch.
+    A number takes a Gaussian step of log-uniform scale, so the search stays both coarse and fine. A category changes to
+    another one. A choice that changes gets random settings in its new branch.
 
     Args:
-        genes: The coordinates by kind.
+        genes: Coordinates by kind.
         point: Any point, shape (d,).
-        rate: Probability per coordinate in use, or None for two divided by their number, at most 0.5; a coordinate
-            without order has a tenth of it.
+        rate: Mutation probability of each coordinate in use. None: two divided by the number of coordinates in use, at
+            most 0.5. A coordinate without order has a tenth of the rate.
         rng: Source of the draws.
-        forced: Whether at least one has to change.
+        forced: True if at least one coordinate must change.
     """
     active = _active(genes, point) & (genes.levels != 1)
     draws = rng.random(len(point))
@@ -72,7 +72,7 @@ def mutated(
     if forced and not hit.any() and active.any():
         hit[rng.choice(active.nonzero()[0])] = True
     child = point.copy()
-    renewed = 0  # coordinates before this one are decided
+    renewed = 0  # coordinates before this index are final
     for index in hit.nonzero()[0].tolist():
         if index < renewed:
             continue
@@ -86,14 +86,14 @@ def mutated(
             step = math.copysign(max(abs(step), least), step)
             child[index] = _folded(child[index] + step)
             if least and genes.bin_of(index, child[index]) == genes.bin_of(index, point[index]):
-                child[index] = _folded(point[index] - step)  # the first step was mirrored back into the same bin
+                child[index] = _folded(point[index] - step)  # mirrored back into the same bin
             if genes.logarithmic[index] and genes.bin_of(index, child[index]) == genes.bin_of(index, point[index]):
-                child[index] = genes.beside(index, float(point[index]), up=step > 0)  # its bin is wider than the step
+                child[index] = genes.beside(index, float(point[index]), up=step > 0)  # bin wider than the step
     return child
 
 
 def _active(genes: Genes, point: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which coordinates are in use, shape (d,)."""
+    """Mask of the coordinates in use, shape (d,)."""
     active = np.ones(len(point), dtype=np.bool_)
     if not genes.nested:
         return active
@@ -104,12 +104,12 @@ def _active(genes: Genes, point: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def _folded(coordinate: float) -> float:
-    """The coordinate mirrored at the ends of the unit interval."""
+    """Coordinate mirrored at the ends of the unit interval."""
     folded = abs(coordinate) % 2.0
     return 2.0 - folded if folded > 1.0 else folded
 
 
 def _reflected(point: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The point with what lies outside of the cube mirrored at its faces."""
+    """Point mirrored at the faces of the cube, shape (d,)."""
     folded = np.abs(point) % 2.0
     return np.where(folded > 1.0, 2.0 - folded, folded)

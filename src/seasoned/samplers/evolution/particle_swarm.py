@@ -1,4 +1,4 @@
-"""Particle swarm optimisation: constriction, a ring of neighbours, particles on mixed coordinates, restarts.
+"""Particle swarm optimisation with constriction, a ring of neighbours, mixed coordinates and restarts.
 
 Clerc and Kennedy (2002), The particle swarm: explosion, stability, and convergence, IEEE TEC 6(1).
 Bratton and Kennedy (2007), Defining a standard for particle swarm optimization, SIS.
@@ -38,22 +38,22 @@ if TYPE_CHECKING:
 __all__ = ["ParticleSwarm"]
 
 _KEY: Final = "swarm"
-_LEAST: Final = 3  # a ring of fewer has no neighbours on both sides
-_KEPT, _PULL = 0.7298, 1.49618  # chi, and chi times 2.05
-_REBOUND: Final = 0.5  # share of the speed that is left after hitting a wall
-_RESET: Final = 0.05  # chance that a category is drawn anew
-_PATIENCE: Final = 40  # trials per particle without a better personal best before the swarm begins anew
-_COLLAPSED: Final = 1e-12  # in units of the cube: a swarm whose personal bests spread no wider can no longer move
+_LEAST: Final = 3  # smallest ring with two neighbours for each particle
+_KEPT, _PULL = 0.7298, 1.49618  # constriction factor chi, and chi times 2.05
+_REBOUND: Final = 0.5  # share of the speed after hitting a bound
+_RESET: Final = 0.05  # probability that a category is drawn anew
+_PATIENCE: Final = 40  # trials per particle without a better personal best before the swarm restarts
+_COLLAPSED: Final = 1e-12  # range of the personal bests of a collapsed swarm, in units of the cube
 
 
 class Particle(NamedTuple):
-    """One member of the swarm.
+    """Particle of the swarm.
 
     Attributes:
-        position: Where it was last, shape (d,); any point of the cube, not only those that configurations have.
-        velocity: Its velocity there, shape (d,).
-        best: Where it was best, shape (d,).
-        merit: How good that was: violation and value.
+        position: Last position, shape (d,); any point of the cube, not rounded to a configuration.
+        velocity: Last velocity, shape (d,).
+        best: Personal best point, shape (d,).
+        merit: Violation and value of the personal best.
     """
 
     position: NDArray[np.float64]
@@ -64,18 +64,18 @@ class Particle(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SwarmState:
-    """What is known.
+    """State of the swarm.
 
     Attributes:
-        spec: What the study is.
-        genes: Its coordinates by kind.
-        design: Where the first swarm starts, shape (S, d).
+        spec: Specification of the study.
+        genes: Coordinates of the space by kind.
+        design: First positions, shape (S, d).
         running: Trials that have not ended.
-        particles: The ring; None where a particle has not been anywhere yet.
-        swarm: Which swarm this is, from 0 on.
-        stale: Trials ended since any personal best improved.
-        ended: Trials ended in this swarm.
-        left: The best point of the swarm before; new particles start on the far side from it.
+        particles: The ring of particles; None for a particle without a result.
+        swarm: Number of the swarm, from 0.
+        stale: Number of trials since a personal best improved.
+        ended: Number of trials counted since the swarm began.
+        left: Best point of the previous swarm, shape (d,); new particles start away from it.
     """
 
     spec: StudySpec
@@ -91,18 +91,21 @@ class SwarmState:
 
 @dataclass(frozen=True, slots=True)
 class ParticleSwarm(Sampler[SwarmState]):
-    """A particle swarm with constriction on a ring.
+    """Particle swarm with constriction on a ring.
 
-    With x and v a particle's position and velocity, p its best point and l the best of it and its two neighbours,
-    `v <- 0.7298 v + 1.49618 r_1 (p - x) + 1.49618 r_2 (l - x)`, `x <- x + v`, r_1 and r_2 uniform per coordinate; at a
-    wall it turns back at half its speed, and where x equals both p and l its velocity is scaled by a factor uniform in
-    [0.5, 1.5]. A coordinate without order has no velocity: it stays or takes p's or l's value, now and then any. A
-    swarm that stagnates restarts, away from where it was. A trial's tag holds its particle, position and velocity.
-    Infeasible trials lose by Deb's rules.
+    A particle with position x and velocity v moves by
+
+        v <- 0.7298 v + 1.49618 r_1 (p - x) + 1.49618 r_2 (l - x),    x <- x + v.
+
+    Here p is its personal best, l the best of its own and its two neighbours' personal bests, and r_1 and r_2 are
+    uniform per coordinate. At a bound the particle turns back at half its speed. In a coordinate where x equals
+    both p and l, the velocity is scaled by a factor uniform in [0.5, 1.5]. A coordinate without order has no velocity:
+    it stays, or takes the value of p or l, rarely a random one. A stagnating swarm restarts away from its best point. A
+    trial's tag contains its particle, position and velocity. Infeasible trials lose by Deb's rules.
 
     Args:
-        population: Particles; by default 0.4 sqrt(budget), at least 6 and at most 40; the
-            warm start's population, if that is larger, up to half the budget.
+        population: Number of particles; by default 0.4 sqrt(budget), at least 6 and at most 40. A larger population of
+            the warm start replaces the default, up to half the budget.
 
     Raises:
         InvalidInput: If a setting is out of range, or (by `init`) the study has several objectives.
@@ -121,7 +124,7 @@ class ParticleSwarm(Sampler[SwarmState]):
         settled(self.population, _LEAST, _LEAST)
 
     def init(self, spec: StudySpec) -> SwarmState:
-        """The first swarm starts at the warm start's points; raises InvalidInput for several objectives."""
+        """Return the first state, with the warm start's points first. Raises InvalidInput for several objectives."""
         one_objective(spec, "ParticleSwarm")
         usual = min(40, max(6, round(0.4 * math.sqrt(spec.budget or 1000))))
         size = settled(self.population, _LEAST, at_least_warm(spec, usual))
@@ -129,19 +132,19 @@ class ParticleSwarm(Sampler[SwarmState]):
         return SwarmState(spec, Genes.of(spec.space), design, particles=(None,) * size)
 
     def ask(self, state: SwarmState, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], SwarmState]:
-        """The warm start's configurations, then a move of each particle in turn."""
+        """Suggest the warm start's configurations, then a move of each particle in turn."""
         return [_suggested(state, number) for number in numbers], state
 
     def tell(self, state: SwarmState, events: Sequence[Event]) -> SwarmState:
-        """Particles move to the positions of their trials that ended."""
+        """Move particles to the positions of their ended trials."""
         running = dict(state.running)
         for ended in evaluations(state.spec, running, events, _KEY):
-            ours = ended.note is not None and ended.note[1] < len(state.particles)  # not of a driver's larger swarm
+            ours = ended.note is not None and ended.note[1] < len(state.particles)  # a driver may have a larger swarm
             state = _renewed(_moved(state, ended) if ours else _joined(state, ended))
         return replace(state, running=running)
 
     def capacity(self, state: SwarmState) -> int | None:  # noqa: ARG002 - whatever the space
-        """No end."""
+        """Return None: no limit."""
         return None
 
 
@@ -168,7 +171,7 @@ def _suggested(state: SwarmState, number: int) -> Suggestion:
 
 
 def _apart(left: NDArray[np.float64] | None, rng: np.random.Generator, dimensions: int) -> NDArray[np.float64]:
-    """A uniform point or its opposite, whichever is farther from where the swarm was; shape (d,)."""
+    """Uniform point or its opposite, shape (d,), the one farther from the previous swarm's best point."""
     point = rng.random(dimensions)
     if left is None or abs(point - left).sum() >= abs(1.0 - point - left).sum():
         return point
@@ -178,13 +181,13 @@ def _apart(left: NDArray[np.float64] | None, rng: np.random.Generator, dimension
 def _flown(
     state: SwarmState, index: int, particle: Particle, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Where a particle flies and its velocity there, each of shape (d,)."""
+    """Next position of a particle and its velocity, each of shape (d,)."""
     around = (state.particles[index - 1], particle, state.particles[(index + 1) % len(state.particles)])
     local = min((near for near in around if near is not None), key=lambda near: near.merit).best
     x, own = particle.position, particle.best
     pulls = _PULL * rng.random((2, len(x)))
     velocity = _KEPT * particle.velocity + pulls[0] * (own - x) + pulls[1] * (local - x)
-    alone = np.abs(own - x) + np.abs(local - x) < _COLLAPSED  # nothing attracts it: only a draw sets drivers apart
+    alone = np.abs(own - x) + np.abs(local - x) < _COLLAPSED  # no attraction: only a draw separates drivers
     velocity = np.where(alone, velocity * (0.5 + rng.random(len(x))), velocity)
     position = x + velocity
     if state.genes.mixed:
@@ -199,7 +202,7 @@ def _flown(
 
 
 def _categories(genes: Genes, points: Sequence[NDArray[np.float64]], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Values for coordinates without order: the particle's, its own best, its neighbours' or now and then any."""
+    """Return values for unordered coordinates, shape (d,): present, personal best, neighbours' best, rarely random."""
     x, own, local = points
     draws = rng.random((3, len(x)))
     pulled = np.where(draws[0] < 0.4, x, np.where(draws[0] < 0.7, own, local))
@@ -208,7 +211,7 @@ def _categories(genes: Genes, points: Sequence[NDArray[np.float64]], rng: np.ran
 
 
 def _moved(state: SwarmState, ended: Evaluated) -> SwarmState:
-    """The state with a particle where its trial was; trials of an earlier swarm teach nothing any more."""
+    """State with the particle at its trial's position; a trial of an earlier swarm is only counted."""
     swarm, index, position, velocity = ended.note
     if swarm != state.swarm:
         return replace(state, ended=state.ended + 1)
@@ -220,7 +223,7 @@ def _moved(state: SwarmState, ended: Evaluated) -> SwarmState:
 
 
 def _joined(state: SwarmState, ended: Evaluated) -> SwarmState:
-    """The state with a result from elsewhere as the best of a particle: of one that has none, or else of the worst."""
+    """Add a result without a note as a personal best: of a particle without a result, else of the worst particle."""
     particles = state.particles
     free = next((index for index, particle in enumerate(particles) if particle is None), None)
     if free is not None:
@@ -241,7 +244,7 @@ def _with_particle(state: SwarmState, index: int, particle: Particle, *, better:
 
 
 def _renewed(state: SwarmState) -> SwarmState:
-    """A new swarm if this one stands still."""
+    """New swarm if the present one stagnates or has collapsed; else the state unchanged."""
     size = len(state.particles)
     known = [particle for particle in state.particles if particle is not None]
     if len(known) < size or (state.stale < _PATIENCE * size and not _collapsed(state, known)):
@@ -251,7 +254,7 @@ def _renewed(state: SwarmState) -> SwarmState:
 
 
 def _collapsed(state: SwarmState, known: Sequence[Particle]) -> bool:
-    """Whether all personal bests are one point; looked at once per round."""
+    """Return True if all personal bests are one point; checked once per round."""
     if state.ended % len(known) or len(state.spec.space) == 0:
         return False
     return bool((np.ptp([particle.best for particle in known], axis=0) <= _COLLAPSED).all())

@@ -1,7 +1,7 @@
-"""What the evolutionary samplers share: evaluated points from a log, first populations, and genes of mixed kinds.
+"""Shared parts of the evolutionary samplers: evaluated points from a log, first populations, and genes of mixed kinds.
 
-All of them are asynchronous: a trial's place in the study says which member of the population it is for, its tag says
-what was drawn for it, and its result enters the population when it comes, in log order, whatever came before.
+All evolutionary samplers are asynchronous. The place of a trial in the study determines its member of the population.
+Its tag contains the drawn values. Results enter the population one by one, in log order.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ __all__ = [
 
 
 class Running(NamedTuple):
-    """A trial that was asked and has not ended.
+    """Running trial.
 
     Attributes:
-        unit: Its point, shape (d,); coordinates not in use hold their defaults.
-        note: What this sampler noted with it in the present space, or None.
+        unit: Point of the trial, shape (d,); coordinates not in use have their defaults.
+        note: This sampler's note in the trial's tag, if made in the present space; else None.
     """
 
     unit: NDArray[np.float64]
@@ -52,14 +52,14 @@ class Running(NamedTuple):
 
 
 class Evaluated(NamedTuple):
-    """A trial that ended.
+    """Ended trial.
 
     Attributes:
-        number: Its number.
-        unit: Its point, shape (d,).
-        note: What this sampler noted with it in the present space, or None.
-        values: Its objectives, minimised; infinite if it failed or was pruned.
-        violation: By how much it breaks the constraints; infinite if it failed or was pruned.
+        number: Number of the trial.
+        unit: Point of the trial, shape (d,).
+        note: This sampler's note in the trial's tag, if made in the present space; else None.
+        values: Objectives, minimised; infinite if failed or pruned.
+        violation: Total violation of the constraints; infinite if failed or pruned.
     """
 
     number: int
@@ -70,19 +70,18 @@ class Evaluated(NamedTuple):
 
     @property
     def merit(self) -> tuple[float, float]:
-        """Smaller is better, by Deb's feasibility rules: the lesser violation first, then the lesser objective."""
+        """Sort key by Deb's feasibility rules, smaller is better: violation, then objective."""
         return self.violation, self.values[0]
 
 
 def evaluations(spec: StudySpec, running: dict[int, Running], events: Sequence[Event], key: str) -> Iterator[Evaluated]:
-    """The trials that end in these events, in log order.
+    """Yield the trials that end in the events, in log order.
 
     Args:
-        spec: What the study is.
-        running: Trials that had been asked before; updated in place to those that run after the events.
-        events: What happened.
-        key: Where the sampler keeps its notes in a tag. Notes from before the study moved to its present space
-            and those of other samplers are not passed on.
+        spec: Specification of the study.
+        running: Running trials by number, updated in place.
+        events: New events, in log order.
+        key: Key of the sampler's notes in a tag. Notes of other samplers and of an earlier space become None.
     """
     for event in events:
         if isinstance(event, Asked):
@@ -91,7 +90,7 @@ def evaluations(spec: StudySpec, running: dict[int, Running], events: Sequence[E
         elif isinstance(event, Finished) and event.number in running:
             unit, note = running.pop(event.number)
             if event.state is TrialState.RUNNING:
-                continue  # it has left without a result
+                continue  # the trial left without a result
             if event.state is TrialState.COMPLETE and event.values is not None:
                 yield Evaluated(event.number, unit, note, event.values, event.violation)
             else:
@@ -99,7 +98,7 @@ def evaluations(spec: StudySpec, running: dict[int, Running], events: Sequence[E
 
 
 def one_objective(spec: StudySpec, name: str) -> None:
-    """Raises InvalidInput if the study has several objectives."""
+    """Raise InvalidInput if the study has several objectives."""
     if len(spec.directions) > 1:
         raise InvalidInput(
             f"{name} supports only one objective and the study has {len(spec.directions)}; use Genetic()."
@@ -107,7 +106,7 @@ def one_objective(spec: StudySpec, name: str) -> None:
 
 
 def settled(population: int | None, least: int, default: int) -> int:
-    """The population's size: the setting if given, else the default. Raises InvalidInput below the least."""
+    """Return the population size: the setting unless None, else the default. Raises InvalidInput below `least`."""
     check_whole(population=population)
     if population is not None and population < least:
         raise InvalidInput(f"population is {population}; give at least {least}, or None to fit it to the budget.")
@@ -115,31 +114,31 @@ def settled(population: int | None, least: int, default: int) -> int:
 
 
 def at_least_warm(spec: StudySpec, usual: int) -> int:
-    """The usual size, or the warm start's, if that is larger: all that it gives is tried again, in half the budget."""
+    """Return the larger of `usual` and `affordable`, so that the warm start's population is evaluated again."""
     return max(usual, affordable(spec))
 
 
 def affordable(spec: StudySpec) -> int:
-    """How much of the warm start's population is tried again: all of it, but in at most half of the budget."""
+    """Return the number of points of the warm start's population to evaluate again, in at most half the budget."""
     warm = spec.warm_start
     half = len(warm.population) if spec.budget is None else (spec.budget - len(warm.configurations)) // 2
     return max(0, min(len(warm.population), half))
 
 
 def first_points(spec: StudySpec, count: int, *, retried: int = 0) -> NDArray[np.float64]:
-    """Where a population starts, shape (count, d): what the warm start gives, the default, a Latin hypercube.
+    """Return the first points of a population, shape (count, d): the warm start's, the default, a Latin hypercube.
 
-    The default is left out where the warm start says what to try first, unless it only suggests (`only_suggests`).
+    The default is included only if the warm start is empty, or if it `only_suggests` and has no population.
     McKay, Beckman and Conover (1979), A comparison of three methods for selecting values of input variables,
     Technometrics 21.
 
     Args:
-        spec: What the study is.
-        count: How many points.
-        retried: How many of the warm start's evaluated points to try again, the best first, after its population.
+        spec: Specification of the study.
+        count: Number of points.
+        retried: Number of the warm start's evaluated points to evaluate again, best first, after its population.
     """
     dimensions = len(spec.space)
-    rng = np.random.default_rng((spec.seed, 0, dimensions))  # one number more than the seed of a trial's generator has
+    rng = np.random.default_rng((spec.seed, 0, dimensions))  # a longer seed than a trial's generator has
     strata = rng.permuted(np.tile(np.arange(count), (dimensions, 1)), axis=1).T
     points = (strata + rng.random((count, dimensions))) / max(count, 1)
     warm = spec.warm_start
@@ -153,7 +152,7 @@ def first_points(spec: StudySpec, count: int, *, retried: int = 0) -> NDArray[np
 
 
 def _worth_retrying(spec: StudySpec) -> list[NDArray[np.float64]]:
-    """The warm start's evaluated points, the best first, without those that are also among its configurations."""
+    """Warm start's evaluated points, best first, without its configurations."""
     warm, space = spec.warm_start, spec.space
     tried = {space.encode(config).unit.tobytes() for config in warm.configurations}
     order = sorted(range(len(warm.values)), key=warm.values.__getitem__)
@@ -162,12 +161,11 @@ def _worth_retrying(spec: StudySpec) -> list[NDArray[np.float64]]:
 
 
 def retried_of(spec: StudySpec, size: int) -> int:
-    """How many evaluated points of the warm start a first population of that size tries again: half of what is free.
+    """Return the number of the warm start's evaluated points in a first population: half of the free places.
 
-    They are tried again because values from elsewhere may not be comparable: a member that nothing here can beat would
-    hold the search for ever, and a warm start must not end much worse than a cold one. If values are relative, the
-    points that are tried as configurations join the population anyway; half a population from the same advice gains
-    little where it is right and costs dozens of trials where it is wrong.
+    The points are evaluated again because values of another study may not be comparable. An unbeatable member would
+    trap the search, and a warm start must not end much worse than a cold one. A warm start that `only_suggests` adds no
+    points: its configurations join the population anyway, and more points from the same advice gain little.
     """
     if spec.warm_start.only_suggests:
         return 0
@@ -176,7 +174,7 @@ def retried_of(spec: StudySpec, size: int) -> int:
 
 
 def is_first(spec: StudySpec, since: int, members: int, size: int) -> bool:
-    """Whether the trial `since` places after the beginning of a first population belongs to it."""
+    """Return True if the trial `since` places after the start of a first population belongs to the population."""
     if not 0 <= since < size:
         return False
     return members < size or since < len(spec.warm_start.population) + retried_of(spec, size)
@@ -184,20 +182,20 @@ def is_first(spec: StudySpec, since: int, members: int, size: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Genes:
-    """The coordinates of a space by kind, for arithmetic on points.
+    """Coordinates of a space by kind, for arithmetic on points.
 
     Attributes:
         space: The space.
-        nominal: Which coordinates have no order: a category, the option of a choice; shape (d,), bool.
-        levels: How many values a coordinate has; 0 for a continuum; shape (d,), int.
-        logarithmic: Which coordinates are whole numbers on a logarithmic scale; their bins differ in width.
-        mixed: Whether any coordinate has no order.
-        repeats: Whether any coordinate has countable values, so that points near one another may be the same trial.
-        parents: Index of the choice above each coordinate, -1 at the root.
-        bins: For each coordinate, the number of the parent's option under which it is in use.
-        choices: Which coordinates select a branch.
-        ends: End of the subtree under each coordinate: the index of the first later coordinate that is not in it.
-        nested: Whether any coordinate selects a branch.
+        nominal: True for coordinates without order (a category, or the option of a choice), shape (d,), bool.
+        levels: Number of values of each coordinate, 0 for a continuous one, shape (d,), int.
+        logarithmic: True for integer coordinates on a logarithmic scale, whose bins differ in width.
+        mixed: True if any coordinate has no order.
+        repeats: True if any coordinate has countable values, so that nearby points may be the same trial.
+        parents: Index of the parent choice of each coordinate, -1 at the root.
+        bins: Index of the parent's option under which each coordinate is in use.
+        choices: True for coordinates that select a branch.
+        ends: End of the subtree of each coordinate: index of the first later coordinate outside the subtree.
+        nested: True if any coordinate selects a branch.
     """
 
     space: Space
@@ -214,7 +212,7 @@ class Genes:
 
     @staticmethod
     def of(space: Space) -> Genes:
-        """The genes of a space."""
+        """Return the genes of a space."""
         dimensions = space.dimensions
         nominal = [isinstance(d.parameter, Categorical) and not d.parameter.ordered for d in dimensions]
         options = [() if d.parent < 0 else dimensions[d.parent].parameter.choices for d in dimensions]  # type: ignore[union-attr]  # a parent is a Categorical of options
@@ -233,7 +231,7 @@ class Genes:
         )
 
     def bin_of(self, index: int, coordinate: float) -> int:
-        """Which of its values a discrete coordinate stands for."""
+        """Return the index of the value of a discrete coordinate."""
         parameter = self.space.dimensions[index].parameter
         if self.logarithmic[index]:
             return int(parameter.from_unit(coordinate)) - int(parameter.low)  # type: ignore[arg-type,union-attr]  # an Int
@@ -241,28 +239,28 @@ class Genes:
         return min(count - 1, int(coordinate * count))
 
     def centre(self, index: int, place: int) -> float:
-        """The coordinate of one of its values, given by its number."""
+        """Return the coordinate of the value with index `place`."""
         parameter = self.space.dimensions[index].parameter
         if self.logarithmic[index]:
             return parameter.to_unit(int(parameter.low) + place)  # type: ignore[union-attr]  # an Int
         return (place + 0.5) / int(self.levels[index])
 
     def beside(self, index: int, coordinate: float, *, up: bool) -> float:
-        """The next of a coordinate's countable values on one side, or on the other if there is none on this one."""
+        """Return the coordinate of the next value up or down; at an end, of the next value on the other side."""
         place, last = self.bin_of(index, coordinate), int(self.levels[index]) - 1
         return self.centre(index, place + 1 if (up and place < last) or place == 0 else place - 1)
 
     def other(self, index: int, coordinate: float, draw: float) -> float:
-        """Another of a coordinate's countable values, by a uniform draw; the same if there is but one."""
+        """Return the coordinate of another value, by a uniform draw in [0, 1); unchanged for a single value."""
         count = int(self.levels[index])
         if count < 2:
             return coordinate
         return self.centre(index, (self.bin_of(index, coordinate) + 1 + int(draw * (count - 1))) % count)
 
     def fresh(self, unit: NDArray[np.float64], near: NDArray[np.float64], rng: np.random.Generator) -> Config:
-        """The configuration at a point, or a step away from it if it is the same as that of `near`.
+        """Return the configuration at a point, with one coordinate changed if it equals the configuration at `near`.
 
-        A population in a space of countable values soon repeats itself, and a repeated trial teaches nothing.
+        A population in a space of countable values soon repeats itself, and a repeated trial gives no information.
         """
         config = self.space.decode(unit)
         if self.repeats and config == self.space.decode(near):

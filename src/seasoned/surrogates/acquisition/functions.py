@@ -1,8 +1,8 @@
-"""Acquisition functions: what a trial is worth, from the mean and standard deviation of its objective.
+"""Acquisition functions: the value of a trial, from the posterior mean and standard deviation of its objective.
 
-All are for minimisation, larger is better, and all return the value with its derivatives with respect to the mean and
-the standard deviation, so that the gradients of these two give the gradient of the acquisition. With
-u = (best - mean) / std, phi and Phi the density and distribution function of the standard normal:
+All functions are for minimisation, and larger values are better. Each function also returns the derivatives by mean and
+standard deviation, so that the gradient of the acquisition follows by the chain rule. With u = (best - mean) / std, and
+phi and Phi the density and distribution function of the standard normal:
 
     EI  = std h(u),  h(u) = phi(u) + u Phi(u)           d/dmean = -Phi(u),          d/dstd = phi(u)
     log EI = log std + log h(u)                         d/dmean = -Phi/(std h),     d/dstd = phi/(std h)
@@ -36,17 +36,17 @@ __all__ = [
 
 _LOG_SQRT_2PI: Final = 0.5 * math.log(2.0 * math.pi)
 _SQRT_HALF_PI: Final = math.sqrt(0.5 * math.pi)
-_NEAR: Final = -1.0  # above it h(u) is computed as it is defined
-_FAR: Final = -1e6  # below it 1 - |u| Mills(u) is nothing but rounding error, and its limit 1/u^2 is exact
+_NEAR: Final = -1.0  # smallest u for which h(u) is computed from its definition
+_FAR: Final = -1e6  # smallest u for which 1 - |u| Mills(u) is computed; below, its limit 1/u^2 is exact
 
 
 class Value(NamedTuple):
-    """An acquisition and how it changes; all of the shape of the given means.
+    """Acquisition with its derivatives; each array has the shape of the means.
 
     Attributes:
-        value: The acquisition; larger is better.
-        by_mean: Its derivative with respect to the mean.
-        by_std: Its derivative with respect to the standard deviation.
+        value: Acquisition; larger is better.
+        by_mean: Derivative with respect to the mean.
+        by_std: Derivative with respect to the standard deviation.
     """
 
     value: NDArray[np.float64]
@@ -60,7 +60,7 @@ def _density(u: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def expected_improvement(mean: NDArray[np.float64], std: NDArray[np.float64], best: float) -> Value:
-    """E[max(best - f, 0)] for f ~ N(mean, std^2); std must be positive.
+    """Expected improvement E[max(best - f, 0)] for f ~ N(mean, std^2); std must be positive.
 
     Example:
         >>> expected_improvement(np.array([0.0]), np.array([1.0]), 0.0).value.round(6).tolist()
@@ -76,7 +76,9 @@ def expected_improvement(mean: NDArray[np.float64], std: NDArray[np.float64], be
 def log_expected_improvement(
     mean: NDArray[np.float64], std: NDArray[np.float64], best: NDArray[np.float64] | float
 ) -> Value:
-    """Log of E[max(best - f, 0)], without the plateau of zeros that EI has far from the best; std must be positive.
+    """Log expected improvement, log E[max(best - f, 0)]; std must be positive.
+
+    Unlike EI, log EI does not underflow far from the best value.
 
     Example:
         >>> far = log_expected_improvement(np.array([40.0]), np.array([1.0]), 0.0)
@@ -94,8 +96,9 @@ def log_expected_improvement(
 def _log_h(u: NDArray[np.float64]) -> NDArray[np.float64]:
     """log(phi(u) + u Phi(u)) in three branches (Ament et al. 2023, eq. 9).
 
-    h(u) = phi(u) (1 - |u| R(|u|)) with Mills' ratio R(t) = sqrt(pi/2) erfcx(t / sqrt 2) below -1, where the two terms
-    of h cancel; far below, 1 - t R(t) tends to 1/t^2, and computing it would lose all digits.
+    Below -1, the two terms of h cancel, and h(u) = phi(u) (1 - |u| R(|u|)) with Mills' ratio
+    R(t) = sqrt(pi/2) erfcx(t / sqrt 2). For very large t = |u|, the computation of 1 - t R(t) would lose all digits;
+    its limit is 1/t^2.
     """
     from scipy.special import erfcx, ndtr
 
@@ -110,14 +113,14 @@ def _log_h(u: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _mills_gap(t: NDArray[np.float64], mills: NDArray[np.float64]) -> NDArray[np.float64]:
-    """1 - t R(t); beyond 100 by its series 1/t^2 - 3/t^4 + 15/t^6, whose next term is 105/t^6 <= 1.1e-10 of it."""
+    """1 - t R(t); for t > 100 by the series 1/t^2 - 3/t^4 + 15/t^6, with a relative error of at most 1.1e-10."""
     square = 1.0 / (t * t)
     series = square * (1.0 - square * (3.0 - 15.0 * square))
     return np.where(t > 100.0, series, 1.0 - t * mills)
 
 
 def probability_of_improvement(mean: NDArray[np.float64], std: NDArray[np.float64], best: float) -> Value:
-    """P(f < best) for f ~ N(mean, std^2); std must be positive.
+    """Probability of improvement P(f < best) for f ~ N(mean, std^2); std must be positive.
 
     Example:
         >>> probability_of_improvement(np.array([0.0]), np.array([1.0]), 0.0).value.tolist()
@@ -131,7 +134,7 @@ def probability_of_improvement(mean: NDArray[np.float64], std: NDArray[np.float6
 
 
 def log_probability_of_improvement(mean: NDArray[np.float64], std: NDArray[np.float64], best: float) -> Value:
-    """Log of P(f < best), finite however far the mean lies above the best; std must be positive.
+    """Log probability of improvement, log P(f < best), finite for any mean; std must be positive.
 
     Example:
         >>> log_probability_of_improvement(np.array([40.0]), np.array([1.0]), 0.0).value.round(3).tolist()
@@ -146,7 +149,7 @@ def log_probability_of_improvement(mean: NDArray[np.float64], std: NDArray[np.fl
 
 
 def upper_confidence_bound(mean: NDArray[np.float64], std: NDArray[np.float64], kappa: float = 1.8) -> Value:
-    """-(mean - kappa std): the optimist's view of the objective.
+    """Negative lower confidence bound -(mean - kappa std).
 
     Example:
         >>> upper_confidence_bound(np.array([1.0]), np.array([0.5]), 2.0).value.tolist()
@@ -158,17 +161,17 @@ def upper_confidence_bound(mean: NDArray[np.float64], std: NDArray[np.float64], 
 def thompson(
     mean: NDArray[np.float64], covariance: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """-f at m points, for one function f drawn from the posterior; the best of the draw is what to try.
+    """Thompson sampling: -f at m points, shape (m,), for one function f drawn from the posterior.
 
     Args:
-        mean: Shape (m,).
-        covariance: Of the points under the posterior, shape (m, m).
-        rng: Source of the draw.
+        mean: Posterior mean of the points, shape (m,).
+        covariance: Posterior covariance of the points, shape (m, m).
+        rng: Random generator.
 
     Example:
         >>> thompson(np.array([3.0, 1.0]), np.zeros((2, 2)), np.random.default_rng(0)).tolist()
         [-3.0, -1.0]
     """
-    values, vectors = np.linalg.eigh(covariance)  # a Cholesky factor would need noise where points nearly coincide
+    values, vectors = np.linalg.eigh(covariance)  # Cholesky needs added noise for nearly equal points
     drawn = vectors @ (np.sqrt(np.maximum(values, 0.0)) * rng.standard_normal(len(mean)))
     return np.asarray(-(mean + drawn))

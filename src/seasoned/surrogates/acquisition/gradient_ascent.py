@@ -1,8 +1,9 @@
-"""Projected quasi-Newton ascent from several starts at once in a box, with one batch of gradients per step.
+"""Projected quasi-Newton ascent in a box, from several starts at once, with one batch of gradients per iteration.
 
-Each start has its own inverse Hessian H (BFGS; Nocedal and Wright 2006, eq. 6.17) and its own step length; coordinates
-held back by a bound are left out (projection, Bertsekas 1982). Acquisition functions are cheap in batches and expensive
-one by one, so a step that does not climb is cut while the others go on: no start waits for another's line search.
+Each start has its own inverse Hessian H (BFGS; Nocedal and Wright 2006, eq. 6.17) and its own step length. Coordinates
+at an active bound are fixed (projection, Bertsekas 1982). Acquisition functions are cheap in batches and expensive one
+by one. Therefore a step without improvement is shortened while the other starts continue; no start waits for the line
+search of another start.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ascend"]
 
-_ARMIJO: Final = 1e-4  # least share of the gain that the slope predicts for a step to count as climbing
-_CUT: Final = 0.3  # factor on a step that did not climb
-_CURVED: Final = 1e-10  # cosine between step and change of slope above which the curvature is used
-_STILL: Final = 1e-5  # gain, relative to the height, below which a start has converged
-_SHORT: Final = 1e-7  # largest coordinate of a step below which a start has converged
+_ARMIJO: Final = 1e-4  # least gain of an accepted step, as a share of the gain that the slope predicts
+_CUT: Final = 0.3  # factor that shortens a rejected step
+_CURVED: Final = 1e-10  # least cosine between step and change of slope for an update of H
+_STILL: Final = 1e-5  # gain, relative to the height, at which a start has converged
+_SHORT: Final = 1e-7  # largest coordinate of a step at which a start has converged
 
 
 def ascend(
@@ -32,15 +33,15 @@ def ascend(
     high: NDArray[np.float64],
     iterations: int,
 ) -> NDArray[np.float64]:
-    """A point at least as high as each start, shape (s, d).
+    """Maximise a function from several starts; return points at least as high as the starts, shape (s, d).
 
     Args:
-        heights: Height and slope of points of shape (s, d), shapes (s,) and (s, d); called `iterations` + 1 times at
-            most. The unit of the coordinates should be about the distance over which the height changes.
+        heights: Function from points of shape (s, d) to heights, shape (s,), and slopes, shape (s, d). It is called at
+            most `iterations` + 1 times. The unit of the coordinates should be the distance over which heights change.
         start: Starts inside the bounds, shape (s, d).
-        low: Lower bounds, shape (s, d); equal to the upper where a coordinate is fixed.
+        low: Lower bounds, shape (s, d); equal to the upper bound for a fixed coordinate.
         high: Upper bounds, shape (s, d).
-        iterations: Steps, those that fail included.
+        iterations: Number of iterations, including rejected steps.
 
     Example:
         >>> def hill(x):
@@ -52,7 +53,7 @@ def ascend(
     x = start.copy()
     height, slope = heights(x)
     inverse = np.zeros((*x.shape, x.shape[1]))
-    fresh = np.ones(len(x), dtype=np.bool_)  # no curvature is known yet
+    fresh = np.ones(len(x), dtype=np.bool_)  # True until the first curvature
     step = _direction(x, slope, inverse, low, high, fresh)
     share = np.ones(len(x))
     for _ in range(iterations):
@@ -82,7 +83,7 @@ def _direction(
     high: NDArray[np.float64],
     fresh: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
-    """Uphill by H, or along the slope by one unit where H is not known; 0 for coordinates held back by a bound."""
+    """Ascent direction by H, or the unit slope before the first curvature; 0 for coordinates at an active bound."""
     pull = np.where(((x <= low) & (slope < 0.0)) | ((x >= high) & (slope > 0.0)), 0.0, slope)
     newton = np.where(pull == 0.0, 0.0, (inverse @ pull[:, :, None])[:, :, 0])
     first = pull / np.maximum(np.sqrt(np.einsum("sd,sd->s", pull, pull)), 1e-300)[:, None]
@@ -96,7 +97,7 @@ def _curve(
     flattened: NDArray[np.float64],
     climbed: NDArray[np.bool_],
 ) -> None:
-    """Update H in place by the curvature along a step; it stays as it is where the function is not concave."""
+    """Update H in place by the curvature along accepted steps; H stays unchanged if the function is not concave."""
     along = np.einsum("sd,sd->s", moved, flattened)
     size = np.einsum("sd,sd->s", flattened, flattened)
     length = np.einsum("sd,sd->s", moved, moved)

@@ -1,13 +1,14 @@
-"""A learned acquisition: log-EI and a correction that a small network has learned from whole searches.
+"""Learned acquisition function: log-EI plus the correction of a small network, meta-trained on whole searches.
 
     a(x) = log EI(x) + left w2' tanh(W1 z(x) + b1),   z = (u / 3, log(std / prior std), left, log n / 3)
 
-with u = (best - mean) / std, n the trials so far, and `left` the share of all trials that come after the next one.
-Log-EI looks one trial ahead, which is right for the last one, where the correction is 0; how much more an uncertain
-candidate, or a safe one, is worth earlier is what whole searches can teach. With w2 = 0 it is log-EI. The network is
-trained on samples of Gaussian processes and on stored studies (`knowledge/acquisition_training.py`) in the manner of
-Volpp et al. (2020), Meta-learning acquisition functions for transfer learning in Bayesian optimization, by an evolution
-strategy in the place of reinforcement learning.
+u = (best - mean) / std, n is the number of trials so far, and `left` is the share of all trials after the next trial.
+Log-EI looks one trial ahead, which is optimal for the last trial; the correction is then 0. For earlier trials, the
+correction learns the additional value of uncertain or safe candidates. With w2 = 0, the function is log-EI.
+
+The network is trained on samples of Gaussian processes and on stored studies
+(`knowledge/transfer/acquisition_training.py`). Source: Volpp et al. (2020), Meta-learning acquisition functions for
+transfer learning in Bayesian optimization; here with an evolution strategy instead of reinforcement learning.
 """
 
 from __future__ import annotations
@@ -26,17 +27,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Correction", "LearnedAcquisition", "Progress"]
 
-_INPUTS: Final = 4
-_FAR: Final = 12.0  # |u| beyond which candidates look alike to the network
+_INPUTS: Final = 4  # inputs z of the network
+_FAR: Final = 12.0  # largest |u| as an input; larger values are clipped
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a search is.
+    """Progress of a search.
 
     Attributes:
-        done: Trials so far, at least 1.
-        total: Trials in all.
+        done: Number of trials so far, at least 1.
+        total: Total number of trials.
     """
 
     done: int
@@ -44,7 +45,7 @@ class Progress:
 
     @property
     def left(self) -> float:
-        """The share of all trials that come after the next one.
+        """Share of all trials after the next trial.
 
         Example:
             >>> Progress(5, 20).left, Progress(19, 20).left
@@ -55,7 +56,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Correction:
-    """The network's weights.
+    """Correction of log-EI: the weights of the network.
 
     Attributes:
         inner: W1, shape (hidden, 4).
@@ -69,10 +70,10 @@ class Correction:
 
     @classmethod
     def of_vector(cls, vector: NDArray[np.float64]) -> Correction:
-        """From all weights in one row, as an optimiser has them; shape (6 hidden,).
+        """Build a correction from a vector of all weights, shape (6 hidden,), such as the vector of an optimiser.
 
         Raises:
-            InvalidInput: If their number is no multiple of 6, or one is not finite.
+            InvalidInput: If the number of weights is not a positive multiple of 6, or a weight is not finite.
 
         Example:
             >>> Correction.of_vector(np.zeros(12)).inner.shape
@@ -91,18 +92,18 @@ class Correction:
         return hash(tuple(self.vector().tolist()))
 
     def vector(self) -> NDArray[np.float64]:
-        """All weights in one row; the inverse of `of_vector`."""
+        """Vector of all weights, the inverse of `of_vector`, shape (6 hidden,)."""
         return np.concatenate([self.inner.ravel(), self.bias, self.outer])
 
 
 @dataclass(frozen=True, slots=True)
 class LearnedAcquisition:
-    """Log-EI with a correction, as a function of mean, standard deviation and the best value so far.
+    """Log-EI plus a correction, as a function of mean, standard deviation and the best value so far.
 
     Attributes:
-        correction: The trained network.
-        progress: How far the search is.
-        prior_std: Standard deviation of the objective before any trial, positive.
+        correction: Weights of the network.
+        progress: Progress of the search.
+        prior_std: Prior standard deviation of the objective, positive.
     """
 
     correction: Correction
@@ -110,11 +111,11 @@ class LearnedAcquisition:
     prior_std: float = 1.0
 
     def __call__(self, mean: NDArray[np.float64], std: NDArray[np.float64], best: NDArray[np.float64] | float) -> Value:
-        """What each candidate is worth, and its derivatives; larger is better, all of the shape of `mean`.
+        """Acquisition of each candidate with its derivatives; larger is better.
 
         Args:
-            mean: Expected objective, to be minimised, shape (..., n).
-            std: Its standard deviation, positive, shape (..., n).
+            mean: Posterior mean of the objective, to be minimised, shape (..., n).
+            std: Posterior standard deviation, positive, shape (..., n).
             best: Best value so far, broadcast against `mean`.
 
         Example:

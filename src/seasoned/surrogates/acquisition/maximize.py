@@ -1,9 +1,9 @@
-"""Where an acquisition function is largest: candidates, gradient ascent on numbers, sweeps over levels.
+"""Maximisation of an acquisition function: random candidates, gradient ascent, and sweeps over discrete levels.
 
-1. Candidates: a shifted Sobol sequence over the box, and Gaussian perturbations of given centres.
-2. The best candidates are starts. In turn: their continuous coordinates climb, all starts in one batch; then each
-   discrete coordinate is swept over its levels.
-3. The best point that was not tried before.
+1. Candidates are a shifted Sobol sequence over the box, and Gaussian perturbations of the centres.
+2. The best candidates become starts. Each round has two steps: gradient ascent of the continuous coordinates, with all
+   starts in one batch, and a sweep of each discrete coordinate over its levels.
+3. The result is the best point that was not tried before.
 """
 
 from __future__ import annotations
@@ -25,31 +25,32 @@ if TYPE_CHECKING:
 
 __all__ = ["Box", "Effort", "Score", "candidates", "maximize", "sobol"]
 
-_SCALES: Final = (0.1, 0.03, 0.01, 0.001)  # of Gaussian perturbations, in units of the box
-_HALVINGS: Final = 5  # of a climb that ended in what is forbidden
-_SWEPT: Final = 16  # levels of a column tried in one sweep
+_SCALES: Final = (0.1, 0.03, 0.01, 0.001)  # standard deviations of Gaussian perturbations, in units of the box
+_HALVINGS: Final = 5  # largest number of halvings of an ascent that ended at a forbidden point
+_SWEPT: Final = 16  # largest number of levels of a column in one sweep
 
 
 class Score(Protocol):
-    """What is maximised, at features of shape (m, p)."""
+    """Function to be maximised, at features of shape (m, p)."""
 
     def value(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Shape (m,)."""
+        """Value, shape (m,)."""
 
     def gradient(self, features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Value of shape (m,), and derivatives by the numeric features, shape (m, numeric)."""
+        """Value, shape (m,), and derivatives by the numeric features, shape (m, numeric)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """Where to look.
+    """Search box.
 
     Attributes:
-        low: Least coordinates, shape (d,); of no meaning for nominal columns.
-        high: Largest.
+        low: Lower bounds, shape (d,); ignored for nominal columns.
+        high: Upper bounds, shape (d,); ignored for nominal columns.
         centers: Points to perturb, shape (k, d).
         steps: Natural step of each coordinate, which preconditions the ascent, shape (d,).
-        switch: Probability that a nominal coordinate of a candidate leaves its centre's value; 1 for the whole cube.
+        switch: Probability that a nominal coordinate of a Sobol candidate is drawn at random, instead of the value of a
+            centre; 1 for the whole cube.
     """
 
     low: NDArray[np.float64]
@@ -61,14 +62,14 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How hard to look.
+    """Effort of the maximisation.
 
     Attributes:
-        sobol: Quasi-random candidates.
-        gaussian: Perturbations of the centres.
-        starts: Candidates that climb.
-        iterations: Iterations of the ascent, each one batch of gradients.
-        rounds: Rounds of ascent and sweep.
+        sobol: Number of quasi-random candidates.
+        gaussian: Number of perturbations of the centres.
+        starts: Number of starts of the ascent.
+        iterations: Iterations of the ascent; each needs one batch of gradients.
+        rounds: Largest number of rounds of ascent and sweep.
     """
 
     sobol: int = 512
@@ -80,10 +81,10 @@ class Effort:
 
 @lru_cache(maxsize=8)
 def sobol(count: int, dimension: int) -> NDArray[np.float64]:
-    """The first points of the Sobol sequence, scrambled once, shape (count, dimension); do not change them."""
+    """First points of a scrambled Sobol sequence, shape (count, dimension). The array is cached and must not change."""
     from scipy.stats import qmc
 
-    if dimension == 0 or dimension > 21201:  # where the direction numbers end
+    if dimension == 0 or dimension > 21201:  # largest dimension of the Sobol sequence in scipy
         return np.random.default_rng(0).random((count, dimension))
     points = qmc.Sobol(dimension, scramble=True, rng=np.random.default_rng(0)).random(
         1 << max(count - 1, 1).bit_length()
@@ -101,16 +102,16 @@ def maximize(
     *,
     allowed: Callable[[NDArray[np.float64]], bool] | None = None,
 ) -> NDArray[np.float64] | None:
-    """The point with the largest score that is not refused, shape (d,); None if every candidate was.
+    """Return the point with the largest score that is not refused, shape (d,); None if no candidate is left.
 
     Args:
-        score: What to maximise.
-        layout: What the coordinates mean.
-        box: Where to look.
-        rng: Source of the candidates.
-        refused: Tells of a snapped point whether it must not be returned, because it was tried before.
-        effort: How hard to look.
-        allowed: Tells of a snapped point whether it may be looked at; all may if left out.
+        score: Function to maximise.
+        layout: Layout of the unit cube.
+        box: Search box.
+        rng: Random generator of the candidates.
+        refused: Predicate of snapped points: True if the point must not be returned, because it was tried before.
+        effort: Effort of the maximisation.
+        allowed: Predicate of snapped points: True if the point is valid; None if all points are valid.
     """
     unit = layout.snap(candidates(layout, box, rng, effort)).unit
     unit = unit[_open(allowed, unit)]
@@ -137,7 +138,7 @@ def maximize(
 
 
 def _open(allowed: Callable[[NDArray[np.float64]], bool] | None, unit: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which points may be looked at, shape (m,)."""
+    """Mask of the points that are allowed, shape (m,)."""
     return (
         np.ones(len(unit), dtype=np.bool_) if allowed is None else np.array([allowed(u) for u in unit], dtype=np.bool_)
     )
@@ -150,7 +151,7 @@ def _inside(
     before: tuple[NDArray[np.float64], NDArray[np.float64]],
     after: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Points and scores after a climb; one that ended where it may not comes half of the way back until it may."""
+    """Points and scores after an ascent. A point that is not allowed moves half-way back, repeatedly, until allowed."""
     points, found = before
     higher, reached = after
     for _ in range(_HALVINGS):
@@ -168,7 +169,7 @@ def _values(score: Score, layout: Layout, unit: NDArray[np.float64]) -> NDArray[
 
 
 def candidates(layout: Layout, box: Box, rng: np.random.Generator, effort: Effort) -> NDArray[np.float64]:
-    """Sobol points of the box, perturbations of its centres, and the centres; not snapped; shape (m, d)."""
+    """Candidates, not snapped, shape (m, d): Sobol points of the box, perturbations of the centres, and the centres."""
     d = len(layout.columns)
     spread = (sobol(effort.sobol, d) + rng.random(d)) % 1.0
     around = box.centers[rng.integers(0, len(box.centers), effort.sobol)]
@@ -194,7 +195,7 @@ def candidates(layout: Layout, box: Box, rng: np.random.Generator, effort: Effor
 
 
 def _neighbour(layout: Layout, j: int, unit: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """One level up or down."""
+    """Move each coordinate one level up or down at random."""
     levels = layout.columns[j].levels
     assert levels is not None
     step = rng.choice([-1, 1], len(unit))
@@ -202,7 +203,7 @@ def _neighbour(layout: Layout, j: int, unit: NDArray[np.float64], rng: np.random
 
 
 def _starts(unit: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """The first distinct points."""
+    """First `count` distinct points."""
     _, first = np.unique(unit[: 8 * count], axis=0, return_index=True)
     return unit[np.sort(first)[:count]].copy()
 
@@ -215,11 +216,11 @@ def _climb(
     found: NDArray[np.float64],
     iterations: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Ascent of the continuous coordinates of all points at once."""
+    """Gradient ascent of the continuous coordinates of all points at once."""
     moving = layout.continuous
     if not len(moving):
         return points, found
-    place = np.searchsorted(layout.numeric, moving)  # places of the continuous columns among the numeric features
+    place = np.searchsorted(layout.numeric, moving)  # positions among the numeric features
     snapped = layout.snap(points)
     features, active = layout.features(*snapped), snapped.active[:, moving]
     steps = box.steps[moving]
@@ -227,7 +228,7 @@ def _climb(
     high = np.where(active, box.high[moving] / steps, points[:, moving] / steps)
 
     def heights(scaled: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        features[:, place] = scaled * steps  # all else stays, so there is nothing to snap
+        features[:, place] = scaled * steps  # only continuous columns change, so no snap is needed
         values, slopes = score.gradient(features)
         return values, slopes[:, place] * steps * active
 
@@ -250,7 +251,7 @@ def _sweep(
     *,
     allowed: Callable[[NDArray[np.float64]], bool] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Each discrete coordinate in turn set to the level with the largest score."""
+    """Set each discrete coordinate in turn to the level with the largest score."""
     points = points.copy()
     for j in layout.discrete:
         levels = _allowed(layout, box, j)
@@ -269,7 +270,7 @@ def _sweep(
 
 
 def _allowed(layout: Layout, box: Box, j: int) -> NDArray[np.float64]:
-    """The levels of a column inside the box; all of a nominal one."""
+    """Levels of a column inside the box; all levels of a nominal column."""
     levels = layout.columns[j].levels
     assert levels is not None
     if layout.columns[j].nominal:

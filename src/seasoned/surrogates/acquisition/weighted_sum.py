@@ -1,4 +1,4 @@
-"""Acquisition functions of fitted models, as something to maximise."""
+"""Sum of acquisition functions of fitted models, as a score to maximise."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ ACQUISITIONS: Final[dict[str, Callable[..., Value]]] = {
     "pi": functions.probability_of_improvement,
     "ucb": functions.upper_confidence_bound,
 }
-"""Name -> function of mean, standard deviation and a reference: the best so far, or kappa for `ucb`."""
+"""Name -> function of mean, standard deviation and a reference: the best value so far, or kappa for `ucb`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One model and what is asked of it.
+    """Term of an acquisition sum: a fitted model and an acquisition function.
 
     Attributes:
-        gp: The model; its features are (features - origin) / unit.
-        acquisition: Which of `ACQUISITIONS`, or such a function itself.
-        reference: The last argument of that function.
-        origin: Shape (p,).
-        unit: Shape (p,).
-        lean: The prior mean whose residuals the model describes, if there is one.
+        gp: Model with the features (features - origin) / unit.
+        acquisition: Name of one of `ACQUISITIONS`, or an acquisition function.
+        reference: Last argument of the acquisition function.
+        origin: Origin of the features, shape (p,); None for the features themselves.
+        unit: Unit of the features, shape (p,); None for the features themselves.
+        lean: Prior mean, if `gp` is a model of residuals; otherwise None.
     """
 
     gp: GaussianProcess
@@ -65,11 +65,11 @@ class Part:
         return function(moments.mean, moments.std, self.reference)
 
     def value(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The acquisition at features of shape (m, p), shape (m,)."""
+        """Acquisition at features of shape (m, p), shape (m,)."""
         return self._at(self._moments(features, gradient=False)).value
 
     def gradient(self, features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The acquisition, and its derivatives by the numeric features, shape (m, numeric)."""
+        """Acquisition, shape (m,), and derivatives by the numeric features, shape (m, numeric)."""
         moments = self._moments(features, gradient=True)
         assert moments.mean_gradient is not None
         assert moments.std_gradient is not None
@@ -80,23 +80,23 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """The sum of several acquisitions.
+    """Sum of several acquisitions.
 
-    For log EI and the log-probabilities that constraints are kept, it is the logarithm of the acquisition of Gardner et
-    al. (2014), Bayesian optimization with inequality constraints, eq. 5.
+    For log EI and log probabilities of satisfied constraints, the sum is the log of the acquisition of Gardner et al.
+    (2014), Bayesian optimization with inequality constraints, eq. 5.
 
     Attributes:
-        parts: What is summed; at least one acquisition.
+        parts: Terms of the sum, with at least one `Part`.
     """
 
     parts: tuple[Part | Cost, ...]
 
     def value(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The score, shape (m,)."""
+        """Score at features of shape (m, p), shape (m,)."""
         return np.asarray(np.sum([part.value(features) for part in self.parts], axis=0))
 
     def gradient(self, features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The score and its derivatives by the numeric features, shapes (m,) and (m, numeric)."""
+        """Score, shape (m,), and derivatives by the numeric features, shape (m, numeric)."""
         found = [part.gradient(features) for part in self.parts]
         width = min(slopes.shape[1] for _, slopes in found)
         slopes = np.sum([slopes[:, :width] for _, slopes in found], axis=0)

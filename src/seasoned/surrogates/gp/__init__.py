@@ -1,1 +1,1 @@
-"""Gaussian processes: kernels, marginal likelihood, prior means, trust regions."""
+"""Gaussian processes: kernels, marginal likelihood, prior means and trust regions."""

@@ -1,15 +1,17 @@
-"""A Gaussian process on the outputs of a small network: its forward pass, likelihood and gradient in numpy.
+"""Deep kernel: a Gaussian process on the outputs of a small network, with likelihood and gradient in numpy.
 
-    y ~ N(0, s (M(|f(x) - f(x')|) + n I)),   f(x) = W_L tanh(... tanh(W_1 x + b_1) ...) + b_L,
+    y ~ N(0, s (M(|f(x) - f(x')|) + n I)),   f(x) = W_L tanh(... tanh(W_1 x + b_1) ...) + b_L
 
-M being Matern-5/2. With s at its maximum, the negative log-likelihood of t targets is
+M is the Matern-5/2 kernel. With s at its maximum, the negative log-likelihood of t targets is
 
     NLL = t/2 log(y' C^-1 y / t) + 1/2 log |C|,   C = M + n I,
     dNLL/dC = 1/2 (C^-1 - t alpha alpha' / (y' alpha)),   alpha = C^-1 y.
 
-A few steps down this gradient fit the network to a new task (`adapt`). Wilson, Hu, Salakhutdinov and Xing (2016), Deep
-kernel learning; few-shot use in hyperparameter optimisation: Wistuba and Grabocka (2021), Few-shot Bayesian
-optimization with deep kernel surrogates. The network is trained on past tasks by `knowledge/deep_training.py`.
+A few gradient steps adapt the network to a new task (`adapt`). `knowledge/transfer/deep_kernel_training.py` trains the
+network on past tasks.
+
+Sources: Wilson, Hu, Salakhutdinov and Xing (2016), Deep kernel learning; Wistuba and Grabocka (2021), Few-shot Bayesian
+optimization with deep kernel surrogates.
 """
 
 from __future__ import annotations
@@ -29,11 +31,11 @@ if TYPE_CHECKING:
 
 __all__ = ["DeepKernel", "Layer", "likelihood"]
 
-_STEPS: Final = 5  # steps of adaptation, each of the size that the kernel was trained for
+_STEPS: Final = 5  # number of adaptation steps, with the learning rate of meta-training
 
 
 class Layer(NamedTuple):
-    """Attributes: weights of shape (inputs, outputs), and offsets of shape (outputs,)."""
+    """Layer: weights of shape (inputs, outputs), and offsets of shape (outputs,)."""
 
     weight: NDArray[np.float64]
     offset: NDArray[np.float64]
@@ -41,12 +43,12 @@ class Layer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DeepKernel:
-    """The network.
+    """Deep kernel: a trained network with noise variance and adaptation rate.
 
     Attributes:
-        layers: With tanh between them, none after the last.
-        noise: n, a share of the signal's variance.
-        rate: Learning rate of the adaptation that it was trained for; 0 if it is used as it is.
+        layers: Layers of the network, with tanh between consecutive layers.
+        noise: Noise variance n, as a share of the signal variance.
+        rate: Learning rate of the adaptation in meta-training; 0 for no adaptation.
     """
 
     layers: tuple[Layer, ...]
@@ -54,10 +56,10 @@ class DeepKernel:
     rate: float = 0.0
 
     def embed(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """f(x) of each row, in units of the kernel's length; shape (n, d).
+        """Outputs f(x) of points of shape (n, inputs), in units of the length scale, shape (n, outputs).
 
         Raises:
-            InvalidInput: If points have another number of columns than the network takes.
+            InvalidInput: If the points have a wrong number of columns.
         """
         if points.ndim != 2 or points.shape[1] != len(self.layers[0].weight):
             raise InvalidInput(
@@ -68,13 +70,13 @@ class DeepKernel:
     def adapt(
         self, points: NDArray[np.float64], targets: NDArray[np.float64], *, rate: float = 0.01, steps: int = 10
     ) -> DeepKernel:
-        """The network after some steps down the likelihood's gradient; as it is where that does not help.
+        """Adapt the network to trials by gradient descent on the NLL per trial; return the best network of all steps.
 
         Args:
-            points: The trials' points, shape (t, inputs).
-            targets: Their standardised scores, shape (t,).
-            rate: Learning rate; the gradient is that of the likelihood per trial.
-            steps: How many.
+            points: Points of the trials, shape (t, inputs).
+            targets: Standardised scores of the trials, shape (t,).
+            rate: Learning rate.
+            steps: Number of gradient steps.
 
         Example:
             >>> kernel = DeepKernel((Layer(np.eye(1), np.zeros(1)),), 0.01)
@@ -97,22 +99,22 @@ class DeepKernel:
         return best
 
     def adapted(self, points: NDArray[np.float64], targets: NDArray[np.float64]) -> DeepKernel:
-        """The network after some steps on these; as it is without a rate (no MAML), or if all targets are equal."""
+        """Adapt as in meta-training; unchanged if `rate` is 0 (without MAML) or all targets are equal."""
         if not (self.rate > 0.0 and np.ptp(targets) > 0.0):
             return self
         return self.adapt(points, targets, rate=self.rate, steps=_STEPS)
 
     def to_text(self) -> str:
-        """As JSON, without loss."""
+        """Return the deep kernel as JSON, without loss of precision."""
         layers = [{"weight": layer.weight.tolist(), "offset": layer.offset.tolist()} for layer in self.layers]
         return json.dumps({"layers": layers, "noise": self.noise, "rate": self.rate}) + "\n"
 
     @classmethod
     def of_text(cls, text: str) -> DeepKernel:
-        """From JSON, as `to_text` writes it.
+        """Read a deep kernel from the JSON of `to_text`.
 
         Raises:
-            InvalidInput: If the text is no deep kernel: a key is missing, shapes do not fit, or a number is not finite.
+            InvalidInput: If the text does not describe a deep kernel, shapes do not fit, or a number is not finite.
 
         Example:
             >>> kernel = DeepKernel((Layer(np.eye(2), np.zeros(2)),), 0.01)
@@ -134,7 +136,7 @@ class DeepKernel:
         return kernel
 
     def _sound(self) -> bool:
-        """Whether every layer takes what the one before it gives, and all numbers are finite."""
+        """Return True if the shapes of consecutive layers fit, and all numbers are finite and in range."""
         flat = all(layer.weight.ndim == 2 and layer.offset.shape == layer.weight.shape[1:] for layer in self.layers)
         joined = flat and all(one.weight.shape[1] == two.weight.shape[0] for one, two in pairwise(self.layers))
         finite = all(np.isfinite(part).all() for layer in self.layers for part in layer)
@@ -144,12 +146,12 @@ class DeepKernel:
 def likelihood(
     kernel: DeepKernel, points: NDArray[np.float64], targets: NDArray[np.float64]
 ) -> tuple[float, tuple[Layer, ...]]:
-    """Negative log-likelihood per trial, and its gradient in the form of the layers.
+    """Negative log-likelihood per trial, and its gradient, in the form of the layers.
 
     Args:
-        kernel: The network.
-        points: Shape (t, inputs).
-        targets: Finite, not all 0, shape (t,).
+        kernel: Deep kernel.
+        points: Points of the trials, shape (t, inputs).
+        targets: Finite targets, not all 0, shape (t,).
     """
     count = len(targets)
     passed = _passed(kernel.layers, points)
@@ -163,16 +165,16 @@ def likelihood(
     loss = 0.5 * np.log(fit / count) + float(np.log(np.diag(factor)).sum()) / count
     by_covariance = 0.5 * (inverse - (count / fit) * np.outer(alpha, alpha)) / count
     pull = by_covariance * (-0.5 * slope)  # dM/d(r^2) = -slope / 2
-    back = 4.0 * (pull.sum(axis=1)[:, None] * latent - pull @ latent)  # by both points of r^2_ij, each pair twice
+    back = 4.0 * (pull.sum(axis=1)[:, None] * latent - pull @ latent)  # two points per pair, each pair twice
     found: list[Layer] = []
     for layer, into in zip(reversed(kernel.layers), reversed(passed[:-1]), strict=True):
         found.append(Layer(into.T @ back, back.sum(axis=0)))
-        back = (back @ layer.weight.T) * (1.0 - into * into)  # slope of tanh; that of the first input is not used
+        back = (back @ layer.weight.T) * (1.0 - into * into)  # derivative of tanh; unused after the first layer
     return float(loss), tuple(reversed(found))
 
 
 def _passed(layers: tuple[Layer, ...], points: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """The input of each layer, and the output of the last."""
+    """Input of each layer, and output of the last layer."""
     passed = [points]
     for place, layer in enumerate(layers):
         out = passed[-1] @ layer.weight + layer.offset

@@ -1,12 +1,13 @@
-"""Hyperparameters of the Gaussian process: their order, their priors and their bounds.
+"""Hyperparameters of the Gaussian process: order, priors and bounds.
 
-All are logarithms: one length scale per column, then the variance of the Matern part, of the trend, of the noise, and
-the relative noise. Priors are normal on the logarithm.
+All hyperparameters are logarithms, in this order: one length scale per column, the Matern variance, the trend variance,
+the noise variance, and the relative noise variance. Priors are normal on the logarithm.
 
 - Length scales: the log-normal of Hvarfner, Hellsten and Nardi (2024), Vanilla Bayesian optimization performs great in
   high dimensions, eq. 5: LogNormal(sqrt 2 + log(d)/2, sqrt 3), whose density over the scale has the same mode as a
   normal on the logarithm with mean sqrt 2 - 3 + log(d)/2.
-- Noise: LogNormal(-4, 1) fits measurements; an objective that is computed has none, so the prior is wide below that.
+- Noise: LogNormal(-4, 1) suits noisy measurements. A deterministic objective has no noise, so the prior is wide and
+  favours smaller noise.
 """
 
 from __future__ import annotations
@@ -27,19 +28,19 @@ TREND: Final = -3
 NOISE: Final = -2
 RELATIVE: Final = -1
 
-_ABSENT: Final = -60.0  # the logarithm of a variance that counts as 0
+_ABSENT: Final = -60.0  # log of a variance that counts as 0
 
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """A normal prior on each log-hyperparameter, bounds, and where to start; all of shape (lengths + 4,).
+    """Normal prior of each log hyperparameter, with bounds and initial values; all of shape (lengths + 4,).
 
     Attributes:
-        mean: Means.
-        spread: Standard deviations.
+        mean: Prior means.
+        spread: Prior standard deviations.
         low: Lower bounds.
-        high: Upper bounds; equal to the lower where a part is left out.
-        start: Where the search for the maximum begins.
+        high: Upper bounds; equal to the lower bound for an absent term.
+        start: Initial values of the MAP fit.
     """
 
     mean: NDArray[np.float64]
@@ -49,18 +50,18 @@ class Prior:
     start: NDArray[np.float64]
 
     def penalty(self, theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        """Minus the log-density up to a constant, and its gradient."""
+        """Minus the log density, up to a constant, and its gradient."""
         scaled = (theta - self.mean) / self.spread
         return 0.5 * float(scaled @ scaled), scaled / self.spread
 
 
 def global_prior(lengths: int, *, trend: bool) -> Prior:
-    """For a model of the whole cube; targets are standardised."""
+    """Prior of a model of the whole cube, for standardised targets."""
     return _prior(lengths, tail=((0.0, 1.5), (-2.0, 2.0), (-9.0, 3.0), (_ABSENT, 1.0)), trend=trend, relative=False)
 
 
 def local_prior(lengths: int) -> Prior:
-    """For a model of the neighbourhood of the best point, where a quadratic is a good guess."""
+    """Prior of a model of the neighbourhood of the best point, which favours a quadratic trend."""
     return _prior(lengths, tail=((-3.0, 3.0), (1.0, 5.0), (-18.0, 4.0), (-9.0, 3.0)), trend=True, relative=True)
 
 

@@ -1,11 +1,11 @@
-"""The covariance function: Matern-5/2 with a length scale per column, plus a quadratic trend.
+"""Covariance function: Matern-5/2 with one length scale per column, plus a quadratic trend.
 
     k(x, x') = s M(r) + q (1 + z.z')^2 / 4,   r^2 = sum_j (x_j - x'_j)^2 / l_j^2,
-    M(r) = (1 + a + a^2/3) exp(-a),           a = sqrt(5) r,
+    M(r) = (1 + a + a^2/3) exp(-a),           a = sqrt(5) r.
 
-where z are the numeric features about a centre, in units of a half-width. The trend is a Bayesian quadratic regression
-with unit-variance coefficients: it finds the bottom of a bowl after a few points, which Matern alone does not, and
-costs nothing where there is no bowl (q falls). Matern: Rasmussen and Williams (2006), eq. 4.17.
+z are the numeric features less a centre, in units of a half-width. The trend is a Bayesian quadratic regression with
+unit-variance coefficients. Unlike Matern alone, the trend finds the minimum of a bowl after few points. Without a bowl,
+the fit makes q small. Matern: Rasmussen and Williams (2006), eq. 4.17.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _SQRT5: Final = 5.0**0.5
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What the kernel must know about the features.
+    """Description of the features for the kernel.
 
     Attributes:
-        groups: Index of each feature's length scale, shape (p,).
-        numeric: How many features are numeric; they come first, and only they enter the trend.
-        center: Origin of the trend, shape (numeric,).
-        half_width: Unit of the trend's coordinates, shape (numeric,).
+        groups: Index of the length scale of each feature, shape (p,).
+        numeric: Number of numeric features. They come first, and only they enter the trend.
+        center: Centre of the trend, shape (numeric,).
+        half_width: Unit of the coordinates of the trend, shape (numeric,).
     """
 
     groups: NDArray[np.intp]
@@ -42,18 +42,18 @@ class Frame:
 
     @property
     def lengths(self) -> int:
-        """How many length scales there are."""
+        """Number of length scales."""
         return int(self.groups[-1]) + 1 if len(self.groups) else 0
 
     def local(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The trend's coordinates z, shape (n, numeric)."""
+        """Coordinates z of the trend, shape (n, numeric)."""
         return (features[:, : self.numeric] - self.center) / self.half_width
 
 
 def squared_distances(
     left: NDArray[np.float64], right: NDArray[np.float64], out: NDArray[np.float64] | None = None
 ) -> NDArray[np.float64]:
-    """Squared Euclidean distances of rows, shape (n, m); into `out`, if it is given."""
+    """Squared Euclidean distances between rows, shape (n, m); written to `out` unless it is None."""
     squared: NDArray[np.float64] = np.matmul(-2.0 * left, right.T, out=out)
     squared += np.einsum("ij,ij->i", left, left)[:, None]
     squared += np.einsum("ij,ij->i", right, right)
@@ -62,7 +62,7 @@ def squared_distances(
 
 
 def matern(squared: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """M(r) and its slope (5/3)(1 + a) exp(-a), which is -2 dM/d(r^2), from squared distances.
+    """Matern-5/2 M(r) and its slope (5/3)(1 + a) exp(-a) = -2 dM/d(r^2), from squared distances r^2.
 
     Example:
         >>> matern(np.zeros(1))
@@ -75,9 +75,9 @@ def matern(squared: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
 def matern_in_place(
     squared: NDArray[np.float64], slope: NDArray[np.float64], work: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Turn squared distances into M(r) and fill `slope`, which is returned; all three have one shape.
+    """Replace squared distances by M(r), and fill and return `slope`. All three arrays have the same shape.
 
-    Large temporaries would cost more than the arithmetic: the system would allocate and free their pages each time.
+    The function avoids large temporary arrays, whose allocation costs more than the arithmetic.
     """
     np.sqrt(squared, out=slope)
     slope *= _SQRT5
@@ -93,7 +93,7 @@ def matern_in_place(
 
 
 def trend(left: NDArray[np.float64], right: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(1 + z.z')^2 / 4 and (1 + z.z') / 2, the factor of its derivative z' by z; shapes (n, m)."""
+    """Trend (1 + z.z')^2 / 4, and the factor (1 + z.z') / 2 of its derivative by z, each of shape (n, m)."""
     inner = left @ right.T
     inner += 1.0
     quadratic = 0.25 * inner

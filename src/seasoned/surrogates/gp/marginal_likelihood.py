@@ -1,4 +1,4 @@
-"""Fitting a Gaussian process: the posterior density of its hyperparameters, its gradient, and where it is largest."""
+"""MAP fit of a Gaussian process: posterior density of the hyperparameters, its gradient, and its maximum."""
 
 from __future__ import annotations
 
@@ -22,22 +22,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Evidence", "fit"]
 
-_SETTLED: Final = 1e-6  # relative change of the density's logarithm at which a fit is over
+_SETTLED: Final = 1e-6  # relative change of the log density at which a fit has converged
 _LOG_2PI: Final = math.log(2.0 * math.pi)
 
 
 class Evidence:
-    """Minus the log of the posterior density of the hyperparameters, up to a constant, and its gradient.
+    """Minus the log posterior density of the hyperparameters, up to a constant, with its gradient.
 
-    d(-log p)/dt = -tr((alpha alpha' - K^-1) dK/dt) / 2 (Rasmussen and Williams 2006, eq. 5.9), minus the prior's.
+    d(-log p)/dt = -tr((alpha alpha' - K^-1) dK/dt) / 2 (Rasmussen and Williams 2006, eq. 5.9), minus the derivative of
+    the log prior.
 
-    A fit evaluates it some tens of times. What does not depend on the hyperparameters is computed once, and the
-    matrices are allocated once: allocating them anew each time would cost more than their arithmetic.
+    A fit evaluates the density some tens of times. Therefore everything independent of the hyperparameters is computed
+    once. The matrices are allocated once, because their allocation costs more than the arithmetic.
 
     Args:
-        sample: What was seen.
-        frame: What the kernel knows of the features.
-        prior: The prior of the hyperparameters.
+        sample: Training data.
+        frame: Description of the features.
+        prior: Prior of the hyperparameters.
     """
 
     def __init__(self, sample: Sample, frame: Frame, prior: Prior) -> None:
@@ -50,7 +51,7 @@ class Evidence:
         self._diagonal = np.diag_indices(count)
 
     def __call__(self, theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        """The value, and the gradient by `theta`, whose order is that of `hyper.py`."""
+        """Value, and gradient by `theta`, in the order of `hyperpriors.py`, shape (lengths + 4,)."""
         sample, frame, diagonal, value = self.sample, self.frame, self._diagonal, self._value
         scaled = sample.features * np.exp(-theta[: frame.lengths])[frame.groups]
         squared_distances(scaled, scaled, out=value)
@@ -75,15 +76,15 @@ class Evidence:
         return float(fitted) + penalty, -0.5 * gradient + force
 
     def _factored(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Lower Cholesky factor of K."""
+        """Lower Cholesky factor of K, shape (n, n)."""
         covariance = np.add(self._value, self._quadratic, out=self._factor)
         covariance[self._diagonal] += noise(self.sample, theta)
         return cholesky(covariance)
 
     def _filled_excess(self, factor: NDArray[np.float64], alpha: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The matrix alpha alpha' - K^-1; `factor` is overwritten."""
+        """Matrix alpha alpha' - K^-1, shape (n, n); `factor` is overwritten."""
         inverse, _ = lapack().dpotri(factor, lower=1, overwrite_c=1)
-        whole = np.add(inverse, inverse.T, out=self._work)  # above the diagonal, the lower triangle holds zeros
+        whole = np.add(inverse, inverse.T, out=self._work)  # `inverse` is 0 above the diagonal
         whole[self._diagonal] *= 0.5
         excess = np.multiply(alpha[:, None], alpha, out=self._excess)
         excess -= whole
@@ -93,14 +94,14 @@ class Evidence:
 def fit(
     sample: Sample, frame: Frame, prior: Prior, starts: Iterable[NDArray[np.float64]] = (), *, steps: int = 40
 ) -> NDArray[np.float64]:
-    """The most probable hyperparameters (MAP) by L-BFGS-B, shape (lengths + 4,).
+    """Fit the hyperparameters by MAP with L-BFGS-B, shape (lengths + 4,).
 
     Args:
-        sample: What was seen.
-        frame: What the kernel knows of the features.
-        prior: The prior of the hyperparameters.
-        starts: Where to begin; the prior's start if none is given.
-        steps: Most iterations per start.
+        sample: Training data.
+        frame: Description of the features.
+        prior: Prior of the hyperparameters.
+        starts: Initial values; the initial values of the prior if empty.
+        steps: Largest number of iterations per start.
     """
     from scipy.optimize import minimize
 

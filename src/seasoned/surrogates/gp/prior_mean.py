@@ -1,16 +1,15 @@
-"""A prior mean that comes from elsewhere: used as far as the results agree with it, and not at all if they do not.
+"""Prior mean from an external model, scaled by its agreement with the results, and dropped if it does not help.
 
-    y(x) = b (m(x) - mean of m over the results) + g(x),   g ~ GP(0, k),
+    y(x) = b (m(x) - mean of m over the results) + g(x),   g ~ GP(0, k)
 
-m being what was expected of x before any result, on a scale of its own. With K the covariance of the results under the
-model without m, and b ~ N(0, 1) a priori (Rasmussen and Williams 2006, section 2.7),
+m is the external prediction before any result, on its own scale. K is the covariance of the results in the model
+without m, and b ~ N(0, 1) a priori. The estimate (Rasmussen and Williams 2006, section 2.7) is
 
-    b = m' K^-1 y / (m' K^-1 m + 1),
+    b = m' K^-1 y / (m' K^-1 m + 1).
 
-or 0 if that is negative: an expectation that is the wrong way round is not used. The hyperparameters of g are fitted
-anew to the residuals, and the two models are compared by how likely each result is, predicted from all others. The one
-with m is taken only if it is ahead by more than its one parameter costs, otherwise the plain one; so an expectation
-that means nothing here costs no more than the trials that it suggested itself.
+A negative b becomes 0, so that a reversed prediction is not used. The hyperparameters of g are refitted to the
+residuals. The model with m is used only if its leave-one-out likelihood exceeds the likelihood of the plain model by
+more than the cost of one parameter. So a wrong prediction costs only the trials that it suggested.
 """
 
 from __future__ import annotations
@@ -31,18 +30,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Lean", "leaned"]
 
-_AHEAD: Final = 1.0  # nats by which the model with m must be more likely
+_AHEAD: Final = 1.0  # least gain of log-likelihood by the model with m, in nats
 _FEWEST: Final = 4  # least number of results for this comparison
 
 
 @dataclass(frozen=True, slots=True)
 class Lean:
-    """How far a model leans on what was expected.
+    """Scaled prior mean b (m(x) - center).
 
     Attributes:
-        expected: Gives m as its posterior mean.
-        slope: b, above 0.
-        center: The mean of m over the results.
+        expected: Model whose posterior mean is m.
+        slope: b, positive.
+        center: Mean of m over the results.
     """
 
     expected: GaussianProcess
@@ -50,12 +49,12 @@ class Lean:
     center: float
 
     def at(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The prior mean at features of shape (m, p), shape (m,)."""
+        """Prior mean at features of shape (m, p), shape (m,)."""
         mean: NDArray[np.float64] = self.slope * (posterior(self.expected, features).mean - self.center)
         return mean
 
     def added(self, moments: Moments, features: NDArray[np.float64]) -> Moments:
-        """The moments of y from those of g, with their gradient if they have one."""
+        """Add the prior mean to the moments of g, and to the gradient unless it is None."""
         if moments.mean_gradient is None:
             return replace(moments, mean=moments.mean + self.at(features))
         found = posterior(self.expected, features, gradient=True)
@@ -70,12 +69,12 @@ class Lean:
 def leaned(
     plain: GaussianProcess, expected: GaussianProcess, refitted: Callable[[Sample], GaussianProcess]
 ) -> tuple[GaussianProcess, Lean | None]:
-    """The model of the residuals and how it leans on m, or the plain model and None.
+    """Return the model of the residuals and the prior mean, or the plain model and None.
 
     Args:
-        plain: The model without m.
-        expected: Gives m.
-        refitted: The model of other targets at the same points, its hyperparameters fitted to them.
+        plain: Model without m.
+        expected: Model whose posterior mean is m.
+        refitted: Function that fits a model with new hyperparameters to other targets at the same points.
     """
     sample = plain.sample
     if len(sample.targets) < _FEWEST:
@@ -94,7 +93,7 @@ def leaned(
 
 
 def _evidence(gp: GaussianProcess) -> float:
-    """The log-density of all targets, each predicted from the others."""
+    """Leave-one-out log density of all targets, up to a constant."""
     mean, std = leave_one_out(gp)
     error = (gp.sample.targets - mean) / std
     return float(np.sum(-0.5 * error * error - np.log(std)))

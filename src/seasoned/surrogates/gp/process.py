@@ -1,12 +1,13 @@
-"""Exact Gaussian process regression: posterior, likelihood with its gradient, MAP fit, rank-one updates, leave-one-out.
+"""Exact Gaussian process regression: posterior with gradients, rank-one updates and leave-one-out prediction.
 
-With K the covariance of the n points, noise included, and y their targets (Rasmussen and Williams 2006, ch. 2 and 5):
+K is the covariance of the n points, including noise, and y are the targets (Rasmussen and Williams 2006, ch. 2 and 5):
 
     mean(x) = k(x)' K^-1 y,   variance(x) = k(x, x) - k(x)' K^-1 k(x),
     -2 log p(y) = y' K^-1 y + log det K + n log(2 pi).
 
-K = s M + q (1 + z.z')^2 / 4 + diag(noise + relative * weights), see `kernel.py` and `hyper.py`. The weights let a
-target's noise grow with its distance from the best: a model meant for the bottom of a valley need not fit its rim.
+K = s M + q (1 + z.z')^2 / 4 + diag(noise + relative * weights), see `kernel.py` and `hyperpriors.py`. With the weights,
+the noise of a target can grow with its distance from the best target. A local model of the bottom of a valley then need
+not fit the rim.
 """
 
 from __future__ import annotations
@@ -44,19 +45,19 @@ __all__ = [
     "solve",
 ]
 
-_JITTER: Final = 1e-12  # share of the mean diagonal; grows tenfold until the factorisation succeeds
-_LEAST_PIVOT: Final = 1e-14  # share of the mean diagonal: less is rounding error, and would make solutions explode
-_LEAST_LEFT: Final = 1e-10  # least share of a point's variance that the points before it leave unexplained
+_JITTER: Final = 1e-12  # first jitter, as a share of the mean diagonal; multiplied by 10 until factorisation succeeds
+_LEAST_PIVOT: Final = 1e-14  # least squared pivot, as a share of the mean diagonal; smaller pivots are rounding error
+_LEAST_LEFT: Final = 1e-10  # least share of the variance of a new point that the earlier points leave unexplained
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a model is fitted to.
+    """Training data of a model.
 
     Attributes:
-        features: Shape (n, p).
-        targets: Shape (n,), about zero and of scale one.
-        weights: Factor of the relative noise per point, shape (n,).
+        features: Features, shape (n, p).
+        targets: Targets with mean about 0 and scale about 1, shape (n,).
+        weights: Factor of the relative noise of each point, shape (n,).
     """
 
     features: NDArray[np.float64]
@@ -66,12 +67,12 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class GaussianProcess:
-    """A posterior.
+    """Posterior of a Gaussian process.
 
     Attributes:
-        sample: What was seen.
-        frame: What the kernel knows of the features.
-        theta: Log-hyperparameters, in the order of `hyper.py`.
+        sample: Training data.
+        frame: Description of the features.
+        theta: Log hyperparameters in the order of `hyperpriors.py`, shape (lengths + 4,).
         factor: Lower Cholesky factor of K, shape (n, n).
         alpha: K^-1 y, shape (n,).
     """
@@ -85,13 +86,13 @@ class GaussianProcess:
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Mean and standard deviation at points, and how they change with the numeric features.
+    """Mean and standard deviation at points, with derivatives by the numeric features.
 
     Attributes:
-        mean: Shape (m,).
-        std: Shape (m,).
-        mean_gradient: Shape (m, numeric), or None if not asked for.
-        std_gradient: Shape (m, numeric), or None if not asked for.
+        mean: Posterior mean, shape (m,).
+        std: Posterior standard deviation, shape (m,).
+        mean_gradient: Gradient of the mean, shape (m, numeric); None if not requested.
+        std_gradient: Gradient of the standard deviation, shape (m, numeric); None if not requested.
     """
 
     mean: NDArray[np.float64]
@@ -102,7 +103,7 @@ class Moments:
 
 @lru_cache(maxsize=1)
 def lapack() -> ModuleType:
-    """LAPACK, loaded at the first use: an import statement costs as much as a small factorisation."""
+    """LAPACK module, cached: an import statement in each call would cost as much as a small factorisation."""
     from scipy.linalg import lapack as routines
 
     return routines
@@ -113,13 +114,13 @@ def _scaled(features: NDArray[np.float64], frame: Frame, theta: NDArray[np.float
 
 
 def noise(sample: Sample, theta: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What the targets' noise adds to the diagonal of K, shape (n,)."""
+    """Noise variance of each target, a term of the diagonal of K, shape (n,)."""
     diagonal: NDArray[np.float64] = np.exp(theta[NOISE]) + np.exp(theta[RELATIVE]) * sample.weights
     return diagonal
 
 
 def cholesky(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Lower Cholesky factor; a matrix that rounding made indefinite, or nearly so, gets more on its diagonal."""
+    """Lower Cholesky factor; jitter is added to the diagonal if rounding made the matrix (nearly) indefinite."""
     routines = lapack()
     unit = float(np.trace(covariance)) / max(len(covariance), 1)
     jitter = 0.0
@@ -132,7 +133,7 @@ def cholesky(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def solve(factor: NDArray[np.float64], right: NDArray[np.float64], *, transposed: bool = False) -> NDArray[np.float64]:
-    """L^-1 right, or L^-T right, with the lower factor L."""
+    """Return L^-1 right, or L^-T right if `transposed`, for the lower factor L."""
     if not right.size:
         return right
     solution, _ = lapack().dtrtrs(factor, right, lower=1, trans=int(transposed))
@@ -140,7 +141,7 @@ def solve(factor: NDArray[np.float64], right: NDArray[np.float64], *, transposed
 
 
 def condition(sample: Sample, frame: Frame, theta: NDArray[np.float64]) -> GaussianProcess:
-    """The posterior under given hyperparameters."""
+    """Compute the posterior for fixed hyperparameters."""
     scaled = _scaled(sample.features, frame, theta)
     covariance = matern(squared_distances(scaled, scaled))[0]
     covariance *= np.exp(theta[SIGNAL])
@@ -155,13 +156,13 @@ def condition(sample: Sample, frame: Frame, theta: NDArray[np.float64]) -> Gauss
 
 
 def append(gp: GaussianProcess, features: NDArray[np.float64], target: float, weight: float = 0.0) -> GaussianProcess:
-    """The posterior with one more point, in O(n^2): a new row of the Cholesky factor.
+    """Add one point to a posterior in O(n^2), as a new row of the Cholesky factor.
 
     Args:
-        gp: The posterior so far.
-        features: The point, shape (p,).
-        target: Its target.
-        weight: Factor of its relative noise.
+        gp: Posterior so far.
+        features: Features of the point, shape (p,).
+        target: Target of the point.
+        weight: Factor of the relative noise of the point.
     """
     sample = Sample(
         np.vstack([gp.sample.features, features]),
@@ -180,10 +181,11 @@ def append(gp: GaussianProcess, features: NDArray[np.float64], target: float, we
 
 
 def _bounded(row: NDArray[np.float64], own: float) -> tuple[NDArray[np.float64], float]:
-    """A new row of the factor: the part of a variance that the other points explain, and the root of the rest.
+    """New row of the factor with a bound on the explained variance, and the new diagonal element.
 
-    They cannot explain more than the variance. Where points are so near each other that they seem to, by rounding, the
-    row is shortened, because otherwise each solution would multiply the error of the last.
+    |row|^2 is the variance that the earlier points explain, and must be below `own`, the variance of the point. For
+    nearly equal points, rounding can violate this bound. The row is then shortened, because otherwise the errors of
+    later solutions would grow without bound.
     """
     least = _LEAST_LEFT * own
     with np.errstate(over="ignore", invalid="ignore"):
@@ -195,7 +197,7 @@ def _bounded(row: NDArray[np.float64], own: float) -> tuple[NDArray[np.float64],
 
 
 def _covariance(gp: GaussianProcess, features: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Covariances of points with the sample, shape (m, n)."""
+    """Covariances of points with the training points, shape (m, n)."""
     squared = squared_distances(_scaled(features, gp.frame, gp.theta), _scaled(gp.sample.features, gp.frame, gp.theta))
     covariance = matern(squared)[0]
     covariance *= np.exp(gp.theta[SIGNAL])
@@ -214,7 +216,7 @@ def _own(gp: GaussianProcess, features: NDArray[np.float64]) -> NDArray[np.float
 
 
 def posterior(gp: GaussianProcess, features: NDArray[np.float64], *, gradient: bool = False) -> Moments:
-    """Mean and standard deviation of the function itself, noise left out, at points of shape (m, p).
+    """Posterior mean and standard deviation of the noise-free function at points of shape (m, p).
 
     Example:
         >>> from seasoned.surrogates.gp.hyperpriors import global_prior
@@ -255,7 +257,7 @@ def _posterior_with_gradient(gp: GaussianProcess, features: NDArray[np.float64])
     numeric, per_unit = frame.numeric, inverse[: frame.numeric]
 
     def weighted(factors: NDArray[np.float64]) -> NDArray[np.float64]:
-        """sum_n factors_mn dk(x_m, X_n)/dx, shape (m, numeric)."""
+        """Gradient sum_n factors_mn dk(x_m, X_n)/dx, shape (m, numeric)."""
         pull = slope * factors
         bend: NDArray[np.float64] = pull @ right[:, :numeric] - pull.sum(axis=1)[:, None] * left[:, :numeric]
         return bend * per_unit + (inner * factors) @ seen / frame.half_width
@@ -279,7 +281,7 @@ def covariance(gp: GaussianProcess, features: NDArray[np.float64]) -> NDArray[np
 
 
 def leave_one_out(gp: GaussianProcess) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation for each target, predicted from all others; shapes (n,).
+    """Leave-one-out mean and standard deviation of each target, each of shape (n,).
 
     mean_i = y_i - alpha_i / (K^-1)_ii and variance_i = 1 / (K^-1)_ii (Rasmussen and Williams 2006, eq. 5.12).
     """
@@ -289,6 +291,6 @@ def leave_one_out(gp: GaussianProcess) -> tuple[NDArray[np.float64], NDArray[np.
 
 
 def retarget(gp: GaussianProcess, targets: NDArray[np.float64]) -> GaussianProcess:
-    """The posterior for other targets at the same points, in O(n^2): the Cholesky factor does not depend on them."""
+    """Posterior for other targets at the same points, in O(n^2), because the Cholesky factor stays the same."""
     alpha = solve(gp.factor, solve(gp.factor, targets), transposed=True)
     return replace(gp, sample=replace(gp.sample, targets=targets), alpha=alpha)

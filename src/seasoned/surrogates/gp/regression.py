@@ -1,7 +1,7 @@
-"""A model of a loss over the whole cube: which warp, which hyperparameters, refitted at fixed numbers of trials.
+"""Global regression model of a loss: Gaussian process with warped targets, refitted at fixed numbers of results.
 
-Everything here is a pure function of the first n results in log order, so that all drivers that fold the same log have
-the same model. Between refits, new results enter by rank-one updates.
+All functions are pure functions of the first n results in log order, so that all drivers of the same log have the same
+model. Between two refits, new results are added by rank-one updates.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ __all__ = [
 ]
 
 MOST_POINTS: Final = 220
-"""Points in a model; of more, the best half of that many and the latest."""
+"""Largest number of points in a model. Of more results, one half are the best, and one half the latest."""
 
 SIGNED: Final = "signed"
-"""The warp of an outcome constraint, which keeps 0 where it is."""
+"""Name of the warp of an outcome constraint, which maps 0 to 0."""
 
-_BROKEN: Final = 1.0  # what a failed trial breaks a constraint by at least, in units of the usual distance from 0
-_FITTED: Final = 100  # points whose likelihood decides the hyperparameters
-_VOTING: Final = 64  # points by which the warp is chosen
+_BROKEN: Final = 1.0  # least constraint violation of a failed trial, in units of the typical distance from 0
+_FITTED: Final = 100  # largest number of points for the fit of the hyperparameters
+_VOTING: Final = 64  # largest number of points for the selection of the warp
 _CHOICES: Final = (
     8,
     12,
@@ -69,20 +69,20 @@ _CHOICES: Final = (
     400,
     700,
     1200,
-)  # numbers of results at which the warp is chosen
+)  # numbers of results at which the warp is selected
 
 
 @dataclass(frozen=True, slots=True)
 class Regression:
-    """A fitted model.
+    """Fitted regression model.
 
     Attributes:
-        gp: Posterior of the warped loss or, with a lean, of the residuals of the warped loss.
-        rows: Which results it holds, in the order of its points.
+        gp: Posterior of the warped loss, or of the residuals of the warped loss if `lean` is not None.
+        rows: Indices of the results that are points of the model, shape (n,).
         warp: Name of the warp.
-        count: How many results it has seen.
-        refit: How many it had seen when its hyperparameters were fitted.
-        lean: The prior mean from what was expected before any result; None if it is not used.
+        count: Number of results at the last update.
+        refit: Number of results at the last fit of the hyperparameters.
+        lean: Prior mean from an external model; None if not used.
     """
 
     gp: GaussianProcess
@@ -93,13 +93,13 @@ class Regression:
     lean: Lean | None = None
 
     def targets(self) -> NDArray[np.float64]:
-        """The warped losses of its points, shape (n,)."""
+        """Warped losses of the points, shape (n,)."""
         sample = self.gp.sample
         return sample.targets if self.lean is None else sample.targets + self.lean.at(sample.features)
 
 
 def refit_point(count: int) -> int:
-    """The number of results at which the model for `count` results was fitted last.
+    """Number of results at the last refit of a model for `count` results.
 
     Example:
         >>> [refit_point(n) for n in (7, 53, 207, 1001)]
@@ -110,7 +110,7 @@ def refit_point(count: int) -> int:
 
 
 def warp_point(count: int) -> int:
-    """The number of results at which the warp for `count` results was chosen last; 0 before the first choice.
+    """Number of results at the last selection of the warp, for `count` results; 0 before the first selection.
 
     Example:
         >>> [warp_point(n) for n in (7, 53, 207, 1001)]
@@ -120,22 +120,22 @@ def warp_point(count: int) -> int:
 
 
 def frame_of(layout: Layout) -> Frame:
-    """The frame of the whole cube."""
+    """Description of the features for a model of the whole cube."""
     numeric = len(layout.numeric)
     return Frame(layout.groups, numeric, np.full(numeric, 0.5), np.full(numeric, 0.5))
 
 
 def targets_of(losses: NDArray[np.float64], warp: str) -> NDArray[np.float64]:
-    """Warped losses, with NaN replaced by the rule for failures; shape (n,)."""
+    """Warped losses, shape (n,); a failed trial (NaN) has the target of `with_failures`."""
     failed = np.isnan(losses)
     if warp == SIGNED:
         filled = with_failures(signed(losses[~failed]), failed)
-        return np.where(failed, np.maximum(filled, _BROKEN), filled)  # where all keep it, their worst keeps it, too
+        return np.where(failed, np.maximum(filled, _BROKEN), filled)  # a failure never satisfies a constraint
     return with_failures(warped(losses[~failed], warp), failed)
 
 
 def subset(losses: NDArray[np.float64], most: int) -> NDArray[np.intp]:
-    """The results that a model holds, in log order: all, or `most`: half of them the best, the others the latest."""
+    """Indices of the results for a model, in log order: all, or the best `most / 2` and the latest other results."""
     if len(losses) <= most:
         return np.arange(len(losses))
     order = np.argsort(np.where(np.isnan(losses), math.inf, losses), kind="stable")
@@ -145,7 +145,7 @@ def subset(losses: NDArray[np.float64], most: int) -> NDArray[np.intp]:
 
 
 def choose_warp(features: NDArray[np.float64], losses: NDArray[np.float64], frame: Frame) -> str:
-    """The warp under which the better half of the results is most likely, each predicted from all others."""
+    """Select the warp with the largest leave-one-out likelihood of the better half of the results."""
     seen = ~np.isnan(losses)
     unit = finite(losses[seen])
     if len(unit) < 4 or unit.min() == unit.max():
@@ -173,15 +173,15 @@ def regress(
     expected: GaussianProcess | None = None,
     merit: NDArray[np.float64] | None = None,
 ) -> Regression:
-    """The model refitted to all given results.
+    """Fit a model to results.
 
     Args:
-        features: Shape (n, p).
-        losses: To be minimised, NaN where a trial failed, shape (n,).
-        frame: What the kernel knows of the features.
-        warp: Name of the warp; chosen by leave-one-out likelihood if left out.
-        expected: Model of what was expected before any result, if any; a prior mean as far as the results agree.
-        merit: What selects the best where there are too many for a model, shape (n,); the losses if left out.
+        features: Features of the results, shape (n, p).
+        losses: Losses to be minimised, NaN for a failed trial, shape (n,).
+        frame: Description of the features.
+        warp: Name of the warp; selected by leave-one-out likelihood if None.
+        expected: Model of the prior mean (`prior_mean.py`); None for no prior mean.
+        merit: Values that select the best results if there are too many for a model, shape (n,); the losses if None.
     """
     count = len(losses)
     chosen = warp_point(count)
@@ -205,7 +205,7 @@ def regress(
 
 
 def updated(model: Regression, features: NDArray[np.float64], losses: NDArray[np.float64]) -> Regression:
-    """The model with the results after its own `count`, one by one, and all targets warped anew."""
+    """Add the results after `model.count` to the model by rank-one updates, and warp all targets again."""
     if len(losses) == model.count:
         return model
     gp = model.gp
@@ -219,13 +219,13 @@ def updated(model: Regression, features: NDArray[np.float64], losses: NDArray[np
 
 
 def with_pending(gp: GaussianProcess, features: Sequence[NDArray[np.float64]]) -> GaussianProcess:
-    """The posterior that believes its own mean where results are still to come: the kriging believer.
+    """Add pending points to a posterior, with the posterior mean as their target (kriging believer).
 
     Ginsbourger, Le Riche and Carraro (2010), Kriging is well-suited to parallelize optimization.
 
     Args:
-        gp: The posterior so far.
-        features: The points, each of shape (p,).
+        gp: Posterior so far.
+        features: Pending points, each of shape (p,).
     """
     for point in features:
         gp = append(gp, point, float(posterior(gp, point[None]).mean[0]))

@@ -1,10 +1,10 @@
-"""A model of the neighbourhood of the best point, and where to step inside a trust region.
+"""Local model of the neighbourhood of the best point, and steps inside a trust region.
 
-Near its bottom a smooth function is a quadratic, and a Bayesian quadratic regression with a Matern rest finds the
-bottom in steps that shrink superlinearly, as the interpolation models of Powell's NEWUOA (2006) and the surrogate of
-lq-CMA-ES (Hansen 2019) do. The trend's isotropic prior on coefficients corresponds to their minimum-norm rule, and
-noise that grows with the distance from the best value to their weighting. The region follows the rules of trust-region
-methods (Conn, Gould and Toint 2000, ch. 6).
+Near its minimum, a smooth function is a quadratic. A Bayesian quadratic regression with a Matern residual finds the
+minimum with superlinear convergence, like the interpolation models of Powell's NEWUOA (2006) and the surrogate of
+lq-CMA-ES (Hansen 2019). The isotropic prior of the trend corresponds to their minimum-norm rule. Noise that grows with
+the distance from the best value corresponds to their weighting. The radius of the region follows trust-region methods
+(Conn, Gould and Toint 2000, ch. 6).
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ if TYPE_CHECKING:
 
 __all__ = ["Neighbourhood", "Region", "neighbourhood", "newton_step", "reaches"]
 
-_LARGEST: Final = 0.5
-_SMALLEST: Final = 1e-7
-_SHRINK: Final = 0.7
-_PATIENCE: Final = 2  # failures that shrink the region
-_DULL: Final = 2  # steps per dimension without a significant gain that end a search
-_TRUSTED: Final = 1.0  # error of a quadratic below which its minimum is worth a trial
-_REACH: Final = 3.0  # how far an exact quadratic is trusted, in radii of the region
-_EXACT: Final = 0.1  # error of a quadratic below which it is trusted beyond the region
-_GAIN: Final = 1e-15  # least gain that rounding does not hide, as a share of the median loss
-_CLIP: Final = 1e6
-_MOST: Final = 110  # points in a local model
+_LARGEST: Final = 0.5  # largest radius, in units of the cube
+_SMALLEST: Final = 1e-7  # radius below which a search ends, in units of the cube
+_SHRINK: Final = 0.7  # factor that shrinks the radius
+_PATIENCE: Final = 2  # number of failures that shrink the region
+_DULL: Final = 2  # number of steps per dimension without a significant gain that end a search
+_TRUSTED: Final = 1.0  # largest error of a quadratic whose minimum is tried
+_REACH: Final = 3.0  # largest distance of the minimum of an exact quadratic, in radii of the region
+_EXACT: Final = 0.1  # error of a quadratic below which its minimum may lie outside the region
+_GAIN: Final = 1e-15  # least predicted gain above rounding error, as a share of the median absolute loss
+_CLIP: Final = 1e6  # largest absolute target of a local model, in units of the scale
+_MOST: Final = 110  # largest number of points in a local model
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A box about the best point of a local search, and when that search is over.
+    """Trust region around the best point of a local search.
 
     Attributes:
-        radius: Half its width, in units of the cube.
-        failures: Steps without gain at this radius.
-        minor: Steps in a row without a significant gain.
+        radius: Half the width of the region, in units of the cube.
+        failures: Number of steps without gain at this radius.
+        minor: Number of consecutive steps without a significant gain.
     """
 
     radius: float = 0.4
@@ -57,16 +57,17 @@ class Region:
     minor: int = 0
 
     def collapsed(self, dimension: int) -> bool:
-        """Whether the search is over: the region is too small, or there was no significant gain for long."""
+        """Return True if the search is over: the region is too small, or too many steps had no significant gain."""
         return self.radius < _SMALLEST or self.minor >= _DULL * dimension + 4
 
     def stepped(self, length: float | None, *, gained: bool, worthy: bool) -> Region:
-        """The region after a step.
+        """Return the region after a step.
 
         Args:
-            length: Largest coordinate of the step, in units of the cube; None if none that is fine enough moved.
-            gained: Whether it found a better point.
-            worthy: Whether the gain was significant.
+            length: Largest coordinate of the step, in units of the cube; None if no coordinate with a fine resolution
+                moved.
+            gained: True if the step found a better point.
+            worthy: True if the gain was significant.
         """
         minor = 0 if worthy else self.minor + 1
         if gained:
@@ -85,13 +86,13 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Neighbourhood:
-    """A local model; its features are (features - origin) / unit.
+    """Local model with the features (features - origin) / unit.
 
     Attributes:
-        gp: Posterior of (loss - the centre's loss) / scale.
-        best: The best point, shape (d,).
-        origin: Its features, shape (p,).
-        unit: The region's reach for numeric features, 1 for others, shape (p,).
+        gp: Posterior of (loss - loss of the centre) / scale.
+        best: Centre, the best point, shape (d,).
+        origin: Features of the centre, shape (p,).
+        unit: Reach of the region for numeric features, 1 for other features, shape (p,).
     """
 
     gp: GaussianProcess
@@ -101,9 +102,9 @@ class Neighbourhood:
 
 
 def reaches(layout: Layout, radius: float) -> NDArray[np.float64]:
-    """How far the region goes along each coordinate: its radius, but at least to the next level, shape (d,).
+    """Reach of the region along each coordinate, shape (d,): the radius, but at least the distance to the next level.
 
-    Otherwise a region that shrinks about a point would freeze the coordinates with few levels long before the others.
+    Otherwise a shrinking region would fix coordinates with few levels long before the others.
     """
     return np.maximum(radius, 1.001 * layout.spacing)
 
@@ -118,16 +119,17 @@ def neighbourhood(
     *,
     start: NDArray[np.float64] | None = None,
 ) -> Neighbourhood:
-    """The model about one of the given results.
+    """Fit a local model around one of the results.
 
     Args:
-        layout: What the coordinates mean.
-        points: Shape (n, d).
-        active: Which coordinates are in use, shape (n, d).
-        losses: To be minimised, NaN where a trial failed, which counts as worse than all about it; shape (n,).
+        layout: Layout of the unit cube.
+        points: Points, shape (n, d).
+        active: True where a coordinate is active, shape (n, d).
+        losses: Losses to be minimised, shape (n,). NaN marks a failed trial, which counts as worse than all its
+            neighbours.
         best: Index of the centre.
         radius: Half the width of the region, in units of the cube.
-        start: Hyperparameters to start from; those of the prior if left out.
+        start: Initial hyperparameters, shape (lengths + 4,); the initial values of the prior if None.
     """
     numeric = len(layout.numeric)
     features = layout.features(points, active)
@@ -139,7 +141,7 @@ def neighbourhood(
     near = np.argsort(distance, kind="stable")[:wanted]
     failed = np.isnan(losses[near])
     excess = losses[near][~failed] - losses[best]
-    size = np.abs(excess)  # some may be better than the centre: those that break constraints, or an earlier search's
+    size = np.abs(excess)  # negative excess: infeasible trials, or trials of an earlier search
     scale = float(np.median(size)) or float(size.max()) or 1.0
     targets = with_failures(np.clip(excess / scale, -_CLIP, _CLIP), failed)
     frame = Frame(layout.groups, numeric, np.zeros(numeric), np.ones(numeric))
@@ -158,16 +160,16 @@ def newton_step(
     best: int,
     radius: float,
 ) -> NDArray[np.float64] | None:
-    """The lowest point of a quadratic about the best point, shape (d,); None if there is none to be trusted.
+    """Minimum of a quadratic model around the best point, shape (d,); None if the model is not reliable.
 
-    Only results that share the best one's categories and branches count, and only its numbers move. The better the
-    quadratic predicts, the farther it is believed; but not where a trial that failed lies nearest.
+    Only results with the same categories and branches as the best point count, and only numeric coordinates move. The
+    allowed distance grows with the accuracy of the quadratic. The result is None if the nearest trial failed.
 
     Args:
-        layout: What the coordinates mean.
-        points: Shape (n, d).
-        active: Which coordinates are in use, shape (n, d).
-        losses: To be minimised, NaN where a trial failed, shape (n,).
+        layout: Layout of the unit cube.
+        points: Points, shape (n, d).
+        active: True where a coordinate is active, shape (n, d).
+        losses: Losses to be minimised, NaN for a failed trial, shape (n,).
         best: Index of the centre.
         radius: Half the width of the region, in units of the cube.
     """
@@ -195,7 +197,7 @@ def newton_step(
     away = np.abs((points[alike][:, moving] - found[moving]) / reach).max(axis=1, initial=0.0)
     if np.isnan(losses[alike][int(np.argmin(away))]):
         return None
-    usual = float(np.nanmedian(np.abs(losses)))  # some losses are huge
+    usual = float(np.nanmedian(np.abs(losses)))  # median, because some losses are huge
     return found if quadratic.value(step) < -_GAIN * usual else None
 
 
@@ -207,7 +209,7 @@ def _on_levels(
     found: NDArray[np.float64],
     box: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> NDArray[np.float64]:
-    """The point with its levels rounded, each moved by one where that is lower, the continuous rest re-optimised."""
+    """Round discrete coordinates, move each by one level if lower, and re-optimise the continuous coordinates."""
     low, high = box
     stepped = np.isin(moving, layout.discrete)
 
