@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from common import HERE, alone, write
 from seasoned import Choice, Float, Grid, Int, Random, Sobol, Space, Study
 from seasoned.storage import MemoryStorage, SqlStorage
-from seasoned.trials import Asked, Created, Finished, StudySpec, TrialState
+from seasoned.trials import Created, Finished, StudySpec, Suggested, TrialState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,10 @@ def log_of(trials: int) -> list[Any]:
     rng_space = Study(SPACE, seed=1)._ledger
     for number in range(trials):
         (suggestion,), _ = Random().ask(rng_space.spec, [number])
-        events += [Asked(number, suggestion.config, None, "bench"), Finished(number, TrialState.COMPLETE, (1.0,), 0.1)]
+        events += [
+            Suggested(number, suggestion.config, None, "bench"),
+            Finished(number, TrialState.COMPLETE, (1.0,), 0.1),
+        ]
     return events
 
 

@@ -41,26 +41,26 @@ from threadpoolctl import threadpool_limits
 
 import common
 from comparison.splits import manifest, one_fold
-from seasoned.knowledge.advice.similar_tasks import Recalled
+from seasoned.knowledge.advice.similar_tasks import SimilarTasks
 from seasoned.samplers.base import next_of_plan
 from seasoned.tabular.ensemble.greedy_selection import select
-from seasoned.tabular.experience.advice import Guide, Scene
-from seasoned.tabular.experience.family_prior import FamilyStarts
-from seasoned.tabular.experience.record import Memory
+from seasoned.tabular.experience.advice import TaskAdvice, TaskDescription
+from seasoned.tabular.experience.family_prior import FamilyPrior
+from seasoned.tabular.experience.record import ExperienceRecorder
 from seasoned.tabular.input.target import read_target
 from seasoned.tabular.metrics.registry import resolve
 from seasoned.tabular.models._common.base import Job, predict
 from seasoned.tabular.models.registry import choose, find, joint_space
 from seasoned.tabular.preprocessing.column_plan import ColumnPlan
 from seasoned.tabular.schema.schema import Schema
-from seasoned.tabular.search.advised_sampler import Experienced
-from seasoned.tabular.search.family_bandit import Promising
+from seasoned.tabular.search.advised_sampler import AdvisedSampler
+from seasoned.tabular.search.family_bandit import FamilyBandit
 from seasoned.tabular.search.initial_configurations import first_configurations
 from seasoned.tabular.trial.arrays import Arrays, write_arrays
 from seasoned.tabular.trial.configuration import textual
 from seasoned.tabular.trial.cross_validation import CrossValidation
 from seasoned.tabular.validation.folds import make_folds
-from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
+from seasoned.trials import Config, Finished, StudySpec, Suggested, TrialState, WarmStart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +86,7 @@ class Prepared:
     objective: CrossValidation
     tests: dict[str, Any]
     truth: Any
-    guide: Guide
+    guide: TaskAdvice
     rows: int
 
 
@@ -112,7 +112,7 @@ def prepared(datasets: Path, entry: dict[str, Any], folder: Path) -> Prepared:
     levels = {"categorical": plan.categorical, "many": plan.many, "cyclic": plan.cyclic}
     job = Job(target.task, n, 0, seconds=0.75 * LIMIT / FOLDS, **levels)
     objective = CrossValidation(Arrays(folder), job, resolve(entry.get("metric"), target.task, n))
-    memory = Memory.of("shipped", canonical, target, objective)
+    memory = ExperienceRecorder.of("shipped", canonical, target, objective)
     guide = memory.guide(folder, joint_space(choose(None), target.task), 60.0)
     assert guide is not None, "what ships knows all sorts"
     tests = {diet: plan.encode(held, diet) for diet in ("codes", "dense")}
@@ -210,13 +210,13 @@ class Bank:
         """The joint space."""
         return joint_space(choose(None), self.about["task"])
 
-    def guide(self) -> Guide:
+    def guide(self) -> TaskAdvice:
         """What experience says of the table."""
         told = self.about["scene"]
-        scene = Scene(
+        scene = TaskDescription(
             told["metafeatures"], told["baseline"], self.about["task"], told["metric"], tuple(told["sizes"]), FOLDS, ""
         )
-        return Guide(Recalled.load(self.folder / EXPERIENCE), scene, self.space, 60.0)
+        return TaskAdvice(SimilarTasks.load(self.folder / EXPERIENCE), scene, self.space, 60.0)
 
 
 def advised(bank: Bank, seed: int, sampler: Sampler[Any]) -> Iterator[int]:
@@ -241,21 +241,21 @@ def advised(bank: Bank, seed: int, sampler: Sampler[Any]) -> Iterator[int]:
         planned, _ = next_of_plan(spec, number)
         config = suggestion.config if planned is not None else Config(trials[place]["config"])
         told = Finished(number, TrialState.COMPLETE, (trials[place]["loss"],), trials[place]["seconds"])
-        state = sampler.tell(state, [Asked(number, config, tag), told])
+        state = sampler.tell(state, [Suggested(number, config, tag), told])
         yield place
 
 
 def cold(bank: Bank, seed: int) -> Iterator[int]:
     """The product's sampler without experience: the first configurations, then families by what they promise."""
     starts = tuple(bank.about["starts"])
-    yield from advised(bank, seed, Promising(timed=True, warm_start=WarmStart(configurations=starts)))
+    yield from advised(bank, seed, FamilyBandit(timed=True, warm_start=WarmStart(configurations=starts)))
 
 
-def shipped(bank: Bank, seed: int, guide: Guide, within: FamilyStarts) -> Iterator[int]:
+def shipped(bank: Bank, seed: int, guide: TaskAdvice, within: FamilyPrior) -> Iterator[int]:
     """The product's sampler with experience."""
     starts = tuple(bank.about["starts"])
-    first, free = WarmStart(configurations=starts[:FIRST]), Promising(timed=True, expected=within)
-    yield from advised(bank, seed, Experienced(free, guide, starts, True, 15.0, warm_start=first))
+    first, free = WarmStart(configurations=starts[:FIRST]), FamilyBandit(timed=True, expected=within)
+    yield from advised(bank, seed, AdvisedSampler(free, guide, starts, True, 15.0, warm_start=first))
 
 
 def foreknown(bank: Bank) -> list[int]:
@@ -293,7 +293,7 @@ def changed(constants: dict[str, float]) -> Iterator[None]:
 def orders(bank: Bank) -> Iterator[tuple[str, list[list[int]]]]:
     """Each policy's name, and for each seed the order in which it tries the bank's configurations."""
     yield "cold", [list(cold(bank, seed)) for seed in SEEDS]
-    within = FamilyStarts(bank.guide().recalled, bank.space)
+    within = FamilyPrior(bank.guide().recalled, bank.space)
     for name, constants in CHANGES.items():
         with changed(constants):
             guide = bank.guide()

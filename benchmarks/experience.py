@@ -65,14 +65,16 @@ def measure(url: str) -> dict[str, Any]:
     """In a process of its own."""
     from functools import partial
 
-    from seasoned.knowledge.advice.similar_tasks import Asking, recall
+    from seasoned.knowledge.advice.similar_tasks import TaskQuery, recall
     from seasoned.knowledge.experience.experience import Experience
     from seasoned.knowledge.meta_features.meta_features import METAFEATURES
     from seasoned.knowledge.performance_model.model import fit_metric
     from seasoned.tabular.trial.configuration import current
 
     space = joint_space(choose(None), "binary")
-    asking = Asking("pipeline", "binary", "roc_auc", "roc_auc", np.random.default_rng(1).normal(size=len(METAFEATURES)))
+    asking = TaskQuery(
+        "pipeline", "binary", "roc_auc", "roc_auc", np.random.default_rng(1).normal(size=len(METAFEATURES))
+    )
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     clock, processor = [time.perf_counter()], time.process_time()
     experience = Experience.read(url)

@@ -37,10 +37,10 @@ from threadpoolctl import threadpool_limits
 
 import common
 from seasoned.knowledge.advice.adviser import AdviserState
-from seasoned.knowledge.advice.similar_tasks import Asking, recall
+from seasoned.knowledge.advice.similar_tasks import TaskQuery, recall
 from seasoned.knowledge.experience.files import read_file
 from seasoned.knowledge.experience.locations import shipped
-from seasoned.tabular.experience.advice import Guide, Scene
+from seasoned.tabular.experience.advice import TaskAdvice, TaskDescription
 from seasoned.tabular.metrics.registry import usual_metric
 from seasoned.tabular.models.registry import choose, joint_space
 from seasoned.tabular.trial.configuration import current, textual
@@ -61,14 +61,14 @@ def replayed(experience: Experience, place: int) -> dict[str, Any] | None:
     head = experience.heads[place]
     others = experience.chosen([row for row, other in enumerate(experience.heads) if other.family != head.family])
     space = joint_space(choose(None), head.sort)
-    asking = Asking("pipeline", head.sort, head.metric, head.metric, experience.metafeatures[place])
+    asking = TaskQuery("pipeline", head.sort, head.metric, head.metric, experience.metafeatures[place])
     found = recall(others, asking, partial(current, space=space))
     if found is None:
         return None
-    scene = Scene(
+    scene = TaskDescription(
         {}, head.baseline, head.sort, head.metric, (head.about["rows"], head.about["columns"]), 2, head.family
     )
-    guide = Guide(found, scene, space, LIMIT)
+    guide = TaskAdvice(found, scene, space, LIMIT)
     regrets, seconds, scores = recorded(experience, place, found.configs, space)
     rng = np.random.default_rng(0)
     known = {textual(config): row for row, config in enumerate(found.configs)}
@@ -111,7 +111,7 @@ def recorded(experience: Experience, place: int, configs: Any, space: Space) -> 
     return np.where(np.isfinite(regrets), regrets, 1.0), np.where(np.isfinite(scores), seconds, FAILED), scores
 
 
-def advised(guide: Guide, first: list[int], scores: Any, seconds: Any, *, timed: bool) -> list[int]:
+def advised(guide: TaskAdvice, first: list[int], scores: Any, seconds: Any, *, timed: bool) -> list[int]:
     state, seen, order = AdviserState(), {}, []
     while len(order) < len(scores):
         rows = np.array([row for row in range(len(scores)) if row not in order], dtype=np.intp)
@@ -128,7 +128,7 @@ def advised(guide: Guide, first: list[int], scores: Any, seconds: Any, *, timed:
     return order
 
 
-def clock(guide: Guide, order: list[int], seconds: Any, scores: Any) -> list[float]:
+def clock(guide: TaskAdvice, order: list[int], seconds: Any, scores: Any) -> list[float]:
     """Median |log10| of predicted and true seconds of what is left and does not fail, after the first trials."""
     whole = [row for row in order if np.isfinite(scores[row])]
     errors = []

@@ -45,7 +45,7 @@ from transferring.sources import Source, folded, metafeatures, read, sources
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from seasoned.knowledge.performance_model.meta_feature_prior import Foretold
+    from seasoned.knowledge.performance_model.meta_feature_prior import MetaFeaturePrior
 
 TRIALS = 5
 JUDGED = 2000
@@ -116,7 +116,7 @@ def told_of(fold: Fold, about: NDArray[np.float64] | None) -> NDArray[np.float64
 
 
 def chosen(
-    fold: Fold, scores: NDArray[np.float64], foretold: Foretold | None, task: int
+    fold: Fold, scores: NDArray[np.float64], foretold: MetaFeaturePrior | None, task: int
 ) -> dict[str, NDArray[np.intp]]:
     """Five trials each, of those that the task has: drawn, and telling most; neither by a score."""
     open_ = np.isfinite(scores)

@@ -159,7 +159,7 @@ class Clock:
 def watched() -> Clock:
     """A clock on the steps of `fit`, by the names under which it calls them."""
     from seasoned.tabular import estimator
-    from seasoned.tabular.experience.record import Memory
+    from seasoned.tabular.experience.record import ExperienceRecorder
     from seasoned.tabular.fit import fit_table
     from seasoned.tabular.schema.schema import Schema
     from seasoned.tabular.search import search
@@ -174,7 +174,7 @@ def watched() -> Clock:
     ):  # fmt: skip
         clock.watch(fit_table, name, step)
     clock.watch(search, "choose_members", "ensemble")
-    clock.watch(Memory, "of", "meta-features")
+    clock.watch(ExperienceRecorder, "of", "meta-features")
     return clock
 
 
@@ -208,7 +208,7 @@ def own_steps(rows: int, columns: int) -> dict[str, Any]:
 def features(model: Any, X: NDArray[np.float64], y: NDArray[np.int64]) -> None:
     """The default set of features, fitted on four fifths of the rows."""
     from seasoned.tabular.features.base import Given, Rows
-    from seasoned.tabular.features.pipeline import STEPS, aims_of, choose_steps, fit_features
+    from seasoned.tabular.features.pipeline import STEPS, choose_steps, fit_features, target_columns
 
     plan = model.fitted_.plan
     steps = [name for name in choose_steps("all") if name in STEPS]
@@ -216,7 +216,10 @@ def features(model: Any, X: NDArray[np.float64], y: NDArray[np.int64]) -> None:
     train = np.random.default_rng(0).permutation(len(X))[: 4 * len(X) // 5]
     codes = X[train]
     fit_features(
-        chosen, Rows(Given(codes), frozenset(plan.categorical), aims_of(y[train], 2), None, 0, ()), codes, "codes"
+        chosen,
+        Rows(Given(codes), frozenset(plan.categorical), target_columns(y[train], 2), None, 0, ()),
+        codes,
+        "codes",
     )
 
 

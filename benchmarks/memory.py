@@ -5,8 +5,8 @@
 Each case is a process of its own: random rows, mapped from the disk as in a trial, of which four fifths are trained on
 and one is predicted; libraries are loaded beforehand, and what the process's own memory (anonymous pages, looked at
 every 3 ms) then grows by at most is the measurement. Few boosting rounds, for they do not take more memory the longer
-they go on; forests with 20 and 40 trees. The constants of `foreseen.py` are sizes of data structures, looked at on
-these very cases and rounded up; the aim, set beforehand, is never below nine tenths and never above four times.
+they go on; forests with 20 and 40 trees. The constants of `memory_estimate.py` are sizes of data structures, looked at
+on these very cases and rounded up; the aim, set beforehand, is never below nine tenths and never above four times.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def child(name: str, rows: int, columns: int, classes: int, levels: int, given: 
     """In a process of its own: what one fit takes, and what was foreseen."""
     from seasoned.tabular.models._common.base import Job, predict
     from seasoned.tabular.models.registry import find
-    from seasoned.tabular.trial.memory_estimate import Extent, foreseen
+    from seasoned.tabular.trial.memory_estimate import DataShape, estimate_bytes
 
     model, task = find(name), "regression" if not classes else "binary" if classes == 2 else "multiclass"
     config = {**model.space(task).default, **given}
@@ -74,7 +74,7 @@ def child(name: str, rows: int, columns: int, classes: int, levels: int, given: 
             predict(built, beside, classes)
 
         taken = peak(fit)
-    expected = foreseen(name, config, Extent(len(train), len(valid), columns, classes, levels))
+    expected = estimate_bytes(name, config, DataShape(len(train), len(valid), columns, classes, levels))
     return {"bytes": taken, "foreseen": expected}
 
 

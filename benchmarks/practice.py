@@ -32,7 +32,7 @@ from sklearn.model_selection import train_test_split
 
 from common import environment
 from seasoned import AutoClassifier, AutoRegressor, Metric, SearchSettings
-from seasoned.tabular.postprocessing.postprocessor import Finish
+from seasoned.tabular.postprocessing.postprocessor import Postprocessor
 
 FIRST, ROWS, LEAST = 41, 4_000, 10
 COVERAGE = 0.9
@@ -59,7 +59,7 @@ def fit(task: str, metric: Any, X: pd.DataFrame, y: pd.Series) -> Any:
 def calibration(X: pd.DataFrame, X_test: pd.DataFrame, y: pd.Series, y_test: pd.Series) -> dict[str, Any]:
     model = fit("classes", "log_loss", X, y)
     fitted, labels = model.fitted_, model.classes_
-    plain = replace(fitted, finish=Finish()).predict(X_test)
+    plain = replace(fitted, finish=Postprocessor()).predict(X_test)
     found = fitted.finish.calibration
     return {
         "calibration": None if found is None else found.name,

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from in_process import estimator, stay_in_process
 from seasoned.cli import app
-from seasoned.cli.column_formats import Remembered, remembered
+from seasoned.cli.column_formats import TextFormat, format_of
 from seasoned.cli.read_table import Reading, rows_to_predict, table_to_fit
 from seasoned.tabular.preprocessing.category import CategoryColumn
 
@@ -41,7 +41,7 @@ def test_a_class_called_none_is_told(tmp_path, capsys):
 
 def test_digits_in_a_column_of_words_stay_words_whatever_rows_are_read(tmp_path):
     (tmp_path / "q.csv").write_text("code;x\n007;1,5\n042;2.5\n")
-    rows, kept = rows_to_predict(tmp_path / "q.csv", keep=["code"], like=Remembered(("code", "gone")))
+    rows, kept = rows_to_predict(tmp_path / "q.csv", keep=["code"], like=TextFormat(("code", "gone")))
     assert rows["code"].tolist() == ["007", "042"]
     assert kept["code"].tolist() == ["007", "042"]
     assert rows["x"].dtype == "float64" or rows["x"].tolist() == ["1,5", "2.5"]
@@ -61,7 +61,7 @@ def test_which_columns_are_words_to_a_model():
         CategoryColumn("word", ("no", "yes")),
     ]
     used = [("code", "category", None), ("said", "text", None)]
-    assert remembered(model_of(encoders, used)) == Remembered(("code", "word", "said"))
+    assert format_of(model_of(encoders, used)) == TextFormat(("code", "word", "said"))
 
 
 @pytest.mark.parametrize(
@@ -76,14 +76,14 @@ def test_which_columns_are_words_to_a_model():
     ],
 )
 def test_numbers_are_read_in_the_style_of_the_fit(content, style, values):
-    found = Reading().table(content.encode(), like=Remembered(styles={"b": style, "gone": style}))["b"]
+    found = Reading().table(content.encode(), like=TextFormat(styles={"b": style, "gone": style}))["b"]
     assert [None if pd.isna(value) else value for value in found] == values
 
 
 def test_how_the_numbers_of_a_model_were_written():
     used = [("a", "numeric", "1,234.5"), ("b", "numeric", "plain"), ("c", "numeric", None), ("d", "category", None)]
-    assert remembered(model_of(used=used)).styles == {"a": "1,234.5"}
-    assert [remembered(model_of(decimal=sign)).commas for sign in (None, ",")] == [False, True]
+    assert format_of(model_of(used=used)).styles == {"a": "1,234.5"}
+    assert [format_of(model_of(decimal=sign)).commas for sign in (None, ",")] == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_how_the_numbers_of_a_model_were_written():
     ],
 )
 def test_which_column_of_tasks_is_words(columns, tasks, words):
-    assert remembered(model_of(columns=columns, tasks=tasks)).words == words
+    assert format_of(model_of(columns=columns, tasks=tasks)).words == words
 
 
 def test_a_file_tells_that_its_comma_is_decimal_and_another_may_not():
@@ -105,9 +105,9 @@ def test_a_file_tells_that_its_comma_is_decimal_and_another_may_not():
     alone = b"a;b\n1.200;1\n2.300;2\n"
     assert Reading().table(alone)["a"].tolist() == [1.2, 2.3]
     assert Reading().table(alone).attrs == {}
-    assert Reading().table(alone, like=Remembered(commas=True))["a"].tolist() == [1200, 2300]
+    assert Reading().table(alone, like=TextFormat(commas=True))["a"].tolist() == [1200, 2300]
     assert Reading(decimal=",").table(alone)["a"].tolist() == [1200, 2300]
-    assert Reading().table(b"a;b\n1.200;1.5\n2.300;2\n", like=Remembered(commas=True))["a"].tolist() == [1.2, 2.3]
+    assert Reading().table(b"a;b\n1.200;1.5\n2.300;2\n", like=TextFormat(commas=True))["a"].tolist() == [1.2, 2.3]
 
 
 def test_a_gap_makes_no_floats_of_whole_labels(tmp_path, capsys):

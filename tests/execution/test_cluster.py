@@ -12,7 +12,7 @@ from seasoned import Float, Space, Study
 from seasoned.errors import InvalidInput
 from seasoned.execution.base import Ending
 from seasoned.execution.checks import CHECKS
-from seasoned.execution.ray.actor import Station
+from seasoned.execution.ray.actor import WorkerActor
 
 ray = package("ray")
 pytestmark = [
@@ -69,7 +69,7 @@ def test_a_task_that_cannot_begin_ends(monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    class Full(Station):
+    class Full(WorkerActor):
         def __init__(self, *given):
             import seasoned.execution.workers.packing
 

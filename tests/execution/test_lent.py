@@ -9,11 +9,11 @@ import pytest
 from seasoned import Float, Space, Study
 from seasoned.errors import InvalidInput
 from seasoned.execution.base import Ending
-from seasoned.execution.borrowed import Lent
+from seasoned.execution.borrowed import BorrowedExecutor
 
 
 def test_closing_ends_what_was_submitted_through_it(executor):
-    lent = Lent(executor)
+    lent = BorrowedExecutor(executor)
     assert lent.workers == 1
     lent.submit(time.sleep, 1000)
     lent.submit(abs, -1)

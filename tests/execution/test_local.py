@@ -350,7 +350,7 @@ def test_a_bug_of_ours_reaches_the_caller(monkeypatch, caplog):
     def fail(_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("seasoned.execution.workers.scheduler.Crew._assign", fail)
+    monkeypatch.setattr("seasoned.execution.workers.scheduler.LocalScheduler._assign", fail)
     with LocalExecutor(workers=1) as executor:
         executor.submit(abs, 1)
         with pytest.raises(RuntimeError, match="the executor failed"):

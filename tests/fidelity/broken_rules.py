@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from seasoned.fidelity import ASHA, Decision, Hyperband, Median, SuccessiveHalving
 from seasoned.fidelity.rungs import Rungs
-from seasoned.trials import Asked, Reported
+from seasoned.trials import Reported, Suggested
 
 BROKEN = {}
 """Name of the check -> rules that it must find broken, by their names."""
@@ -59,7 +59,7 @@ class LooksAhead(Stopping):
     def tell(self, state, events):
         reported = [event for event in events if isinstance(event, Reported)]
         others = [event for event in events if not isinstance(event, Reported)]
-        return super().tell(state, [*(e for e in others if isinstance(e, Asked)), *reversed(reported), *others])
+        return super().tell(state, [*(e for e in others if isinstance(e, Suggested)), *reversed(reported), *others])
 
 
 @breaks("check_tell_is_associative")

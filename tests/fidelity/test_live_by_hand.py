@@ -11,7 +11,7 @@ from seasoned.errors import InvalidInput, Pruned, StudyConflict
 from seasoned.fidelity import ASHA, Curve, Hyperband, Median, Racing, SuccessiveHalving
 from seasoned.samplers import TPE
 from seasoned.storage import MemoryStorage
-from seasoned.trials import Asked, Finished, Reported, TrialState
+from seasoned.trials import Finished, Reported, Suggested, TrialState
 
 SPACE = Space(x=Float(0, 1))
 RULES = {
@@ -50,7 +50,7 @@ def run(study):
 def story(study):
     """What happened, times and drivers apart."""
     events = study._ledger.log.read()
-    asked = [(event.number, event.config) for event in events if isinstance(event, Asked)]
+    asked = [(event.number, event.config) for event in events if isinstance(event, Suggested)]
     reported = [(event.number, event.step, event.value) for event in events if isinstance(event, Reported)]
     ended = [(e.number, e.state, e.values, e.error) for e in events if isinstance(e, Finished)]
     return asked, reported, ended

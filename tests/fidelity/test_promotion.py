@@ -10,7 +10,7 @@ import pytest
 from seasoned import Float, Random, Space, Study
 from seasoned.fidelity import ASHA, Decision, Hyperband, SuccessiveHalving
 from seasoned.fidelity.rungs import Rungs
-from seasoned.trials import Asked, Config, Finished, Reported, StudySpec, Taken, TrialState
+from seasoned.trials import Config, Finished, Reassigned, Reported, StudySpec, Suggested, TrialState
 
 PROMOTING = {
     "asha": ASHA(max=9, promote=True),
@@ -64,7 +64,7 @@ def history(rule, seed, first=0, trials=14):
     while waiting or running:
         if waiting and (not running or rng.random() < 0.3):
             running.append(waiting.pop())
-            yield Asked(running[-1], Config())
+            yield Suggested(running[-1], Config())
             continue
         number = rng.choice(running)
         if rng.random() < 0.12 or steps[number] >= rule.max:
@@ -123,8 +123,8 @@ def test_a_study_runs_as_if_it_asked_each_paused_trial(name, monkeypatch):
     def log():
         study = Study(Space(x=Float(0, 1)), fidelity=PROMOTING[name], sampler=Random(), seed=3)
         study.optimize(train, trials=40)
-        told = [event for event in study._ledger.log.read() if not isinstance(event, Finished | Asked)]
-        return [event.number if isinstance(event, Taken) else event for event in told], [
+        told = [event for event in study._ledger.log.read() if not isinstance(event, Finished | Suggested)]
+        return [event.number if isinstance(event, Reassigned) else event for event in told], [
             (trial.state, trial.error, trial.value) for trial in study.trials
         ]
 

@@ -12,7 +12,7 @@ from seasoned.errors import InvalidInput
 from seasoned.fidelity import ASHA, Curve, Hyperband, Median, SuccessiveHalving
 from seasoned.fidelity.base import Decision
 from seasoned.fidelity.curve import forecast
-from seasoned.trials import Asked, Config, Finished, Reported, StudySpec, TrialState
+from seasoned.trials import Config, Finished, Reported, StudySpec, Suggested, TrialState
 
 SPEC = StudySpec(Space(x=Float(0, 1)))
 
@@ -38,7 +38,7 @@ def test_wrong_settings_are_named(make, says):
 def test_the_median_rule_compares_reports_that_are_not_on_its_grid(interval, steps):
     """With reports at 10, 20 and 30 and comparisons at 1, 11 and 21 no trial was ever stopped."""
     rule = Median(max=81, interval=interval)
-    log = [Asked(number, Config()) for number in range(8)]
+    log = [Suggested(number, Config()) for number in range(8)]
     for number in range(7):
         reports = [Reported(number, step, 0.1) for step in steps]
         log += [*reports, Finished(number, TrialState.COMPLETE, (0.1,))]
@@ -53,7 +53,7 @@ def test_the_median_rule_compares_reports_that_are_not_on_its_grid(interval, ste
 def test_each_stretch_is_compared_once():
     """Others fall at step 5; who does not is seen at 14, where the next stretch begins."""
     rule = Median(min=4, max=40, interval=10)
-    log = [Asked(number, Config()) for number in range(6)]
+    log = [Suggested(number, Config()) for number in range(6)]
     for number in range(5):
         reports = [Reported(number, step, 1.0 if step < 5 else 0.1) for step in range(1, 40)]
         log += [*reports, Finished(number, TrialState.COMPLETE, (0.1,))]

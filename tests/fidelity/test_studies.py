@@ -18,8 +18,8 @@ from seasoned.fidelity import ASHA, Curve, Hyperband, Median, Racing, Successive
 from seasoned.fidelity.checkpoints import Checkpoints
 from seasoned.samplers import TPE, Grid
 from seasoned.storage import MemoryStorage, SqlStorage
-from seasoned.study.fidelity_control import Pace
-from seasoned.trials import Finished, Reported, Taken, TrialState
+from seasoned.study.fidelity_control import FidelityControl
+from seasoned.trials import Finished, Reassigned, Reported, TrialState
 
 SPACE = Space(x=Float(-1, 1))
 RULES = {
@@ -362,16 +362,16 @@ def test_a_trial_that_was_taken_over_is_waited_for_while_its_new_driver_lives(tm
     ledger = Study(SPACE, fidelity=SuccessiveHalving(max=9, size=2), sampler=Random(), seed=1)._ledger
     ledger.suggest([0, 1], "dead")
     ledger.record([Reported(1, 1, 0.5)])
-    pace = Pace(ledger, tmp_path, lambda: False)
+    pace = FidelityControl(ledger, tmp_path, lambda: False)
     pace.take(1, "here", asked_here=False)
     pace.paused.add(1)
     assert pace.everybody_waits({"alive"}), "the dead one's trial is nobody's"
     assert pace.last_resort({"alive"}) == 1
     assert ledger.take(0, "alive")
     assert not ledger.take(0, "alive"), "it is that driver's already"
-    assert ledger.log.read()[-1] == Taken(0, "alive")
+    assert ledger.log.read()[-1] == Reassigned(0, "alive")
     assert not pace.everybody_waits({"alive"})
-    ledger.record([Finished(0, TrialState.FAILED, error="lost"), Taken(0, "late")])
+    ledger.record([Finished(0, TrialState.FAILED, error="lost"), Reassigned(0, "late")])
     assert pace.everybody_waits({"alive", "late"})
 
 
@@ -385,7 +385,7 @@ def test_with_a_rule_the_log_tells_who_runs_a_trial_now(tmp_path):
         Study(SPACE, **options, seed=1).optimize(interrupted, trials=2)
     study = Study(SPACE, **options)
     study.optimize(train, trials=2)
-    assert [event.number for event in study._ledger.log.read() if isinstance(event, Taken)] == [0]
+    assert [event.number for event in study._ledger.log.read() if isinstance(event, Reassigned)] == [0]
 
 
 def test_studies_on_one_storage_in_memory_share_their_checkpoints(tmp_path):

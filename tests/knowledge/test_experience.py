@@ -217,7 +217,7 @@ def test_a_password_is_shown_nowhere(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(Experience, "read", lambda url, **_: (_ for _ in ()).throw(StorageError("it is away")))
     assert len(read_places(Places(False, url))) == 0
     assert "me:***@localhost" in caplog.text
-    lines = maintenance.told(maintenance.statistics(f"sqlite:///{tmp_path / 'own.db'}"), url)
+    lines = maintenance.format_statistics(maintenance.statistics(f"sqlite:///{tmp_path / 'own.db'}"), url)
     assert "me:***@localhost" in lines[0]
     with pytest.raises(InvalidInput) as refused:
         add_studies("mysql://me:s3cret@localhost/none", [study()])
@@ -404,7 +404,7 @@ def test_statistics_say_what_advice_has_brought(tmp_path, advised, words):
     add_studies(url, kept)
     found = maintenance.statistics(url)
     assert (found.guided, found.advised) == (1, int(advised)), "what older fits kept does not tell"
-    (line,) = [line for line in maintenance.told(found, url) if "used experience" in line]
+    (line,) = [line for line in maintenance.format_statistics(found, url) if "used experience" in line]
     assert words in line
     assert ("the best of the others had 98.0% of its gain" in line) == advised
 

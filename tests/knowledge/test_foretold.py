@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from seasoned.knowledge.performance_model.improvement_targets import Kinds
-from seasoned.knowledge.performance_model.meta_feature_prior import Foretold
+from seasoned.knowledge.performance_model.meta_feature_prior import MetaFeaturePrior
 from seasoned.knowledge.performance_model.model import fit_metric
 from seasoned.knowledge.performance_model.score_scale import hypotheses
 from seasoned.knowledge.performance_model.task_prior import fit_task_prior
@@ -136,4 +136,4 @@ def test_a_trial_elsewhere_raises_what_is_to_be_gained_beyond(world):
 def test_nothing_is_foretold_without_metafeatures(world):
     _, prior, _, abouts = world
     assert prior.foretold(np.full(4, np.nan)) is None
-    assert isinstance(replace(prior, trust=0.0).foretold(abouts[0]), Foretold)
+    assert isinstance(replace(prior, trust=0.0).foretold(abouts[0]), MetaFeaturePrior)

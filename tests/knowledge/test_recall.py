@@ -9,7 +9,7 @@ import pytest
 
 from seasoned.knowledge import Experience, PastStudy, PastTrial
 from seasoned.knowledge.advice.portfolio import distances_by_rank
-from seasoned.knowledge.advice.similar_tasks import Asking, Recalled, recall, relative
+from seasoned.knowledge.advice.similar_tasks import SimilarTasks, TaskQuery, recall, relative
 from seasoned.knowledge.experience.past_study import UNNAMED, Head
 from seasoned.knowledge.meta_features.meta_features import METAFEATURES
 from seasoned.knowledge.performance_model.model import fit_metric
@@ -31,7 +31,7 @@ def task(number, *, family=None, metric="roc_auc", features=None, own=(), baseli
 
 def asking(features=None, metric="roc_auc"):
     values = np.random.default_rng(99).normal(size=len(NAMES)) if features is None else features
-    return Asking("pipeline", "binary", metric, "roc_auc", values)
+    return TaskQuery("pipeline", "binary", metric, "roc_auc", values)
 
 
 def as_it_is(config, version):
@@ -133,7 +133,7 @@ def test_few_fits_with_another_metric_hide_nothing():
 def test_it_can_be_written_down(tmp_path):
     found = recall(Experience.of_studies([task(number) for number in range(5)]), asking(), as_it_is)
     found.save(tmp_path / "recalled.npz")
-    again = Recalled.load(tmp_path / "recalled.npz")
+    again = SimilarTasks.load(tmp_path / "recalled.npz")
     assert again.configs == found.configs
     assert again.names == found.names
     assert dict(again.about) == dict(found.about)
@@ -306,7 +306,7 @@ def test_what_is_recalled_with_bounds_can_be_written_down(tmp_path):
     past += [searched(9, {x: -0.8 - 0.01 * x for x in range(5)})]
     found = recall(Experience.of_studies(past), asking(), as_it_is)
     found.save(tmp_path / "recalled.npz")
-    again = Recalled.load(tmp_path / "recalled.npz")
+    again = SimilarTasks.load(tmp_path / "recalled.npz")
     assert np.array_equal(again.stopped, found.stopped)
     assert np.array_equal(again.gaps, found.gaps)
     assert found.stopped.sum() == 5

@@ -12,7 +12,7 @@ import pytest
 from seasoned import Float, Space
 from seasoned.errors import InvalidInput, StorageError
 from seasoned.knowledge import Experience
-from seasoned.knowledge.advice.similar_tasks import beside
+from seasoned.knowledge.advice.similar_tasks import reference_meta_features
 from seasoned.knowledge.advice.task_weights import weigh
 from seasoned.knowledge.experience import maintenance
 from seasoned.knowledge.experience.evaluations import Evaluations
@@ -150,8 +150,8 @@ def test_a_small_store_knows_a_table_that_comes_again():
     some = features[rng.choice(len(features), 6, replace=False)]
     again = some[2] * (1.0 + 0.03 * rng.normal(size=features.shape[1]))
     tables = [f"table {place}" for place in range(6)]
-    weights = weigh(tables, some, again, beside(6))
+    weights = weigh(tables, some, again, reference_meta_features(6))
     assert weights.argmax() == 2
     assert weights[2] > 0.4
     assert weights[2] > weigh(tables, some, again)[2]
-    assert beside(100) is None
+    assert reference_meta_features(100) is None

@@ -11,8 +11,8 @@ from seasoned.errors import InvalidInput
 from seasoned.report.explain.permutation_test import some_rows
 from seasoned.report.html.quality import importance
 from seasoned.report.model.collect import report_data
-from seasoned.storage.url import hidden
-from seasoned.tabular.bundle.parameters import about, refuse_incomplete
+from seasoned.storage.url import mask_password
+from seasoned.tabular.bundle.parameters import describe_estimator, refuse_incomplete
 from warm_workers import cache, cache_folder
 
 __all__ = ["cache", "cache_folder"]
@@ -68,14 +68,14 @@ def test_no_password_is_in_a_page_or_in_a_file(rare):
     try:
         assert "s3cret" not in report_data(model).code
         assert "me:***@host/team" in report_data(model).code
-        assert "s3cret" not in str(about(model))
-        assert "experience" in about(model)["unsaved"]
+        assert "s3cret" not in str(describe_estimator(model))
+        assert "experience" in describe_estimator(model)["unsaved"]
         asked = "postgresql://host/team?user=me&password=s3cret&sslmode=require"
-        assert hidden(asked) == asked.replace("s3cret", "***")
+        assert mask_password(asked) == asked.replace("s3cret", "***")
         model.set_params(experience=asked)
-        assert "s3cret" not in report_data(model).code + str(about(model))
+        assert "s3cret" not in report_data(model).code + str(describe_estimator(model))
         model.set_params(experience="shipped")
-        assert about(model)["parameters"]["experience"] == "shipped"
+        assert describe_estimator(model)["parameters"]["experience"] == "shipped"
         loaded = AutoClassifier()
         loaded.unsaved_ = ("experience",)
         with pytest.raises(InvalidInput, match="could not hold experience"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seasoned.space import Categorical, Choice, Float, Int, Space
-from seasoned.trials import Asked, Finished, StudySpec, TrialState
+from seasoned.trials import Finished, StudySpec, Suggested, TrialState
 from seasoned.trials.serialization import from_text, kind_of, to_text
 
 NESTED = Space(
@@ -50,7 +50,7 @@ def drive(sampler, objective, trials, spec, state=None, start=0):
         (given,), state = sampler.ask(state, [number])
         ended = objective(number, given.config)
         ended = ended if isinstance(ended, Finished) else complete(number, ended)
-        events = [Asked(number, given.config, given.tag), ended]
+        events = [Suggested(number, given.config, given.tag), ended]
         state = sampler.tell(state, events)
         log += events
     return log, state
@@ -62,7 +62,7 @@ def drive_many(sampler, objective, trials, spec, drivers=4, seed=0):
     state, log, running = sampler.init(spec), [], []
     for number in range(trials):
         (given,), state = sampler.ask(state, [number])
-        events = [Asked(number, given.config, given.tag)]
+        events = [Suggested(number, given.config, given.tag)]
         running.append((number, given.config))
         while len(running) >= drivers:
             ended, config = running.pop(int(rng.integers(len(running))))

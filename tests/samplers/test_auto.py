@@ -9,7 +9,7 @@ from seasoned import Categorical, Choice, Float, Int, Space
 from seasoned.samplers import CMAES, TPE, Auto, Bayes, DifferentialEvolution, Genetic
 from seasoned.samplers.auto import choose
 from seasoned.samplers.checks import same
-from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState
+from seasoned.trials import Config, Finished, StudySpec, Suggested, TrialState
 
 NUMBERS = Space(x=Float(0, 1), n=Int(0, 99))
 NOMINAL = Space(x=Float(0, 1), kind=Categorical(list("abc")), model=Choice(a=Space(p=Float(0, 1)), b=Space()))
@@ -47,7 +47,7 @@ def log_of(space, count, directions=1, seconds=0.01):
     events = []
     for number in range(count):
         config = space.decode([(0.37 * number * (i + 1)) % 1.0 for i in range(len(space))])
-        events.append(Asked(number, Config(config)))
+        events.append(Suggested(number, Config(config)))
         if number:
             values = tuple(float((7 * number * (i + 1)) % 101) for i in range(directions))
             failed = number % 9 == 4
@@ -98,10 +98,12 @@ def test_who_takes_over_knows_the_best():
     spec, events = log_of(NUMBERS, 260)
     scored = []
     for event in events:
-        if isinstance(event, Asked):
+        if isinstance(event, Suggested):
             scored.append(event)
         else:
-            config = next(asked.config for asked in events if isinstance(asked, Asked) and asked.number == event.number)
+            config = next(
+                asked.config for asked in events if isinstance(asked, Suggested) and asked.number == event.number
+            )
             value = (config["x"] - 0.9) ** 2 + ((config["n"] - 90) / 100) ** 2
             scored.append(Finished(event.number, TrialState.COMPLETE, (value,), 0.01))
     sampler = Auto()
@@ -120,7 +122,7 @@ def test_where_nothing_was_feasible_a_few_near_misses_are_tried_again():
         unit = space.encode(space.sample(np.random.default_rng(number))).unit
         ended = Finished(number, TrialState.COMPLETE, (1.0,), 0.01, None, (0.1 + unit[0],))
         near.append((unit[0], unit))
-        state = sampler.tell(state, [Asked(number, Config(space.decode(unit))), ended])
+        state = sampler.tell(state, [Suggested(number, Config(space.decode(unit))), ended])
     assert isinstance(state.chosen, CMAES)
     suggestions, _ = sampler.ask(state, range(250, 350))
     known = np.array([unit for _, unit in sorted(near, key=lambda pair: pair[0])])

@@ -11,10 +11,10 @@ from seasoned.errors import InvalidInput
 from seasoned.samplers import Bayes
 from seasoned.samplers.bayes.layout import layout_of
 from seasoned.samplers.bayes.observations import Observations, Pending
-from seasoned.samplers.bayes.steps import Place
-from seasoned.samplers.bayes.trust_region import Descent
+from seasoned.samplers.bayes.steps import StepInputs
+from seasoned.samplers.bayes.trust_region import LocalSearch
 from seasoned.space import Categorical, Choice, Float, Int, Space
-from seasoned.trials import Asked, Finished, StudySpec, TrialState, WarmStart
+from seasoned.trials import Finished, StudySpec, Suggested, TrialState, WarmStart
 
 SQUARE = Space(x=Float(-1, 1), y=Float(-1, 1))
 NESTED = Space(
@@ -34,7 +34,7 @@ def run(sampler, space, objective, trials, *, directions=("minimize",), seed=0, 
         values, constraints = objective(given.config)
         ending = TrialState.FAILED if values is None else TrialState.COMPLETE
         ended = Finished(number, ending, values, 0.1, None if values else "it failed", constraints)
-        state = sampler.tell(state, [Asked(number, given.config, given.tag), ended])
+        state = sampler.tell(state, [Suggested(number, given.config, given.tag), ended])
         found.append((given.config, values, constraints))
     return found, state
 
@@ -95,7 +95,7 @@ def test_a_pruned_trial_breaks_no_constraint_that_it_did_not_come_to():
             if stopped
             else Finished(number, TrialState.COMPLETE, (bowl(given.config),), 0.1, None, (given.config["x"] - 2.0,))
         )
-        state = sampler.tell(state, [Asked(number, given.config, given.tag), told])
+        state = sampler.tell(state, [Suggested(number, given.config, given.tag), told])
     _, state = sampler.ask(state, [20])
     assert state.models[0].count == 20
     assert state.models[1].count == 14
@@ -174,7 +174,7 @@ def _seconds_spent(sampler, seed, trials=20):
         x = given.config["x"]
         seconds = 100.0**x
         end = Finished(number, TrialState.COMPLETE, (float(np.sin(60.0 * x)),), seconds)
-        state = sampler.tell(state, [Asked(number, given.config, given.tag), end])
+        state = sampler.tell(state, [Suggested(number, given.config, given.tag), end])
         total += seconds * (number >= 6)  # before, a design, and too little to tell by
     return total
 
@@ -191,12 +191,12 @@ def test_wrong_settings_are_refused(given):
 def test_the_last_trials_of_the_budget_polish_and_those_beyond_do_not():
     sampler = Bayes()
     state = sampler.init(StudySpec(Space(x=Float(0, 1)), budget=100))
-    state = replace(state, descent=Descent(since=30, resting=5, ended=(7,)))
+    state = replace(state, descent=LocalSearch(since=30, resting=5, ended=(7,)))
     assert [sampler._since(state, number) for number in (50, 95, 100, 500)] == [None, 0, None, None]
 
 
 def test_of_very_many_trials_that_run_the_latest_count():
     space = Space(x=Float(0, 1))
     pending = [Pending(np.array([x]), np.array([True]), {}) for x in np.linspace(0, 1, 200)]
-    place = Place(layout_of(space), Observations.none(1, 1), pending, np.zeros(0), np.random.default_rng(0), bool)
+    place = StepInputs(layout_of(space), Observations.none(1, 1), pending, np.zeros(0), np.random.default_rng(0), bool)
     assert [x.tolist() for x in place.running()] == [[trial.unit[0]] for trial in pending[-64:]]

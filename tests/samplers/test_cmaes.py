@@ -15,7 +15,7 @@ from seasoned.samplers import CMAES
 from seasoned.samplers.evolution.cmaes import _flat
 from seasoned.samplers.evolution.normal_distribution import Axes, drawn, injected, made, updated
 from seasoned.space import Categorical, Float, Int, Space
-from seasoned.trials import Asked, StudySpec, WarmStart
+from seasoned.trials import StudySpec, Suggested, WarmStart
 
 
 def test_coordinates_are_continuous_ordinal_or_nominal_and_single_values_are_left_out():
@@ -72,7 +72,7 @@ def test_the_state_is_the_packages_own_run():
     sampler, spec = CMAES(population=6, step=0.2), StudySpec(box(3), seed=5)
     log, state = drive(sampler, sphere(), 60, spec)
     alone = cmaes.CMA(mean=np.full(3, 0.5), sigma=0.2, bounds=np.tile([0.0, 1.0], (3, 1)), population_size=6)
-    asked = [event for event in log if isinstance(event, Asked)]
+    asked = [event for event in log if isinstance(event, Suggested)]
     for start in range(0, 60, 6):
         pairs = [(np.array(event.tag["cmaes"][2]), sphere()(0, event.config)) for event in asked[start : start + 6]]
         alone.tell(sorted(pairs, key=lambda pair: pair[1]))
@@ -138,8 +138,8 @@ def test_a_search_that_stands_still_begins_anew_with_twice_the_population():
 def test_results_of_an_earlier_run_teach_nothing():
     sampler, spec = CMAES(), StudySpec(box(2), seed=0)
     log, state = drive(sampler, lambda *_: 1.0, 600, spec)
-    early = next(event for event in log if isinstance(event, Asked))
-    told = sampler.tell(state, [Asked(900, early.config, early.tag), complete(900, -5.0)])
+    early = next(event for event in log if isinstance(event, Suggested))
+    told = sampler.tell(state, [Suggested(900, early.config, early.tag), complete(900, -5.0)])
     assert told.results == state.results
 
 

@@ -12,7 +12,7 @@ from seasoned.errors import InvalidInput
 from seasoned.samplers import DifferentialEvolution
 from seasoned.samplers.evolution.differential import _drawn, _learned, _lehmer, _other_than, _size, _trial
 from seasoned.space import Categorical, Float, Space
-from seasoned.trials import Asked, Finished, StudySpec, TrialState
+from seasoned.trials import Finished, StudySpec, Suggested, TrialState
 
 
 def test_the_population_shrinks_linearly_to_four_with_the_budget():
@@ -65,7 +65,9 @@ def test_the_history_learns_lehmer_means_weighted_by_gains():
     notes = [([0, 0.4, 0.2], 9.0), ([1, 0.8, 0.6], 7.0), ([2, 0.5, 0.5], 11.0), ([3, 0.5, 0.5], 12.0)]
     for index, (note, value) in enumerate(notes):
         config = space.decode([0.1 * index])
-        state = sampler.tell(state, [Asked(10 + index, config, {"differential": note}), complete(10 + index, value)])
+        state = sampler.tell(
+            state, [Suggested(10 + index, config, {"differential": note}), complete(10 + index, value)]
+        )
     scale = (1 * 0.4**2 + 3 * 0.8**2) / (1 * 0.4 + 3 * 0.8)
     rate = (1 * 0.2**2 + 3 * 0.6**2) / (1 * 0.2 + 3 * 0.6)
     assert state.history[0] == pytest.approx((scale, rate))
@@ -89,7 +91,7 @@ def test_crossover_that_never_helped_stays_off():
     _, state = drive(sampler, lambda number, _: 10.0, 4, spec)
     for number, value in zip(range(10, 14), (9.0, 8.0, 11.0, 12.0), strict=True):
         tag = {"differential": [number - 10, 0.5, 0.0]}
-        state = sampler.tell(state, [Asked(number, spec.space.decode([0.2]), tag), complete(number, value)])
+        state = sampler.tell(state, [Suggested(number, spec.space.decode([0.2]), tag), complete(number, value)])
     assert state.history[0][1] == -1.0
     assert all(_drawn(state.history[:1], np.random.default_rng(seed))[1] == 0.0 for seed in range(20))
 
@@ -126,7 +128,7 @@ def test_a_collapsed_population_begins_anew_around_its_best():
     sampler, spec = DifferentialEvolution(population=6), StudySpec(box(2), seed=3)
     log, state = drive(sampler, sphere(), 1500, spec)
     assert state.start > 0
-    places = [event.config["x0"] for event in log if isinstance(event, Asked)]
+    places = [event.config["x0"] for event in log if isinstance(event, Suggested)]
     assert np.ptp(places[state.start : state.start + 6]) > 1.0
     assert state.ranking[0][1] == best_of(log)
 
@@ -136,7 +138,7 @@ def test_categories_are_exchanged_and_lost_ones_come_back():
     only = lambda _, config: (config["kind"] != "h") + config["x"]  # noqa: E731
     log, _ = drive(DifferentialEvolution(), only, 200, StudySpec(space, budget=200, seed=0))
     assert best_of(log) < 1e-3
-    assert {event.config["kind"] for event in log if isinstance(event, Asked)} == set("abcdefgh")
+    assert {event.config["kind"] for event in log if isinstance(event, Suggested)} == set("abcdefgh")
 
 
 def test_a_failed_parent_gives_way_to_any_result():

@@ -13,7 +13,7 @@ from seasoned.samplers import CMAES, DifferentialEvolution, Genetic, ParticleSwa
 from seasoned.samplers.checks import same
 from seasoned.samplers.evolution.population import Genes
 from seasoned.space import Int, Space
-from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
+from seasoned.trials import Config, Finished, StudySpec, Suggested, TrialState, WarmStart
 
 SAMPLERS = {
     "genetic": Genetic(),
@@ -26,7 +26,7 @@ every = pytest.mark.parametrize("name", SAMPLERS)
 
 
 def configs(log):
-    return [event.config for event in log if isinstance(event, Asked)]
+    return [event.config for event in log if isinstance(event, Suggested)]
 
 
 @every

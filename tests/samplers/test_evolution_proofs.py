@@ -12,7 +12,7 @@ from evolving import MIXED, NESTED, best_of, box, distance, drive
 
 from optional import package
 from seasoned.samplers import CMAES, DifferentialEvolution, Genetic, ParticleSwarm, Random
-from seasoned.trials import Asked, StudySpec
+from seasoned.trials import StudySpec, Suggested
 
 SAMPLERS = {
     "genetic": Genetic(),
@@ -85,8 +85,8 @@ def test_better_than_random_on_mixed_and_on_noisy_conditional_spaces(name, space
     for sampler, kept in ((SAMPLERS[name], ours), (Random(), random)):
         for seed, (goal, seen) in enumerate(zip(goals, noise, strict=True)):
             log, _ = drive(sampler, seen, 200, StudySpec(space, budget=200, seed=seed))
-            configs = [event.config for event in log if isinstance(event, Asked)]
-            values = [event.values[0] for event in log if not isinstance(event, Asked)]
+            configs = [event.config for event in log if isinstance(event, Suggested)]
+            values = [event.values[0] for event in log if not isinstance(event, Suggested)]
             kept.append(goal(0, configs[int(np.argmin(values))]))  # what it recommends, without the noise
     assert better(ours, random)
 

@@ -16,7 +16,7 @@ from seasoned.space import Categorical, Choice, Float, Int, Space
 from seasoned.surrogates.acquisition.maximize import Box, Effort, maximize
 from seasoned.surrogates.gp.regression import SIGNED, targets_of
 from seasoned.surrogates.gp.trust_region_model import neighbourhood, newton_step
-from seasoned.trials import Asked, Finished, StudySpec, TrialState, WarmStart
+from seasoned.trials import Finished, StudySpec, Suggested, TrialState, WarmStart
 
 SQUARE = Space(x=Float(-1, 1), y=Float(-1, 1))
 
@@ -140,7 +140,7 @@ def test_one_huge_value_does_not_make_others_believed():
     for number in range(10):
         (given,), state = sampler.ask(state, [number])
         ended = Finished(number, TrialState.COMPLETE, (bowl(given.config),))
-        state = sampler.tell(state, [Asked(number, given.config, given.tag), ended])
+        state = sampler.tell(state, [Suggested(number, given.config, given.tag), ended])
     assert len(state.seen) == 10
 
 
@@ -186,7 +186,7 @@ def test_models_of_constraints_keep_the_best_trials_beyond_their_size():
     events = []
     for number, (x, y) in enumerate(rng.uniform(-1, 1, size=(240, 2)).tolist()):
         ended = Finished(number, TrialState.COMPLETE, (x + y,), constraints=(1 - 4 * x * y,))
-        events += [Asked(number, {"x": x, "y": y}), ended]
+        events += [Suggested(number, {"x": x, "y": y}), ended]
     sampler = Bayes()
     state = sampler.tell(sampler.init(StudySpec(SQUARE, ("minimize",))), events)
     _, state = sampler.ask(state, [240])

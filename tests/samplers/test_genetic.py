@@ -8,10 +8,10 @@ from evolving import MIXED, NESTED, best_of, box, complete, drive, sphere
 
 from seasoned.errors import InvalidInput
 from seasoned.samplers import Genetic, Random
-from seasoned.samplers.evolution.operators import crossed, mutated
+from seasoned.samplers.evolution.operators import crossover, mutate
 from seasoned.samplers.evolution.population import Genes
 from seasoned.space import Categorical, Choice, Float, Int, Space
-from seasoned.trials import Asked, Finished, StudySpec, TrialState
+from seasoned.trials import Finished, StudySpec, Suggested, TrialState
 from seasoned.trials.pareto import hypervolume, non_dominated_sort
 
 GENES = Genes.of(NESTED)
@@ -52,7 +52,7 @@ def test_genes_know_the_tree():
 def test_a_child_of_different_branches_has_one_of_them_whole():
     seen = set()
     for seed in range(100):
-        child = NESTED.decode(crossed(GENES, SGD, ADAM, np.random.default_rng(seed)))
+        child = NESTED.decode(crossover(GENES, SGD, ADAM, np.random.default_rng(seed)))
         ((option, inside),) = child["optimizer"].items()
         seen.add(option)
         if option == "sgd":
@@ -66,7 +66,7 @@ def test_a_child_of_different_branches_has_one_of_them_whole():
 def test_a_child_within_a_common_branch_mixes_it_and_takes_inner_branches_whole():
     momenta, inner = set(), set()
     for seed in range(100):
-        child = NESTED.decode(crossed(GENES, SGD, SGD_CONSTANT, np.random.default_rng(seed)))["optimizer"]["sgd"]
+        child = NESTED.decode(crossover(GENES, SGD, SGD_CONSTANT, np.random.default_rng(seed)))["optimizer"]["sgd"]
         momenta.add(round(child["momentum"], 6))
         ((schedule, settings),) = child["schedule"].items()
         inner.add(schedule)
@@ -78,7 +78,7 @@ def test_a_child_within_a_common_branch_mixes_it_and_takes_inner_branches_whole(
 def test_numbers_are_blended_within_half_the_distance_beyond_the_parents():
     genes = Genes.of(box(1))
     drawn = np.array(
-        [crossed(genes, np.array([0.4]), np.array([0.6]), np.random.default_rng(s))[0] for s in range(500)]
+        [crossover(genes, np.array([0.4]), np.array([0.6]), np.random.default_rng(s))[0] for s in range(500)]
     )
     assert drawn.min() >= 0.3
     assert drawn.max() <= 0.7
@@ -87,14 +87,14 @@ def test_numbers_are_blended_within_half_the_distance_beyond_the_parents():
 
 
 def test_equal_parents_have_their_own_child():
-    assert crossed(GENES, SGD, SGD, np.random.default_rng(0)) == pytest.approx(SGD)
+    assert crossover(GENES, SGD, SGD, np.random.default_rng(0)) == pytest.approx(SGD)
 
 
 def test_only_what_is_in_use_mutates_and_a_new_branch_is_drawn():
     at = {name: index for index, name in enumerate(names(NESTED))}
     switched = []
     for seed in range(300):
-        child = mutated(GENES, ADAM, 1.0, np.random.default_rng(seed), forced=False)
+        child = mutate(GENES, ADAM, 1.0, np.random.default_rng(seed), forced=False)
         if child[at["optimizer"]] == ADAM[at["optimizer"]]:
             below = slice(at["optimizer"] + 1, at["optimizer.adam.beta"])
             assert (child[below] == ADAM[below]).all()
@@ -107,7 +107,7 @@ def test_only_what_is_in_use_mutates_and_a_new_branch_is_drawn():
 
 def test_the_rate_of_mutation_is_two_per_point_by_default():
     genes, point = Genes.of(box(20)), np.full(20, 0.5)
-    changed = [(mutated(genes, point, None, np.random.default_rng(s), forced=False) != point).sum() for s in range(500)]
+    changed = [(mutate(genes, point, None, np.random.default_rng(s), forced=False) != point).sum() for s in range(500)]
     # the mean of 500 binomials (20, 0.1) has a deviation of 0.06: false alarm below 1e-4
     assert np.mean(changed) == pytest.approx(2.0, abs=0.25)
 
@@ -117,7 +117,7 @@ def test_a_forced_mutation_changes_the_configuration_of_countable_coordinates(sp
     genes = Genes.of(space)
     point = space.encode(space.default).unit
     for seed in range(50):
-        child = mutated(genes, point, 0.0, np.random.default_rng(seed), forced=True)
+        child = mutate(genes, point, 0.0, np.random.default_rng(seed), forced=True)
         assert (child != point).any()
         assert ((child >= 0) & (child <= 1)).all()
 
@@ -125,7 +125,7 @@ def test_a_forced_mutation_changes_the_configuration_of_countable_coordinates(sp
 def test_a_space_of_one_point_has_nothing_to_change():
     space = Space(only=Categorical(["one"]), outer=Choice(a=Space()))
     point = space.encode(space.default).unit
-    assert (mutated(Genes.of(space), point, None, np.random.default_rng(0), forced=True) == point).all()
+    assert (mutate(Genes.of(space), point, None, np.random.default_rng(0), forced=True) == point).all()
 
 
 def test_the_best_stay():
@@ -212,7 +212,7 @@ def test_failures_of_several_objectives_go_last():
     spec = StudySpec(box(3, 0, 1), directions=("minimize", "minimize"), budget=150, seed=0)
     log, state = drive(Genetic(population=10), failing, 150, spec)
     assert all(np.isfinite(standing[0]) for standing, _, _ in state.members)
-    late = [event.config["x0"] for event in log if isinstance(event, Asked) and event.number >= 75]
+    late = [event.config["x0"] for event in log if isinstance(event, Suggested) and event.number >= 75]
     assert np.mean(np.array(late) < 0.3) < 0.25
 
 
@@ -220,7 +220,7 @@ def test_an_integer_step_is_never_too_small_to_matter():
     space = Space(n=Int(0, 9))
     genes = Genes.of(space)
     point = space.encode({"n": 5}).unit
-    drawn = [space.decode(mutated(genes, point, 1.0, np.random.default_rng(s), forced=True))["n"] for s in range(100)]
+    drawn = [space.decode(mutate(genes, point, 1.0, np.random.default_rng(s), forced=True))["n"] for s in range(100)]
     assert 5 not in drawn
     assert {4, 6} <= set(drawn)
 
@@ -230,7 +230,7 @@ def test_a_noisy_objective_is_followed():
     space = Space(x=Float(-5, 5), y=Float(-5, 5))
     noisy = lambda _, config: config["x"] ** 2 + config["y"] ** 2 + 0.5 * rng.standard_normal()  # noqa: E731
     log, _ = drive(Genetic(regularized=True, population=20), noisy, 400, StudySpec(space, seed=0))
-    late = [event.config for event in log if isinstance(event, Asked)][-50:]
+    late = [event.config for event in log if isinstance(event, Suggested)][-50:]
     assert np.median([config["x"] ** 2 + config["y"] ** 2 for config in late]) < 1.0
     assert best_of(log) < 0.5
 

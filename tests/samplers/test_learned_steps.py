@@ -7,17 +7,17 @@ import pytest
 
 from seasoned.errors import InvalidInput
 from seasoned.samplers import Bayes
-from seasoned.samplers.bayes.acquisition_trial import Proof
+from seasoned.samplers.bayes.acquisition_trial import AcquisitionTrial
 from seasoned.space import Float, Space
 from seasoned.surrogates.acquisition.learned import Correction
-from seasoned.trials import Asked, Finished, StudySpec, TrialState
+from seasoned.trials import Finished, StudySpec, Suggested, TrialState
 
 SPACE = Space(x=Float(0, 1), y=Float(0, 1))
 
 
 def proof_of(gains):
     """A proof whose rounds have these gains, by the model that says so."""
-    proof = Proof(tuple(((2.0 * place,), (2.0 * place + 1,)) for place in range(len(gains))))
+    proof = AcquisitionTrial(tuple(((2.0 * place,), (2.0 * place + 1,)) for place in range(len(gains))))
     values = np.zeros(2 * len(gains))
     values[1::2] = -np.array(gains)
     return proof.trusted(lambda points: values[points[:, 0].astype(int)], 1.0)
@@ -41,12 +41,12 @@ def test_it_is_used_only_where_it_is_ahead(gains, trusted):
 @pytest.mark.parametrize("settings", [{"least": 1}, {"margin": -1.0}])
 def test_a_proof_that_proves_nothing_is_refused(settings):
     with pytest.raises(InvalidInput, match="give least >= 2 and margin >= 0"):
-        Proof(**settings)
+        AcquisitionTrial(**settings)
 
 
 def test_rounds_are_read_from_what_trials_note():
-    notes = [Proof.note(np.array(pair[0]), np.array(pair[1])) for pair in (([0.1], [0.2]), ([0.3], [0.3]))]
-    assert Proof.of([{"step": "global", **note} for note in notes]).named == (((0.1,), (0.2,)),)
+    notes = [AcquisitionTrial.note(np.array(pair[0]), np.array(pair[1])) for pair in (([0.1], [0.2]), ([0.3], [0.3]))]
+    assert AcquisitionTrial.of([{"step": "global", **note} for note in notes]).named == (((0.1,), (0.2,)),)
 
 
 def corrected():
@@ -65,7 +65,7 @@ def searched(correction, trials, budget):
         (given,), state = sampler.ask(state, [number])
         x, y = given.config["x"], given.config["y"]
         ended = Finished(number, TrialState.COMPLETE, (float(np.sin(9 * x) + (y - 0.4) ** 2),), 0.1)
-        state = sampler.tell(state, [Asked(number, given.config, given.tag), ended])
+        state = sampler.tell(state, [Suggested(number, given.config, given.tag), ended])
         found.append((given.config, given.tag or {}))
     return found
 
@@ -81,14 +81,14 @@ def test_without_a_number_of_trials_log_ei_decides():
 
 
 def test_log_ei_decides_until_the_learned_one_has_proved_itself(monkeypatch):
-    monkeypatch.setattr(Proof, "trusted", lambda *_: False)
+    monkeypatch.setattr(AcquisitionTrial, "trusted", lambda *_: False)
     found = searched(corrected(), 12, 12)
     assert any("named" in tag for _, tag in found)
     assert configs(found) == configs(searched(None, 12, 12))
 
 
 def test_the_learned_one_decides_once_it_has(monkeypatch):
-    monkeypatch.setattr(Proof, "trusted", lambda proof, *_: len(proof.named) >= 3)
+    monkeypatch.setattr(AcquisitionTrial, "trusted", lambda proof, *_: len(proof.named) >= 3)
     led = [(config, tag) for config, tag in searched(corrected(), 14, 20) if tag.get("by") == "learned"]
     assert led
     for config, tag in led:

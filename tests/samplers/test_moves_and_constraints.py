@@ -13,10 +13,10 @@ from seasoned.errors import InvalidInput
 from seasoned.samplers import CMAES, TPE, Auto, Bayes
 from seasoned.samplers.bayes.layout import layout_of
 from seasoned.samplers.bayes.observations import Observations
-from seasoned.samplers.bayes.trust_region import Descent, followed
+from seasoned.samplers.bayes.trust_region import LocalSearch, followed
 from seasoned.samplers.checks import same
 from seasoned.samplers.tpe import _order
-from seasoned.trials import Asked, Finished, Reported, StudySpec, TrialState
+from seasoned.trials import Finished, Reported, StudySpec, Suggested, TrialState
 
 SQUARE = Space(x=Float(0, 1), y=Float(0, 1))
 
@@ -42,7 +42,9 @@ def test_reports_are_not_kept_for_who_takes_over():
     spec, sampler = StudySpec(SQUARE, seed=0), Auto()
     state = sampler.init(spec)
     (given,), state = sampler.ask(state, [0])
-    state = sampler.tell(state, [Asked(0, given.config, given.tag), *(Reported(0, step, 1.0) for step in range(50))])
+    state = sampler.tell(
+        state, [Suggested(0, given.config, given.tag), *(Reported(0, step, 1.0) for step in range(50))]
+    )
     assert len(state.heard) == 1
 
 
@@ -86,7 +88,7 @@ def test_what_bayes_noted_in_the_old_space_is_forgotten():
     old, new = Space(kind=Choice(a=Space(u=Float(0, 1)))), Space(kind=Choice(a=Space(u=Float(0, 1)), b=Space()))
     spec, sampler = StudySpec(new, seed=0, first=3), Bayes()
     note = {"step": "global", "named": [[0.5], [0.7]]}
-    events = [Asked(number, old.default, note) for number in range(4)]
+    events = [Suggested(number, old.default, note) for number in range(4)]
     state = sampler.tell(sampler.init(spec), events)
     assert [trial.tag for trial in state.seen.pending.values()] == [{}, {}, {}, note]
     assert same(sampler.tell(sampler.tell(sampler.init(spec), events[:2]), events[2:]), state)
@@ -113,7 +115,7 @@ def test_a_violation_that_falls_is_no_standstill():
     for number in range(400):
         (given,), state = sampler.ask(state, [number])
         ended = Finished(number, TrialState.COMPLETE, (0.0,), 0.1, None, (10.0 - 0.01 * number,))
-        state = sampler.tell(state, [Asked(number, given.config, given.tag), ended])
+        state = sampler.tell(state, [Suggested(number, given.config, given.tag), ended])
     assert state.run == 0
 
 
@@ -144,11 +146,11 @@ def test_a_start_in_another_category_is_not_where_a_search_ended():
     seen = Observations.none(2, 1)
     for number, (kind, step) in enumerate([("a", "local"), ("b", "global"), ("a", "global")]):
         told = [
-            Asked(number, space.check({"kind": kind, "x": 0.5}), {"step": step}),
+            Suggested(number, space.check({"kind": kind, "x": 0.5}), {"step": step}),
             Finished(number, TrialState.COMPLETE, (1.0 - 0.1 * number,)),
         ]
         seen = seen.told(told, space)
-    descent = Descent(since=1, ended=(0,), resting=1)
+    descent = LocalSearch(since=1, ended=(0,), resting=1)
     other = replace(seen, unit=seen.unit[:2], values=seen.values[:2], tags=seen.tags[:2])
     assert followed(descent, other, other.values[:, 0], layout).resting == 0, "b is another basin than a"
     assert followed(descent, seen, seen.values[:, 0], layout).resting == 4, "a is where the first search ended"
@@ -172,7 +174,7 @@ def test_tpe_splits_each_branch_by_its_own_trials():
         config = {"kind": {"a": {"u": place}}} if number % 2 else {"kind": {"b": {"v": place}}}
         values = (place, place, place) if number % 2 else (5 - place, 5 - place, 5 - place)
         ended = Finished(number, TrialState.COMPLETE, values)
-        state = sampler.tell(state, [Asked(number, space.check(config)), ended])
+        state = sampler.tell(state, [Suggested(number, space.check(config)), ended])
     splits = sampler._splits(state)
     assert len(splits) == len(state.branches.branches)
     best = [sorted(split.best.tolist()) for split in splits]

@@ -7,7 +7,7 @@ import pytest
 
 from seasoned import Float, Space
 from seasoned.samplers.bayes.observations import Observations
-from seasoned.trials import Asked, Config, Finished, TrialState
+from seasoned.trials import Config, Finished, Suggested, TrialState
 
 SPACE = Space(x=Float(0, 1))
 ENDS = {
@@ -19,7 +19,7 @@ ENDS = {
 def seen_of(results):
     events = []
     for number, result in enumerate(results):
-        events.append(Asked(number, Config({"x": (number + 0.5) / len(results)})))
+        events.append(Suggested(number, Config({"x": (number + 0.5) / len(results)})))
         complete = Finished(number, TrialState.COMPLETE, (result,), 0.0) if not isinstance(result, str) else None
         events.append(complete or ENDS[result](number))
     return Observations.none(1, 1).told(events, SPACE)
@@ -45,7 +45,7 @@ def test_trials_are_ranked_by_what_they_break_and_then_by_their_loss():
     ends = [(3.0, (-1.0,)), (1.0, (2.0,)), (2.0, (0.0,)), (0.0, (0.5,)), None]
     events = []
     for number, end in enumerate(ends):
-        events.append(Asked(number, Config({"x": number / 10})))
+        events.append(Suggested(number, Config({"x": number / 10})))
         failed = Finished(number, TrialState.FAILED, None, 0.0, "it broke")
         events.append(failed if end is None else Finished(number, TrialState.COMPLETE, (end[0],), 0.0, None, end[1]))
     seen = Observations.none(1, 1).told(events, SPACE)

@@ -10,7 +10,7 @@ from seasoned.samplers import ParticleSwarm
 from seasoned.samplers.base import generator
 from seasoned.samplers.evolution.particle_swarm import Particle, _apart, _categories, _flown
 from seasoned.space import Categorical, Float, Space
-from seasoned.trials import Asked, StudySpec
+from seasoned.trials import StudySpec, Suggested
 
 
 def ring(state):
@@ -49,7 +49,7 @@ def test_walls_turn_a_particle_at_half_its_speed():
 def test_the_log_holds_positions_velocities_and_bests():
     sampler, spec = ParticleSwarm(population=4), StudySpec(box(3), budget=80, seed=2)
     log, state = drive(sampler, sphere(), 40, spec)
-    asked = [event for event in log if isinstance(event, Asked)]
+    asked = [event for event in log if isinstance(event, Suggested)]
     values = [sphere()(0, event.config) for event in asked]
     for index, particle in enumerate(ring(state)):
         own = [place for place, event in enumerate(asked) if event.tag["swarm"][1] == index]
@@ -65,7 +65,7 @@ def test_a_swarm_that_stands_still_begins_anew_on_the_other_side():
     sampler, spec = ParticleSwarm(population=4), StudySpec(box(2), seed=0)
     log, state = drive(sampler, sphere(4.0), 3000, spec)
     assert state.swarm > 0
-    first = next(event for event in log if isinstance(event, Asked) and event.tag["swarm"][0] == 1)
+    first = next(event for event in log if isinstance(event, Suggested) and event.tag["swarm"][0] == 1)
     assert sphere(4.0)(0, first.config) > 1.0
 
 
@@ -79,8 +79,8 @@ def test_late_results_of_a_swarm_before_do_not_move_this_one():
     sampler, spec = ParticleSwarm(population=4), StudySpec(box(2), seed=0)
     log, state = drive(sampler, lambda *_: 1.0, 180, spec)
     assert state.swarm == 1
-    late = next(event for event in log if isinstance(event, Asked))
-    told = sampler.tell(state, [Asked(500, late.config, late.tag), complete(500, -5.0)])
+    late = next(event for event in log if isinstance(event, Suggested))
+    told = sampler.tell(state, [Suggested(500, late.config, late.tag), complete(500, -5.0)])
     assert [p is q for p, q in zip(told.particles, state.particles, strict=True)] == [True] * 4
 
 

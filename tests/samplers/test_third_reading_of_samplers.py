@@ -7,18 +7,18 @@ import pytest
 
 from seasoned import Categorical, Float, Int, Random, Space, Study
 from seasoned.samplers import TPE, Bayes, DifferentialEvolution
-from seasoned.samplers.bayes.trust_region import Descent, followed
+from seasoned.samplers.bayes.trust_region import LocalSearch, followed
 from seasoned.samplers.evolution.differential import _KEY
 from seasoned.samplers.tpe import _order
 from seasoned.surrogates.gp.trust_region_model import Region
 from seasoned.surrogates.parzen import fit_parzen
-from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState
+from seasoned.trials import Config, Finished, StudySpec, Suggested, TrialState
 
 SQUARE = Space(x=Float(0, 1), y=Float(0, 1))
 
 
 def told(sampler, state, number, config, value, tag=None):
-    asked = Asked(number, Config(config), tag, "here")
+    asked = Suggested(number, Config(config), tag, "here")
     return sampler.tell(state, [asked, Finished(number, TrialState.COMPLETE, (value,), 1.0, None)])
 
 
@@ -26,7 +26,7 @@ def test_one_trial_of_very_many_seconds_leaves_the_others_apart():
     space = Space(x=Float(0, 1))
     events = []
     for number, (error, seconds) in enumerate([(0.5, 1.0), (0.3, 10.0), (0.1, 100.0), (0.6, 1e5), (0.7, 1e308)]):
-        events.append(Asked(number, Config({"x": number / 10}), None, "here"))
+        events.append(Suggested(number, Config({"x": number / 10}), None, "here"))
         events.append(Finished(number, TrialState.COMPLETE, (error, seconds), 1.0, None))
     seen = Bayes().tell(Bayes().init(StudySpec(space, ("minimize", "minimize"), 0)), events).seen
     quick, slow = (seen.losses(np.array(weights)) for weights in ([0.0, 1.0], [1.0, 0.0]))
@@ -59,7 +59,7 @@ def test_a_new_population_begins_behind_what_runs_when_the_old_one_collapses():
     for number in range(6):
         state = told(sampler, state, number, {"x": 0.5, "y": 0.5}, 1.0 + number)
     tags = {number: {_KEY: [number % 6, 0.5, 0.5, 0]} for number in range(6, 16)}
-    state = sampler.tell(state, [Asked(n, Config({"x": 0.5, "y": 0.5}), tags[n], "here") for n in tags])
+    state = sampler.tell(state, [Suggested(n, Config({"x": 0.5, "y": 0.5}), tags[n], "here") for n in tags])
     ends = [Finished(n, TrialState.COMPLETE, (9.0,), 1.0, None) for n in range(6, 12)]
     state = sampler.tell(state, ends)
     assert state.start == 16, "numbers 12 to 15 are out: of the old population"
@@ -76,7 +76,7 @@ def test_one_huge_value_hides_nothing_on_a_narrow_front():
     space = Space(x=Float(0, 1))
     events = []
     for number, values in enumerate([(0.1, 0.5), (0.2, 0.4), (0.3, 0.3), (0.35, 1e308), (0.9, 0.9)]):
-        events.append(Asked(number, Config({"x": number / 10}), None, "here"))
+        events.append(Suggested(number, Config({"x": number / 10}), None, "here"))
         events.append(Finished(number, TrialState.COMPLETE, values, 1.0, None))
     seen = Bayes().tell(Bayes().init(StudySpec(space, ("minimize", "minimize"), 0)), events).seen
     losses = seen.losses(np.array([0.0, 1.0]))
@@ -125,7 +125,7 @@ def test_the_order_of_two_objectives_looks_at_the_fronts_that_matter(monkeypatch
 
 def test_a_category_that_helped_says_nothing_of_a_radius():
     space = Space(kind=Categorical(["a", "b", "c"]), other=Categorical(["a", "b"]))
-    descent = Descent(Region(0.4))
+    descent = LocalSearch(Region(0.4))
     sampler = Bayes()
     state = sampler.init(StudySpec(space, ("minimize",), 0))
     state = told(sampler, state, 0, {"kind": "a", "other": "a"}, 2.0)
@@ -157,11 +157,11 @@ def test_models_of_bayes_are_those_of_what_has_ended():
     for number in range(12):
         x, y = rng.random(2)
         state = told(sampler, state, number, {"x": x, "y": y}, x + y)
-    busy = sampler.tell(state, [Asked(12, Config({"x": 0.1, "y": 0.9}), None, "there")])
+    busy = sampler.tell(state, [Suggested(12, Config({"x": 0.1, "y": 0.9}), None, "there")])
     first, after = sampler.ask(busy, [13])
     kept = sampler.kept(state, after)
     assert kept.seen is state.seen
-    busy = sampler.tell(kept, [Asked(12, Config({"x": 0.1, "y": 0.9}), None, "there")])
+    busy = sampler.tell(kept, [Suggested(12, Config({"x": 0.1, "y": 0.9}), None, "there")])
     assert sampler.ask(busy, [13])[0] == first
 
 

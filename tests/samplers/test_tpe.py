@@ -9,7 +9,7 @@ from seasoned import Categorical, Choice, Constrained, Float, Int, Random, Space
 from seasoned.errors import InvalidInput
 from seasoned.samplers import TPE, Bayes
 from seasoned.samplers.tpe import _order
-from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState
+from seasoned.trials import Config, Finished, StudySpec, Suggested, TrialState
 
 PLAIN = Space(x=Float(-5, 5), y=Float(-5, 5), z=Float(-5, 5))
 TREE = Space(
@@ -84,11 +84,11 @@ def test_running_trials_are_avoided():
     rng = np.random.default_rng(0)
     for number, x in enumerate(rng.random(40).tolist()):
         state = sampler.tell(
-            state, [Asked(number, Config(x=x)), Finished(number, TrialState.COMPLETE, (abs(x - 0.5),))]
+            state, [Suggested(number, Config(x=x)), Finished(number, TrialState.COMPLETE, (abs(x - 0.5),))]
         )
     first = sampler.ask(state, range(100, 130))[0]
     centre = float(np.median([given.config["x"] for given in first]))
-    busy = sampler.tell(state, [Asked(200 + i, Config(x=centre + 1e-4 * i)) for i in range(40)])
+    busy = sampler.tell(state, [Suggested(200 + i, Config(x=centre + 1e-4 * i)) for i in range(40)])
     second = sampler.ask(busy, range(100, 130))[0]
     away = [np.mean([abs(given.config["x"] - centre) for given in suggestions]) for suggestions in (first, second)]
     assert away[1] > 1.5 * away[0]

@@ -17,7 +17,7 @@ from seasoned.knowledge.transfer.warm_starts import Evaluations, ensemble_start,
 from seasoned.samplers import CMAES, TPE, DifferentialEvolution, Genetic
 from seasoned.samplers.checks import SPACE, same
 from seasoned.surrogates.gp.deep_kernel import DeepKernel, Layer
-from seasoned.trials import Asked, Created, Finished, StudySpec, TrialState, WarmStart
+from seasoned.trials import Created, Finished, StudySpec, Suggested, TrialState, WarmStart
 from seasoned.trials.serialization import from_text, to_text
 
 
@@ -93,7 +93,7 @@ def test_every_sampler_takes_every_transfer(name, transfer):
     sampler = warmed(name, start_of(transfer))
     spec = StudySpec(SPACE, seed=3, budget=60, warm_start=sampler.warm_start)
     log, state = drive(sampler, mixed, 11, spec)
-    tried = [event.config for event in log if isinstance(event, Asked)]
+    tried = [event.config for event in log if isinstance(event, Suggested)]
     assert tuple(tried[:3]) == sampler.warm_start.configurations
     assert all(SPACE.contains(config) for config in tried)
     folded = sampler.tell(sampler.init(spec), stored(log))
@@ -167,7 +167,7 @@ def test_a_warm_population_is_tried_again_in_at_most_half_of_the_budget(sampler)
         for number in range(40):
             (asked,), state = sampler.ask(state, [number])
             ended = Finished(number, TrialState.COMPLETE, (float(number),))
-            state = sampler.tell(state, [Asked(number, asked.config, asked.tag), ended])
+            state = sampler.tell(state, [Suggested(number, asked.config, asked.tag), ended])
             tried |= {space.encode(asked.config).unit.tobytes()}
         given = {space.encode(space.decode(point)).unit.tobytes() for point in population}
         assert len(given & tried) == most

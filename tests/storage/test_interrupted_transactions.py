@@ -17,7 +17,7 @@ import seasoned.storage
 from interrupting import Interrupt
 from seasoned import Float, Space
 from seasoned.storage import SqlStorage
-from seasoned.storage.signals import held_back
+from seasoned.storage.signals import delay_interrupt
 from seasoned.trials import Created, StudySpec
 
 WATCHED = (*(str(Path(module.__file__).parent) for module in (seasoned.storage, sqlalchemy)), contextlib.__file__)
@@ -64,7 +64,7 @@ def test_the_second_interrupt_does_not_wait():
     reached = []
 
     def strike_twice():
-        with held_back():
+        with delay_interrupt():
             signal.raise_signal(signal.SIGINT)
             reached.append("after the first")
             signal.raise_signal(signal.SIGINT)
@@ -80,7 +80,7 @@ def test_other_threads_and_ignored_signals_are_left_alone():
     seen = []
 
     def look():
-        with held_back():
+        with delay_interrupt():
             seen.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=look)

@@ -7,7 +7,7 @@ import pytest
 from seasoned import ASHA, Float, Random, Space, Study
 from seasoned.storage import MemoryStorage
 from seasoned.study.replay import MOST_ATTEMPTS
-from seasoned.trials import Taken, TrialState
+from seasoned.trials import Reassigned, TrialState
 
 SPACE = Space(x=Float(0, 1))
 
@@ -59,7 +59,7 @@ def test_a_trial_that_was_taken_over_tells_that_it_begins(options):
     study = Study(SPACE, sampler=Random(), storage=storage, name="s", seed=0)
     left_by_dead_drivers(study, 1)
     study.optimize(works, trials=2, **options)
-    taken = [event for event in study._ledger.log.read() if isinstance(event, Taken)]
+    taken = [event for event in study._ledger.log.read() if isinstance(event, Reassigned)]
     assert [(event.number, event.begun) for event in taken] == [(0, True)], "a fresh trial needs no such event"
 
 

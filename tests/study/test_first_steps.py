@@ -10,7 +10,7 @@ from seasoned import ASHA, Constrained, Float, Grid, Int, Random, Space, Study, 
 from seasoned.errors import InvalidConfig, InvalidInput, Pruned, StudyConflict
 from seasoned.samplers import TPE, Bayes, DifferentialEvolution, Genetic
 from seasoned.storage import MemoryStorage
-from seasoned.trials import Spaced, TrialState
+from seasoned.trials import SpaceChanged, TrialState
 
 SPACE = Space(x=Float(-1, 1), n=Int(1, 5))
 
@@ -28,7 +28,7 @@ def test_looking_at_a_study_from_another_space_changes_nothing(tmp_path):
     assert looked.best.config["n"] <= 2
     running.optimize(loss, trials=8)
     assert len(looked.trials) == 8
-    assert not any(isinstance(event, Spaced) for event in running._ledger.log.read())
+    assert not any(isinstance(event, SpaceChanged) for event in running._ledger.log.read())
 
 
 def test_it_moves_with_the_first_new_trial_and_says_what_counts_no_longer(caplog):
@@ -41,12 +41,12 @@ def test_it_moves_with_the_first_new_trial_and_says_what_counts_no_longer(caplog
         trial = narrow.ask()
     assert trial.number == 6
     assert "6 of its 6 trials are not valid" in caplog.text
-    assert [event.first for event in narrow._ledger.log.read() if isinstance(event, Spaced)] == [6]
+    assert [event.first for event in narrow._ledger.log.read() if isinstance(event, SpaceChanged)] == [6]
     narrow.tell(trial, 1.0)
     assert narrow.best.number == 6
     again = Study(Space(x=Float(-1, 1), n=Int(7, 9)), sampler=Random(), storage=storage, name="s")
     again.optimize(loss, trials=3)
-    assert sum(isinstance(event, Spaced) for event in again._ledger.log.read()) == 1
+    assert sum(isinstance(event, SpaceChanged) for event in again._ledger.log.read()) == 1
 
 
 def test_a_stored_study_is_loaded_without_knowing_its_space(tmp_path):

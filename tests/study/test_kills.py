@@ -19,7 +19,7 @@ import pytest
 
 from seasoned import Float, Space, Study
 from seasoned.storage import SqlStorage
-from seasoned.trials import Asked, Created, Finished, StudySpec, TrialState
+from seasoned.trials import Created, Finished, StudySpec, Suggested, TrialState
 
 SPACE = Space(x=Float(0, 1))
 
@@ -94,7 +94,7 @@ class Arena:
         storage = SqlStorage(self.url)
         events = storage.open("s", Created(StudySpec(SPACE, seed=1))).read()  # a driver may have been killed before
         storage.close()
-        counts = Counter((type(e), e.number) for e in events if isinstance(e, Asked | Finished))
+        counts = Counter((type(e), e.number) for e in events if isinstance(e, Suggested | Finished))
         assert set(counts.values()) <= {1}, "a trial was counted twice"
         stored = {e.number: e for e in events if isinstance(e, Finished)}
         for line in self.seen.read_text().splitlines() if self.seen.exists() else []:

@@ -12,8 +12,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from seasoned.samplers import Sobol
 from seasoned.space import Float, Space
 from seasoned.storage import MemoryStorage, SqlStorage
-from seasoned.study.replay import Ledger
-from seasoned.trials import Asked, Created, Finished, StudySpec, TrialState
+from seasoned.study.replay import Replay
+from seasoned.trials import Created, Finished, StudySpec, Suggested, TrialState
 
 SPACE = Space(x=Float(0, 1))
 SPEC = StudySpec(SPACE, seed=3)
@@ -41,7 +41,7 @@ class LogMachine(RuleBasedStateMachine):
     def start(self):
         self.started += 1
         name = f"driver {self.started}"
-        ledger = Ledger(self.log, Sobol(), SPACE)
+        ledger = Replay(self.log, Sobol(), SPACE)
         self.holds[name] = set()
         return name, ledger
 
@@ -109,11 +109,13 @@ class LogMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_log_tells_the_truth(self):
-        fresh = Ledger(self.log, Sobol(), SPACE)
+        fresh = Replay(self.log, Sobol(), SPACE)
         events = self.log.read()
-        asked = [event.number for event in events if isinstance(event, Asked)]
+        asked = [event.number for event in events if isinstance(event, Suggested)]
         assert len(asked) == len(set(asked)), "a trial got two configurations"
-        assert len({event.config for event in events if isinstance(event, Asked)}) == len(asked), "a point came twice"
+        assert len({event.config for event in events if isinstance(event, Suggested)}) == len(asked), (
+            "a point came twice"
+        )
         told = {trial.number: trial.value for trial in fresh.history if trial.state is TrialState.COMPLETE}
         assert told == self.accepted, "a result was lost, counted twice or overwritten"
         assert fresh.history.finished == len(self.accepted)
@@ -123,7 +125,7 @@ class LogMachine(RuleBasedStateMachine):
         everyone = self.believed_dead | set(self.holds)
         claims = self.log.claim(1000, "last", below=self.numbers, dead=everyone)
         assert {number for number, _ in claims} == set(range(self.numbers)) - set(self.accepted)
-        ledger = Ledger(self.log, Sobol(), SPACE)
+        ledger = Replay(self.log, Sobol(), SPACE)
         ledger.suggest([number for number, _ in claims], "last")
         ledger.record([Finished(number, TrialState.COMPLETE, (0.0,)) for number, _ in claims])
         assert [trial.number for trial in ledger.history] == list(range(self.numbers))

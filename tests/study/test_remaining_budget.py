@@ -6,7 +6,7 @@ import pytest
 
 from seasoned import Float, Space, Study
 from seasoned.samplers import Random
-from seasoned.trials import Asked
+from seasoned.trials import Suggested
 from seasoned.trials.trial import Remaining
 
 SPACE = Space(x=Float(0, 1))
@@ -17,8 +17,8 @@ def test_each_configuration_is_asked_for_after_an_event_of_what_is_left(storage,
     shares = iter([1.0, 0.75, 0.5, 0.25])
     study = Study(SPACE, sampler=Random(), storage=storage and storage.format(tmp_path), name="s", seed=1)
     study.optimize(lambda config: config["x"], trials=4, progress=False, remaining=lambda: next(shares))
-    told = [event for event in study._ledger.log.read() if isinstance(event, Remaining | Asked)]
-    assert [type(event) for event in told] == [Remaining, Asked] * 4
+    told = [event for event in study._ledger.log.read() if isinstance(event, Remaining | Suggested)]
+    assert [type(event) for event in told] == [Remaining, Suggested] * 4
     assert [(event.number, event.share) for event in told[::2]] == [(0, 1.0), (1, 0.75), (2, 0.5), (3, 0.25)]
     assert [event.number for event in told[1::2]] == [0, 1, 2, 3]
 

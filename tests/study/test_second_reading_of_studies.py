@@ -13,7 +13,7 @@ from seasoned.errors import InvalidInput, StorageError
 from seasoned.fidelity import ASHA
 from seasoned.storage import MemoryStorage, SqlStorage
 from seasoned.study.leases import is_gone, new_driver
-from seasoned.trials import Asked, Created, StudySpec, TrialState
+from seasoned.trials import Created, StudySpec, Suggested, TrialState
 
 SPACE = Space(x=Float(0, 1))
 
@@ -55,7 +55,7 @@ def test_a_driver_of_a_deleted_study_does_not_write_into_its_successor(tmp_path)
     storage.delete("a")
     new = storage.open("a", Created(StudySpec(SPACE, seed=2)))
     with pytest.raises(StorageError, match="was deleted while it ran"):
-        old.append([Asked(0, {"x": 0.5}, None, "driver")])
+        old.append([Suggested(0, {"x": 0.5}, None, "driver")])
     assert len(new.read()) == 1
     storage.close()
 

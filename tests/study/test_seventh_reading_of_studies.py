@@ -15,11 +15,11 @@ from seasoned.errors import StorageError
 from seasoned.execution import LocalExecutor
 from seasoned.execution._system import process_tree
 from seasoned.execution.base import Ending, Outcome
-from seasoned.execution.borrowed import Lent
+from seasoned.execution.borrowed import BorrowedExecutor
 from seasoned.execution.workers import pool
 from seasoned.storage import SqlStorage
 from seasoned.storage.engine import Connections
-from seasoned.trials import Asked, Created, StudySpec, Taken, TrialState
+from seasoned.trials import Created, Reassigned, StudySpec, Suggested, TrialState
 
 SPACE = Space(x=Float(0.1, 1))
 
@@ -63,9 +63,9 @@ def taken_over(url, study, *, given_back=False):
     """Another driver has taken the study's driver for dead, has taken its trial over, and perhaps given it back."""
     storage = SqlStorage(url)
     log = storage.open("s", Created(StudySpec(Space())))
-    (mine,) = {event.driver for event in log.read() if isinstance(event, Asked)}
+    (mine,) = {event.driver for event in log.read() if isinstance(event, Suggested)}
     (claim,) = log.claim(1, "other", dead={mine})
-    log.append([Taken(claim.number, "other")])
+    log.append([Reassigned(claim.number, "other")])
     if given_back:
         log.release("other")
     storage.close()
@@ -165,7 +165,7 @@ def ended(task):
 
 
 def test_what_an_interrupted_call_left_in_an_executor_is_nobody_elses():
-    lent = Lent(Scripted([ended(3)], [ended(4), ended(11)]))
+    lent = BorrowedExecutor(Scripted([ended(3)], [ended(4), ended(11)]))
     assert lent.submit(print) == 11
     assert lent.wait() == []
     assert [outcome.task for outcome in lent.wait()] == [11]
@@ -173,7 +173,7 @@ def test_what_an_interrupted_call_left_in_an_executor_is_nobody_elses():
 
 def test_a_lent_executor_is_given_back_once_what_is_open_has_ended():
     scripted = Scripted([ended(3)], [ended(11)])
-    lent = Lent(scripted)
+    lent = BorrowedExecutor(scripted)
     lent.submit(print)
     lent.close()
     assert scripted.cancelled == [11]

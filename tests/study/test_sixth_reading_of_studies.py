@@ -20,9 +20,9 @@ from seasoned.fidelity.checkpoints import Checkpoints
 from seasoned.fidelity.sampler_per_rung import ByRung
 from seasoned.samplers import TPE, Auto, Bayes, Grid
 from seasoned.storage import SqlStorage
-from seasoned.storage.base import BY_HAND
+from seasoned.storage.base import ASK_TELL
 from seasoned.study.leases import Lease
-from seasoned.trials import Asked, Config, Created, Finished, Reported, StudySpec, TrialState, WarmStart
+from seasoned.trials import Config, Created, Finished, Reported, StudySpec, Suggested, TrialState, WarmStart
 
 LINE = Space(x=Float(0, 1))
 PLANE = Space(x=Float(0, 1), y=Float(0, 1))
@@ -52,7 +52,7 @@ def test_who_works_out_a_configuration_is_waited_for(tmp_path, monkeypatch):
         assert len(waits) < 50, "it waits for ever"
         assert not [trial for trial in study.trials if trial.state is TrialState.PRUNED], "a trial was given up"
         if len(waits) == 3:
-            other.append([Asked(held.number, Config({"x": 0.01}), None, lease.driver)])
+            other.append([Suggested(held.number, Config({"x": 0.01}), None, lease.driver)])
             other.append([Reported(held.number, 1, 1.01), Finished(held.number, TrialState.FAILED, error="it fell")])
 
     monkeypatch.setattr("seasoned.study.driver.time.sleep", nap)
@@ -66,7 +66,7 @@ def test_a_number_by_hand_is_waited_for_by_nobody(tmp_path):
     url = f"sqlite:///{tmp_path}/s.db"
     study = Study(LINE, sampler=Random(), storage=url, name="s", fidelity=SuccessiveHalving(max=9, size=9), seed=0)
     other = SqlStorage(url).open("s", Created(study._ledger.spec))
-    lease = Lease(other, BY_HAND)
+    lease = Lease(other, ASK_TELL)
     other.claim(1, lease.driver)
     study.optimize(train, trials=9)  # and it ends
     lease.end()
@@ -209,7 +209,7 @@ def test_a_trial_that_has_left_a_rung_without_a_word_is_no_failure_there():
     spec = StudySpec(LINE, seed=0)
     state = sampler.init(spec)
     careful = next(place for place in range(9) if sampler.rule.rungs_of(place) == (9,))
-    state = sampler.tell(state, [Asked(careful, Config({"x": 0.5}), None)])
+    state = sampler.tell(state, [Suggested(careful, Config({"x": 0.5}), None)])
     assert [len(one.pending) for one in (inner.seen for inner in state.states)] == [1, 1, 1]
     state = sampler.tell(state, [Finished(careful, TrialState.COMPLETE, (0.25,))])
     assert [len(inner.seen) for inner in state.states] == [0, 0, 1]

@@ -14,7 +14,7 @@ import seasoned
 from seasoned import Categorical, Choice, Float, Grid, Int, Random, Sobol, Space, WarmStart
 from seasoned.errors import AllTrialsFailed, InvalidConfig, InvalidInput, Pruned, StudyConflict
 from seasoned.study.leases import Verdicts
-from seasoned.trials import Spaced, TrialState
+from seasoned.trials import SpaceChanged, TrialState
 
 Study, minimize, maximize = (  # most tests here are about running, not about who proposes
     partial(given, sampler=Random()) for given in (seasoned.Study, seasoned.minimize, seasoned.maximize)
@@ -431,7 +431,7 @@ def test_a_study_that_is_refused_has_not_moved(tmp_path):
 def test_two_drivers_that_move_a_study_to_the_same_space_agree(tmp_path):
     Study(Space(x=Float(-1, 1)), storage=url(tmp_path), name="s", seed=1).optimize(square, trials=3)
     first = Study(SPACE, storage=url(tmp_path), name="s")
-    first._ledger.log.append([Spaced(SPACE, first=3)])  # the other one had looked before
+    first._ledger.log.append([SpaceChanged(SPACE, first=3)])  # the other one had looked before
     first.optimize(square, trials=6)
     assert first._ledger.spec.first == 3
     second = Study(SPACE, storage=url(tmp_path), name="s")

@@ -16,7 +16,7 @@ from seasoned.samplers import CMAES
 from seasoned.storage import MemoryStorage, SqlStorage
 from seasoned.storage.base import Claim
 from seasoned.study.replay import MOST_ATTEMPTS
-from seasoned.trials import Reported, Spaced, TrialState
+from seasoned.trials import Reported, SpaceChanged, TrialState
 
 LINE = Space(x=Float(0, 1))
 
@@ -90,7 +90,7 @@ def test_a_move_that_could_not_be_written_is_made_up_for(monkeypatch):
         with pytest.raises(StorageError):
             study.optimize(lambda config: config["x"], trials=4)
     study.optimize(lambda config: config["x"], trials=4)
-    assert sum(isinstance(event, Spaced) for event in log.read()) == 1
+    assert sum(isinstance(event, SpaceChanged) for event in log.read()) == 1
     assert Study.load(storage, "s", sampler=Random()).space == wide
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seasoned.surrogates.acquisition.weighted_sum import Part, Total
+from seasoned.surrogates.acquisition.weighted_sum import AcquisitionSum, AcquisitionTerm
 from seasoned.surrogates.cost import fit_cost
 from seasoned.surrogates.gp.hyperpriors import local_prior
 from seasoned.surrogates.gp.kernel import Frame
@@ -49,8 +49,8 @@ def test_with_an_acquisition_of_categories_it_adds_up_and_so_do_the_gradients():
     frame, prior = Frame(np.array([0, 1, 2, 2]), 2, np.full(2, 0.5), np.full(2, 0.5)), local_prior(3)
     gp = condition(Sample(features, rng.standard_normal(12), np.zeros(12)), frame, prior.start)
     cost = fit_cost(features, np.exp(features @ [1.0, -2.0, 3.0, 0.0]))
-    gain = Part(gp, "log_ei", -0.5)
-    total, at = Total((gain, cost)), features[:4] + 0.01
+    gain = AcquisitionTerm(gp, "log_ei", -0.5)
+    total, at = AcquisitionSum((gain, cost)), features[:4] + 0.01
     value, slopes = total.gradient(at)
     assert value == pytest.approx(gain.value(at) - cost.log_seconds(at))
     assert slopes.shape == (4, 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seasoned.surrogates.acquisition.weighted_sum import Part
+from seasoned.surrogates.acquisition.weighted_sum import AcquisitionTerm
 from seasoned.surrogates.gp.kernel import Frame
 from seasoned.surrogates.gp.process import posterior
 from seasoned.surrogates.gp.regression import regress, updated
@@ -73,7 +73,7 @@ def test_results_that_come_one_by_one_change_targets_as_a_whole_would():
 @pytest.mark.parametrize("acquisition", ["log_ei", "ei", "ucb"])
 def test_the_gradient_of_an_acquisition_is_that_of_differences(acquisition):
     model = regress(*few(), FRAME, warp="standard", expected=expectation())
-    part = Part(model.gp, acquisition, float(model.targets().min()), lean=model.lean)
+    part = AcquisitionTerm(model.gp, acquisition, float(model.targets().min()), lean=model.lean)
     at, step = np.random.default_rng(3).random((5, 2)), 1e-6
     value, slopes = part.gradient(at)
     assert value == pytest.approx(part.value(at))

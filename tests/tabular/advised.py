@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from seasoned.knowledge.advice.similar_tasks import Recalled
+from seasoned.knowledge.advice.similar_tasks import SimilarTasks
 from seasoned.space import Choice, Float, Space
-from seasoned.tabular.experience.advice import Guide, Scene
-from seasoned.tabular.search.advised_sampler import Experienced
-from seasoned.tabular.search.family_bandit import Promising
-from seasoned.trials import Asked, Finished, StudySpec, TrialState, WarmStart
+from seasoned.tabular.experience.advice import TaskAdvice, TaskDescription
+from seasoned.tabular.search.advised_sampler import AdvisedSampler
+from seasoned.tabular.search.family_bandit import FamilyBandit
+from seasoned.trials import Finished, StudySpec, Suggested, TrialState, WarmStart
 
 SPACE = Space(
     model=Choice(
@@ -18,7 +18,7 @@ SPACE = Space(
 )
 DEFAULTS = tuple({"model": {name: dict(space.default)}} for name, space in SPACE.parameters["model"].options.items())
 POOL = tuple({"model": {name: {"x": x / 8}}} for name in ("one", "two", "three") for x in range(9))
-SCENE = Scene({}, -0.5, "binary", "roc_auc", (1000, 10), 5, "f")
+SCENE = TaskDescription({}, -0.5, "binary", "roc_auc", (1000, 10), 5, "f")
 FEATURES = 34
 
 
@@ -38,17 +38,19 @@ def guide(scores=None, seconds=None, weights=None):
     weights = np.full(count, 1 / count) if weights is None else weights
     metafeatures = np.full((count, FEATURES), 3.0)  # log10 of 1,000 rows among them
     names = tuple(f"t{number}" for number in range(count))
-    recalled = Recalled(POOL, scores, seconds, np.zeros(scores.shape, bool), weights, metafeatures, names, {"id": "0"})
-    return Guide(recalled, SCENE, SPACE, 60.0)
+    recalled = SimilarTasks(
+        POOL, scores, seconds, np.zeros(scores.shape, bool), weights, metafeatures, names, {"id": "0"}
+    )
+    return TaskAdvice(recalled, SCENE, SPACE, 60.0)
 
 
 def sampler(found=None, *, timed=False):
     first = WarmStart(configurations=DEFAULTS[:1])
-    return Experienced(Promising(), found or guide(), DEFAULTS, timed, warm_start=first)
+    return AdvisedSampler(FamilyBandit(), found or guide(), DEFAULTS, timed, warm_start=first)
 
 
 def finish(log, number, cost=loss):
-    asked = next(event for event in log if isinstance(event, Asked) and event.number == number)
+    asked = next(event for event in log if isinstance(event, Suggested) and event.number == number)
     if number % 11 == 6:
         return Finished(number, TrialState.FAILED, None, 0.5, "it failed")
     if number % 11 == 8:
@@ -62,7 +64,7 @@ def play(found, count, state=None, cost=loss):
     log = []
     for number in range(count):
         (suggestion,), _ = found.ask(state, [number])
-        events = [Asked(number, suggestion.config, suggestion.tag)]
+        events = [Suggested(number, suggestion.config, suggestion.tag)]
         if number:
             events.append(finish(log, number - 1, cost))
         state = found.tell(state, events)

@@ -18,7 +18,7 @@ from seasoned.errors import InvalidInput
 from seasoned.tabular.ensemble.fitted_model import Member
 from seasoned.tabular.metrics.decision_rule import Decision
 from seasoned.tabular.postprocessing.calibration import Scaling
-from seasoned.tabular.postprocessing.postprocessor import Finish
+from seasoned.tabular.postprocessing.postprocessor import Postprocessor
 
 TASKS = ("binary", "multiclass", "regression")
 
@@ -38,7 +38,7 @@ def two_of(model):
     other = next(trial for trial in complete if trial["model"] != first.name)
     estimator = held[other["model"]].estimator if other["model"] in held else Half(model.fitted_)
     second = Member(other["model"], other["config"], estimator, 0.8)
-    found.fitted_ = replace(model.fitted_, members=(replace(first, weight=0.2), second), finish=Finish())
+    found.fitted_ = replace(model.fitted_, members=(replace(first, weight=0.2), second), finish=Postprocessor())
     return found
 
 
@@ -192,7 +192,7 @@ def test_rows_that_do_not_fit_are_refused(fitted):
 def test_threshold_and_calibration_are_those_of_all_together(pairs):
     model, X, y = pairs["binary"]
     metric = replace(model.fitted_.metric, name="f1", scorer="f1")
-    finish = Finish(Scaling(0.5, (0.0, 0.5)), Decision.at(0.95))
+    finish = Postprocessor(Scaling(0.5, (0.0, 0.5)), Decision.at(0.95))
     plain = model.predict_proba(X, model=numbers(model)[0])
     model.fitted_ = replace(model.fitted_, metric=metric, finish=finish)
     assert np.abs(model.predict_proba(X) - finish.calibration.apply(plain)).max() > 0
@@ -208,7 +208,7 @@ def test_costs_decide_for_a_model_alone_too(pairs):
     model, X, y = pairs["binary"]
     costs = np.array([[0.0, 1.0], [20.0, 0.0]])
     metric = replace(model.fitted_.metric, name="cost", scorer="cost", costs=costs, greater_is_better=False)
-    finish = Finish(Scaling(0.5, (0.0, 0.5)), Decision(costs, given=True))
+    finish = Postprocessor(Scaling(0.5, (0.0, 0.5)), Decision(costs, given=True))
     model.fitted_ = replace(model.fitted_, metric=metric, finish=finish)
     number = numbers(model)[0]
     p, labels = model.predict_proba(X, model=number), model.predict(X, model=number)

@@ -8,9 +8,9 @@ import math
 import numpy as np
 import pytest
 
-from seasoned.tabular.validation.paired_test import Bar
+from seasoned.tabular.validation.paired_test import PairedTest
 
-BAR = Bar(best=(0.2, 0.3, 0.25, 0.2, 0.3), baseline=(1.2, 1.3, 1.25, 1.2, 1.3), share=0.1, slack=0.1)
+BAR = PairedTest(best=(0.2, 0.3, 0.25, 0.2, 0.3), baseline=(1.2, 1.3, 1.25, 1.2, 1.3), share=0.1, slack=0.1)
 
 
 def test_after_one_fold_the_slack_is_what_is_expected_of_luck():
@@ -25,7 +25,7 @@ def test_folds_that_agree_stop_a_trial_that_one_fold_would_not():
 
 
 def test_what_is_hard_for_all_in_a_fold_is_no_lag():
-    hard = Bar(best=(0.2, 0.9), baseline=(1.2, 1.9), share=0.1, slack=0.05)
+    hard = PairedTest(best=(0.2, 0.9), baseline=(1.2, 1.9), share=0.1, slack=0.05)
     assert not hard.stops([0.2, 0.9])
     assert not hard.stops([0.25, 0.95])
 
@@ -41,14 +41,14 @@ def test_nothing_known_stops_nothing(losses):
 
 
 def test_a_fold_without_a_defined_loss_does_not_count():
-    assert BAR.stops([math.nan, 0.9]) == Bar((0.3,), (1.3,), 0.1, 0.1).stops([0.9])
-    undefined = Bar(best=(math.nan, 0.3), baseline=(math.nan, 1.3), share=0.1, slack=0.1)
+    assert BAR.stops([math.nan, 0.9]) == PairedTest((0.3,), (1.3,), 0.1, 0.1).stops([0.9])
+    undefined = PairedTest(best=(math.nan, 0.3), baseline=(math.nan, 1.3), share=0.1, slack=0.1)
     assert undefined.stops([0.2, 0.9])
     assert not undefined.stops([0.9])
 
 
 def test_a_best_trial_that_is_no_better_than_the_baseline_is_no_bar():
-    assert not Bar(best=(1.0,), baseline=(1.0,), share=0.1, slack=0.1).stops([5.0])
+    assert not PairedTest(best=(1.0,), baseline=(1.0,), share=0.1, slack=0.1).stops([5.0])
 
 
 def test_a_trial_as_good_as_the_best_is_stopped_rarely_and_one_far_behind_early():
@@ -57,7 +57,7 @@ def test_a_trial_as_good_as_the_best_is_stopped_rarely_and_one_far_behind_early(
     good = bad = 0
     for _ in range(400):
         best = 0.3 + 0.05 * rng.standard_normal(5)
-        bar = Bar(tuple(best), tuple(best + 0.5), share=0.1, slack=0.1)
+        bar = PairedTest(tuple(best), tuple(best + 0.5), share=0.1, slack=0.1)
         noise = 0.05 * rng.standard_normal(5)
         good += any(bar.stops(list(best + noise)[:count]) for count in folds)
         bad += any(bar.stops(list(best + 0.15 + noise)[:count]) for count in folds)
@@ -66,4 +66,4 @@ def test_a_trial_as_good_as_the_best_is_stopped_rarely_and_one_far_behind_early(
 
 
 def test_it_comes_back_from_json():
-    assert Bar.from_dict(json.loads(json.dumps(BAR.to_dict()))) == BAR
+    assert PairedTest.from_dict(json.loads(json.dumps(BAR.to_dict()))) == BAR

@@ -15,9 +15,9 @@ from seasoned.tabular.ensemble.member_predictions import _parts
 from seasoned.tabular.fit import refit_table
 from seasoned.tabular.metrics.registry import resolve
 from seasoned.tabular.postprocessing.choose_pooling import choose_blend
-from seasoned.tabular.postprocessing.out_of_fold import Pooled
-from seasoned.tabular.postprocessing.pooling import Blend, fit_linear_pool, fit_logarithmic_pool
-from seasoned.tabular.postprocessing.postprocessor import choose_finish
+from seasoned.tabular.postprocessing.out_of_fold import OutOfFold
+from seasoned.tabular.postprocessing.pooling import OpinionPool, fit_linear_pool, fit_logarithmic_pool
+from seasoned.tabular.postprocessing.postprocessor import choose_postprocessor
 
 HALF = np.array([0.5, 0.5])
 LOG_LOSS = resolve("log_loss", "multiclass", 3)
@@ -45,7 +45,7 @@ def numbers(n, seed=0):
 
 def pooled(each, y, weights=None, shares=HALF):
     mean = np.einsum("m,nm...->n...", shares, each)
-    return Pooled(np.arange(len(y)), y, mean, weights, np.arange(len(y)) % 5, each.astype(np.float32), shares)
+    return OutOfFold(np.arange(len(y)), y, mean, weights, np.arange(len(y)) % 5, each.astype(np.float32), shares)
 
 
 def applied(found, each):
@@ -142,13 +142,13 @@ def test_without_several_members_rows_or_classes_there_is_nothing_to_learn():
 
 def test_a_pool_is_no_calibration_twice_and_none_where_none_is_wanted():
     some = pooled(*witnesses(3_000))
-    finish, after, loss = choose_finish(some, LOG_LOSS, 0, calibrate=None)
+    finish, after, loss = choose_postprocessor(some, LOG_LOSS, 0, calibrate=None)
     assert finish.blend is not None
     assert finish.calibration is None
     assert loss == pytest.approx(finish.blended[1]) == pytest.approx(LOG_LOSS.loss(after.truth, after.predicted))
     assert "a logarithmic pool" in finish.sentences(LOG_LOSS, np.arange(3))[0]
-    assert choose_finish(some, LOG_LOSS, 0, calibrate=False).finish.blend is None
-    both = choose_finish(some, LOG_LOSS, 0, calibrate=True)
+    assert choose_postprocessor(some, LOG_LOSS, 0, calibrate=False).finish.blend is None
+    both = choose_postprocessor(some, LOG_LOSS, 0, calibrate=True)
     assert both.finish.blend == finish.blend
     assert both.finish.calibration is not None
     assert both.finish.calibrated[0] == pytest.approx(both.finish.blended[1])
@@ -179,15 +179,15 @@ def test_what_is_learned_for_rows_is_learned_from_other_groups_and_folds(folds):
 def test_pools_survive_as_text_bit_by_bit(data, classes):
     each, y = data(500)
     found = (fit_logarithmic_pool if classes else fit_linear_pool)(each, y, None, HALF)
-    again = Blend.from_json(json.loads(json.dumps(found.to_json())), 2, classes)
+    again = OpinionPool.from_json(json.loads(json.dumps(found.to_json())), 2, classes)
     assert again == found
     np.testing.assert_array_equal(applied(again, each), applied(found, each))
     for members, other in ((3, classes), (2, classes + 2)):
         with pytest.raises(ValueError, match="pool"):
-            Blend.from_json(found.to_json(), members, other)
+            OpinionPool.from_json(found.to_json(), members, other)
     for forged in ({"slopes": [np.nan, 0.5]}, {"biases": [np.inf] * max(classes, 1)}):
         with pytest.raises(ValueError, match="pool"):
-            Blend.from_json({**found.to_json(), **forged}, 2, classes)
+            OpinionPool.from_json({**found.to_json(), **forged}, 2, classes)
 
 
 @pytest.fixture
@@ -230,8 +230,8 @@ def test_a_whole_fit_pools_says_so_and_the_bundle_gives_the_same_bits(here, tmp_
 def test_a_refit_without_one_of_the_members_averages_the_others(here, monkeypatch, caplog):
     X, y = half_and_half()
     model = estimator("regression", ["linear", "forest"], metric="rmse").fit(X, y)
-    model.fitted_ = replace(model.fitted_, finish=replace(model.fitted_.finish, blend=Blend((0.7, 0.4), (0.1,))))
-    assert model.refit(X, y).fitted_.finish.blend == Blend((0.7, 0.4), (0.1,))
+    model.fitted_ = replace(model.fitted_, finish=replace(model.fitted_.finish, blend=OpinionPool((0.7, 0.4), (0.1,))))
+    assert model.refit(X, y).fitted_.finish.blend == OpinionPool((0.7, 0.4), (0.1,))
     whole = refit_table._fitted
     monkeypatch.setattr(refit_table, "_fitted", lambda *a, **k: {1: whole(*a, **k)[1]})
     left = model.refit(X, y).fitted_
@@ -243,9 +243,9 @@ def test_a_refit_without_one_of_the_members_averages_the_others(here, monkeypatc
 def test_copies_of_a_row_that_belong_together_say_no_more_than_the_row():
     rng = np.random.default_rng(0)
     gain, weights = rng.normal(size=60), rng.gamma(2.0, size=60)
-    one = Pooled(np.arange(60), gain, gain, weights, np.arange(60) % 5)
+    one = OutOfFold(np.arange(60), gain, gain, weights, np.arange(60) % 5)
     place = np.repeat(np.arange(60), 7)
-    many = Pooled(place, gain[place], gain[place], weights[place], place % 5, groups=place)
+    many = OutOfFold(place, gain[place], gain[place], weights[place], place % 5, groups=place)
     mean = float(np.average(gain, weights=weights))
     assert many.error_of(gain[place], mean) == pytest.approx(one.error_of(gain, mean))
     assert many.worth == pytest.approx(one.worth)

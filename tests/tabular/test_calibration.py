@@ -15,7 +15,7 @@ from seasoned.errors import InvalidInput
 from seasoned.tabular.metrics.registry import Metric, resolve
 from seasoned.tabular.postprocessing.calibration import Isotonic, Scaling, fit_isotonic, fit_scaling, from_json
 from seasoned.tabular.postprocessing.choose_calibration import _row_losses, choose_calibration
-from seasoned.tabular.postprocessing.out_of_fold import Pooled
+from seasoned.tabular.postprocessing.out_of_fold import OutOfFold
 
 
 def softmax(z):
@@ -33,7 +33,7 @@ def drawn(n, k, slope, biases=0.0, seed=0):
 
 
 def pooled(p, y, weights=None):
-    return Pooled(np.arange(len(y)), y, p, weights, np.arange(len(y)) % 5)
+    return OutOfFold(np.arange(len(y)), y, p, weights, np.arange(len(y)) % 5)
 
 
 @pytest.mark.parametrize("k", [2, 5])

@@ -9,7 +9,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from in_process import estimator, stay_in_process
 from seasoned.errors import InvalidInput
-from seasoned.tabular.input.class_weights import by_class, told_by_class
+from seasoned.tabular.input.class_weights import by_class, is_by_class
 
 CODES, CLASSES = np.array([0, 1, 1, 1]), np.array(["a", "b"])
 
@@ -33,9 +33,9 @@ def test_a_mapping_names_labels_as_they_are_or_as_they_are_written():
 
 
 def test_which_weights_are_told_by_class():
-    assert told_by_class("balanced")
-    assert told_by_class({"a": 1})
-    assert not any(map(told_by_class, (None, [1.0, 2.0], np.ones(2), pd.Series([1.0]))))
+    assert is_by_class("balanced")
+    assert is_by_class({"a": 1})
+    assert not any(map(is_by_class, (None, [1.0, 2.0], np.ones(2), pd.Series([1.0]))))
 
 
 @pytest.mark.parametrize(

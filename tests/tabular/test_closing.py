@@ -14,7 +14,7 @@ from seasoned.tabular.budget.budget import Budget
 from seasoned.tabular.metrics.registry import resolve
 from seasoned.tabular.search import plateau, stopping_rule
 from seasoned.tabular.search.plateau import Plateau
-from seasoned.tabular.search.stopping_rule import Closing
+from seasoned.tabular.search.stopping_rule import StoppingRule
 from seasoned.tabular.trial.results import TrialRecord
 from seasoned.trials import Config, Trial, TrialState
 
@@ -63,16 +63,16 @@ def test_without_a_model_the_search_may_use_nearly_all_of_the_time(monkeypatch):
     monkeypatch.setattr(
         "seasoned.tabular.budget.budget.time.monotonic", lambda: 0.0
     )  # the reserve is to be met exactly
-    assert not Closing(objective(), budget(3.1), study()).due()
-    assert Closing(objective(), budget(2.9), study()).due()
-    assert not Closing(objective(), budget(1.1, seconds=5.0), study()).due()
-    assert Closing(objective(), budget(0.9, seconds=5.0), study()).due()
-    assert not Closing(objective(), budget(0.6, seconds=1.0), study()).due()  # of very little time half
+    assert not StoppingRule(objective(), budget(3.1), study()).due()
+    assert StoppingRule(objective(), budget(2.9), study()).due()
+    assert not StoppingRule(objective(), budget(1.1, seconds=5.0), study()).due()
+    assert StoppingRule(objective(), budget(0.9, seconds=5.0), study()).due()
+    assert not StoppingRule(objective(), budget(0.6, seconds=1.0), study()).due()  # of very little time half
 
 
 def test_time_is_kept_for_the_best_trial_and_for_a_slower_one_that_beats_it():
     fits = objective(t0=0.01, t1=8.0)
-    stopping_rule = Closing(fits, budget(10.0), study())
+    stopping_rule = StoppingRule(fits, budget(10.0), study())
     quick, slow = trial(0, 1.0), trial(1, 0.5)
     stopping_rule(study(quick), quick)
     assert not stopping_rule.due()
@@ -82,19 +82,19 @@ def test_time_is_kept_for_the_best_trial_and_for_a_slower_one_that_beats_it():
 
 
 def test_trials_that_failed_change_nothing():
-    stopping_rule = Closing(objective(t0=100.0), budget(30.0), study())
+    stopping_rule = StoppingRule(objective(t0=100.0), budget(30.0), study())
     failed = trial(0, None, TrialState.FAILED)
     stopping_rule(study(failed), failed)
     assert not stopping_rule.due()
 
 
 def test_a_resumed_study_is_known_at_once():
-    assert Closing(objective(t0=30.0), budget(30.0), study(trial(0, 1.0))).due()
+    assert StoppingRule(objective(t0=30.0), budget(30.0), study(trial(0, 1.0))).due()
 
 
 def test_who_asked_to_stop_is_heard():
     asked = budget(59.0)
-    stopping_rule = Closing(objective(), asked, study())
+    stopping_rule = StoppingRule(objective(), asked, study())
     asked.stop.ask("SIGINT")
     assert stopping_rule.due()
 
@@ -116,7 +116,7 @@ def test_a_search_whose_members_are_chosen_at_every_trial_ends_as_well(monkeypat
     for name, value in {"_TRIALS": 3, "_LEAST": 0.0, "_SHARE": 0.0}.items():
         monkeypatch.setattr(plateau, name, value)
     monkeypatch.setattr(stopping_rule, "_loss_of", lambda *_: 0.5)
-    found, trials = Closing(objective(**{f"t{n}": 0.01 for n in range(6)}), budget(50.0), study()), []
+    found, trials = StoppingRule(objective(**{f"t{n}": 0.01 for n in range(6)}), budget(50.0), study()), []
     for number in range(6):
         found._again = 0.0
         trials.append(trial(number, 0.5))
@@ -167,7 +167,7 @@ def test_nothing_is_given_up_before_the_last_trials_were_looked_at(monkeypatch):
     losses = iter([0.5, 0.4, 0.4])
     monkeypatch.setattr(stopping_rule, "_loss_of", lambda *_: next(losses))
     fits = objective(t0=0.01, t1=0.01, t2=0.01, t3=0.01, t4=0.01)
-    found = Closing(fits, budget(50.0), study())
+    found = StoppingRule(fits, budget(50.0), study())
     trials = [trial(0, 0.5)]
     found(study(*trials), trials[0])
     for number in (1, 2):

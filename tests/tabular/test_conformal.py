@@ -18,14 +18,14 @@ from seasoned import load
 from seasoned.errors import InvalidInput
 from seasoned.tabular.postprocessing import conformal
 from seasoned.tabular.postprocessing.conformal import Conformal, learn_conformal
-from seasoned.tabular.postprocessing.out_of_fold import Pooled
+from seasoned.tabular.postprocessing.out_of_fold import OutOfFold
 from seasoned.tabular.safe_files import zip_container
 
 FALSE_ALARM = 1e-6
 
 
 def pooled(predicted, truth, weights=None):
-    return Pooled(np.arange(len(truth)), truth, predicted, weights, np.arange(len(truth)) % 5)
+    return OutOfFold(np.arange(len(truth)), truth, predicted, weights, np.arange(len(truth)) % 5)
 
 
 def assert_share(hits, draws, share, most=None):

@@ -11,7 +11,7 @@ import pytest
 
 from seasoned.tabular.budget import worker_count
 from seasoned.tabular.budget.budget import Budget
-from seasoned.tabular.budget.worker_count import with_room
+from seasoned.tabular.budget.worker_count import limit_workers
 from seasoned.tabular.models.registry import choose
 from seasoned.tabular.trial.memory_estimate import SHARE
 
@@ -37,7 +37,7 @@ def test_a_large_table_has_as_many_workers_as_most_families_fit_beside_each_othe
     models, arrays = choose(None), table(1_000_000)
     released = []
     with caplog.at_level(logging.INFO, logger="seasoned"):
-        found = with_room(EIGHT, models, arrays, PLAN, TWO, lambda: released.append(1))
+        found = limit_workers(EIGHT, models, arrays, PLAN, TWO, lambda: released.append(1))
     assert released == [1]
     assert 1 < found.workers < 8
     needs = np.array([worker_count._need(model, arrays, PLAN, TWO) for model in models])
@@ -47,21 +47,21 @@ def test_a_large_table_has_as_many_workers_as_most_families_fit_beside_each_othe
 
 
 def test_a_small_table_keeps_a_worker_a_core(free):
-    assert with_room(EIGHT, choose(None), table(10_000), PLAN, TWO).workers == 8
+    assert limit_workers(EIGHT, choose(None), table(10_000), PLAN, TWO).workers == 8
 
 
 def test_what_the_user_says_stays(free):
     told = replace(EIGHT, told=True)
-    assert with_room(told, choose(None), table(1_000_000), PLAN, TWO) is told
+    assert limit_workers(told, choose(None), table(1_000_000), PLAN, TWO) is told
 
 
 def test_a_limit_on_memory_counts_as_what_is_free(monkeypatch):
     monkeypatch.setattr(worker_count, "free_memory", lambda: 10**12)
     limited = replace(EIGHT, memory=12 * 10**9)
-    assert with_room(limited, choose(None), table(1_000_000), PLAN, TWO).workers < 8
-    assert with_room(EIGHT, choose(None), table(1_000_000), PLAN, TWO).workers == 8
+    assert limit_workers(limited, choose(None), table(1_000_000), PLAN, TWO).workers < 8
+    assert limit_workers(EIGHT, choose(None), table(1_000_000), PLAN, TWO).workers == 8
 
 
 def test_one_is_left_where_nothing_fits(monkeypatch):
     monkeypatch.setattr(worker_count, "free_memory", lambda: 10**8)
-    assert with_room(EIGHT, choose(None), table(1_000_000), PLAN, TWO).workers == 1
+    assert limit_workers(EIGHT, choose(None), table(1_000_000), PLAN, TWO).workers == 1

@@ -21,7 +21,7 @@ from seasoned.tabular.metrics.registry import metric_key, resolve
 from seasoned.tabular.metrics.vectorized import TUNABLE, best_cut, counts_of, losses_of
 from seasoned.tabular.postprocessing import choose_threshold
 from seasoned.tabular.postprocessing.choose_threshold import choose_decision, searched
-from seasoned.tabular.postprocessing.out_of_fold import Pooled
+from seasoned.tabular.postprocessing.out_of_fold import OutOfFold
 
 ILL = np.array(["ill", "well"])
 
@@ -116,7 +116,7 @@ def rare(n, seed=0, share=0.08):
 
 
 def pooled(p, y, weights=None):
-    return Pooled(np.arange(len(y)), y, p, weights, np.arange(len(y)) % 5)
+    return OutOfFold(np.arange(len(y)), y, p, weights, np.arange(len(y)) % 5)
 
 
 @pytest.mark.parametrize("positive", [0, 1])

@@ -8,7 +8,7 @@ import pytest
 
 from in_process import estimator, stay_in_process
 from seasoned import load
-from seasoned.cli.column_formats import Remembered, remember, remembered
+from seasoned.cli.column_formats import TextFormat, format_of, store_format
 from seasoned.cli.read_table import Reading, rows_to_predict
 from seasoned.errors import InvalidInput
 
@@ -87,7 +87,7 @@ def test_what_is_no_encoding_of_files_is_refused(encoding):
 @pytest.mark.parametrize(("content", "encoding"), [(CHINESE, "gb18030"), (GERMAN, "cp1252"), (GERMAN, "utf-16-le")])
 def test_a_later_file_is_read_in_the_encoding_of_the_fit(content, encoding):
     first = Reading(encoding=encoding).table(content.encode(encoding))
-    like = Remembered(encoding=first.attrs["encoding"])
+    like = TextFormat(encoding=first.attrs["encoding"])
     assert Reading().table(content.encode(encoding), like=like).equals(first)
     assert Reading().table(content.encode(), like=like).equals(first), "UTF-8 is seen"
     assert Reading().table(content.encode("utf-8-sig"), like=like).equals(first)
@@ -97,7 +97,7 @@ def test_a_later_file_is_read_in_the_encoding_of_the_fit(content, encoding):
 
 def test_columns_that_are_kept_are_read_in_the_encoding_of_the_fit(tmp_path):
     (tmp_path / "t.csv").write_bytes(CHINESE.encode("gb18030"))
-    rows, kept = rows_to_predict(tmp_path / "t.csv", keep=["城市"], like=Remembered(encoding="gb18030"))
+    rows, kept = rows_to_predict(tmp_path / "t.csv", keep=["城市"], like=TextFormat(encoding="gb18030"))
     assert rows["城市"].tolist() == kept["城市"].tolist() == ["北京", "上海"]
 
 
@@ -107,11 +107,11 @@ def test_the_encoding_is_part_of_the_model(tmp_path, monkeypatch):
     lines = "".join(f"{place},{'北京' if place % 3 else '上海'},{place}\n" for place in range(40))
     frame = Reading(encoding="gb18030").table(f"价格,城市,y\n{lines}".encode("gb18030"))
     model = estimator("regression", ["linear"]).fit(frame[["价格", "城市"]], frame["y"])
-    remember(model, frame).save(tmp_path / "m.seasoned")
+    store_format(model, frame).save(tmp_path / "m.seasoned")
     model = load(tmp_path / "m.seasoned")
-    assert remembered(model).encoding == "gb18030"
+    assert format_of(model).encoding == "gb18030"
     model.encoding_ = "idna"
-    assert remembered(model).encoding is None
+    assert format_of(model).encoding is None
 
 
 # ------------------------------------------------------------------------------------------------ decimal signs

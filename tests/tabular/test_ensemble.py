@@ -219,7 +219,8 @@ def test_rows_that_belong_together_speak_less_against_equal_weights():
         return predicted[:, rows].mean(axis=1)
 
     free, together = (
-        weight_shrinkage.drawn(alone, equal, stack, measure, np.inf, 0, groups=groups) for groups in (None, group)
+        weight_shrinkage.shrink_weights(alone, equal, stack, measure, np.inf, 0, groups=groups)
+        for groups in (None, group)
     )
     assert free.tolist() == [1.0, 0.0]
     assert together.tolist() == [0.75, 0.25]

@@ -8,24 +8,24 @@ import numpy as np
 import pytest
 from advised import DEFAULTS, FEATURES, POOL, SCENE, SPACE, guide, loss, play, sampler
 
-from seasoned.knowledge.advice.similar_tasks import Recalled
+from seasoned.knowledge.advice.similar_tasks import SimilarTasks
 from seasoned.knowledge.experience.locations import Places
 from seasoned.knowledge.meta_features.meta_features import METAFEATURES
 from seasoned.samplers.checks import same
-from seasoned.tabular.experience.advice import Guide, family_of, guide_for
+from seasoned.tabular.experience.advice import TaskAdvice, family_of, guide_for
 from seasoned.tabular.features.pipeline import starts_with_features
 from seasoned.tabular.models._common.target_transforms import SCALE
 from seasoned.tabular.models.registry import MODELS, NAMED_ONLY, choose, joint_space
-from seasoned.tabular.search.advised_sampler import Experienced
-from seasoned.tabular.search.family_bandit import Promising
+from seasoned.tabular.search.advised_sampler import AdvisedSampler
+from seasoned.tabular.search.family_bandit import FamilyBandit
 from seasoned.tabular.search.initial_configurations import first_configurations
 from seasoned.tabular.trial.configuration import VERSION, current, textual
-from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
+from seasoned.trials import Config, Finished, StudySpec, Suggested, TrialState, WarmStart
 from seasoned.trials.trial import Remaining
 
 
 def best_after(log, count, cost=loss):
-    asked = [event.config for event in log if isinstance(event, Asked)][:count]
+    asked = [event.config for event in log if isinstance(event, Suggested)][:count]
     return min(cost(config) for config in asked)
 
 
@@ -44,7 +44,7 @@ def test_the_state_is_a_fold_of_the_log(timed):
 
 def test_nothing_is_tried_twice_and_all_is_valid():
     log, _ = play(sampler(), 60)
-    asked = [event.config for event in log if isinstance(event, Asked)]
+    asked = [event.config for event in log if isinstance(event, Suggested)]
     assert all(SPACE.contains(config) for config in asked)
     pool = [config for config in asked if config in POOL]
     assert len(pool) == len({Config(config) for config in pool})
@@ -59,18 +59,18 @@ def test_several_numbers_at_once_get_different_configurations():
 
 def test_the_warm_start_comes_first_and_then_what_past_tasks_found_best():
     log, _ = play(sampler(), 3)
-    asked = [event.config for event in log if isinstance(event, Asked)]
+    asked = [event.config for event in log if isinstance(event, Suggested)]
     assert dict(asked[0]) == DEFAULTS[0]
     assert min(loss(config) for config in asked[1:3]) == min(loss(config) for config in POOL)
 
 
 def test_good_advice_is_faster_than_none():
-    cold = Promising(warm_start=WarmStart(configurations=DEFAULTS))
+    cold = FamilyBandit(warm_start=WarmStart(configurations=DEFAULTS))
     state = cold.init(StudySpec(SPACE, seed=3, warm_start=cold.warm_start))
     log = []
     for number in range(6):
         (suggestion,), _ = cold.ask(state, [number])
-        log.append(Asked(number, suggestion.config))
+        log.append(Suggested(number, suggestion.config))
         state = cold.tell(state, [log[-1], Finished(number, TrialState.COMPLETE, (loss(suggestion.config),), 1.0)])
     assert best_after(play(sampler(), 6)[0], 6) < best_after(log, 6)
 
@@ -80,17 +80,17 @@ def test_poisoned_advice_costs_few_trials():
     true = np.array([loss(config) for config in POOL])
     wrong = (-1.0 - true[None] + 0.01 * np.random.default_rng(1).normal(size=(20, len(POOL)))) / 0.5
     log, state = play(sampler(guide(wrong)), 30)
-    free = [not (event.tag and "advised" in event.tag) for event in log if isinstance(event, Asked)]
+    free = [not (event.tag and "advised" in event.tag) for event in log if isinstance(event, Suggested)]
     assert state.advised.share > 0.4  # it began at 0.05
     assert len(state.led) <= 6
     assert sum(free[12:]) >= 16
-    asked = [event.config for event in log if isinstance(event, Asked)]
+    asked = [event.config for event in log if isinstance(event, Suggested)]
     assert all(Config(config) in asked for config in DEFAULTS)
 
 
 def test_the_share_of_free_trials_grows_even_with_good_advice():
     log, _ = play(sampler(), 60)
-    free = [not (event.tag and "advised" in event.tag) for event in log if isinstance(event, Asked)]
+    free = [not (event.tag and "advised" in event.tag) for event in log if isinstance(event, Suggested)]
     assert free[:4] == [True, True, False, False]  # defaults that are worth something, then advice
     assert sum(free[40:]) >= 10
 
@@ -105,7 +105,7 @@ def test_slow_configurations_come_later_where_time_counts():
     predicted = found.expected_seconds({}, rows)
     assert predicted[place] > 50 * np.median(predicted)
     log, _ = play(sampler(found, timed=True), 3)
-    asked = [event.config for event in log if isinstance(event, Asked)]
+    asked = [event.config for event in log if isinstance(event, Suggested)]
     assert POOL[place] not in [dict(config) for config in asked]
     seen = found.expected_seconds({0: 200.0, 1: 200.0, 2: 200.0}, rows)
     assert np.median(seen) > 2 * np.median(predicted)  # three trials were slower than thought
@@ -115,7 +115,7 @@ def test_slow_configurations_come_later_where_time_counts():
 def test_seconds_of_half_a_trial_are_not_those_of_a_whole_one(ending):
     found = sampler()
     state = found.init(StudySpec(SPACE, seed=3, warm_start=found.warm_start))
-    asked = [Asked(number, Config(POOL[number]), None) for number in range(2)]
+    asked = [Suggested(number, Config(POOL[number]), None) for number in range(2)]
     ends = [Finished(0, TrialState.COMPLETE, (-0.7,), 4.0), Finished(1, ending, None, 0.1, "it was stopped")]
     state = found.tell(state, [*asked, *ends])
     assert state.rows == {0: 0, 1: 1}
@@ -130,7 +130,7 @@ def test_what_failed_before_is_expected_to_gain_less():
     scores = plain.recalled.scores.copy()
     scores[:10, place] = np.nan
     parts = {name: getattr(plain.recalled, name) for name in ("configs", "seconds", "weights", "metafeatures", "names")}
-    found = Guide(Recalled(scores=scores, failed=failing, about={}, **parts), SCENE, SPACE, 60.0)
+    found = TaskAdvice(SimilarTasks(scores=scores, failed=failing, about={}, **parts), SCENE, SPACE, 60.0)
     state = found_state()
     rows = np.array([place])
     assert found.gains(state, rows) < 0.6 * plain.gains(state, rows)
@@ -154,7 +154,7 @@ def told(found, *trials):
     state = found.init(StudySpec(SPACE, seed=3))
     for number, (advised, config, value) in enumerate(trials):
         tag = {"advised": found.guide.row_of(textual(config))} if advised else None
-        state = found.tell(state, [Asked(number, Config(config), tag)])
+        state = found.tell(state, [Suggested(number, Config(config), tag)])
         state = found.tell(state, [Finished(number, TrialState.COMPLETE, (value,), 1.0)])
     return state
 
@@ -195,7 +195,7 @@ def ended(found, *trials):
     state = found.init(StudySpec(SPACE, seed=3))
     for number, (config, how, value, seconds) in enumerate(trials):
         values = None if value is None else (value,)
-        state = found.tell(state, [Asked(number, Config(config), None)])
+        state = found.tell(state, [Suggested(number, Config(config), None)])
         state = found.tell(state, [Finished(number, how, values, seconds, None if values else "it ended")])
     return state
 
@@ -286,7 +286,7 @@ def test_what_may_have_been_stopped_by_its_own_family_is_told_as_halfway_to_what
 def test_a_start_with_another_rate_counts_as_the_default_that_past_tasks_know():
     hasty = {"model": {"two": {"x": 0.9}}}  # in the place of 0.5, which is in the pool
     first = WarmStart(configurations=DEFAULTS[:1])
-    found = Experienced(Promising(), guide(), (DEFAULTS[0], hasty), warm_start=first)
+    found = AdvisedSampler(FamilyBandit(), guide(), (DEFAULTS[0], hasty), warm_start=first)
     (default,) = [row for row, config in enumerate(POOL) if config == DEFAULTS[1]]
     state = ended(found, (hasty, TrialState.COMPLETE, -0.8, 3.0))
     assert state.rows == {0: default}
@@ -307,7 +307,7 @@ def test_the_first_configurations_of_every_family_are_known_by_their_defaults(ta
     configs = tuple(current(config, VERSION, space) for config in recorded)
     scores = np.random.default_rng(0).normal(size=(5, len(configs))) - 1.0
     rest = (np.ones_like(scores), scores > 9, np.full(5, 0.2), np.full((5, FEATURES), 3.0), tuple("abcde"), {})
-    found = Guide(Recalled(configs, scores, *rest), SCENE, space, 60.0)
+    found = TaskAdvice(SimilarTasks(configs, scores, *rest), SCENE, space, 60.0)
     starts = first_configurations(models, task, 4.0, 1000)
     changed = [start for start, config in zip(starts, recorded, strict=True) if start != config]
     assert len(changed) >= 2
@@ -326,12 +326,12 @@ def test_free_trials_begin_with_what_past_tasks_do_not_know():
     )
     scores = np.random.default_rng(0).normal(size=(5, len(configs))) - 1.0
     rest = (np.ones_like(scores), scores > 9, np.full(5, 0.2), np.full((5, FEATURES), 3.0), tuple("abcde"), {})
-    found = Guide(Recalled(configs, scores, *rest), SCENE, space, 60.0)
+    found = TaskAdvice(SimilarTasks(configs, scores, *rest), SCENE, space, 60.0)
     starts = SCALE.starts(first_configurations(models, "regression", 1.0, 1000), space)
-    search = Experienced(Promising(), found, tuple(starts))
+    search = AdvisedSampler(FamilyBandit(), found, tuple(starts))
     state = replace(search.init(StudySpec(space, seed=0, warm_start=WarmStart())), credit=1.0)
     for place, start in enumerate(starts[:-1]):  # defaults, which past tasks know, come before
-        state = search.tell(state, [Asked(place, Config(start), {"opens": True})])
+        state = search.tell(state, [Suggested(place, Config(start), {"opens": True})])
         state = search.tell(state, [Finished(place, TrialState.COMPLETE, (-0.7,), 1.0)])
     (first,), _ = search.ask(state, [len(starts) - 1])
     assert first.config == Config(starts[-1])
@@ -361,7 +361,7 @@ def test_what_large_tables_alone_tried_is_not_taken_for_slow():
     plain = guide(seconds=seconds).recalled
     about = plain.metafeatures.copy()
     about[:, [feature.name for feature in METAFEATURES].index("log_rows")] = np.log10(sizes)
-    found = Guide(replace(plain, metafeatures=about), SCENE, SPACE, 60.0)
+    found = TaskAdvice(replace(plain, metafeatures=about), SCENE, SPACE, 60.0)
     predicted = found.expected_seconds({}, np.arange(len(POOL)))
     assert predicted == pytest.approx(4 * 0.01 * 1600.0, rel=0.05)  # 1,000 rows; four folds' worth of rows in each of 5
 
@@ -372,9 +372,11 @@ def test_seconds_of_failures_are_no_costs_of_what_does_not_fail():
     parts = {name: getattr(plain.recalled, name) for name in ("configs", "weights", "metafeatures", "names")}
     failed, scores, seconds = plain.recalled.failed.copy(), plain.recalled.scores.copy(), plain.recalled.seconds.copy()
     failed[::2, 4], scores[::2, 4], seconds[::2, 4] = True, np.nan, 1e-3
-    found = Guide(Recalled(scores=scores, failed=failed, seconds=seconds, about={}, **parts), SCENE, SPACE, 0.6)
+    found = TaskAdvice(
+        SimilarTasks(scores=scores, failed=failed, seconds=seconds, about={}, **parts), SCENE, SPACE, 0.6
+    )
     rows = np.array([4])
-    before = Guide(plain.recalled, SCENE, SPACE, 0.6).expected_seconds({}, rows)
+    before = TaskAdvice(plain.recalled, SCENE, SPACE, 0.6).expected_seconds({}, rows)
     assert found.expected_seconds({}, rows) == pytest.approx(before, rel=0.1)
 
 
@@ -384,8 +386,8 @@ def test_a_task_whose_best_is_told_is_none_that_was_stopped():
     stopped = np.zeros(plain.recalled.scores.shape, dtype=bool)
     best = int(np.argmin(plain.recalled.scores[0]))
     stopped[0, best] = True
-    found = Recalled(scores=plain.recalled.scores, failed=plain.recalled.failed, about={}, stopped=stopped, **parts)
-    told = Guide(found, SCENE, SPACE, 60.0).told()["similar"][0]
+    found = SimilarTasks(scores=plain.recalled.scores, failed=plain.recalled.failed, about={}, stopped=stopped, **parts)
+    told = TaskAdvice(found, SCENE, SPACE, 60.0).told()["similar"][0]
     assert {"model": {told["model"]: told["config"]}} != POOL[best]
 
 
@@ -399,7 +401,7 @@ def test_what_would_be_cut_off_is_not_advised_while_something_would_end(left, sl
     scores = np.array([[loss(config) for config in POOL]]) + 0.001 * rng.normal(size=(20, len(POOL)))
     scores[:, [row for row in range(len(POOL)) if row != best]] += 0.35  # hardly better than predicting the same
     found = guide((scores + 0.5) / 0.5, seconds)
-    sampler = Experienced(Promising(seconds=100.0), found, (), True)
+    sampler = AdvisedSampler(FamilyBandit(seconds=100.0), found, (), True)
     state = sampler.tell(sampler.init(StudySpec(SPACE, seed=3)), [Remaining(0, left / 100.0)])
     advised = sampler._advised(state)
     assert (advised == best) == slow
@@ -440,7 +442,7 @@ def test_a_family_that_past_tasks_do_not_know_is_tried_as_early_as_the_others():
     )
     unknown = replace(found, recalled=known)
     log, _ = play(sampler(unknown), 6)
-    families = [next(iter(event.config["model"])) for event in log if isinstance(event, Asked)]
+    families = [next(iter(event.config["model"])) for event in log if isinstance(event, Suggested)]
     assert set(families[:3]) == {"one", "two", "three"}
 
 
@@ -466,7 +468,7 @@ def test_near_the_end_what_would_end_in_time_goes_first():
     scores[:, quick], scores[:, slow] = -0.6, -0.8
     seconds = np.full(scores.shape, 30.0)
     seconds[:, quick], seconds[:, slow] = 0.3, 0.42  # of a fit; a trial has four times as much to do
-    found = Experienced(Promising(seconds=100.0), guide(scores, seconds), (), timed=True, warm_start=WarmStart())
+    found = AdvisedSampler(FamilyBandit(seconds=100.0), guide(scores, seconds), (), timed=True, warm_start=WarmStart())
     assert found.guide.floor == pytest.approx(1.8)
     start = found.init(StudySpec(SPACE, seed=3))
     state = found.tell(start, [Remaining(0, 0.015)])  # 1.5 s, where the least that counts is 1.8

@@ -8,7 +8,7 @@ from seasoned.samplers import Bayes
 from seasoned.samplers.checks import SAMPLER_CHECKS
 from seasoned.space import Choice, Space
 from seasoned.space.parameters import Float
-from seasoned.tabular.search.family_bandit import Promising
+from seasoned.tabular.search.family_bandit import FamilyBandit
 
 
 def families(space):
@@ -18,4 +18,4 @@ def families(space):
 @pytest.mark.parametrize("check", SAMPLER_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("timed", [False, True])
 def test_contract(check, timed):
-    check(lambda: Promising(Bayes(initial=3, per_second=timed), timed, seconds=10.0), families)
+    check(lambda: FamilyBandit(Bayes(initial=3, per_second=timed), timed, seconds=10.0), families)

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.advice.similar_tasks import Recalled
+from seasoned.knowledge.advice.similar_tasks import SimilarTasks
 from seasoned.knowledge.transfer.warm_starts import Evaluations, quantile_start
 from seasoned.samplers import Bayes
 from seasoned.space import Choice, Float, Space
-from seasoned.tabular.experience.family_prior import FamilyStarts, family_start
-from seasoned.tabular.search.family_bandit import Promising
-from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
+from seasoned.tabular.experience.family_prior import FamilyPrior, family_start
+from seasoned.tabular.search.family_bandit import FamilyBandit
+from seasoned.trials import Config, Finished, StudySpec, Suggested, TrialState, WarmStart
 
 NAMES = ("a", "b", "c", "d")
 INNER = Space(**{name: Float(0, 1, default=0.5) for name in NAMES})
@@ -39,7 +39,7 @@ def past(best=BEST, tasks=10, weights=None, seed=0):
     weights = np.full(tasks, 1 / tasks) if weights is None else weights
     names = tuple(f"t{number}" for number in range(tasks))
     shape = scores.shape
-    return Recalled(
+    return SimilarTasks(
         tuple(configs), scores, np.ones(shape), np.zeros(shape, bool), weights, np.zeros((tasks, 1)), names, {}
     )
 
@@ -82,7 +82,7 @@ def test_what_was_stopped_has_no_rank():
 
 def reached(expected, seed, trials=10):
     """The best of so many trials of the one family, others having nothing to offer."""
-    sampler = Promising(Bayes(initial=3, explore=1), expected=expected)
+    sampler = FamilyBandit(Bayes(initial=3, explore=1), expected=expected)
     space = Space(model=Choice(one=INNER))
     state = sampler.init(StudySpec(space, seed=seed))
     best = np.inf
@@ -90,23 +90,23 @@ def reached(expected, seed, trials=10):
         (suggestion,), _ = sampler.ask(state, [number])
         value = loss(suggestion.config["model"]["one"])
         best = min(best, value)
-        events = [Asked(number, suggestion.config, None), Finished(number, TrialState.COMPLETE, (value,), 1.0)]
+        events = [Suggested(number, suggestion.config, None), Finished(number, TrialState.COMPLETE, (value,), 1.0)]
         state = sampler.tell(state, events)
     return best
 
 
 @pytest.mark.slow
 def test_a_search_that_expects_what_past_tasks_found_is_ahead():
-    starts = FamilyStarts(past(), SPACE)
+    starts = FamilyPrior(past(), SPACE)
     plain, warm = (np.array([reached(expected, seed) for seed in range(8)]) for expected in (None, starts))
     assert warm.mean() < 0.7 * plain.mean()
 
 
 def test_the_familys_first_trials_stay_what_they_are():
-    starts = FamilyStarts(past(), SPACE)
+    starts = FamilyPrior(past(), SPACE)
     asked = []
     for expected in (None, starts):
-        sampler = Promising(Bayes(initial=3, explore=1), expected=expected)
+        sampler = FamilyBandit(Bayes(initial=3, explore=1), expected=expected)
         state = sampler.init(StudySpec(Space(model=Choice(one=INNER)), seed=0))
         found, _ = sampler.ask(state, [0, 1, 2])
         asked.append([dict(each.config["model"]["one"]) for each in found])
@@ -118,11 +118,11 @@ def test_it_is_learned_once_and_only_of_families_whose_sampler_is_asked(monkeypa
     monkeypatch.setattr(
         "seasoned.tabular.experience.family_prior.family_start", lambda found, space, family: asked.append(family)
     )
-    sampler = Promising(Bayes(initial=3, explore=1), expected=FamilyStarts(past(), SPACE))
+    sampler = FamilyBandit(Bayes(initial=3, explore=1), expected=FamilyPrior(past(), SPACE))
     state = sampler.init(StudySpec(SPACE, seed=0))
     assert asked == []
     for number in range(4):
-        events = [Asked(number, Config({"model": {"one": dict.fromkeys(NAMES, number / 8)}}), None)]
+        events = [Suggested(number, Config({"model": {"one": dict.fromkeys(NAMES, number / 8)}}), None)]
         state = sampler.tell(state, events)
     assert asked == []  # trials that others chose need no prior mean
     ended = [Finished(number, TrialState.COMPLETE, (float(number),), 0.1) for number in range(4)]
@@ -134,7 +134,7 @@ def test_it_is_learned_once_and_only_of_families_whose_sampler_is_asked(monkeypa
 
 def test_what_cannot_be_learned_from_is_told_and_left_out(caplog):
     found = past()
-    strange = FamilyStarts(replace(found, weights=np.full(len(found.weights), "x")), SPACE)
+    strange = FamilyPrior(replace(found, weights=np.full(len(found.weights), "x")), SPACE)
     assert strange("one") == WarmStart()
     assert "its expectations for one are not used" in caplog.text
 

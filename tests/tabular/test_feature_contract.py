@@ -10,7 +10,14 @@ import pytest
 
 from seasoned.tabular.features import group_statistics, target_encoding
 from seasoned.tabular.features.base import Given, Rows, few_valued, levels_of
-from seasoned.tabular.features.pipeline import SELECTIONS, STEPS, TEXT_STEPS, Made, aims_of, fit_features
+from seasoned.tabular.features.pipeline import (
+    SELECTIONS,
+    STEPS,
+    TEXT_STEPS,
+    FeaturePipeline,
+    fit_features,
+    target_columns,
+)
 from seasoned.tabular.features.text_cache import STATISTICS, TextRows
 
 N = 900
@@ -34,7 +41,7 @@ def planted(task="regression", seed=0, rows=N):
     given = Given(codes, (TextRows.of(texts), TextRows.of(["the same"] * rows)))
     classes = {"regression": 0, "binary": 2, "multiclass": 3}[task]
     y = np.digitize(y, np.quantile(y, np.linspace(0, 1, classes + 1)[1:-1])) if classes else y
-    return Rows(given, frozenset({2, 4}), aims_of(y, classes), None, seed, ((3, 7.0),))
+    return Rows(given, frozenset({2, 4}), target_columns(y, classes), None, seed, ((3, 7.0),))
 
 
 def plain(state):
@@ -102,7 +109,7 @@ class TestSteps:
 
 
 def of(matrix, y, classes=0, weight=None):
-    return Rows(Given(matrix), frozenset(), aims_of(np.asarray(y), classes), weight, 0)
+    return Rows(Given(matrix), frozenset(), target_columns(np.asarray(y), classes), weight, 0)
 
 
 @pytest.mark.parametrize("name", SELECTIONS)
@@ -200,7 +207,7 @@ def test_what_is_left_out_stays_left_out(diet):
     full = replace(made, kept=None).extend(rows.given, matrix, diet)
     assert 0 < found.shape[1] == len(made.kept) < full.shape[1]
     np.testing.assert_array_equal(made.extend(rows.given, matrix, diet), full[:, made.kept])
-    again = Made.from_json(plain(made.to_json()), 6, 2)
+    again = FeaturePipeline.from_json(plain(made.to_json()), 6, 2)
     np.testing.assert_array_equal(again.extend(rows.given, matrix, diet), full[:, made.kept])
     assert made.extend(made.nothing(), matrix[:0], diet).shape == (0, len(made.kept))
     levels = set(made.kept[list(made.categorical((2, 4), matrix.shape[1]))].tolist())
@@ -218,12 +225,12 @@ def test_a_file_from_before_steps_read_texts_makes_what_it_made(texts):
     made, _ = fit_features(config, before, rows.codes, "codes")
     found = made.extend(before.given, rows.codes, "codes")
     state = {name: value for name, value in plain(made.to_json()).items() if name in {"width", "steps", "dense"}}
-    again = Made.from_json(state, 6 + texts, texts)
+    again = FeaturePipeline.from_json(state, 6 + texts, texts)
     more = Given(np.hstack([rows.codes, np.zeros((N, texts))]), rows.given.texts[:texts])
     np.testing.assert_array_equal(again.extend(more, rows.codes, "codes"), found)
     assert again.extend(again.nothing(), rows.codes[:0], "codes").shape == (0, found.shape[1])
     with pytest.raises(ValueError, match="another table"):
-        Made.from_json(state, 7 + texts, texts)
+        FeaturePipeline.from_json(state, 7 + texts, texts)
 
 
 @pytest.mark.parametrize("kept", [[], [2, 1], [1, 1], [-1, 2], [0.0, 1.0], [True], ["a"], "ab", 3])
@@ -233,9 +240,9 @@ def test_forged_places_are_refused(kept):
         {"made": {"arithmetic": True, "uninformative": True, "columns": 5}}, rows, rows.codes, "codes"
     )
     state = plain(made.to_json())
-    assert Made.from_json(state, 6, 2).count == made.count
+    assert FeaturePipeline.from_json(state, 6, 2).count == made.count
     with pytest.raises((ValueError, TypeError)):
-        Made.from_json({**state, "kept": kept}, 6, 2)
+        FeaturePipeline.from_json({**state, "kept": kept}, 6, 2)
 
 
 @pytest.mark.parametrize(
@@ -316,10 +323,10 @@ def test_of_many_classes_the_most_common_are_looked_at():
 
 def test_aims_are_those_of_the_ten_most_common_classes():
     codes = np.r_[np.arange(12), np.arange(2, 12)]
-    aims = aims_of(codes, 12)
+    aims = target_columns(codes, 12)
     assert aims.shape == (22, 10)
     np.testing.assert_array_equal(aims, np.eye(12)[codes][:, 2:])
-    np.testing.assert_array_equal(aims_of(np.array([1, 0, 1]), 3), np.eye(3)[[1, 0, 1]])
+    np.testing.assert_array_equal(target_columns(np.array([1, 0, 1]), 3), np.eye(3)[[1, 0, 1]])
 
 
 @pytest.mark.parametrize("sparse", [0, 4])

@@ -14,7 +14,7 @@ from optional import needs
 from seasoned import SearchSettings, load
 from seasoned.tabular.bundle.consistency_check import check_fitted
 from seasoned.tabular.features.inputs import feature_width
-from seasoned.tabular.features.pipeline import SELECTIONS, STEPS, Made
+from seasoned.tabular.features.pipeline import SELECTIONS, STEPS, FeaturePipeline
 from seasoned.tabular.metrics.registry import resolve
 from seasoned.tabular.models._common.base import Job
 from seasoned.tabular.models.registry import find
@@ -201,12 +201,12 @@ def test_a_file_whose_texts_are_those_of_another_table_is_refused(tmp_path):
     state = json.loads(json.dumps(made.to_json()))
     width = state["width"]
     assert width == feature_width(fitted.fitted_.plan) == 1 + 1 + 20 + 1, "x; frequency, components, level of the text"
-    assert Made.from_json(state, width, 1).texts == 1
+    assert FeaturePipeline.from_json(state, width, 1).texts == 1
     for texts in (0, 2):
         with pytest.raises(ValueError, match=r"not there|another table"):
-            Made.from_json({**state, "texts": texts}, width, 1)
+            FeaturePipeline.from_json({**state, "texts": texts}, width, 1)
     with pytest.raises(ValueError, match="another table"):
-        Made.from_json(state, width, 0)
+        FeaturePipeline.from_json(state, width, 0)
     beyond = replace(made, kept=np.array([0, 9_999]))
     changed = replace(member, estimator=replace(member.estimator, made=beyond))
     with pytest.raises(ValueError, match="not there"):

@@ -22,12 +22,12 @@ from seasoned.tabular.features.cyclic_dates import CycleColumns
 from seasoned.tabular.features.pipeline import (
     SELECTIONS,
     STEPS,
-    Made,
-    aims_of,
+    FeaturePipeline,
     choose_steps,
     fit_features,
     starts_with_features,
     steps_for,
+    target_columns,
     with_features,
 )
 from seasoned.tabular.features.relevance import beyond_chance, relevance
@@ -41,7 +41,7 @@ N = 1200
 
 def table(y, n_classes=0, categorical=(), seed=0, **columns):
     codes = np.column_stack(list(columns.values())).astype(float)
-    return Rows(Given(codes), frozenset(categorical), aims_of(np.asarray(y), n_classes), None, seed)
+    return Rows(Given(codes), frozenset(categorical), target_columns(np.asarray(y), n_classes), None, seed)
 
 
 def given(codes):
@@ -259,7 +259,7 @@ def test_features_stand_beside_the_columns(fitted):
 
 def test_features_survive_a_file(fitted):
     rows, made, _ = fitted
-    again = Made.from_json(json.loads(json.dumps(made.to_json(), allow_nan=False)), 5)
+    again = FeaturePipeline.from_json(json.loads(json.dumps(made.to_json(), allow_nan=False)), 5)
     for diet in ("codes", "dense"):
         expected = made.extend(rows.given, rows.codes, diet)
         np.testing.assert_array_equal(again.extend(rows.given, rows.codes, diet), expected)
@@ -307,7 +307,7 @@ def changed(state, path, value):
 )
 def test_a_forged_file_is_refused(fitted, path, value):
     with pytest.raises((ValueError, KeyError, TypeError)):
-        Made.from_json(changed(fitted[1].to_json(), path, value), 5)
+        FeaturePipeline.from_json(changed(fitted[1].to_json(), path, value), 5)
 
 
 def test_spaces_with_features():

@@ -17,31 +17,38 @@ import seasoned.tabular.trial.cross_validation
 from in_process import estimator, stay_in_process
 from seasoned.tabular.models.linear.additive import MOST_CELLS, MOST_COLUMNS
 from seasoned.tabular.models.registry import MODELS
-from seasoned.tabular.trial.memory_estimate import _KNOBS, Extent, NotEnoughMemory, check_memory, foreseen, that_fits
+from seasoned.tabular.trial.memory_estimate import (
+    _KNOBS,
+    DataShape,
+    NotEnoughMemory,
+    check_memory,
+    estimate_bytes,
+    reduce_to_fit,
+)
 
 EXTENTS = st.builds(
-    Extent,
+    DataShape,
     rows=st.integers(1, 10**7),
     valid=st.integers(0, 10**6),
     columns=st.integers(1, 5_000),
     classes=st.sampled_from([0, 2, 3, 100]),
     levels=st.integers(0, 3),
 )
-LARGE = Extent(800_000, 200_000, 50, 2)
+LARGE = DataShape(800_000, 200_000, 50, 2)
 
 
-@example(at=Extent(81_616, 0, 14, 100), name="splines")  # 6 kB less with twice the columns: of fewer rows
+@example(at=DataShape(81_616, 0, 14, 100), name="splines")  # 6 kB less with twice the columns: of fewer rows
 @given(at=EXTENTS, name=st.sampled_from([*MODELS, "somebody's own"]))
 def test_more_rows_columns_and_classes_never_take_less(at, name):
-    now = foreseen(name, {}, at)
+    now = estimate_bytes(name, {}, at)
     assert now >= 8 * at.rows * at.columns
     for more in (
-        Extent(2 * at.rows, at.valid, at.columns, at.classes, at.levels),
-        Extent(at.rows, at.valid, 2 * at.columns, at.classes, at.levels),
-        Extent(at.rows, at.valid, at.columns, max(2 * at.classes, 3) if at.classes else 0, at.levels),
+        DataShape(2 * at.rows, at.valid, at.columns, at.classes, at.levels),
+        DataShape(at.rows, at.valid, 2 * at.columns, at.classes, at.levels),
+        DataShape(at.rows, at.valid, at.columns, max(2 * at.classes, 3) if at.classes else 0, at.levels),
     ):
         if name != "splines" or more.columns == at.columns or _all_rows(more):
-            assert foreseen(name, {}, more) >= now
+            assert estimate_bytes(name, {}, more) >= now
 
 
 def _all_rows(at):
@@ -53,26 +60,26 @@ def _all_rows(at):
 def test_the_setting_that_is_named_fits_and_the_next_one_does_not(at, name, share):
     task = "regression" if not at.classes else "binary" if at.classes == 2 else "multiclass"
     config, (parameter, _, last) = MODELS[name].space(task).default, _KNOBS[name]
-    least, now = foreseen(name, {**config, parameter: last}, at), foreseen(name, config, at)
+    least, now = estimate_bytes(name, {**config, parameter: last}, at), estimate_bytes(name, config, at)
     assume(least < now)  # with very many rows the depth of a tree decides, whatever its leaves
     allowed = least + share * (now - least)
-    named, value = that_fits(name, config, at, allowed)
+    named, value = reduce_to_fit(name, config, at, allowed)
     assert named == parameter
     assert value != config[parameter]
-    assert foreseen(name, {**config, parameter: value}, at) <= allowed
+    assert estimate_bytes(name, {**config, parameter: value}, at) <= allowed
     nearer = value + (1 if value < config[parameter] else -1)
-    assert foreseen(name, {**config, parameter: nearer}, at) > allowed
-    assert that_fits(name, config, at, least - 1) is None
+    assert estimate_bytes(name, {**config, parameter: nearer}, at) > allowed
+    assert reduce_to_fit(name, config, at, least - 1) is None
 
 
 def test_where_no_setting_decides_none_is_named():
     for name in MODELS.keys() - _KNOBS.keys():
-        assert that_fits(name, MODELS[name].space("binary").default, LARGE, 2.0**50) is None
+        assert reduce_to_fit(name, MODELS[name].space("binary").default, LARGE, 2.0**50) is None
 
 
 def test_what_fits_is_not_refused():
     for name, model in MODELS.items():
-        check_memory(name, model.space("binary").default, Extent(1_000, 250, 20, 2), 2**30, 2**40)
+        check_memory(name, model.space("binary").default, DataShape(1_000, 250, 20, 2), 2**30, 2**40)
         check_memory(name, {}, LARGE, None, 2**50)
 
 
@@ -88,7 +95,7 @@ def test_the_sentence_says_what_would_help():
 
 def test_a_raised_limit_is_enough():
     forest, at = {"min_samples_leaf": 2}, LARGE
-    needed = foreseen("forest", forest, at)
+    needed = estimate_bytes("forest", forest, at)
     check_memory("forest", forest, at, int(needed / 0.94), 10**12)
     with pytest.raises(NotEnoughMemory):
         check_memory("forest", forest, at, int(needed / 0.96), 10**12)

@@ -22,7 +22,7 @@ from seasoned.errors import InvalidInput
 from seasoned.execution._system.process_tree import resident
 from seasoned.tabular.budget.budget import Budget
 from seasoned.tabular.budget.interrupt import Stop, leave_closed_terminal
-from seasoned.tabular.budget.progress import Watching
+from seasoned.tabular.budget.progress import FitProgress
 from seasoned.tabular.metrics.registry import resolve
 from seasoned.tabular.trial.run_folder import list_runs
 from seasoned.trials import Trial, TrialState
@@ -219,7 +219,7 @@ def test_the_line_shows_the_metric_its_family_and_the_time_left(capsys, monkeypa
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     budget = Budget(time.monotonic() + 75, 90, 10, 2, None)
-    with Watching(resolve("roc_auc", "binary", 2), budget, shown=True) as watching:
+    with FitProgress(resolve("roc_auc", "binary", 2), budget, shown=True) as watching:
         for number, loss in enumerate((-0.75, -0.875, -0.5)):
             config = {"model": {"lightgbm" if loss == -0.875 else "linear": {}}}
             watching(None, Trial(number, config, TrialState.COMPLETE, values=(loss,)))

@@ -15,11 +15,11 @@ from seasoned import AutoClassifier, AutoRegressor, SearchSettings, load
 from seasoned.errors import InvalidInput
 from seasoned.tabular.bundle.consistency_check import check_fitted
 from seasoned.tabular.ensemble import stacking
-from seasoned.tabular.ensemble.fitted_model import Member, places_below, standing
+from seasoned.tabular.ensemble.fitted_model import Member, places_below, with_base_models
 from seasoned.tabular.ensemble.stacking import add_layer, seconds_of_layer
 from seasoned.tabular.trial.results import TrialRecord
 from seasoned.tabular.trial.stacked_features import (
-    BELOW,
+    STACKED_ON,
     columns_of,
     split_below,
     stacked,
@@ -36,7 +36,7 @@ def test_a_configuration_knows_what_it_stands_on():
     config = stacked(TREE, [LINE])
     assert split_below(config["model"]["tree"]) == ({"depth": 3}, (LINE,))
     assert split_below(TREE["model"]["tree"]) == ({"depth": 3}, ())
-    assert BELOW not in TREE["model"]["tree"], "the one given is as it was"
+    assert STACKED_ON not in TREE["model"]["tree"], "the one given is as it was"
 
 
 @pytest.mark.parametrize(("classes", "width"), [(0, 1), (2, 1), (3, 3)])
@@ -60,8 +60,8 @@ def test_a_member_stands_where_those_below_it_are():
     assert places_below(all_[0], all_) == [2, 1]
     assert places_below(all_[1], all_) == []
     assert places_below(all_[0], all_[:2]) is None
-    assert list(standing(dict(enumerate(all_)))) == [0, 1, 2]
-    assert list(standing({0: all_[0], 2: all_[2]})) == [2]
+    assert list(with_base_models(dict(enumerate(all_)))) == [0, 1, 2]
+    assert list(with_base_models({0: all_[0], 2: all_[2]})) == [2]
 
 
 def test_no_model_stands_on_one_of_the_second_layer():
@@ -149,7 +149,7 @@ def test_one_row_is_predicted_as_among_others(regressor):
 
 def learned_from_others(board):
     """Rows of a leaderboard whose models learn from others."""
-    return [BELOW in board.attrs["configs"][number] for number in board["number"]]
+    return [STACKED_ON in board.attrs["configs"][number] for number in board["number"]]
 
 
 def test_the_leaderboard_shows_it(regressor):
@@ -194,7 +194,7 @@ def test_a_bundle_with_another_number_of_models_below_is_refused(regressor, tmp_
     regressor.save(tmp_path / "m.seasoned")
     found = load(tmp_path / "m.seasoned").fitted_
     short = tuple(
-        replace(member, config={**member.config, BELOW: member.config[BELOW][:1]}) if member.below else member
+        replace(member, config={**member.config, STACKED_ON: member.config[STACKED_ON][:1]}) if member.below else member
         for member in found.members
     )
     with pytest.raises(ValueError, match="another table"):
@@ -268,9 +268,9 @@ def test_it_stays_out_where_it_does_not_help(monkeypatch):
 @pytest.mark.slow
 def test_what_helps_only_the_rows_it_was_chosen_by_is_refused(monkeypatch):
     stay_in_process(monkeypatch)
-    monkeypatch.setattr(stacking, "_asked", lambda *_: [0.1, -0.2])
+    monkeypatch.setattr(stacking, "_gains_on_held_out_folds", lambda *_: [0.1, -0.2])
     assert not uppers(fitted(AutoRegressor, numbers))
-    monkeypatch.setattr(stacking, "_asked", lambda *_: [])
+    monkeypatch.setattr(stacking, "_gains_on_held_out_folds", lambda *_: [])
     assert not uppers(fitted(AutoRegressor, numbers))
 
 
@@ -414,7 +414,7 @@ def test_what_is_held_out_of_everything_is_held_out(monkeypatch):
                 assert objective.above(configs[0], outer, others).shape == held.shape
         return [1.0]
 
-    monkeypatch.setattr(stacking, "_asked", asked)
+    monkeypatch.setattr(stacking, "_gains_on_held_out_folds", asked)
     fitted(AutoRegressor, numbers)
     assert seen
     assert not any(seen)

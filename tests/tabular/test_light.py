@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from seasoned.tabular.ensemble.light_members import light
+from seasoned.tabular.ensemble.light_members import members_without_refit
 
 
 def members(*weights):
@@ -31,20 +31,20 @@ def budget(workers=2, trials=None):
     ],
 )
 def test_the_lightest_are_left_as_they_are_while_that_saves_time(fits, expected):
-    assert light(objective(), members(0.5, 0.25, 0.15, 0.1), fits, budget()) == expected
+    assert members_without_refit(objective(), members(0.5, 0.25, 0.15, 0.1), fits, budget()) == expected
 
 
 def test_only_what_its_trial_has_left_can_stay():
-    found = light(objective(kept={0, 2}), members(0.5, 0.25, 0.15, 0.1), [4.0] * 4, budget())
+    found = members_without_refit(objective(kept={0, 2}), members(0.5, 0.25, 0.15, 0.1), [4.0] * 4, budget())
     assert found == {2}
 
 
 def test_all_are_fitted_again_where_folds_validate_or_time_must_not_decide():
     chosen, fits = members(0.8, 0.1, 0.1), [4.0] * 3
-    assert light(objective(), chosen, fits, budget()) == {2}
-    assert light(objective(folds=3), chosen, fits, budget()) == set()
-    assert light(objective(), chosen, fits, budget(trials=20)) == set()
+    assert members_without_refit(objective(), chosen, fits, budget()) == {2}
+    assert members_without_refit(objective(folds=3), chosen, fits, budget()) == set()
+    assert members_without_refit(objective(), chosen, fits, budget(trials=20)) == set()
 
 
 def test_one_model_alone_is_fitted_on_all_rows():
-    assert light(objective(), members(1.0), [4.0], budget()) == set()
+    assert members_without_refit(objective(), members(1.0), [4.0], budget()) == set()

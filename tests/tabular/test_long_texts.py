@@ -8,7 +8,7 @@ import pytest
 
 from in_process import estimator
 from seasoned import load
-from seasoned.tabular.bundle.replay_check import sample
+from seasoned.tabular.bundle.replay_check import replay_sample
 from seasoned.tabular.preprocessing import category, high_cardinality
 from seasoned.tabular.preprocessing.category import CategoryColumn
 from seasoned.tabular.preprocessing.high_cardinality import counted
@@ -30,7 +30,7 @@ def test_stored_rows_hold_the_beginning_of_a_long_text(here):
 
 def test_short_texts_are_stored_whole():
     X = pd.DataFrame({"text": ["a" * 10_000, "b c", None] * 9, "n": np.arange(27.0) / 2})
-    assert sample(X, Schema.infer(X))["text"].dropna().isin(X["text"]).all()
+    assert replay_sample(X, Schema.infer(X))["text"].dropna().isin(X["text"]).all()
 
 
 @pytest.mark.parametrize(("words", "known"), [(["a", "b" * 9], ("a",)), (["a" * 9, "b" * 9], ("a" * 9, "b" * 9))])

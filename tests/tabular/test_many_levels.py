@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 from optional import needs
 from seasoned import AutoRegressor, SearchSettings, load
 from seasoned.cli import app
-from seasoned.cli.column_formats import remembered
+from seasoned.cli.column_formats import format_of
 from seasoned.report import report_data
-from seasoned.tabular.features.inputs import feature_width, load_given, save_texts
+from seasoned.tabular.features.inputs import feature_width, load_feature_inputs, save_texts
 from seasoned.tabular.models._common.base import Job
 from seasoned.tabular.models.registry import MODELS, find
 from seasoned.tabular.preprocessing.column_plan import ColumnPlan
@@ -167,7 +167,7 @@ def test_numbers_that_are_names_stay_names_in_later_files(here):
     X["airport"] = X["airport"].map(codes).fillna("00190")
     search = SearchSettings(models=["linear"], folds=3)
     model = AutoRegressor(trials=1, experience=None, workers=1, random_state=0, search=search).fit(X, y)
-    assert "airport" in remembered(model).words
+    assert "airport" in format_of(model).words
     model.save(here / "m.seasoned")
     later = X[X["airport"].str.isdecimal()].head(20)
     later.to_csv(here / "later.csv", index=False)
@@ -185,7 +185,7 @@ def test_levels_that_an_older_run_kept_of_text_are_gone(tmp_path):
     np.save(tmp_path / "levels.npy", np.zeros((len(X), 1)))
     save_texts(tmp_path, plan, canonical)
     codes = plan.encode(canonical, "codes")
-    assert load_given(tmp_path, codes, texts=False).codes.shape[1] == feature_width(plan)
+    assert load_feature_inputs(tmp_path, codes, texts=False).codes.shape[1] == feature_width(plan)
 
 
 def test_a_level_is_the_same_to_catboost_whatever_rows_are_beside_it():

@@ -21,8 +21,8 @@ from seasoned.knowledge.experience.locations import Places, add_studies, shipped
 from seasoned.knowledge.experience.past_study import UNNAMED, Head
 from seasoned.knowledge.meta_features.meta_features import METAFEATURES
 from seasoned.tabular.experience import record
-from seasoned.tabular.experience.advice import Scene
-from seasoned.tabular.experience.record import Memory
+from seasoned.tabular.experience.advice import TaskDescription
+from seasoned.tabular.experience.record import ExperienceRecorder
 from seasoned.tabular.input.target import read_target
 from seasoned.tabular.metrics.registry import ZERO_BY_DEFINITION, Metric, measure_key, resolve
 from seasoned.tabular.postprocessing.choose_threshold import searched
@@ -298,7 +298,9 @@ def test_a_resumed_fit_goes_on_with_the_experience_it_began_with(url, tmp_path, 
 
 
 def scene(**changes):
-    found = Scene({feature.name: 0.5 for feature in METAFEATURES}, -0.5, "binary", "roc_auc", (1000, 3), 5, "f")
+    found = TaskDescription(
+        {feature.name: 0.5 for feature in METAFEATURES}, -0.5, "binary", "roc_auc", (1000, 3), 5, "f"
+    )
     return replace(found, **changes)
 
 
@@ -318,7 +320,7 @@ TRIALS = [
 
 
 def kept(url, **options):
-    record = Memory(Places(False, url), scene(), **options)
+    record = ExperienceRecorder(Places(False, url), scene(), **options)
     assert record.keep(TRIALS, None)
     found = Experience.read(url)
     configs = found.configs(found.configurations)
@@ -354,14 +356,16 @@ def test_what_may_have_been_stopped_for_its_pace_says_nothing_of_its_loss(url):
 )
 def test_what_failed_for_the_machines_sake_is_no_failure_of_the_configuration(url, error, of_the_configuration):
     trials = [{**trial, "error": error} if trial["number"] == 4 else trial for trial in TRIALS]
-    assert Memory(Places(False, url), scene()).keep(trials, None)
+    assert ExperienceRecorder(Places(False, url), scene()).keep(trials, None)
     assert bool(Experience.read(url).failed.any()) == of_the_configuration
 
 
 def test_a_memory_knows_why_its_trials_may_be_stopped(url, monkeypatch):
     found = []
-    of = Memory.of.__func__
-    monkeypatch.setattr(Memory, "of", classmethod(lambda cls, *given: found.append(of(cls, *given)) or found[-1]))
+    of = ExperienceRecorder.of.__func__
+    monkeypatch.setattr(
+        ExperienceRecorder, "of", classmethod(lambda cls, *given: found.append(of(cls, *given)) or found[-1])
+    )
     fit(url, trials=2)
     fit(url, trials=2, search=replace(SEARCH, predict_limit=1000.0))
     assert [one.paced for one in found] == [False, True]

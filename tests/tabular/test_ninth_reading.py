@@ -15,14 +15,14 @@ from in_process import estimator, stay_in_process
 from messy import messy
 from seasoned import AutoClassifier, Metric
 from seasoned.errors import InvalidInput, PruneReason, StorageError
-from seasoned.knowledge.advice.similar_tasks import Recalled
+from seasoned.knowledge.advice.similar_tasks import SimilarTasks
 from seasoned.samplers.checks import same
 from seasoned.tabular.budget import worker_count
 from seasoned.tabular.budget.budget import Budget
 from seasoned.tabular.budget.worker_count import with_room_for
 from seasoned.tabular.ensemble import member_predictions, refit_members
 from seasoned.tabular.ensemble.reseeded_fits import _folds_of
-from seasoned.tabular.experience.advice import Guide
+from seasoned.tabular.experience.advice import TaskAdvice
 from seasoned.tabular.experience.record import _gained
 from seasoned.tabular.features.pipeline import LEVELS
 from seasoned.tabular.fit.parameters import budget_of
@@ -31,16 +31,16 @@ from seasoned.tabular.metrics.registry import measure_key, resolve
 from seasoned.tabular.models.registry import choose, joint_space
 from seasoned.tabular.postprocessing import conformal
 from seasoned.tabular.postprocessing.conformal import learn_conformal
-from seasoned.tabular.postprocessing.out_of_fold import Pooled
+from seasoned.tabular.postprocessing.out_of_fold import OutOfFold
 from seasoned.tabular.preprocessing.character_ngrams import Ngrams
 from seasoned.tabular.schema.identifiers import identifier
 from seasoned.tabular.schema.schema import Schema
 from seasoned.tabular.schema.text_parsing import number_style, read_numbers
-from seasoned.tabular.search.family_bandit import Promising
+from seasoned.tabular.search.family_bandit import FamilyBandit
 from seasoned.tabular.search.fold_racing import Race
 from seasoned.tabular.search.user_configurations import own_starts
 from seasoned.tabular.trial.configuration import textual
-from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState
+from seasoned.trials import Config, Finished, StudySpec, Suggested, TrialState
 
 # ------------------------------------------------------------------------------------------- intervals, pools
 
@@ -55,7 +55,7 @@ def sites(classes):
         truth = (truth > 0).astype(np.int64)
         predicted = np.column_stack([1 - 0.02 * group, 0.02 * group])
     rows = np.arange(len(group))
-    return Pooled(rows, truth, predicted, None, rows % 5, groups=group)
+    return OutOfFold(rows, truth, predicted, None, rows % 5, groups=group)
 
 
 @pytest.mark.parametrize(("kind", "groups"), [("numbers", 20), ("numbers with a scale", 10), ("classes", 20)])
@@ -102,11 +102,11 @@ def test_rows_that_are_added_for_rare_classes_count_as_among_all(monkeypatch):
 
 def ended(number, family, state, values=None, reason=None):
     config = Config({"model": {family: {"x": 0.5}}})
-    return [Asked(number, config), Finished(number, state, values, 1.0, prune_reason=reason)]
+    return [Suggested(number, config), Finished(number, state, values, 1.0, prune_reason=reason)]
 
 
 def test_a_family_whose_default_is_too_slow_is_drawn_again():
-    found = Promising()
+    found = FamilyBandit()
     state = found.init(StudySpec(SPACE, seed=0))
     events = ended(0, "one", TrialState.COMPLETE, (0.1,))
     events += ended(1, "two", TrialState.PRUNED, reason=PruneReason.PREDICTION_TIME)
@@ -304,7 +304,7 @@ def with_start():
     default = next(row for row, config in enumerate(first.configs) if config == {"model": {"two": {"x": 0.5}}})
     scores = np.hstack([recalled.scores, np.full((len(recalled.scores), 1), np.nan)])
     scores[0, -1] = scores[0, default]
-    wide = Recalled(
+    wide = SimilarTasks(
         (*recalled.configs, start),
         scores,
         np.ones_like(scores),
@@ -314,7 +314,7 @@ def with_start():
         recalled.names,
         {"id": "1"},
     )
-    return Guide(wide, SCENE, SPACE, 60.0), start
+    return TaskAdvice(wide, SCENE, SPACE, 60.0), start
 
 
 def test_a_start_that_past_tasks_know_is_not_tried_again_and_again():
@@ -322,7 +322,7 @@ def test_a_start_that_past_tasks_know_is_not_tried_again_and_again():
     found = sampler(known)
     found = replace(found, defaults=(found.defaults[0], start, found.defaults[2]))
     log, _ = play(found, 20, cost=lambda config: loss(config, centre=0.5))
-    asked = [textual(event.config) for event in log if isinstance(event, Asked)]
+    asked = [textual(event.config) for event in log if isinstance(event, Suggested)]
     assert len(asked) == len(set(asked))
 
 

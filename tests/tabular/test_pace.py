@@ -19,7 +19,7 @@ from seasoned.errors import InvalidInput, Pruned
 from seasoned.tabular.ensemble import prediction_time
 from seasoned.tabular.ensemble.fitted_model import Member
 from seasoned.tabular.ensemble.greedy_selection import select
-from seasoned.tabular.ensemble.prediction_time import Pace, milliseconds, within
+from seasoned.tabular.ensemble.prediction_time import PredictionTime, members_within_limit, milliseconds
 from seasoned.tabular.ensemble.refit_members import _diverse, choose_members
 from seasoned.tabular.fit import fit_table
 from seasoned.tabular.metrics.registry import resolve
@@ -143,19 +143,19 @@ def members(clock, *seconds):
 
 def test_members_that_are_slower_than_their_trials_were_are_left_out(clock, plan, caplog):
     frame, columns = plan
-    kept, found = within(members(clock, 0.001, 0.004, 0.002), columns, RMSE, frame, limit=3.5)
+    kept, found = members_within_limit(members(clock, 0.001, 0.004, 0.002), columns, RMSE, frame, limit=3.5)
     assert [member.config["n"] for member in kept] == [0, 2]
     assert sum(member.weight for member in kept) == pytest.approx(1.0)
     assert found.measured == pytest.approx(3.0)
     assert "left out of the ensemble for predict_limit" in caplog.text
     assert "within the limit of 3.5" in found.sentence
-    everything, _ = within(members(clock, 0.001, 0.004), columns, RMSE, frame, limit=6.0)
+    everything, _ = members_within_limit(members(clock, 0.001, 0.004), columns, RMSE, frame, limit=6.0)
     assert len(everything) == 2
 
 
 def test_what_cannot_be_met_is_said(clock, plan, caplog):
     frame, columns = plan
-    kept, found = within(members(clock, 0.008, 0.005), columns, RMSE, frame, limit=1.0)
+    kept, found = members_within_limit(members(clock, 0.008, 0.005), columns, RMSE, frame, limit=1.0)
     assert [member.config["n"] for member in kept] == [1]
     assert kept[0].weight == 1.0
     assert "the quickest model found, takes 5 with all that comes before it" in caplog.text
@@ -166,13 +166,15 @@ def test_where_there_is_no_time_trials_stand_for_a_measurement(clock, plan):
     frame, columns = plan
     took = {0: 1.0, 1: 4.0, 2: 2.0}
     slow = members(clock, 100.0, 100.0, 100.0)
-    kept, found = within(slow, columns, RMSE, frame, 3.5, lambda some: sum(took[m.config["n"]] for m in some))
+    kept, found = members_within_limit(
+        slow, columns, RMSE, frame, 3.5, lambda some: sum(took[m.config["n"]] for m in some)
+    )
     assert clock.now == 0.0
     assert [member.config["n"] for member in kept] == [0, 2]
     assert (found.measured, found.told) == (3.0, True)
     assert "In the trials a row took 3 ms to predict, within the limit of 3.5; there was no time" in found.sentence
-    assert Pace.from_json(found.to_json()) == found
-    assert Pace.from_json({"limit": 1.0, "measured": 2.0}) == Pace(1.0, 2.0)
+    assert PredictionTime.from_json(found.to_json()) == found
+    assert PredictionTime.from_json({"limit": 1.0, "measured": 2.0}) == PredictionTime(1.0, 2.0)
 
 
 @pytest.mark.parametrize("hurry", ["stop", "deadline"])
@@ -234,8 +236,8 @@ def test_what_is_no_limit(limit):
 
 
 def test_a_pace_survives():
-    assert Pace.from_json(Pace(1.0, 0.25).to_json()) == Pace(1.0, 0.25)
-    assert Pace.from_json(None) is None
+    assert PredictionTime.from_json(PredictionTime(1.0, 0.25).to_json()) == PredictionTime(1.0, 0.25)
+    assert PredictionTime.from_json(None) is None
 
 
 def test_the_best_of_each_family_may_be_chosen_however_many_of_one_are_better():
@@ -252,6 +254,6 @@ def test_who_keeps_the_limit_is_not_thrown_out_before_who_cannot(clock, plan):
     frame, columns = plan
     weights = (0.8, 0.05, 0.15)
     given = [replace(one, weight=w) for one, w in zip(members(clock, 0.003, 0.001, 0.002), weights, strict=True)]
-    kept, found = within(given, columns, RMSE, frame, limit=1.5)
+    kept, found = members_within_limit(given, columns, RMSE, frame, limit=1.5)
     assert [member.config["n"] for member in kept] == [1]
     assert found.measured == pytest.approx(1.0)

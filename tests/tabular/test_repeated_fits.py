@@ -22,7 +22,7 @@ from seasoned import Space, load
 from seasoned.errors import InvalidInput
 from seasoned.tabular.ensemble import reseeded_fits, size_limit
 from seasoned.tabular.ensemble.fitted_model import Member
-from seasoned.tabular.features.pipeline import Made
+from seasoned.tabular.features.pipeline import FeaturePipeline
 from seasoned.tabular.models.custom import CustomModel
 from seasoned.tabular.models.registry import find
 from seasoned.tabular.trial.cross_validation import CrossValidation
@@ -118,15 +118,15 @@ def test_a_longer_fit_keeps_more_time_for_further_fits_and_may_make_more_of_them
 
     def kept(seconds):
         limit = SimpleNamespace(trials=None, seconds=seconds, workers=2)
-        return reseeded_fits.seconds_again(fitted, configs("own"), [1e3], [0.01], limit)
+        return reseeded_fits.reseeding_seconds(fitted, configs("own"), [1e3], [0.01], limit)
 
     assert kept(20_000.0) == pytest.approx(2_000.0)  # of what all further fits take, not more
     limit = SimpleNamespace(trials=None, seconds=960.0, workers=2)
-    assert reseeded_fits.seconds_again(fitted, configs("own"), [100.0], [0.01], limit) == 200.0
+    assert reseeded_fits.reseeding_seconds(fitted, configs("own"), [100.0], [0.01], limit) == 200.0
     assert kept(6_000.0) == pytest.approx(1_500.0)
     end = time.monotonic() + 60.0
-    minute, five = (size_limit.Allowance.of(fitted, {0: model}, seconds, end) for seconds in (20.0, 300.0))
-    late = size_limit.Allowance.of(fitted, {0: model, 1: model}, 300.0, time.monotonic())
+    minute, five = (size_limit.SizeBudget.of(fitted, {0: model}, seconds, end) for seconds in (20.0, 300.0))
+    late = size_limit.SizeBudget.of(fitted, {0: model, 1: model}, 300.0, time.monotonic())
     assert not late.take(0), "what measuring would take is not there"
     assert not late.take(1)
     assert minute.pace == pytest.approx(0.05)
@@ -149,17 +149,17 @@ def test_a_call_is_not_taken_for_what_a_row_takes(monkeypatch):
     member = Member("own", {}, Constant(1.0))
     ticks = itertools.count(0.0, 0.02)  # seconds between two looks at the clock, for a thousand rows
     monkeypatch.setattr(size_limit.time, "perf_counter", lambda: next(ticks))
-    quick = size_limit.Allowance.of(fitted, {0: member}, 60.0, math.inf)
+    quick = size_limit.SizeBudget.of(fitted, {0: member}, 60.0, math.inf)
     assert quick.each[0][1] == pytest.approx(0.02)
     assert quick.take(0)
     data.folds = []  # of a refit, which has none
-    assert size_limit.Allowance.of(fitted, {0: member}, 60.0, math.inf).take(0)
+    assert size_limit.SizeBudget.of(fitted, {0: member}, 60.0, math.inf).take(0)
     soon = time.monotonic() + 0.3  # two looks at a thousand rows may take .4 s
-    assert size_limit.Allowance.of(fitted, {0: member}, 60.0, soon).each[0][1] == 0.2
+    assert size_limit.SizeBudget.of(fitted, {0: member}, 60.0, soon).each[0][1] == 0.2
     unable = SimpleNamespace(predict=lambda _: 1 / 0)
-    assert size_limit.Allowance.of(fitted, {0: Member("own", {}, unable)}, 60.0, math.inf).each[0][1] == 0.2
+    assert size_limit.SizeBudget.of(fitted, {0: Member("own", {}, unable)}, 60.0, math.inf).each[0][1] == 0.2
     data.folds = [(np.arange(100), np.arange(1_000))]  # enough to know it
-    assert size_limit.Allowance.of(fitted, {0: member}, 60.0, math.inf).each[0][1] == 0.2
+    assert size_limit.SizeBudget.of(fitted, {0: member}, 60.0, math.inf).each[0][1] == 0.2
 
 
 def test_time_is_kept_for_further_fits_where_a_row_s_time_is_not_known_yet():
@@ -169,7 +169,7 @@ def test_time_is_kept_for_further_fits_where_a_row_s_time_is_not_known_yet():
     def kept(valid):
         data = SimpleNamespace(target=range(3_000), folds=[(range(10), range(valid))])
         few = SimpleNamespace(predict_limit=None, data=data, folds=1, fitter=fitter)
-        return reseeded_fits.seconds_again(few, configs("own", "own"), [0.5, 0.5], [0.1, 0.1], limit)
+        return reseeded_fits.reseeding_seconds(few, configs("own", "own"), [0.5, 0.5], [0.1, 0.1], limit)
 
     assert kept(1_000) == 0.0
     assert kept(100) > 1.0
@@ -200,14 +200,14 @@ def test_fits_that_differ_by_their_seeds_only_share_what_makes_their_columns(aga
     model.save(tmp_path / "model.seasoned")
     loaded = load(tmp_path / "model.seasoned").fitted_
     made = 0
-    extend = Made.extend
+    extend = FeaturePipeline.extend
 
     def counted(*given):
         nonlocal made
         made += 1
         return extend(*given)
 
-    monkeypatch.setattr(Made, "extend", counted)
+    monkeypatch.setattr(FeaturePipeline, "extend", counted)
     for found in (fitted, loaded):
         several = [member.estimator for member in found.members if makers_of(member.estimator)]
         assert [len({id(one) for one in makers_of(estimator)}) for estimator in several] == [1] * len(several)
@@ -222,7 +222,9 @@ def test_a_search_by_trials_fits_each_once_so_that_time_has_no_say():
     model = estimator("regression", ["lightgbm"]).fit(X, y)
     assert [len(fits_of(member.estimator)) for member in model.fitted_.members] == [1]
     limit = SimpleNamespace(trials=3, seconds=60.0)
-    assert reseeded_fits.seconds_again(None, configs("lightgbm"), [1.0], [0.01], limit) == 0.0  # nothing else matters
+    assert (
+        reseeded_fits.reseeding_seconds(None, configs("lightgbm"), [1.0], [0.01], limit) == 0.0
+    )  # nothing else matters
 
 
 def test_no_time_is_kept_for_fits_that_would_not_be_ready_in_it():
@@ -231,11 +233,11 @@ def test_no_time_is_kept_for_fits_that_would_not_be_ready_in_it():
     budget = SimpleNamespace(trials=None, seconds=60.0, workers=2)
     two = configs("lightgbm", "mlp")
     assert (
-        reseeded_fits.seconds_again(fitted, two, [1.0, 20.0], [0.01, 0.01], budget) == 4.8
+        reseeded_fits.reseeding_seconds(fitted, two, [1.0, 20.0], [0.01, 0.01], budget) == 4.8
     )  # one of both can be again
-    assert reseeded_fits.seconds_again(fitted, two, [4.1, 20.0], [0.01, 0.01], budget) == 0.0
+    assert reseeded_fits.reseeding_seconds(fitted, two, [4.1, 20.0], [0.01, 0.01], budget) == 0.0
     assert (
-        reseeded_fits.seconds_again(fitted, two, [1.0, 20.0], [0.1, 0.1], budget) == 0.0
+        reseeded_fits.reseeding_seconds(fitted, two, [1.0, 20.0], [0.1, 0.1], budget) == 0.0
     )  # predictions are slow enough
 
 
@@ -255,18 +257,20 @@ def test_time_is_kept_for_those_only_that_are_fitted_again():
     )
     budget, paces = SimpleNamespace(trials=None, seconds=600.0, workers=2), [1e-4, 1e-4]
     lines = configs("linear", "linear")
-    assert reseeded_fits.seconds_again(many, lines, [1.0, 3.0], paces, budget) == 0.0  # a seed changes nothing
-    assert reseeded_fits.seconds_again(few, lines, [1.0, 3.0], paces, budget) == 5 * 4.0 / 2  # models of the folds
-    assert reseeded_fits.seconds_again(many, configs("linear", "mlp"), [1.0, 3.0], paces, budget) == 4 * 3.0 / 2
+    assert reseeded_fits.reseeding_seconds(many, lines, [1.0, 3.0], paces, budget) == 0.0  # a seed changes nothing
+    assert reseeded_fits.reseeding_seconds(few, lines, [1.0, 3.0], paces, budget) == 5 * 4.0 / 2  # models of the folds
+    assert reseeded_fits.reseeding_seconds(many, configs("linear", "mlp"), [1.0, 3.0], paces, budget) == 4 * 3.0 / 2
     assert (
-        reseeded_fits.seconds_again(few, configs("linear", "mlp"), [1.0, 3.0], paces, budget) == (5 * 4.0 + 4 * 3.0) / 2
+        reseeded_fits.reseeding_seconds(few, configs("linear", "mlp"), [1.0, 3.0], paces, budget)
+        == (5 * 4.0 + 4 * 3.0) / 2
     )
     left += configs("mlp")  # models of folds that are there already
     assert (
-        reseeded_fits.seconds_again(few, configs("linear", "mlp"), [1.0, 3.0], paces, budget) == (5 * 1.0 + 4 * 3.0) / 2
+        reseeded_fits.reseeding_seconds(few, configs("linear", "mlp"), [1.0, 3.0], paces, budget)
+        == (5 * 1.0 + 4 * 3.0) / 2
     )
     left += configs("linear")
-    assert reseeded_fits.seconds_again(few, lines, [1.0, 3.0], paces, budget) == 0.0
+    assert reseeded_fits.reseeding_seconds(few, lines, [1.0, 3.0], paces, budget) == 0.0
 
 
 def test_what_fails_leaves_the_member_as_it_is(again, monkeypatch):
@@ -319,7 +323,7 @@ def test_reading_ends_with_the_time(monkeypatch):
     limit = SimpleNamespace(remaining=10.0, full=False)
     objective = SimpleNamespace(fold_models=fold_models)
     monkeypatch.setattr(reseeded_fits, "_folds_of", lambda _: [0, 1])
-    found = reseeded_fits._there(objective, members, fits, limit)
+    found = reseeded_fits._stored_fold_models(objective, members, fits, limit)
     assert read == [0]
     assert [(fit.fold, fit.estimator) for fit in found] == [(0, "of fold 0"), (1, "of fold 1")]
 

@@ -23,7 +23,7 @@ from seasoned.tabular.search.multi_fidelity import ByLevel
 from seasoned.tabular.search.row_racing import RowRace
 from seasoned.tabular.trial.cross_validation import CrossValidation
 from seasoned.tabular.validation.row_samples import levels_of, nested
-from seasoned.trials import Asked, Config, Finished, Reported, StudySpec, TrialState
+from seasoned.trials import Config, Finished, Reported, StudySpec, Suggested, TrialState
 
 ROWS = (3, 9, 27)
 FAMILIES = ("linear", "tree", "neighbours")
@@ -87,7 +87,7 @@ def played(rule, *losses):
     """What becomes of trials, one after the other, given their family and what each reaches on the first sample."""
     state, found = rule.init(StudySpec(Space(), seed=0)), []
     for number, (family, loss) in enumerate(losses):
-        events = [Asked(number, Config({"model": {family: {}}})), Reported(number, ROWS[0], loss)]
+        events = [Suggested(number, Config({"model": {family: {}}})), Reported(number, ROWS[0], loss)]
         state = rule.tell(state, events)
         found.append(rule.decide(state, number, ROWS[0]))
         stopped = found[-1] is Decision.STOP
@@ -127,8 +127,8 @@ def test_who_failed_with_more_rows_is_no_rival():
     rule = race(first=0)
     state = rule.init(StudySpec(Space(), seed=0))
     config = Config({"model": {"a": {}}})
-    failed = [Asked(0, config), Reported(0, 3, 0.1), Finished(0, TrialState.FAILED, None, error="no memory")]
-    state = rule.tell(state, [*failed, Asked(1, config), Reported(1, 3, 0.5)])
+    failed = [Suggested(0, config), Reported(0, 3, 0.1), Finished(0, TrialState.FAILED, None, error="no memory")]
+    state = rule.tell(state, [*failed, Suggested(1, config), Reported(1, 3, 0.5)])
     assert rule.decide(state, 1, 3) is Decision.GO_ON
 
 
@@ -149,14 +149,14 @@ def heard(*events):
 def test_levels_are_never_mixed_and_each_has_its_part_of_the_seconds():
     config = Config({"x": 0.5})
     complete = Finished(0, TrialState.COMPLETE, (0.1,), 66.0)
-    state = heard(Asked(0, config), Reported(0, 3, 0.4), Reported(0, 9, 0.3), complete)
+    state = heard(Suggested(0, config), Reported(0, 3, 0.4), Reported(0, 9, 0.3), complete)
     assert [one.seen.values.ravel().tolist() for one in state.states] == [[0.4], [0.3], [0.1]]
     assert [one.seen.seconds.tolist() for one in state.states] == [[3.0], [9.0], [54.0]]
 
 
 def test_a_stopped_trial_is_a_result_where_it_was_measured_and_a_pruned_one_above():
     config = Config({"x": 0.5})
-    state = heard(Asked(0, config), Reported(0, 3, 0.4), Finished(0, TrialState.PRUNED, None, 3.0))
+    state = heard(Suggested(0, config), Reported(0, 3, 0.4), Finished(0, TrialState.PRUNED, None, 3.0))
     assert [one.seen.values.ravel().tolist() for one in state.states[:1]] == [[0.4]]
     assert all(np.isnan(one.seen.values).all() for one in state.states[1:])
     assert [bool(one.seen.pruned[0]) for one in state.states] == [False, True, True]
@@ -166,7 +166,7 @@ def test_a_stopped_trial_is_a_result_where_it_was_measured_and_a_pruned_one_abov
 def test_seconds_among_folds_of_which_nobody_knows_the_number_are_no_samples_seconds():
     """A trial that the race over folds stopped had told its samples as many times as dear as they are."""
     config = Config({"x": 0.5})
-    samples = Asked(0, config), Reported(0, 3, 0.4), Reported(0, 9, 0.3)
+    samples = Suggested(0, config), Reported(0, 3, 0.4), Reported(0, 9, 0.3)
     state = heard(*samples, Finished(0, TrialState.PRUNED, None, 39.0, "far behind after one fold"))
     assert [one.seen.values.ravel().tolist() for one in state.states[:2]] == [[0.4], [0.3]]
     assert np.isnan([one.seen.seconds[0] for one in state.states]).all()
@@ -177,7 +177,7 @@ def test_seconds_among_folds_of_which_nobody_knows_the_number_are_no_samples_sec
 def test_the_highest_level_with_enough_results_is_modelled():
     events = []
     for number in range(5):
-        events += [Asked(number, Config({"x": number / 5})), Reported(number, 3, 0.5 + number)]
+        events += [Suggested(number, Config({"x": number / 5})), Reported(number, 3, 0.5 + number)]
         events += (
             [Finished(number, TrialState.PRUNED, None, 1.0)]
             if number

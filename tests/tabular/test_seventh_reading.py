@@ -28,7 +28,7 @@ from seasoned.tabular.trial import run_folder
 from seasoned.tabular.trial.arrays import Arrays, write_arrays
 from seasoned.tabular.trial.cross_validation import CrossValidation, _rounds
 from seasoned.tabular.trial.fold_fitter import Pipeline
-from seasoned.tabular.trial.memory_estimate import Extent, foreseen
+from seasoned.tabular.trial.memory_estimate import DataShape, estimate_bytes
 from seasoned.tabular.trial.run_folder import RunFolder, cache_folder, clear_runs
 
 
@@ -321,9 +321,9 @@ def test_who_holds_category_splits_is_refused_when_it_is_saved_and_before(tmp_pa
 
 
 def test_the_preconditioners_of_many_classes_are_foreseen():
-    few, many = (Extent(4_000, 1_000, 500, classes) for classes in (2, 100))
-    assert foreseen("adaptive_linear", {}, many) > 2e9
-    assert foreseen("adaptive_linear", {}, few) < 1e9
+    few, many = (DataShape(4_000, 1_000, 500, classes) for classes in (2, 100))
+    assert estimate_bytes("adaptive_linear", {}, many) > 2e9
+    assert estimate_bytes("adaptive_linear", {}, few) < 1e9
 
 
 def test_the_search_closes_its_study_whatever_happens(cache, monkeypatch):

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from in_process import Here
-from seasoned.tabular.budget.parallel_map import side_by_side
+from seasoned.tabular.budget.parallel_map import parallel_map
 
 
 def budget(*, full=False, stopped=False):
@@ -21,17 +21,17 @@ def ratio(a, b):
 
 def test_what_failed_is_left_out_and_the_rest_keeps_its_place():
     with Here() as executor:
-        found = side_by_side(executor, ratio, [(4, 2), (1, 0), (9, 3)], budget(), math.inf)
+        found = parallel_map(executor, ratio, [(4, 2), (1, 0), (9, 3)], budget(), math.inf)
     assert found == {0: 2.0, 2: 3.0}
     assert list(found) == [0, 2]
 
 
 def test_without_calls_there_is_nothing():
     with Here() as executor:
-        assert side_by_side(executor, ratio, [], budget(), -math.inf) == {}
+        assert parallel_map(executor, ratio, [], budget(), -math.inf) == {}
 
 
 @pytest.mark.parametrize(("more", "end"), [({}, 0.0), ({"full": True}, math.inf), ({"stopped": True}, math.inf)])
 def test_nothing_is_given_where_not_all_is_ready(more, end):
     with Here() as executor:
-        assert side_by_side(executor, ratio, [(1, 1)], budget(**more), end) is None
+        assert parallel_map(executor, ratio, [(1, 1)], budget(**more), end) is None

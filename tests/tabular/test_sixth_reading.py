@@ -18,8 +18,8 @@ from seasoned.tabular.metrics.vectorized import losses_of
 from seasoned.tabular.models._common.base import Job
 from seasoned.tabular.models._common.log_target import logarithm_for
 from seasoned.tabular.models.registry import find
-from seasoned.tabular.postprocessing.out_of_fold import Pooled
-from seasoned.tabular.postprocessing.postprocessor import Finish
+from seasoned.tabular.postprocessing.out_of_fold import OutOfFold
+from seasoned.tabular.postprocessing.postprocessor import Postprocessor
 from seasoned.tabular.schema.schema import Schema
 from seasoned.tabular.schema.time_zones import with_zone
 from seasoned.tabular.trial.seed_average import Repeated, predict_matrices
@@ -41,7 +41,7 @@ def test_a_draw_of_very_many_rows_misses_no_class():
 def test_a_loss_that_is_no_number_is_not_kept_and_takes_no_intervals_away(monkeypatch, caplog):
     rng = np.random.default_rng(0)
     y = rng.normal(size=400)
-    pooled = Pooled(np.arange(400), y, y + rng.normal(size=400), None, np.arange(400) % 5)
+    pooled = OutOfFold(np.arange(400), y, y + rng.normal(size=400), None, np.arange(400) % 5)
     monkeypatch.setattr(finalize, "pool", lambda *_, **__: pooled)
     data = SimpleNamespace(matrix=lambda _: rng.integers(0, 3, (400, 1)))
     objective = SimpleNamespace(job=Job("regression", 0, 0), data=data, baseline_loss=lambda: None)
@@ -51,9 +51,9 @@ def test_a_loss_that_is_no_number_is_not_kept_and_takes_no_intervals_away(monkey
 
     for metric in (SimpleNamespace(**fields(lambda *_: np.nan)), SimpleNamespace(**fields(told))):
         fitted = SimpleNamespace(metric=metric, members=[SimpleNamespace(below=(), weight=1.0)])
-        found = finalize.learned(fitted, objective, calibrate=None)
+        found = finalize.learn_postprocessing(fitted, objective, calibrate=None)
         assert "validated" not in found
-        assert found["finish"] == Finish()
+        assert found["finish"] == Postprocessor()
         assert np.isfinite(found["conformal"].scores).all()
     assert caplog.text.count("the report will lack the predictions in validation") == 2
 
@@ -113,9 +113,9 @@ def test_sums_of_shares_are_no_more_than_certain(folds, monkeypatch):
     found = predict_matrices(repeated, {"dense": np.zeros((3, 1))}, "dense", 2)
     assert found.max() == 1.0
     assert log_loss([0, 1, 0], found) > 0
-    together = Finish().together([np.tile([1.0, 0.0], (3, 1))] * len(shares), shares)
+    together = Postprocessor().together([np.tile([1.0, 0.0], (3, 1))] * len(shares), shares)
     assert together.max() == 1.0
-    numbers = Finish().together([np.full(3, 7.0)] * 2, (0.5, 0.5))
+    numbers = Postprocessor().together([np.full(3, 7.0)] * 2, (0.5, 0.5))
     assert numbers.tolist() == [7.0] * 3
 
 

@@ -20,7 +20,7 @@ from seasoned import SearchSettings, load
 from seasoned.errors import Pruned
 from seasoned.tabular.budget.budget import Budget
 from seasoned.tabular.ensemble import refit_members
-from seasoned.tabular.ensemble.early_model import Early
+from seasoned.tabular.ensemble.early_model import EarlyModel
 from seasoned.tabular.ensemble.fitted_model import Member
 from seasoned.tabular.input.target import read_target
 from seasoned.tabular.metrics.registry import resolve
@@ -32,7 +32,7 @@ from seasoned.tabular.trial import cross_validation as objective_module
 from seasoned.tabular.trial import fold_models
 from seasoned.tabular.trial.arrays import Arrays, write_arrays
 from seasoned.tabular.trial.cross_validation import CrossValidation
-from seasoned.tabular.trial.fold_models import Keeping, kept, suited
+from seasoned.tabular.trial.fold_models import FoldModelCache, is_cacheable, load_fold_models
 from seasoned.tabular.trial.run_folder import RunFolder
 from seasoned.tabular.trial.seed_average import Repeated, fits_of, predict_matrices, shares_of
 from seasoned.tabular.validation.folds import make_folds
@@ -107,10 +107,10 @@ def test_under_a_limit_of_time_to_predict_one_model_predicts(tmp_path):
 
 
 def test_of_a_split_by_time_the_models_of_the_past_have_no_say():
-    assert suited([100, 200, 300, 400], one=False) == [3]
-    assert suited([100, 200, 350, 400], one=False) == [2, 3]
-    assert suited([80] * 50, one=False) == [0, 1, 2, 3, 4]
-    assert suited([79, 80, 80], one=True) == [1]
+    assert is_cacheable([100, 200, 300, 400], one=False) == [3]
+    assert is_cacheable([100, 200, 350, 400], one=False) == [2, 3]
+    assert is_cacheable([80] * 50, one=False) == [0, 1, 2, 3, 4]
+    assert is_cacheable([79, 80, 80], one=True) == [1]
 
 
 def test_of_the_first_trials_all_are_kept_and_later_only_what_takes_long(tmp_path, monkeypatch):
@@ -136,7 +136,7 @@ def left(folder):
 
 def test_a_trial_that_does_not_end_leaves_nothing(tmp_path):
     def ends_early():
-        with Keeping(tmp_path / "one.models") as keeping:
+        with FoldModelCache(tmp_path / "one.models") as keeping:
             keeping.add("a model", 1.0)
             assert left(tmp_path)
             raise Pruned("too far behind")
@@ -148,26 +148,26 @@ def test_a_trial_that_does_not_end_leaves_nothing(tmp_path):
 
 @pytest.mark.parametrize("bad", [None, Lock(), np.zeros(2**24)], ids=["other family", "no pickle", "too large"])
 def test_all_or_nothing(tmp_path, bad):
-    with Keeping(tmp_path / "one.models") as keeping:
+    with FoldModelCache(tmp_path / "one.models") as keeping:
         keeping.add("a model", 1.0)
         keeping.add(bad, 1.0)
         keeping.add("another", 1.0)
         keeping.done()
     assert left(tmp_path) == []
-    assert kept(tmp_path / "one.models", [0], 1.0) is None
+    assert load_fold_models(tmp_path / "one.models", [0], 1.0) is None
 
 
 def test_a_full_disk_is_no_reason_for_a_trial_to_fail(tmp_path, monkeypatch):
     def full(self, *_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with Keeping(tmp_path / "one.models") as keeping:
+    with FoldModelCache(tmp_path / "one.models") as keeping:
         keeping.add("a model", 1.0)
         monkeypatch.setattr(type(keeping._partial), "replace", full)
         keeping.done()
     assert left(tmp_path) == []
     monkeypatch.setattr(fold_models.shutil, "disk_usage", lambda _: SimpleNamespace(free=1e6))
-    with Keeping(tmp_path / "one.models") as keeping:
+    with FoldModelCache(tmp_path / "one.models") as keeping:
         keeping.add("a model", 1.0)
         assert left(tmp_path) == []
         keeping.done()
@@ -175,26 +175,26 @@ def test_a_full_disk_is_no_reason_for_a_trial_to_fail(tmp_path, monkeypatch):
 
 def test_what_cannot_be_read_is_not_there(tmp_path, caplog):
     path = tmp_path / "one.models"
-    with Keeping(path) as keeping:
+    with FoldModelCache(path) as keeping:
         keeping.add(np.zeros(1_000), 1.0)
         keeping.done()
     path.write_bytes(path.read_bytes()[:100])
-    assert kept(path, [0], 1.0) is None
+    assert load_fold_models(path, [0], 1.0) is None
     assert "cannot be read" in caplog.text
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="no owners of files here")
 def test_what_others_could_have_written_is_not_read(tmp_path, monkeypatch, caplog):
     path = tmp_path / "one.models"
-    with Keeping(path) as keeping:
+    with FoldModelCache(path) as keeping:
         keeping.add("a model", 1.0)
         keeping.done()
-    assert kept(path, [0], 1.0) == "a model"
+    assert load_fold_models(path, [0], 1.0) == "a model"
     path.chmod(0o622)
-    assert kept(path, [0], 1.0) is None
+    assert load_fold_models(path, [0], 1.0) is None
     path.chmod(0o600)
     monkeypatch.setattr(os, "getuid", lambda: -1)
-    assert kept(path, [0], 1.0) is None
+    assert load_fold_models(path, [0], 1.0) is None
     assert caplog.text.count("somebody else's") == 2
 
 
@@ -202,10 +202,10 @@ def test_a_class_of_the_callers_own_travels(tmp_path):
     class Own:
         value = 3
 
-    with Keeping(tmp_path / "one.models") as keeping:
+    with FoldModelCache(tmp_path / "one.models") as keeping:
         keeping.add(Own(), 1.0)
         keeping.done()
-    assert kept(tmp_path / "one.models", [0], 1.0).value == 3
+    assert load_fold_models(tmp_path / "one.models", [0], 1.0).value == 3
 
 
 def test_a_resumed_run_begins_without_models_and_without_what_was_half_written(tmp_path, monkeypatch):
@@ -220,7 +220,7 @@ def test_a_resumed_run_begins_without_models_and_without_what_was_half_written(t
 
 
 def test_what_is_fitted_at_once_is_not_worth_it(tmp_path):
-    with Keeping(tmp_path / "one.models") as keeping:
+    with FoldModelCache(tmp_path / "one.models") as keeping:
         keeping.add("a model", 0.1)
         keeping.add("another", 1.0)
         keeping.done()
@@ -254,7 +254,7 @@ def late(monkeypatch, ready=(), light=()):
 
     monkeypatch.setattr(refit_members, "fit_all", fit_all)
     monkeypatch.setattr(refit_members, "fit_again", fit_again)
-    monkeypatch.setattr(refit_members, "foreseen", lambda objective, row: 1.0)
+    monkeypatch.setattr(refit_members, "predicted_refit_seconds", lambda objective, row: 1.0)
     monkeypatch.setattr(refit_members, "light", lambda *_: set(light))
     return again
 
@@ -307,7 +307,7 @@ def test_what_is_read_late_is_the_heaviest_alone(monkeypatch):
 
 def test_a_whole_fit_whose_last_fits_are_all_late(monkeypatch, tmp_path, caplog):
     stay_in_process(monkeypatch)
-    monkeypatch.setattr(Early, "__call__", lambda *_: None)
+    monkeypatch.setattr(EarlyModel, "__call__", lambda *_: None)
     monkeypatch.setattr(refit_members, "fit_all", lambda *_: {})
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"a": rng.normal(size=300), "c": rng.choice(list("xyz"), 300)})

@@ -13,8 +13,8 @@ from seasoned.samplers import Bayes
 from seasoned.samplers.checks import same
 from seasoned.space import Choice, Space
 from seasoned.space.parameters import Categorical, Float, Int
-from seasoned.tabular.search.family_bandit import Promising
-from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
+from seasoned.tabular.search.family_bandit import FamilyBandit
+from seasoned.trials import Config, Finished, StudySpec, Suggested, TrialState, WarmStart
 from seasoned.trials.trial import Remaining
 
 FAMILIES = Space(
@@ -36,7 +36,7 @@ def play(sampler, numbers, state=None, seconds=1.0):
     log = []
     for number in numbers:
         (suggestion,), state = sampler.ask(state, [number])
-        events = [Asked(number, suggestion.config, suggestion.tag)]
+        events = [Suggested(number, suggestion.config, suggestion.tag)]
         if number:
             events.append(_end(log, number - 1, seconds))
         state = sampler.tell(state, events)
@@ -45,7 +45,7 @@ def play(sampler, numbers, state=None, seconds=1.0):
 
 
 def _end(log, number, seconds):
-    asked = next(event for event in log if isinstance(event, Asked) and event.number == number)
+    asked = next(event for event in log if isinstance(event, Suggested) and event.number == number)
     ((family, config),) = asked.config["model"].items()
     if family == "broken":
         return Finished(number, TrialState.FAILED, None, seconds, "it cannot")
@@ -53,11 +53,11 @@ def _end(log, number, seconds):
 
 
 def families(log):
-    return Counter(next(iter(event.config["model"])) for event in log if isinstance(event, Asked))
+    return Counter(next(iter(event.config["model"])) for event in log if isinstance(event, Suggested))
 
 
 def test_good_families_get_more_trials_and_what_is_fixed_or_broken_gets_none():
-    sampler = Promising(warm_start=WarmStart(configurations=DEFAULTS))
+    sampler = FamilyBandit(warm_start=WarmStart(configurations=DEFAULTS))
     log, _ = play(sampler, range(105))
     later = families(event for event in log if event.number >= len(DEFAULTS))
     assert later["good"] > later["fair"] > later["poor"] > 0
@@ -66,13 +66,13 @@ def test_good_families_get_more_trials_and_what_is_fixed_or_broken_gets_none():
 
 
 def test_every_suggestion_is_valid():
-    log, _ = play(Promising(), range(60))
-    assert all(FAMILIES.check(event.config) == event.config for event in log if isinstance(event, Asked))
+    log, _ = play(FamilyBandit(), range(60))
+    assert all(FAMILIES.check(event.config) == event.config for event in log if isinstance(event, Suggested))
 
 
 @pytest.mark.parametrize("cut", [0, 1, 7, 40])
 def test_the_state_is_a_fold_of_the_events(cut):
-    sampler = Promising(warm_start=WarmStart(configurations=DEFAULTS))
+    sampler = FamilyBandit(warm_start=WarmStart(configurations=DEFAULTS))
     log, live = play(sampler, range(40))
     start = sampler.init(StudySpec(FAMILIES, seed=3, warm_start=sampler.warm_start))
     folded = sampler.tell(sampler.tell(start, log[:cut]), log[cut:])
@@ -81,7 +81,7 @@ def test_the_state_is_a_fold_of_the_events(cut):
 
 
 def test_timed_families_that_are_slow_come_less_often():
-    sampler, counts = Promising(timed=True, warm_start=WarmStart(configurations=DEFAULTS)), {}
+    sampler, counts = FamilyBandit(timed=True, warm_start=WarmStart(configurations=DEFAULTS)), {}
     for slow in (1.0, 100.0):
         state = sampler.init(StudySpec(FAMILIES, seed=3, warm_start=sampler.warm_start))
         log, _ = play(sampler, range(len(DEFAULTS)))
@@ -93,14 +93,14 @@ def test_timed_families_that_are_slow_come_less_often():
 
 def _slower(event, log, seconds):
     good = next(iter(DEFAULTS[0]["model"]))
-    family = next(iter(next(e for e in log if isinstance(e, Asked) and e.number == event.number).config["model"]))
+    family = next(iter(next(e for e in log if isinstance(e, Suggested) and e.number == event.number).config["model"]))
     if isinstance(event, Finished) and family == good:
         return Finished(event.number, event.state, event.values, seconds, event.error)
     return event
 
 
 def test_a_family_that_has_long_not_improved_waits_for_those_that_do():
-    sampler = Promising(timed=True)
+    sampler = FamilyBandit(timed=True)
     start = sampler.init(StudySpec(FAMILIES, seed=3))
     shares = {}
     for name, losses in {
@@ -116,10 +116,10 @@ def test_a_family_that_has_long_not_improved_waits_for_those_that_do():
 def test_families_far_behind_the_best_are_drawn_less_beyond_what_is_luck():
     shares = {}
     for name, sampler in {
-        "unknown": Promising(),
-        "told": Promising(baseline=1.0),
-        "lucky": Promising(baseline=1.0, luck=0.3),
-        "worse than the baseline": Promising(baseline=0.05),
+        "unknown": FamilyBandit(),
+        "told": FamilyBandit(baseline=1.0),
+        "lucky": FamilyBandit(baseline=1.0, luck=0.3),
+        "worse than the baseline": FamilyBandit(baseline=0.05),
     }.items():
         state = sampler.init(StudySpec(FAMILIES, seed=3))
         state = sampler.tell(state, _history({"good": (0.1,), "fair": (0.12,), "poor": (0.4,)}, seconds=1.0))
@@ -135,12 +135,12 @@ def test_families_far_behind_the_best_are_drawn_less_beyond_what_is_luck():
 
 
 def test_a_family_that_cannot_predict_fast_enough_is_left_alone_after_some_trials():
-    sampler = Promising()
+    sampler = FamilyBandit()
     state = sampler.tell(sampler.init(StudySpec(FAMILIES, seed=3)), _history({"good": (0.1,)}, seconds=1.0))
     for count in range(1, 6):
         config = Config({"model": {"poor": {**FAMILIES.parameters["model"].options["poor"].default, "x": count / 9}}})
         slow = Finished(count, TrialState.PRUNED, None, 1.0, prune_reason=PruneReason.PREDICTION_TIME)
-        state = sampler.tell(state, [Asked(count, config), slow])
+        state = sampler.tell(state, [Suggested(count, config), slow])
         assert ("poor" in sampler._weights(state, {})) == (count < 4)
 
 
@@ -153,20 +153,20 @@ def _history(losses, seconds):
             config = Config(
                 {"model": {family: {**FAMILIES.parameters["model"].options[family].default, "x": place / 9}}}
             )
-            events += [Asked(number, config), Finished(number, TrialState.COMPLETE, (value,), seconds)]
+            events += [Suggested(number, config), Finished(number, TrialState.COMPLETE, (value,), seconds)]
     return events
 
 
 def test_a_family_whose_trials_would_be_cut_off_is_not_drawn_while_another_would_end():
     seconds = {"good": 8.0, "fair": 2.0, "poor": 1.0}
     for left, drawn in ((100.0, {"good", "fair", "poor"}), (3.0, {"fair", "poor"}), (0.1, {"good", "fair", "poor"})):
-        sampler = Promising(timed=True, seconds=200.0)
+        sampler = FamilyBandit(timed=True, seconds=200.0)
         state, found = sampler.init(StudySpec(FAMILIES, seed=3)), set()
         state = sampler.tell(state, [Remaining(0, left / 200.0)])
         for number, (family, spent) in enumerate(seconds.items()):
             config = Config({"model": {family: dict(FAMILIES.parameters["model"].options[family].default)}})
             end = Finished(number, TrialState.COMPLETE, (LOSS[family],), spent)
-            state = sampler.tell(state, [Asked(number, config, None), end])
+            state = sampler.tell(state, [Suggested(number, config, None), end])
         for number in range(3, 60):
             (suggestion,), _ = sampler.ask(state, [number])
             found |= set(suggestion.config["model"])
@@ -175,7 +175,7 @@ def test_a_family_whose_trials_would_be_cut_off_is_not_drawn_while_another_would
 
 def test_what_a_trial_takes_is_told_by_those_that_came_to_their_end():
     """The race stops most of a family's trials after a fold, and those that are worth it take all of them."""
-    sampler = Promising(timed=True, seconds=30.0)
+    sampler = FamilyBandit(timed=True, seconds=30.0)
     state = sampler.tell(sampler.init(StudySpec(FAMILIES, seed=3)), [Remaining(0, 0.1)])
     ends = [
         ("good", TrialState.COMPLETE, 8.0),
@@ -185,7 +185,7 @@ def test_what_a_trial_takes_is_told_by_those_that_came_to_their_end():
     for number, (family, ended, spent) in enumerate(ends):
         config = Config({"model": {family: {**FAMILIES.parameters["model"].options[family].default, "x": number / 11}}})
         values = (LOSS[family],) if ended is TrialState.COMPLETE else None
-        state = sampler.tell(state, [Asked(number, config, None), Finished(number, ended, values, spent)])
+        state = sampler.tell(state, [Suggested(number, config, None), Finished(number, ended, values, spent)])
     found = {family for number in range(11, 60) for family in sampler.ask(state, [number])[0][0].config["model"]}
     assert found == {"fair"}
 
@@ -194,12 +194,12 @@ def test_a_family_s_first_trials_are_its_default_and_some_near_it():
     family = Space(x=Float(0, 1, default=0.5), depth=Int(1, 99, default=50), kind=Categorical(["a", "b"]))
     near = {}
     for seed in range(40):
-        sampler = Promising()
+        sampler = FamilyBandit()
         state = sampler.init(StudySpec(Space(model=Choice(only=family)), seed=seed))
         found = []
         for number in range(3):
             (given,), state = sampler.ask(state, [number])
-            events = [Asked(number, given.config), Finished(number, TrialState.COMPLETE, (1.0 + number,), 1.0)]
+            events = [Suggested(number, given.config), Finished(number, TrialState.COMPLETE, (1.0 + number,), 1.0)]
             state = sampler.tell(state, events)
             found.append(given.config["model"]["only"])
         assert found[0] == family.default
@@ -213,12 +213,12 @@ def test_a_family_s_first_trials_are_its_default_and_some_near_it():
 
 def test_another_space_is_refused():
     with pytest.raises(InvalidInput, match="Choice of families"):
-        Promising().init(StudySpec(Space(x=Float(0, 1))))
+        FamilyBandit().init(StudySpec(Space(x=Float(0, 1))))
 
 
 def test_families_begin_with_their_defaults_after_a_move_to_another_space_too():
     space = Space(model=Choice(one=Space(x=Float(0, 1, default=0.25)), two=Space(x=Float(0, 1, default=0.75))))
-    search, moved = Promising(Bayes(initial=2)), StudySpec(space, seed=3, first=40)
+    search, moved = FamilyBandit(Bayes(initial=2)), StudySpec(space, seed=3, first=40)
     first = {}
     for suggestion in search.ask(search.init(moved), range(40, 52))[0]:
         ((family, settings),) = suggestion.config["model"].items()

@@ -30,7 +30,7 @@ from seasoned import Categorical, Choice, CustomModel, Float, Int, Space, load
 from seasoned.errors import InvalidInput
 from seasoned.report.model.collect import report_data
 from seasoned.tabular.bundle.archive import _hashable
-from seasoned.tabular.ensemble.refit_members import once
+from seasoned.tabular.ensemble.refit_members import first_of_each
 from seasoned.tabular.input.frames import kind_of
 from seasoned.tabular.input.target import read_target
 from seasoned.tabular.metrics.code_hash import code_digest
@@ -95,7 +95,7 @@ def test_what_is_tried_twice_is_one_member(here):
     assert len(configs) == len(set(configs)) <= 3
     assert model.leaderboard()["weight"].sum() == pytest.approx(1.0)
     rows = [{"model": "m", "config": {"a": number % 2}, "number": number} for number in range(5)]
-    assert [row["number"] for row in once(rows)] == [0, 1]
+    assert [row["number"] for row in first_of_each(rows)] == [0, 1]
 
 
 def test_own_models_are_told_apart_by_what_they_are():

@@ -8,10 +8,10 @@ import pytest
 
 from seasoned.errors import InvalidInput
 from seasoned.tabular.ensemble import member_predictions as module
-from seasoned.tabular.ensemble.finalize import learned
+from seasoned.tabular.ensemble.finalize import learn_postprocessing
 from seasoned.tabular.ensemble.fitted_model import Member
 from seasoned.tabular.metrics.registry import resolve
-from seasoned.tabular.postprocessing.validation_evidence import MOST_ROWS, Validated
+from seasoned.tabular.postprocessing.validation_evidence import MOST_ROWS, ValidationEvidence
 
 
 class Trials:
@@ -50,7 +50,7 @@ MEMBERS = (Member("a", {}, None, 0.75), Member("b", {}, None, 0.25))
 
 def validated(trials, members):
     known = SimpleNamespace(metric=trials.metric, members=members)
-    return learned(known, trials, calibrate=False).get("validated")
+    return learn_postprocessing(known, trials, calibrate=False).get("validated")
 
 
 @pytest.mark.parametrize("classes", [0, 3])
@@ -69,7 +69,7 @@ def test_it_is_the_weighted_mean_on_rows_that_were_validated(classes):
 def test_what_is_kept_is_bounded_and_survives(classes, kept):
     found = validated(Trials(5_000, classes), MEMBERS)
     assert len(found.truth) == kept
-    again = Validated.load(found.dump(), classes)
+    again = ValidationEvidence.load(found.dump(), classes)
     assert (found.baseline, again.baseline) == (0.75, 0.75)
     np.testing.assert_array_equal(again.truth, found.truth)
     np.testing.assert_array_equal(again.predicted, found.predicted)
@@ -84,15 +84,15 @@ def test_a_member_whose_predictions_are_lost_leaves_none():
 def test_what_belongs_to_another_model_is_refused():
     found = validated(Trials(50, 3), MEMBERS)
     with pytest.raises(ValueError, match="another model"):
-        Validated.load(found.dump(), 4)
+        ValidationEvidence.load(found.dump(), 4)
     with pytest.raises(InvalidInput, match="dimension"):
-        Validated.load(found.dump(), 0)
+        ValidationEvidence.load(found.dump(), 0)
     with pytest.raises(ValueError, match="unknown classes"):
-        Validated.load(replace(found, truth=found.truth + 1).dump(), 3)
+        ValidationEvidence.load(replace(found, truth=found.truth + 1).dump(), 3)
     with pytest.raises(InvalidInput, match="NaN"):
-        Validated.load(replace(found, predicted=found.predicted * np.nan).dump(), 3)
+        ValidationEvidence.load(replace(found, predicted=found.predicted * np.nan).dump(), 3)
     with pytest.raises(InvalidInput, match="damaged"):
-        Validated.load(found.dump()[:50], 3)
+        ValidationEvidence.load(found.dump()[:50], 3)
 
 
 def test_a_metric_that_is_undefined_costs_the_evidence_and_no_more(caplog):

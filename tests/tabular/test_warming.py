@@ -14,14 +14,14 @@ from seasoned.errors import StorageError
 from seasoned.execution import LocalExecutor
 from seasoned.tabular.budget import warm_workers
 from seasoned.tabular.budget.budget import Budget
-from seasoned.tabular.budget.warm_workers import Warming
+from seasoned.tabular.budget.warm_workers import WarmWorkers
 from seasoned.tabular.ensemble import early_model, refit_members
-from seasoned.tabular.ensemble.early_model import Early
+from seasoned.tabular.ensemble.early_model import EarlyModel
 from seasoned.tabular.ensemble.fitted_model import Member
 from seasoned.tabular.models._common.validation_sample import watched
 from seasoned.tabular.models.registry import choose, find
 from seasoned.tabular.search import search
-from seasoned.tabular.search.stopping_rule import Closing
+from seasoned.tabular.search.stopping_rule import StoppingRule
 from seasoned.trials import Config, TrialState
 
 
@@ -34,7 +34,7 @@ def loaded(name):
 
 
 def test_whoever_hires_next_finds_workers_that_have_loaded_what_fits_need():
-    first = Warming(budget(), choose(["linear", "lightgbm"]))
+    first = WarmWorkers(budget(), choose(["linear", "lightgbm"]))
     assert first.ready() > 0.0
     assert first.ready() == first.ready()
     with LocalExecutor(1) as executor:
@@ -55,7 +55,7 @@ def test_no_more_workers_are_started_than_there_are_trials(monkeypatch):
             return super().submit(function, *args, **more)
 
     monkeypatch.setattr(warm_workers, "LocalExecutor", Counted)
-    Warming(budget(workers=4, trials=2), choose(["linear"])).ready()
+    WarmWorkers(budget(workers=4, trials=2), choose(["linear"])).ready()
     assert len(asked) == 2
     assert all("lightgbm" not in names for (names,) in asked), "families that do not take part are not loaded"
 
@@ -66,7 +66,7 @@ def test_a_disk_that_is_full_is_no_reason_to_fail(monkeypatch):
             raise StorageError("the disk is full")
 
     monkeypatch.setattr(warm_workers, "LocalExecutor", Full)
-    assert Warming(budget(), choose(["linear"])).ready() == 0.0
+    assert WarmWorkers(budget(), choose(["linear"])).ready() == 0.0
 
 
 def test_workers_are_warm_when_the_members_are_chosen(monkeypatch):
@@ -103,10 +103,10 @@ def test_workers_that_take_too_long_are_not_waited_for(monkeypatch):
 
     monkeypatch.setattr(warm_workers, "LocalExecutor", Never)
     short = Budget(time.monotonic() + 1.0, 1.0, None, 1, None)
-    assert Warming(short, choose(["linear"])).ready() == 0.0
+    assert WarmWorkers(short, choose(["linear"])).ready() == 0.0
     stopped = budget()
     stopped.stop.ask("SIGINT")
-    assert Warming(stopped, choose(["linear"])).ready() == 0.0
+    assert WarmWorkers(stopped, choose(["linear"])).ready() == 0.0
 
 
 @pytest.mark.parametrize("fresh", [0.0, 3.0])
@@ -115,7 +115,7 @@ def test_time_is_kept_for_workers_that_begin_anew_though_the_first_were_warm(fre
     objective = SimpleNamespace(
         folds=2, records=SimpleNamespace(of=lambda config: SimpleNamespace(fit_seconds=1.0, sample_seconds=0.0))
     )
-    closing = Closing.__new__(Closing)
+    closing = StoppingRule.__new__(StoppingRule)
     closing._objective, closing._fresh = objective, fresh
     row = {"state": "complete", "seconds": 2.0, "model": "linear", "config": {}}
     assert closing._measured_warm_up([row]) == max(fresh, 0.2)
@@ -132,7 +132,7 @@ def trial(number=0, penalty=1.0):
 def test_the_early_model_stays_and_its_worker_goes_back(monkeypatch):
     monkeypatch.setattr(early_model, "LocalExecutor", Here)
     objective = SimpleNamespace(refit=lambda config: ("fitted", config))
-    with Early(objective, budget()) as found:
+    with EarlyModel(objective, budget()) as found:
         assert found.fitted is None
         found(None, trial())
         assert found.fitted == ("linear", {"penalty": 1.0})
@@ -148,7 +148,7 @@ def test_a_first_fit_that_failed_is_no_model(monkeypatch, caplog):
         raise MemoryError("too large")
 
     monkeypatch.setattr(early_model, "LocalExecutor", Here)
-    with Early(SimpleNamespace(refit=refit_), budget()) as found:
+    with EarlyModel(SimpleNamespace(refit=refit_), budget()) as found:
         found(None, trial())
         assert found.member(0.0) is None
         assert found.fitted is None
@@ -168,7 +168,7 @@ def test_what_is_being_fitted_already_is_waited_for_and_not_fitted_twice(monkeyp
 
     monkeypatch.setattr(refit_members, "fit_all", fit_all)
     monkeypatch.setattr(refit_members, "fit_again", lambda objective, ready, *_: ready)
-    monkeypatch.setattr(refit_members, "foreseen", lambda objective, row: 1.0)
+    monkeypatch.setattr(refit_members, "predicted_refit_seconds", lambda objective, row: 1.0)
     monkeypatch.setattr(refit_members, "light", lambda *_: set())
     found = refit_members.fit_members(None, [(rows[0], 0.6), (rows[1], 0.4)], budget(), still)
     assert asked == [[1]]
@@ -205,7 +205,7 @@ def test_what_failed_early_is_tried_again(monkeypatch):
     again = Member("linear", row["config"], "the second", 1.0)
     monkeypatch.setattr(refit_members, "fit_all", lambda objective, waiting, limit: dict.fromkeys(waiting, again))
     monkeypatch.setattr(refit_members, "fit_again", lambda objective, ready, *_: ready)
-    monkeypatch.setattr(refit_members, "foreseen", lambda objective, row: 1.0)
+    monkeypatch.setattr(refit_members, "predicted_refit_seconds", lambda objective, row: 1.0)
     monkeypatch.setattr(refit_members, "light", lambda *_: set())
     (found,) = refit_members.fit_members(None, [(row, 1.0)], budget(), Lasting(ends=3))
     assert found.estimator == "the second"

@@ -13,7 +13,7 @@ from optional import needs
 from seasoned import CustomModel, Int, Space
 from seasoned.tabular.models._common.base import Job, predict
 from seasoned.tabular.models.registry import MODELS, find, takes_weights
-from seasoned.tabular.postprocessing.validation_evidence import Validated
+from seasoned.tabular.postprocessing.validation_evidence import ValidationEvidence
 
 WEIGHING = ("baseline", *(name for name, model in MODELS.items() if takes_weights(model)))
 QUICK = {"tuned_mlp": {"layers": 1, "width": 16, "rounds": 50}}
@@ -108,9 +108,9 @@ def test_weights_and_groups_are_routed(here):
 
 def test_weights_in_validation_survive_a_file_and_forged_ones_are_refused():
     truth, predicted = np.array([1.0, 2.0]), np.array([1.0, 2.5], dtype=np.float32)
-    kept = Validated(truth, predicted, 0.5, np.array([0.5, 1.5]))
-    np.testing.assert_array_equal(Validated.load(kept.dump(), 0).weights, kept.weights)
-    assert Validated.load(Validated(truth, predicted, 0.5).dump(), 0).weights is None
+    kept = ValidationEvidence(truth, predicted, 0.5, np.array([0.5, 1.5]))
+    np.testing.assert_array_equal(ValidationEvidence.load(kept.dump(), 0).weights, kept.weights)
+    assert ValidationEvidence.load(ValidationEvidence(truth, predicted, 0.5).dump(), 0).weights is None
     for weights in ([1.0], [1.0, 0.0], [2.0, -1.0]):
         with pytest.raises(ValueError, match="weights in validation"):
-            Validated.load(Validated(truth, predicted, 0.5, np.array(weights)).dump(), 0)
+            ValidationEvidence.load(ValidationEvidence(truth, predicted, 0.5, np.array(weights)).dump(), 0)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seasoned.knowledge.advice.similar_tasks import Asking, recall
+from seasoned.knowledge.advice.similar_tasks import TaskQuery, recall
 from seasoned.knowledge.meta_features.meta_features import METAFEATURES
 from seasoned.tabular.experience.family_prior import family_start
 from seasoned.tabular.metrics.registry import usual_metric
@@ -35,7 +35,7 @@ def expected_optima(experience: Experience, task: Task) -> list[dict[str, Any]]:
     """
     space = joint_space(choose(None), task)
     unknown = np.full(len(METAFEATURES), math.nan)
-    asking = Asking(KIND, task, usual_metric(task), usual_metric(task), unknown)
+    asking = TaskQuery(KIND, task, usual_metric(task), usual_metric(task), unknown)
     found = recall(experience, asking, partial(current, space=space)) if len(experience) else None
     if found is None:
         return []

@@ -7,7 +7,7 @@ from typing import Any
 
 import seasoned
 from seasoned import samplers
-from seasoned.trials import Asked, Finished, StudySpec, TrialState
+from seasoned.trials import Finished, StudySpec, Suggested, TrialState
 
 PACKAGES = ("seasoned", "numpy", "scipy")
 
@@ -51,7 +51,7 @@ class Direct:
         return self._given.config
 
     def tell(self, value: float) -> None:
-        asked = Asked(self._number, self._given.config, self._given.tag, "benchmark")
+        asked = Suggested(self._number, self._given.config, self._given.tag, "benchmark")
         self._state = self._sampler.tell(
             self._state, [asked, Finished(self._number, TrialState.COMPLETE, (value,), 0.0)]
         )

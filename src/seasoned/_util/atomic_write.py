@@ -11,7 +11,7 @@ from seasoned.errors import InvalidInput, StorageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["check_name", "check_place", "write_page"]
+__all__ = ["check_name", "check_output_path", "write_page"]
 
 _SHORT: Final = 80  # longest path in a message, in characters; longer paths are shortened in the middle
 
@@ -36,7 +36,7 @@ def _short(text: str) -> str:
     return text if len(text) <= _SHORT else f"{text[: _SHORT // 2]}...{text[-_SHORT // 2 :]}"
 
 
-def check_place(path: Path) -> None:
+def check_output_path(path: Path) -> None:
     """Refuse, before the work starts, an output path that cannot be written.
 
     Raises:

@@ -9,7 +9,7 @@ import typer
 
 from seasoned import tabular
 from seasoned.cli.adapt_files import predict_unlabelled
-from seasoned.cli.column_formats import knows_words, remember, remembered
+from seasoned.cli.column_formats import format_of, knows_words, store_format
 from seasoned.cli.common import FILES, STREAM, check_folder, check_model, reported
 from seasoned.cli.display import write_predictions
 from seasoned.cli.prediction_table import check_kind
@@ -72,7 +72,7 @@ def adapt(
     make = tabular.FewShotClassifier if found == "classification" else tabular.FewShotRegressor
     learned = make(shots=shots, time_limit=time_limit, random_state=random_state)
     learned.fit(frame.drop(columns=target), frame[target], task=task)
-    remember(learned, frame).save(out)
+    store_format(learned, frame).save(out)
     typer.echo(f"few-shot {found} model of {len(learned.tasks_)} tasks saved to {out}")
 
 
@@ -83,7 +83,7 @@ def _adapt_to(model: Path, table: Path, target: str | None, out: Path, reading: 
     name = learned.target_name_ if target is None else target
     if name is None:
         raise InvalidInput("the model does not know its target's name; give --target.")
-    like = remembered(learned)
+    like = format_of(learned)
     if knows_words(learned):
         like = like._replace(words=(*like.words, name))
     rows, _ = rows_to_predict(table, reading, like=like)

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["NOTHING", "Remembered", "knows_words", "remember", "remembered"]
+__all__ = ["NOTHING", "TextFormat", "format_of", "knows_words", "store_format"]
 
 
-class Remembered(NamedTuple):
+class TextFormat(NamedTuple):
     """Text format of the file that a model was fitted to.
 
     Attributes:
@@ -35,10 +35,10 @@ class Remembered(NamedTuple):
     encoding: str | None = None
 
 
-NOTHING: Final = Remembered()
+NOTHING: Final = TextFormat()
 
 
-def remembered(fitted: Any) -> Remembered:
+def format_of(fitted: Any) -> TextFormat:
     """Read the column formats of a fitted estimator.
 
     A category whose levels are all plain numbers does not count as text: "1.0" is then the level "1". The same holds
@@ -59,7 +59,7 @@ def remembered(fitted: Any) -> Remembered:
     }
     given = fitted.encoding_
     encoding = given if isinstance(given, str) and is_encoding(given) else None  # an untrusted file may hold any text
-    return Remembered((*worded, *texts, *tasks), styles, fitted.decimal_ == ",", encoding)
+    return TextFormat((*worded, *texts, *tasks), styles, fitted.decimal_ == ",", encoding)
 
 
 def knows_words(fitted: Any) -> bool:
@@ -68,7 +68,7 @@ def knows_words(fitted: Any) -> bool:
     return labels is not None and labels.dtype.kind == "U"
 
 
-def remember(model: Any, frame: pd.DataFrame) -> Any:
+def store_format(model: Any, frame: pd.DataFrame) -> Any:
     """Store the decimal sign and the encoding of the table's file in the model, and return the model."""
     model.decimal_, model.encoding_ = frame.attrs.get(DECIMAL), frame.attrs.get(ENCODING)
     return model

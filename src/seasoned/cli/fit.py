@@ -10,7 +10,7 @@ import typer
 
 from seasoned import tabular
 from seasoned.cli.class_options import ClassWeight, Costs, Positive, metric_of, weights_in
-from seasoned.cli.column_formats import Remembered, remember
+from seasoned.cli.column_formats import TextFormat, store_format
 from seasoned.cli.common import FILES, STOPPED, reported
 from seasoned.cli.decimal_commas import DECIMAL, ENCODING
 from seasoned.cli.declared_table import Declared
@@ -135,7 +135,7 @@ def fit(
     )
     end = time.monotonic() + time_limit
     _learn(model, said, train, coded, resume=resume)
-    _save(remember(model, frame), out)
+    _save(store_format(model, frame), out)
     _show(model, said, test, time_limit, f"{kind} model saved to {out}")
     _write_report(model, report, said, (train, test), (report_seconds, end))
     _tell_if_stopped(model)
@@ -163,9 +163,9 @@ def _show(model: Any, said: Declared, test: pd.DataFrame, time_limit: float, sav
     typer.echo(saved)
 
 
-def _like(frame: pd.DataFrame) -> Remembered:
+def _like(frame: pd.DataFrame) -> TextFormat:
     """Text format for other files of the table: decimal commas if it has them, even if the others show none."""
-    return Remembered(commas=frame.attrs.get(DECIMAL) == ",", encoding=frame.attrs.get(ENCODING))
+    return TextFormat(commas=frame.attrs.get(DECIMAL) == ",", encoding=frame.attrs.get(ENCODING))
 
 
 def _tell_if_stopped(model: Any) -> None:

@@ -10,11 +10,11 @@ import typer
 from seasoned import tabular
 from seasoned._util.progress_bar import Display
 from seasoned.cli.class_options import ClassWeight, weights_in
-from seasoned.cli.column_formats import remembered
+from seasoned.cli.column_formats import format_of
 from seasoned.cli.common import FILES, STREAM, Raw, check_folder, check_model, of_one_table, reported
 from seasoned.cli.declared_table import Declared
 from seasoned.cli.display import show_contributions, show_importance, watch, with_index, write_predictions
-from seasoned.cli.prediction_table import beside, check_kind, prediction_table, write_table
+from seasoned.cli.prediction_table import check_kind, join_columns, prediction_table, write_table
 from seasoned.cli.read_table import (
     Decimal,
     Encoding,
@@ -65,10 +65,10 @@ def predict(
     with Display(f"loading {model.name}", shown=True) as display:
         fitted = tabular.load(model)
         display.begin(f"reading {table.name}")
-        rows, kept = rows_to_predict(table, reading, names_in(keep), remembered(fitted))
+        rows, kept = rows_to_predict(table, reading, names_in(keep), format_of(fitted))
         watch(fitted, len(rows), 1 if interval is None else 2, display)
         found = prediction_table(fitted, rows, interval)
-    write_predictions(beside(kept, found), out, raw=raw)
+    write_predictions(join_columns(kept, found), out, raw=raw)
 
 
 @reported
@@ -144,7 +144,7 @@ def explain(
         check_kind(out)
     fitted = of_one_table(model)
     if target is None or method == "shap":  # Shapley values need no target: rows without one count, too
-        frame, _ = rows_to_predict(table, reading, [] if target is None else [target], remembered(fitted))
+        frame, _ = rows_to_predict(table, reading, [] if target is None else [target], format_of(fitted))
         X = frame if target is None else frame.drop(columns=target)
         found = fitted.explain(X, method="shap", repeats=repeats, seconds=seconds)
     else:

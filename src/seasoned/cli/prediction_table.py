@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
-    "beside",
     "check_kind",
+    "join_columns",
     "named_predictions",
     "prediction_table",
     "without_formulas",
@@ -82,7 +82,7 @@ def named_predictions(
     return pd.DataFrame({"prediction": classes[chosen], **named})
 
 
-def beside(kept: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
+def join_columns(kept: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
     """Columns of the input table, followed by the predictions for its rows.
 
     Raises:

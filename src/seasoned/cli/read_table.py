@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from seasoned._util.equivalents import did_you_mean
-from seasoned.cli.column_formats import NOTHING, Remembered, knows_words, remembered
+from seasoned.cli.column_formats import NOTHING, TextFormat, format_of, knows_words
 from seasoned.cli.common import STREAM, check_folder, check_model
 from seasoned.cli.decimal_commas import ENCODING, as_numbers, replaced, with_points
 from seasoned.errors import InvalidInput
@@ -26,7 +26,7 @@ from seasoned.tabular.input.delimited_text import (
 )
 from seasoned.tabular.input.frames import SEPARATORS, kind_of, read_table
 from seasoned.tabular.input.target import without_gaps
-from seasoned.tabular.schema.text_parsing import in_style
+from seasoned.tabular.schema.text_parsing import matches_format
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -94,7 +94,7 @@ class Reading:
             )
 
     def table(
-        self, source: Path | bytes, text: Iterable[str] = (), like: Remembered = NOTHING, **more: Any
+        self, source: Path | bytes, text: Iterable[str] = (), like: TextFormat = NOTHING, **more: Any
     ) -> pd.DataFrame:
         """Read the table of a file, or of the bytes of the standard input.
 
@@ -123,7 +123,9 @@ class Reading:
             frame = read_table(source, separator, **options)
         else:
             frame = read_csv(io.BytesIO(source), _STDIN, separator, **options)
-        styled = [name for name, style in styles.items() if name in frame.columns and in_style(frame[name], style)]
+        styled = [
+            name for name, style in styles.items() if name in frame.columns and matches_format(frame[name], style)
+        ]
         frame = as_numbers(frame, [name for name in styles if name not in styled])
         if decimal == ",":
             frame = with_points(frame, [*text, *styled], commas=like.commas or "," in {self.decimal, shown})
@@ -223,7 +225,7 @@ def _missing_words(reading: Reading, table: Path, target: str, encoding: str | N
     """Words of a text file's target column that count as missing, each with its number of cells; no empty cells."""
     if kind_of(table) not in SEPARATORS:
         return ""
-    like = Remembered(encoding=encoding)
+    like = TextFormat(encoding=encoding)
     written = reading.table(table, [target], like, keep_default_na=False, usecols=[target])[target]
     words = written[gone].astype(str).str.strip() if len(written) == len(gone) else written.iloc[:0]
     return ", ".join(f"{word!r} {count} times" for word, count in words[words != ""].value_counts().items())
@@ -245,11 +247,11 @@ def known_rows(table: Path, model: Any, said: Declared, reading: Reading = _USUA
     if labels is None and said.class_weight is not None:
         raise InvalidInput("--class-weight is for classes, and the model predicts numbers; leave it out.")
     words = [said.target] if knows_words(model) else []
-    frame = reading.table(table, words, like=remembered(model))
+    frame = reading.table(table, words, like=format_of(model))
     for column in (said.target, said.weights, said.groups):
         if column is not None:
             _check_column(frame, table, column)
-    frame = _with_target(frame, table, said.target, reading, remembered(model).encoding)
+    frame = _with_target(frame, table, said.target, reading, format_of(model).encoding)
     said.check(frame)
     return frame
 
@@ -258,7 +260,7 @@ def rows_to_predict(
     table: Path,
     reading: Reading = _USUAL,
     keep: Sequence[str] = (),
-    like: Remembered = NOTHING,
+    like: TextFormat = NOTHING,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read the table of a file or the standard input, and its columns to write beside the predictions.
 
@@ -275,7 +277,7 @@ def rows_to_predict(
     kept = rows[list(dict.fromkeys(keep))]
     if not keep or (isinstance(source, Path) and kind_of(source) not in SEPARATORS):
         return rows, kept
-    written = reading.table(source, keep, Remembered(encoding=like.encoding), keep_default_na=False)
+    written = reading.table(source, keep, TextFormat(encoding=like.encoding), keep_default_na=False)
     return rows, _as_written(kept, written)
 
 

@@ -16,7 +16,7 @@ from seasoned.cli.display import score_of, show_leaderboard, show_table, tell_sc
 from seasoned.cli.prediction_table import check_kind, write_table
 from seasoned.cli.read_table import Decimal, Encoding, Reading, Separator, Weights, known_rows
 from seasoned.report.model.columns import column_rows
-from seasoned.tabular.ensemble.single_member import TOGETHER
+from seasoned.tabular.ensemble.single_member import ENSEMBLE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +65,7 @@ def _each(model: Any, said: Declared, frame: pd.DataFrame) -> list[dict[str, Any
     score = f"test_{model.fitted_.metric.name}"
     return [
         {
-            "number": None if row["model"] == TOGETHER else int(row["number"]),
+            "number": None if row["model"] == ENSEMBLE else int(row["number"]),
             "model": row["model"],
             "score": row[score],
             "weight": row["weight"],

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
     from seasoned.execution.base import Executor, Outcome
 
-__all__ = ["Lent"]
+__all__ = ["BorrowedExecutor"]
 
 _NO_LIMITS = Limits()
 
 
-class Lent:
+class BorrowedExecutor:
     """Wrapper of an executor: `close` ends only the tasks that were submitted through this object; an `Executor`.
 
     Args:

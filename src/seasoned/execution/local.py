@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from seasoned.execution._system.resources import cpu_count
 from seasoned.execution.base import positive
-from seasoned.execution.workers.client import Caller
+from seasoned.execution.workers.client import ExecutorClient
 from seasoned.execution.workers.packing import Packer
 from seasoned.execution.workers.pool import POOL, release_workers
-from seasoned.execution.workers.scheduler import Crew
+from seasoned.execution.workers.scheduler import LocalScheduler
 
 __all__ = ["LocalExecutor", "release_workers"]
 
 
-class LocalExecutor(Caller):
+class LocalExecutor(ExecutorClient):
     """Runs tasks in warm worker processes; an `Executor`.
 
     A task cannot harm its driver. A task that breaks a limit is killed with its whole process tree, and its worker is
@@ -31,7 +31,7 @@ class LocalExecutor(Caller):
         cores = cpu_count()
         workers = positive("workers", cores if workers is None else workers)
         self._threads = positive("threads", max(1, cores // workers) if threads is None else threads)
-        super().__init__(Crew(workers, self._threads))
+        super().__init__(LocalScheduler(workers, self._threads))
 
     @property
     def threads(self) -> int:

@@ -19,7 +19,7 @@ from seasoned.fidelity.base import Decision
 from seasoned.fidelity.simulation import SPEC, Simulated, simulate
 from seasoned.samplers.checks import same
 from seasoned.space import Space
-from seasoned.trials import Asked, Config, Finished, Reported, StudySpec, TrialState
+from seasoned.trials import Config, Finished, Reported, StudySpec, Suggested, TrialState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -91,12 +91,12 @@ def _at_reports(rule: Fidelity[Any], found: Simulated) -> Iterator[tuple[Any, tu
 
 
 def check_asking_is_independent(make: Callable[[], Fidelity[Any]]) -> None:
-    """Check that the time and order of other `Asked` events change no decision, because drivers ask concurrently."""
+    """Check that other `Suggested` events, early or late, change no decision: drivers ask concurrently."""
     rule = make()
     for value in (_falling, _wild):
         found = simulate(rule, value, 20, workers=3)
-        asked = [event for event in found.log if isinstance(event, Asked)]
-        others = [event for event in found.log if not isinstance(event, Asked)]
+        asked = [event for event in found.log if isinstance(event, Suggested)]
+        others = [event for event in found.log if not isinstance(event, Suggested)]
         early = found._replace(log=[*reversed(asked), *others])
         for state, (number, step, decision) in _at_reports(rule, early):
             now = rule.decide(state, number, step)
@@ -224,7 +224,7 @@ def check_reports_may_repeat_and_skip(make: Callable[[], Fidelity[Any]]) -> None
     """Check that the first report of a step counts, steps may be skipped, and reports after the end are ignored."""
     rule = make()
     last = rule.levels[-1]
-    events: list[Event] = [Asked(0, Config()), Reported(0, 1, 1.0), Reported(0, last, 0.5)]
+    events: list[Event] = [Suggested(0, Config()), Reported(0, 1, 1.0), Reported(0, last, 0.5)]
     state = rule.tell(rule.init(SPEC), events)
     assert same(rule.tell(state, [Reported(0, 1, -9.0)]), state), "a second report of a step changed the state."
     ended = rule.tell(state, [Finished(0, TrialState.COMPLETE, (0.5,))])
@@ -238,7 +238,7 @@ def check_study_that_moved(make: Callable[[], Fidelity[Any]]) -> None:
     here, there = simulate(rule, _falling, 20), simulate(rule, lambda n, s: _falling(n - 17, s), 20, spec=moved)
     shifted = [(number + 17, step, decision) for number, step, decision in here.decisions]
     assert shifted == there.decisions, "the rule decides otherwise in a study that moved."
-    state = rule.tell(rule.init(moved), [Asked(17, Config())])
+    state = rule.tell(rule.init(moved), [Suggested(17, Config())])
     assert rule.levels[0] <= rule.budget(state, 17) <= rule.levels[-1], (
         "the budget is not between the first level and the last."
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from seasoned.fidelity.base import Decision, rank_value
-from seasoned.trials import Asked, Finished, Reported, TrialState
+from seasoned.trials import Finished, Reported, Suggested, TrialState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -45,7 +45,7 @@ class Record:
         at_step, verdicts = dict(self.at_step), dict(self.verdicts)
         so_far = Record(curves, results, at_step, verdicts)  # a view that grows with the events
         for event in events:
-            if isinstance(event, Asked):
+            if isinstance(event, Suggested):
                 curves[event.number] = {}
             elif isinstance(event, Reported):
                 known = curves.get(event.number)

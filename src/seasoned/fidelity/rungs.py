@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from seasoned.fidelity.base import Decision, rank_value
-from seasoned.trials import Asked, Finished, Reported
+from seasoned.trials import Finished, Reported, Suggested
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -96,7 +96,7 @@ class Rungs:
         """
         draft = Draft(self)
         for event in events:
-            if isinstance(event, Asked):
+            if isinstance(event, Suggested):
                 draft.standings[event.number] = Standing(ladder_of(event.number - self.first))
             elif isinstance(event, Reported | Finished):
                 known = draft.standings.get(event.number)

@@ -20,7 +20,7 @@ from seasoned.samplers.auto import Auto
 from seasoned.samplers.base import Sampler, Suggestion
 from seasoned.samplers.bayes.sampler import Bayes
 from seasoned.samplers.tpe import TPE
-from seasoned.trials import Asked, Finished, Reported, TrialState
+from seasoned.trials import Finished, Reported, Suggested, TrialState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,7 +111,7 @@ class ByRung(Sampler[Views]):
         heard: list[list[Event]] = [[] for _ in self.levels]
         results, reached = list(state.results), dict(state.reached)
         for event in events:
-            if isinstance(event, Asked):
+            if isinstance(event, Suggested):
                 reached[event.number] = 0
                 ask_all(heard, event)
             elif isinstance(event, Reported) and event.number in reached:
@@ -139,12 +139,12 @@ class ByRung(Sampler[Views]):
         return self.sampler.capacity(state.states[0])
 
 
-def ask_all(heard: Sequence[list[Event]], event: Asked) -> None:
+def ask_all(heard: Sequence[list[Event]], event: Suggested) -> None:
     """Append the event to every rung's events; only the rung that suggested the trial gets the sampler's own tag."""
     tag = event.tag or {}
     for rung, events in enumerate(heard):
         note = tag.get("tag") if tag.get("rung") == rung else None
-        events.append(Asked(event.number, event.config, note, event.driver))
+        events.append(Suggested(event.number, event.config, note, event.driver))
 
 
 def _gone(number: int) -> Finished:

@@ -10,7 +10,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.fidelity.base import Decision
 from seasoned.space import Space
-from seasoned.trials import Asked, Config, Finished, Reported, StudySpec, TrialState
+from seasoned.trials import Config, Finished, Reported, StudySpec, Suggested, TrialState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,7 +122,7 @@ def simulate(
         while len(driver.running) < workers and (driver.promote() or asked < trials):
             if len(driver.running) < workers and asked < trials:
                 number = spec.first + asked
-                driver.tell(Asked(number, Config()))
+                driver.tell(Suggested(number, Config()))
                 driver.begin(number, 0)
                 asked += 1
         if not driver.running:

@@ -22,7 +22,7 @@ from seasoned.integrations.optuna_import import bounded, seconds_of, study_of
 from seasoned.integrations.optuna_space import View, outer, parameter_of, view_of
 from seasoned.integrations.requirements import optuna
 from seasoned.samplers import Bayes, Grid
-from seasoned.trials import Asked, Finished, StudySpec, TrialState, WarmStart
+from seasoned.trials import Finished, StudySpec, Suggested, TrialState, WarmStart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -264,7 +264,7 @@ def _events(trial: FrozenTrial, fold: _Fold, signs: Sequence[int]) -> list[Event
             state, error = TrialState.FAILED, f"the objective returned {trial.values}"
     constraints = _constraints(trial, fold.constraints) if state is TrialState.COMPLETE else ()
     return [
-        Asked(trial.number, config, tag if kept else None, "optuna"),
+        Suggested(trial.number, config, tag if kept else None, "optuna"),
         Finished(
             trial.number,
             state,
@@ -286,7 +286,7 @@ def _pending(study: optuna.Study, own: FrozenTrial, view: View) -> list[Event]:
         known = suggested is not None or (taken and len(taken) == len(trial.params))
         if trial.number != own.number and known:  # enqueued or fixed values replace suggested ones
             config = view.config({**({} if suggested is None else view.params(suggested)), **taken})
-            events.append(Asked(trial.number, config, tag if config == suggested else None, "optuna"))
+            events.append(Suggested(trial.number, config, tag if config == suggested else None, "optuna"))
     return events
 
 

@@ -14,7 +14,7 @@ from seasoned.knowledge.experience.experience import Experience
 from seasoned.knowledge.experience.nested_configurations import nested
 from seasoned.knowledge.experience.past_study import Head, PastStudy, PastTrial
 from seasoned.storage.summary import contents_of
-from seasoned.storage.url import hidden
+from seasoned.storage.url import mask_password
 from seasoned.study import Study
 from seasoned.trials import Config, TrialState
 from seasoned.trials.notes import as_notes
@@ -207,10 +207,10 @@ def _opened(storage: str | optuna.storages.BaseStorage) -> tuple[Any, list[Any]]
     """
     if isinstance(storage, str) and not contents_of(storage).optuna:  # Optuna would write tables into it
         raise InvalidInput(
-            f"{hidden(storage)!r} is no storage of Optuna's; `seasoned experience import` and "
+            f"{mask_password(storage)!r} is no storage of Optuna's; `seasoned experience import` and "
             "`seasoned.knowledge.read_storage` read our own."
         )
-    shown = hidden(storage) if isinstance(storage, str) else storage
+    shown = mask_password(storage) if isinstance(storage, str) else storage
     try:
         opened = storage
         if isinstance(storage, str):

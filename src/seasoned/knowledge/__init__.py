@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from seasoned.knowledge.deep_metric.dataset import Lessons
     from seasoned.knowledge.deep_metric.file import read_deep_metric, write_deep_metric
     from seasoned.knowledge.deep_metric.inputs import points_of
-    from seasoned.knowledge.deep_metric.model import Configurations, DeepMetric, Foreseen, Trials
+    from seasoned.knowledge.deep_metric.model import Configurations, DeepMetric, Predictions, Trials
     from seasoned.knowledge.deep_metric.settings import DeepMetricSettings
     from seasoned.knowledge.deep_metric.training import train_deep_metric
     from seasoned.knowledge.experience.experience import Experience, merge
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         stored_samples,
         train_acquisition,
     )
-    from seasoned.knowledge.transfer.cold_search import Pool, pool_of
+    from seasoned.knowledge.transfer.cold_search import CandidateSet, pool_of
     from seasoned.knowledge.transfer.deep_kernel import deep_start
     from seasoned.knowledge.transfer.deep_kernel_settings import DeepSettings
     from seasoned.knowledge.transfer.deep_kernel_training import train_deep_kernel
@@ -48,6 +48,7 @@ __all__ = [
     "METAFEATURES",
     "Adviser",
     "AdviserState",
+    "CandidateSet",
     "Configurations",
     "Correction",
     "DeepKernel",
@@ -56,14 +57,13 @@ __all__ = [
     "DeepSettings",
     "Evaluations",
     "Experience",
-    "Foreseen",
     "Head",
     "Lessons",
     "MetricFunction",
     "PastStudy",
     "PastTrial",
-    "Pool",
     "Portfolio",
+    "Predictions",
     "Problems",
     "SetEncoder",
     "Table",

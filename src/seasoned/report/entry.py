@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from seasoned._util.atomic_write import check_place
+from seasoned._util.atomic_write import check_output_path
 from seasoned.report.explain.model_importance import SECONDS
 from seasoned.report.html.page import write_report
 from seasoned.report.model.collect import report_data
@@ -50,6 +50,6 @@ def report(
         >>> report(model, "report.html", X_test, y_test)  # doctest: +SKIP
         PosixPath('report.html')
     """
-    check_place(Path(path))
+    check_output_path(Path(path))
     options: Any = {"unseen": unseen, "sample_weight": sample_weight, "seconds": seconds, "progress": progress}
     return write_report(report_data(estimator, X, y, **options), Path(path))

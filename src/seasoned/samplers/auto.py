@@ -16,7 +16,7 @@ from seasoned.samplers.evolution.differential import DifferentialEvolution
 from seasoned.samplers.evolution.genetic import Genetic
 from seasoned.samplers.tpe import TPE
 from seasoned.space.parameters import Categorical
-from seasoned.trials import Asked, Finished, StudySpec, TrialState, WarmStart
+from seasoned.trials import Finished, StudySpec, Suggested, TrialState, WarmStart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +84,7 @@ class AutoState:
         spec: Specification of the study.
         chosen: The active sampler.
         inner: State of the active sampler.
-        heard: All `Asked` and `Finished` events until the last decision, then empty.
+        heard: All `Suggested` and `Finished` events until the last decision, then empty.
         finished: Number of ended trials.
         seconds: Total seconds of the timed trials.
         timed: Number of timed trials.
@@ -159,7 +159,7 @@ def _counted(state: AutoState, event: Finished) -> AutoState:
 
 def _heard(state: AutoState, events: Sequence[Event]) -> AutoState:
     """Fold events into the state of the active sampler."""
-    news = [event for event in events if isinstance(event, Asked | Finished)]  # samplers do not read reports
+    news = [event for event in events if isinstance(event, Suggested | Finished)]  # samplers do not read reports
     kept = (*state.heard, *news) if state.finished < _DECISIONS[-1] else ()
     return replace(state, inner=state.chosen.tell(state.inner, events), heard=kept)
 
@@ -168,7 +168,7 @@ def _decided(state: AutoState, heard: Sequence[Event]) -> AutoState:
     """State after a decision: unchanged, or with a new sampler that starts from the trials so far.
 
     TPE and Genetic learn from any trial, so all events are folded into their state. The other samplers learn from their
-    own draws: the best trials become their warm start, and only `Asked` events of running trials are folded in.
+    own draws: the best trials become their warm start, and only `Suggested` events of running trials are folded in.
     """
     chosen = choose(state.spec, state.finished, state.seconds / state.timed if state.timed else None)
     if type(chosen) is type(state.chosen):
@@ -177,7 +177,7 @@ def _decided(state: AutoState, heard: Sequence[Event]) -> AutoState:
     if from_any:
         return replace(state, chosen=chosen, inner=chosen.tell(chosen.init(state.spec), heard))
     ended = {event.number for event in heard if isinstance(event, Finished)}
-    asked = [event for event in heard if isinstance(event, Asked)]
+    asked = [event for event in heard if isinstance(event, Suggested)]
     budget = None if state.spec.budget is None else max(1, state.spec.budget - state.finished)
     first = max(state.spec.first, 1 + max((event.number for event in asked), default=-1))
     left = state.spec.warm_start.configurations[first - state.spec.first :]
@@ -189,7 +189,7 @@ def _decided(state: AutoState, heard: Sequence[Event]) -> AutoState:
 
 def _experience(space: Space, heard: Sequence[Event]) -> WarmStart:
     """Best feasible trials as points with values, or the trials of least violation as a population."""
-    configs = {event.number: event.config for event in heard if isinstance(event, Asked)}
+    configs = {event.number: event.config for event in heard if isinstance(event, Suggested)}
     ended = [event for event in heard if isinstance(event, Finished) and event.values is not None]
     feasible = [event for event in ended if event.violation == 0.0 and event.number in configs]
     if not feasible:

@@ -18,7 +18,7 @@ import numpy as np
 
 from seasoned.space import Choice, Space
 from seasoned.space.parameters import Categorical, Float, Int
-from seasoned.trials import Asked, Config, Finished, Reported, StudySpec, TrialState, WarmStart
+from seasoned.trials import Config, Finished, Reported, StudySpec, Suggested, TrialState, WarmStart
 from seasoned.trials.trial import Remaining
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _run(
     log: list[Event] = []
     for number in numbers:
         suggestions, state = sampler.ask(state, [number])
-        events: list[Event] = [Remaining(number, 0.5), Asked(number, suggestions[0].config, suggestions[0].tag)]
+        events: list[Event] = [Remaining(number, 0.5), Suggested(number, suggestions[0].config, suggestions[0].tag)]
         if number > numbers[0]:
             events += [Reported(number - 1, 1, _value(number)), end(number - 1)]
         state = sampler.tell(state, events)
@@ -91,7 +91,7 @@ def _next(sampler: Sampler[Any], state: Any, count: int = 3, start: int = 1000) 
 
 
 def _configs(log: Sequence[Event]) -> list[Config]:
-    return [event.config for event in log if isinstance(event, Asked)]
+    return [event.config for event in log if isinstance(event, Suggested)]
 
 
 def same(left: Any, right: Any) -> bool:
@@ -117,7 +117,7 @@ def check_suggestions_are_valid(make: Callable[[], Sampler[Any]], form: Form = a
     sampler = make()
     log, _ = _run(sampler, sampler.init(_spec(sampler, form(SPACE))), range(60))
     for event in log:
-        if isinstance(event, Asked):
+        if isinstance(event, Suggested):
             assert form(SPACE).check(event.config) == event.config, (
                 f"{event.config} is not in the form that Space.check gives it."
             )
@@ -178,7 +178,9 @@ def check_order_of_numbers(make: Callable[[], Sampler[Any]], form: Form = as_it_
     sampler = make()
     state = sampler.init(_spec(sampler, form(SPACE)))
     log, state = _run(sampler, state, [5, 2, 9, 0, 30])
-    assert len({event.config for event in log if isinstance(event, Asked)}) == 5, "numbers out of order repeat a point."
+    assert len({event.config for event in log if isinstance(event, Suggested)}) == 5, (
+        "numbers out of order repeat a point."
+    )
 
 
 def check_hard_values(make: Callable[[], Sampler[Any]], form: Form = as_it_is) -> None:
@@ -203,7 +205,7 @@ def check_degenerate_spaces(make: Callable[[], Sampler[Any]], form: Form = as_it
         state = sampler.init(_spec(sampler, space))
         suggestions, state = sampler.ask(state, [0])
         assert space.contains(suggestions[0].config), f"{suggestions[0].config} is not in {space}."
-        sampler.tell(state, [Asked(0, suggestions[0].config, suggestions[0].tag), _end(0)])
+        sampler.tell(state, [Suggested(0, suggestions[0].config, suggestions[0].tag), _end(0)])
 
 
 def check_warm_start_comes_first(make: Callable[[], Sampler[Any]], form: Form = as_it_is) -> None:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from seasoned.trials import Created, Event
 
-__all__ = ["BY_HAND", "DETACHED", "Claim", "EventLog", "Storage", "attends"]
+__all__ = ["ASK_TELL", "DETACHED", "Claim", "EventLog", "Storage", "attends"]
 
-BY_HAND = "hand"
+ASK_TELL = "hand"
 """Prefix of the driver names of trials asked with `ask()`; limits do not count these trials, and no driver waits."""
 
 DETACHED = "-"
@@ -26,7 +26,7 @@ DETACHED = "-"
 
 def attends(driver: str) -> bool:
     """Return True if the driver runs its trials itself: it is neither detached nor a driver of `ask()`."""
-    return driver != DETACHED and not driver.startswith(BY_HAND)
+    return driver != DETACHED and not driver.startswith(ASK_TELL)
 
 
 class Claim(NamedTuple):
@@ -70,7 +70,7 @@ class EventLog(Protocol):
         Released numbers and numbers of `dead` drivers come first, in increasing order. The claimed ones, finished
         numbers and numbers of living drivers together stay within `limit`. Fresh numbers follow, without gaps and
         smaller than `below`, as long as all finished and reserved numbers stay within `limit`. Numbers of `DETACHED`
-        and of drivers `BY_HAND` are not counted.
+        and of drivers `ASK_TELL` are not counted.
         """
         ...
 

@@ -16,8 +16,19 @@ from typing import TYPE_CHECKING, Final
 from seasoned.errors import StudyConflict
 from seasoned.space import Choice, Space
 from seasoned.space.parameters import Categorical, Float
-from seasoned.storage.base import BY_HAND, DETACHED
-from seasoned.trials import Asked, Config, Created, Finished, Reported, Spaced, StudySpec, Taken, TrialState, WarmStart
+from seasoned.storage.base import ASK_TELL, DETACHED
+from seasoned.trials import (
+    Config,
+    Created,
+    Finished,
+    Reassigned,
+    Reported,
+    SpaceChanged,
+    StudySpec,
+    Suggested,
+    TrialState,
+    WarmStart,
+)
 from seasoned.trials.trial import Remaining
 
 if TYPE_CHECKING:
@@ -43,9 +54,9 @@ def _open(make: Callable[[], Storage], name: str = "study") -> EventLog:
     return make().open(name, _CREATED)
 
 
-def _asked(number: int, x: float = 0.5) -> Asked:
+def _asked(number: int, x: float = 0.5) -> Suggested:
     config = Config({"x": x, "kind": ("deep", ("er", 2)), "branch": {"ümläut ☃": {"y": 1e-300}}})
-    return Asked(number, config, {"particle": [1, 2], "note": 'it\'s "odd"; DROP TABLE --'}, "me")
+    return Suggested(number, config, {"particle": [1, 2], "note": 'it\'s "odd"; DROP TABLE --'}, "me")
 
 
 def _finished(number: int, value: float = 1.0) -> Finished:
@@ -56,8 +67,8 @@ def check_events_come_back(make: Callable[[], Storage]) -> None:
     """Check that every kind of event, with extreme floats, text and tuples, is read back equal and in order."""
     log = _open(make)
     written: list[Event] = [_asked(0), Reported(0, 3, 0.1 + 0.2), _finished(0, 5e-324), _asked(1, -1.0)]
-    written += [Finished(1, TrialState.FAILED, None, None, "it's\nbroken ☠ \\"), Spaced(Space(), 2), _asked(2)]
-    written += [Remaining(2, 0.25), Taken(2, "you"), Taken(2, "you", begun=True)]
+    written += [Finished(1, TrialState.FAILED, None, None, "it's\nbroken ☠ \\"), SpaceChanged(Space(), 2), _asked(2)]
+    written += [Remaining(2, 0.25), Reassigned(2, "you"), Reassigned(2, "you", begun=True)]
     written += [Finished(2, TrialState.PRUNED, None, 1e308)]
     log.append(written[:3])
     log.append(written[3:])
@@ -72,7 +83,7 @@ def check_events_come_back(make: Callable[[], Storage]) -> None:
 
 
 def check_the_first_counts(make: Callable[[], Storage]) -> None:
-    """Check that a second `Asked` or `Finished` of a trial is dropped and marked False, also within one call."""
+    """Check that a second `Suggested` or `Finished` of a trial is dropped and marked False, also within one call."""
     log = _open(make)
     assert list(log.append([_asked(0), _finished(0, 1.0)])) == [True, True], "first events were dropped."
     assert list(log.append([_finished(0, 2.0), _asked(0), _asked(1), _asked(1)])) == [False, False, True, False]
@@ -96,7 +107,7 @@ def check_limits(make: Callable[[], Storage]) -> None:
     assert not log.claim(1, "b", limit=3), "a finished trial no longer counts."
     assert len(log.claim(2, DETACHED)) == 2, "detached numbers were refused."
     assert [claim.number for claim in log.claim(5, "b", limit=4)] == [5], "detached trials count."
-    assert len(log.claim(1, f"{BY_HAND}|c")) == 1, "a number to be told by hand was refused."
+    assert len(log.claim(1, f"{ASK_TELL}|c")) == 1, "a number to be told by hand was refused."
     assert [claim.number for claim in log.claim(5, "b", limit=5)] == [7], "trials asked by hand count."
     assert [claim.number for claim in log.claim(5, "b", below=9)] == [8], "`below` does not bound the numbers."
     assert not log.claim(1, "b", below=3), "a number beyond `below`."

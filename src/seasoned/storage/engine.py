@@ -25,8 +25,8 @@ from sqlalchemy import event
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from seasoned.errors import InvalidInput, MissingExtra, StorageError
-from seasoned.storage.signals import held_back
-from seasoned.storage.url import hidden
+from seasoned.storage.signals import delay_interrupt
+from seasoned.storage.url import mask_password
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,7 +74,7 @@ class Connections:
         Raises:
             StorageError: For any error of the database, with its cause and a hint.
         """
-        with held_back():
+        with delay_interrupt():
             try:
                 with self._connect().connect() as connection, self._begun(connection, write=write):
                     yield connection
@@ -114,7 +114,7 @@ class Connections:
             engine = sqlalchemy.create_engine(self.url, **options)
         except ModuleNotFoundError as error:
             raise MissingExtra.of(
-                error.name or "psycopg", f"the store {hidden(self.url.render_as_string())}"
+                error.name or "psycopg", f"the store {mask_password(self.url.render_as_string())}"
             ) from error
         if self.is_sqlite:
             shared = not reads and _lies_on_network(Path(str(self.url.database)))
@@ -122,7 +122,7 @@ class Connections:
                 _log.info(
                     "%s lies on a network disk, where SQLite's quick journal is not safe: a slower one is used, and "
                     "only for processes of one machine; take PostgreSQL for several.",
-                    hidden(self.url.render_as_string()),
+                    mask_password(self.url.render_as_string()),
                 )
             prepare = _prepare_reader if reads else _sqlite_preparer(self.patience, "delete" if shared else "wal")
             event.listen(engine, "connect", prepare)
@@ -143,7 +143,7 @@ class Connections:
             hint = "the file is damaged or no SQLite database: give another or restore a copy"
         elif "locked" in cause or "lock timeout" in cause:
             hint = f"another program held it for over {self.patience:.0f} s: end that program"
-        return f"the store {hidden(self.url.render_as_string())} failed: {cause}; {hint}."
+        return f"the store {mask_password(self.url.render_as_string())} failed: {cause}; {hint}."
 
 
 def _dispose(engine: Engine, owner: int) -> None:
@@ -197,18 +197,20 @@ def _parse(url: str) -> URL:
         parsed = sqlalchemy.make_url(url)
         parsed.get_dialect()
     except (ArgumentError, NoSuchModuleError):
-        raise InvalidInput(f"storage {hidden(url)!r} is no database URL; {example}.") from None
+        raise InvalidInput(f"storage {mask_password(url)!r} is no database URL; {example}.") from None
     if parsed.drivername == "postgresql" and importlib.util.find_spec("psycopg2") is None:
         parsed = parsed.set(drivername="postgresql+psycopg")  # the driver of the `postgres` extra
     if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
-        raise InvalidInput(f"storage {hidden(url)!r} is neither SQLite nor PostgreSQL; {example}.")
+        raise InvalidInput(f"storage {mask_password(url)!r} is neither SQLite nor PostgreSQL; {example}.")
     if parsed.get_backend_name() == "sqlite":
         if parsed.database in {None, "", ":memory:"}:
             raise InvalidInput(
-                f"storage {hidden(url)!r} would vanish with its connection; {example}, or leave storage out."
+                f"storage {mask_password(url)!r} would vanish with its connection; {example}, or leave storage out."
             )
         if str(parsed.database).startswith("file:"):
-            raise InvalidInput(f"storage {hidden(url)!r} names its file by a URI; give its path, {example[13:]}.")
+            raise InvalidInput(
+                f"storage {mask_password(url)!r} names its file by a URI; give its path, {example[13:]}."
+            )
         parsed = parsed.set(database=str(Path(str(parsed.database)).absolute()))  # os.chdir must not move a study
     return parsed
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from seasoned.errors import StudyConflict
 from seasoned.storage.base import Claim, attends
-from seasoned.trials import Asked, Created, Event, Finished
+from seasoned.trials import Created, Event, Finished, Suggested
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -50,8 +50,8 @@ class MemoryLog:
             return [self._append(event) for event in events]
 
     def _append(self, event: Event) -> bool:
-        if isinstance(event, Asked | Finished):
-            known = self._asked if isinstance(event, Asked) else self._finished
+        if isinstance(event, Suggested | Finished):
+            known = self._asked if isinstance(event, Suggested) else self._finished
             if event.number in known:
                 return False
             known.add(event.number)

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-__all__ = ["held_back"]
+__all__ = ["delay_interrupt"]
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
+def delay_interrupt() -> Iterator[None]:
     """Delay the first SIGINT until the end of the block; from the second signal, call its handler at once.
 
     Python calls handlers only in the main thread, so the block has no effect in other threads. It also has no effect if

@@ -12,7 +12,7 @@ from seasoned.storage.base import Claim
 from seasoned.storage.engine import Connections
 from seasoned.storage.schema import SCHEMA_VERSION, events, metadata, schema, studies
 from seasoned.storage.statements import Dialect
-from seasoned.trials import Created, Event, Finished, Spaced
+from seasoned.trials import Created, Event, Finished, SpaceChanged
 from seasoned.trials.serialization import from_text, kind_of, to_text
 
 if TYPE_CHECKING:
@@ -211,5 +211,5 @@ def _check_layout(found: int | None, connections: Connections) -> None:
 
 
 def _row(study: int, position: int, event: Event) -> dict[str, Any]:
-    number = None if isinstance(event, Created | Spaced) else event.number
+    number = None if isinstance(event, Created | SpaceChanged) else event.number
     return {"study": study, "position": position, "kind": kind_of(event), "number": number, "content": to_text(event)}

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from seasoned.storage.base import BY_HAND, DETACHED
+from seasoned.storage.base import ASK_TELL, DETACHED
 from seasoned.storage.schema import claims, drivers, events, studies
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ __all__ = [
 _study: Final[BindParameter[int]] = bindparam("study")
 _claims_here: Final = claims.c.study == bindparam("here")  # in updates, a bound name must differ from column names
 
-_attended: Final = and_(claims.c.driver != DETACHED, ~claims.c.driver.startswith(BY_HAND))
+_attended: Final = and_(claims.c.driver != DETACHED, ~claims.c.driver.startswith(ASK_TELL))
 
 LOCK: Final[Select[int, int, int]] = (
     select(studies.c.length, studies.c.numbers, studies.c.finished).where(studies.c.id == _study).with_for_update()

@@ -11,7 +11,7 @@ from seasoned.errors import InvalidInput, StorageError
 from seasoned.storage.engine import Connections, file_of, store_exists
 from seasoned.storage.schema import studies
 from seasoned.storage.study_archive import EXPERIENCE
-from seasoned.storage.url import hidden
+from seasoned.storage.url import mask_password
 
 __all__ = ["Contents", "contents_of", "may_hold_studies"]
 
@@ -48,9 +48,11 @@ def contents_of(url: str) -> Contents:
         if make_url(url).get_backend_name() not in _OURS:
             return Contents(studies=False, experience=False, optuna=True)
     except (ArgumentError, ValueError) as error:
-        raise InvalidInput(f"{hidden(url)!r} is no database URL; give one such as 'sqlite:///runs.db'.") from error
+        raise InvalidInput(
+            f"{mask_password(url)!r} is no database URL; give one such as 'sqlite:///runs.db'."
+        ) from error
     if not store_exists(url):
-        raise InvalidInput(f"there is no file for {hidden(url)!r}; give the URL of a database that is there.")
+        raise InvalidInput(f"there is no file for {mask_password(url)!r}; give the URL of a database that is there.")
     connections = Connections(url, _PATIENCE, reads=True)
     try:
         with connections.transaction(write=False) as connection:
@@ -58,7 +60,9 @@ def contents_of(url: str) -> Contents:
     except StorageError as error:
         raise InvalidInput(str(error)) from error
     except TypeError as error:  # a driver without the settings of `Connections`
-        raise InvalidInput(f"{hidden(url)!r} cannot be read ({error}); use a postgresql+psycopg:// URL.") from error
+        raise InvalidInput(
+            f"{mask_password(url)!r} cannot be read ({error}); use a postgresql+psycopg:// URL."
+        ) from error
     finally:
         connections.close()
     return Contents(studies.name in tables, EXPERIENCE in tables, tables >= _OPTUNA)

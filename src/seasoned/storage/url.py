@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["hidden"]
+__all__ = ["mask_password"]
 
 _SECRETS: Final = re.compile(
     r"(?P<user>:(?://[^/@:]*:)?)(?!//)[^@]*@(?:[^/@?#]*@)*|(?P<name>[?&][a-z_]*(?:password|pwd)=)[^&#]*", re.IGNORECASE
 )
 
 
-def hidden(url: str) -> str:
+def mask_password(url: str) -> str:
     """Return a database URL with its password masked, before the host and in the query.
 
     Example:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, SupportsFloat, SupportsIndex
 import seasoned.storage
 from seasoned.errors import InvalidInput, StudyConflict
 from seasoned.execution.base import Limits
-from seasoned.execution.borrowed import Lent
+from seasoned.execution.borrowed import BorrowedExecutor
 from seasoned.execution.local import LocalExecutor
 from seasoned.execution.workers.inline import InlineExecutor, describe
 from seasoned.space import Space
@@ -98,7 +98,7 @@ def warn_of_others(stored: StudySpec, given: StudySpec, name: str) -> None:
 def executor_for(workers: int | Executor, limits: Limits) -> Executor:
     """Return the executor of the trials: this process for one worker without limits, else worker processes."""
     if not isinstance(workers, SupportsIndex):
-        return Lent(workers)
+        return BorrowedExecutor(workers)
     workers = operator.index(workers)
     in_here = workers == 1 and limits == Limits()
     return InlineExecutor() if in_here else LocalExecutor(workers)

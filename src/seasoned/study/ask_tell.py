@@ -12,25 +12,25 @@ from seasoned._util.locking import locked
 from seasoned.errors import InvalidInput, StorageError, StudyConflict
 from seasoned.fidelity.base import Decision
 from seasoned.fidelity.live_trial import LiveTrial
-from seasoned.storage.base import BY_HAND, DETACHED
-from seasoned.study.fidelity_control import Pace, remove_checkpoint
+from seasoned.storage.base import ASK_TELL, DETACHED
+from seasoned.study.fidelity_control import FidelityControl, remove_checkpoint
 from seasoned.study.leases import Lease
 from seasoned.study.objective import Verdict, elsewhere
 from seasoned.study.replay import MOST_ATTEMPTS
-from seasoned.trials import Asked, Config, TrialState
+from seasoned.trials import Config, Suggested, TrialState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from seasoned.fidelity.checkpoints import Checkpoints
     from seasoned.storage.base import Claim
-    from seasoned.study.replay import Ledger
+    from seasoned.study.replay import Replay
     from seasoned.trials import Event, Trial
 
-__all__ = ["ByHand"]
+__all__ = ["AskTell"]
 
 
-class ByHand:
+class AskTell:
     """Trials of a study that this process runs by ask and tell, including trials paused at a rung.
 
     Several threads may ask and tell; calls run one at a time.
@@ -40,13 +40,13 @@ class ByHand:
         checkpoints: Folder of the study's checkpoints.
     """
 
-    def __init__(self, ledger: Ledger, checkpoints: Checkpoints) -> None:
+    def __init__(self, ledger: Replay, checkpoints: Checkpoints) -> None:
         self.lock = ledger.lock
         self._ledger = ledger
         self._checkpoints = checkpoints
         self._lease: Lease | None = None  # exists while trials are open
         self._holder = os.getpid()  # process that owns the lease; a forked process needs its own lease
-        self._pace: Pace | None = None  # created at the first trial, if the study has a fidelity rule
+        self._pace: FidelityControl | None = None  # created at the first trial, if the study has a fidelity rule
         self._budgets: dict[int, int] = {}  # live trial -> the step to reach
         self._verdicts: dict[int, Verdict] = {}  # verdicts that are judged but not yet stored
         self._live: dict[int, LiveTrial] = {}  # trials returned by `live`, with their notes
@@ -59,7 +59,7 @@ class ByHand:
         """Return the next trial: a promoted one, one of a dead driver, or a new one; see `Study.ask`."""
         self._ledger.settle()
         if self._lease is None or self._holder != os.getpid():
-            self._lease, self._holder = Lease(self._ledger.log, BY_HAND), os.getpid()
+            self._lease, self._holder = Lease(self._ledger.log, ASK_TELL), os.getpid()
         driver = DETACHED if detached else self._lease.driver
         while True:
             number = self._promoted(driver)
@@ -122,7 +122,7 @@ class ByHand:
         self, waiting: Sequence[Config], *, all_of_them: bool, ended: tuple[Verdict, float | None] | None = None
     ) -> list[int]:
         """Assign numbers and return them; if too few are left, raise if `all_of_them`, else assign those available."""
-        lease = Lease(self._ledger.log, BY_HAND)
+        lease = Lease(self._ledger.log, ASK_TELL)
         fresh: list[int] = []
         try:
             while len(fresh) < len(waiting):
@@ -134,7 +134,7 @@ class ByHand:
             if len(fresh) < len(waiting) and all_of_them:
                 raise self._too_many(len(waiting), len(fresh))
             pairs = zip(fresh, waiting, strict=False)
-            events: list[Event] = [Asked(number, config, None, lease.driver) for number, config in pairs]
+            events: list[Event] = [Suggested(number, config, None, lease.driver) for number, config in pairs]
             if ended is not None:  # in the same append, so that no driver starts the trial
                 verdict, seconds = ended
                 events += [verdict.event(number, seconds, self._ledger.spec.signs) for number in fresh]
@@ -198,9 +198,9 @@ class ByHand:
             self._ledger.began(number, driver)
         return True
 
-    def _paced(self) -> Pace:
+    def _paced(self) -> FidelityControl:
         if self._pace is None:
-            self._pace = Pace(self._ledger, self._checkpoints.folder, lambda: False)
+            self._pace = FidelityControl(self._ledger, self._checkpoints.folder, lambda: False)
         return self._pace
 
     @locked

@@ -17,7 +17,7 @@ from seasoned.execution.base import Ending, Limits
 from seasoned.fidelity.base import Decision
 from seasoned.fidelity.live_trial import Ticket
 from seasoned.storage.base import attends
-from seasoned.study.fidelity_control import RETRIES, WAITED, Pace, remove_checkpoint
+from seasoned.study.fidelity_control import RETRIES, WAITED, FidelityControl, remove_checkpoint
 from seasoned.study.leases import LEASE, Lease
 from seasoned.study.objective import BEGUN, Announced, Verdict, elsewhere, place_of, sentence_of, verdict
 from seasoned.study.replay import MOST_ATTEMPTS
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from seasoned.execution.base import Executor, Outcome
     from seasoned.storage.base import Claim
     from seasoned.study.objective import Evaluation
-    from seasoned.study.replay import Ledger
+    from seasoned.study.replay import Replay
     from seasoned.trials import Trial
 
-__all__ = ["Drive", "Plan", "causes"]
+__all__ = ["Driver", "Plan", "causes"]
 
 _UNLIMITED: Final = Limits()
 _GLANCE: Final = 0.2  # seconds between two checks for a stop
@@ -112,7 +112,7 @@ class Streak:
         return chance < log(_CHANCE)
 
 
-class Drive:
+class Driver:
     """Driver of one call of `optimize`.
 
     Args:
@@ -127,7 +127,7 @@ class Drive:
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: Replay,
         evaluation: Evaluation,
         executor: Executor,
         plan: Plan,
@@ -148,7 +148,7 @@ class Drive:
         self._budgets: dict[int, int] = {}  # trial number -> the step to reach, with a fidelity rule
         self._spent: dict[int, float] = {}  # trial number -> seconds of its runs in this driver
         has_rule = ledger.fidelity is not None
-        self._pace = Pace(ledger, plan.checkpoints, self._must_leave) if has_rule else None
+        self._pace = FidelityControl(ledger, plan.checkpoints, self._must_leave) if has_rule else None
         self._streak = Streak()
         self._lost: list[int] = []  # claimed numbers not started because the store failed; to be released
         self._away = False  # True if the store was unavailable at the last attempt

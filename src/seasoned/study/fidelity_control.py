@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
-    from seasoned.study.replay import Ledger
+    from seasoned.study.replay import Replay
 
-__all__ = ["RETRIES", "WAITED", "Pace", "remove_checkpoint"]
+__all__ = ["RETRIES", "WAITED", "FidelityControl", "remove_checkpoint"]
 
 RETRIES: Final = (0.5, 2.0, 5.0)
 """Seconds before each retry of a write to an unreachable store."""
@@ -37,7 +37,7 @@ _WORDS: Final = {
 _CUT_OFF: Final = "cut off: the study's time is up"
 
 
-class Pace:
+class FidelityControl:
     """State of a driver's trials beyond the log: paused trials, and the last answers to running trials.
 
     A paused trial stays under this driver's lease and uses no worker. After the driver's end, its successor reads from
@@ -53,7 +53,7 @@ class Pace:
         driver: Name of this driver; trials that another driver took over are cut off. None disables the check.
     """
 
-    def __init__(self, ledger: Ledger, folder: Path, leaving: Callable[[], bool]) -> None:
+    def __init__(self, ledger: Replay, folder: Path, leaving: Callable[[], bool]) -> None:
         self.paused: set[int] = set()
         self.driver: str | None = None
         self._ledger = ledger

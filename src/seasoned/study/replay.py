@@ -11,7 +11,7 @@ from seasoned._util.locking import locked
 from seasoned.errors import StorageError, StudyConflict
 from seasoned.fidelity.base import Decision
 from seasoned.space.parameters import key_of
-from seasoned.trials import Asked, Created, Spaced, Taken, WarmStart
+from seasoned.trials import Created, Reassigned, SpaceChanged, Suggested, WarmStart
 from seasoned.trials.history import History
 from seasoned.trials.trial import Remaining
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from seasoned.storage.base import Claim, EventLog
     from seasoned.trials import Config, Event, StudySpec
 
-__all__ = ["MOST_ATTEMPTS", "Ledger"]
+__all__ = ["MOST_ATTEMPTS", "Replay"]
 
 MOST_ATTEMPTS: Final = 3
 """Number of starts of a trial after which it counts as the cause of its drivers' deaths."""
@@ -32,7 +32,7 @@ MOST_ATTEMPTS: Final = 3
 _log = logging.getLogger("seasoned.study")
 
 
-class Ledger:
+class Replay:
     """Driver's view of a study: reads the log from its beginning and folds in new events.
 
     Threads of this process may share a ledger. A thread that reads the history or the state while other threads may
@@ -64,9 +64,9 @@ class Ledger:
         events = log.read()
         self.spec = _present_spec(events)
         check(self.spec)
-        self._move: Spaced | None = None  # pending move: applied to the view, written by `settle`
+        self._move: SpaceChanged | None = None  # pending move: applied to the view, written by `settle`
         if self.spec.space != space:
-            self._move = Spaced(space, first=_numbers(events))
+            self._move = SpaceChanged(space, first=_numbers(events))
             self.spec = _moved(self.spec, self._move, _configurations(events))
         self._begin()
         self._fold(events)
@@ -83,7 +83,7 @@ class Ledger:
             return
         space, events = self._move.space, self.log.read()
         if _present_spec(events).space != space:
-            self.log.append([Spaced(space, first=_numbers(events))])
+            self.log.append([SpaceChanged(space, first=_numbers(events))])
             events = self.log.read()
         self._move = None  # after the write, so that the next call repeats an interrupted one
         self.spec = _present_spec(events)
@@ -113,7 +113,7 @@ class Ledger:
 
     def _fold(self, events: Sequence[Event]) -> None:
         """Fold in the next events of the log."""
-        moved = [event for event in events if isinstance(event, Spaced) and event.space != self.spec.space]
+        moved = [event for event in events if isinstance(event, SpaceChanged) and event.space != self.spec.space]
         if self._position and moved:
             raise StudyConflict("another process moved this study to another space; open it anew with that space.")
         self._torn = True
@@ -127,7 +127,7 @@ class Ledger:
         self._torn = False
 
     def _concerns_sampler(self, event: Event) -> bool:
-        return not isinstance(event, Created | Spaced | Taken) and self.history.counts_for(event)
+        return not isinstance(event, Created | SpaceChanged | Reassigned) and self.history.counts_for(event)
 
     @locked
     def record(self, events: Sequence[Event]) -> Sequence[bool]:
@@ -152,25 +152,25 @@ class Ledger:
             self.record([Remaining(fresh[0], remaining())])
         suggestions, self.state = self.sampler.ask(self.state, fresh)
         pairs = zip(fresh, suggestions, strict=True)
-        self.record([Asked(number, given.config, given.tag, driver) for number, given in pairs])
+        self.record([Suggested(number, given.config, given.tag, driver) for number, given in pairs])
 
     @locked
     def take(self, number: int, driver: str) -> bool:
         """Record a running trial as this driver's; return True if it was another driver's."""
         if self.history.running[number] == driver:
             return False
-        self.record([Taken(number, driver)])
+        self.record([Reassigned(number, driver)])
         return True
 
     @locked
     def began(self, number: int, driver: str) -> None:
         """Record the beginning of a trial taken over by this driver; its death now counts as an attempt."""
-        self.record([Taken(number, driver, begun=True)])
+        self.record([Reassigned(number, driver, begun=True)])
 
     @locked
     def relaunched(self, numbers: Sequence[int], driver: str) -> None:
         """Record that paused trials run again under the same driver."""
-        self.record([Taken(number, driver) for number in numbers])
+        self.record([Reassigned(number, driver) for number in numbers])
 
     @locked
     def kills(self, claim: Claim, known: Decision) -> bool:
@@ -223,12 +223,12 @@ def _present_spec(events: Sequence[Event]) -> StudySpec:
         raise StorageError("the study's log does not begin with its specification; the store is damaged.")
     spec = events[0].spec
     for place, event in enumerate(events):
-        if isinstance(event, Spaced):
+        if isinstance(event, SpaceChanged):
             spec = _moved(spec, event, _configurations(events[:place]))
     return spec
 
 
-def _moved(spec: StudySpec, event: Spaced, asked: Collection[Config]) -> StudySpec:
+def _moved(spec: StudySpec, event: SpaceChanged, asked: Collection[Config]) -> StudySpec:
     """Specification in another space; of several moves to the same space, the first counts."""
     if event.space == spec.space:
         return spec
@@ -244,8 +244,8 @@ def _still_to_try(warm: WarmStart, space: Space, asked: Collection[Config]) -> W
 
 
 def _configurations(events: Iterable[Event]) -> list[Config]:
-    return [event.config for event in events if isinstance(event, Asked)]
+    return [event.config for event in events if isinstance(event, Suggested)]
 
 
 def _numbers(events: Iterable[Event]) -> int:
-    return 1 + max((event.number for event in events if isinstance(event, Asked)), default=-1)
+    return 1 + max((event.number for event in events if isinstance(event, Suggested)), default=-1)

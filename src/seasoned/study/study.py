@@ -38,10 +38,10 @@ from seasoned.study.arguments import (
     reason_of,
     warn_of_others,
 )
-from seasoned.study.ask_tell import ByHand
-from seasoned.study.driver import Drive, Plan
+from seasoned.study.ask_tell import AskTell
+from seasoned.study.driver import Driver, Plan
 from seasoned.study.objective import Constrained, Evaluation, Objective, Verdict, check_takes, read_values
-from seasoned.study.replay import Ledger
+from seasoned.study.replay import Replay
 from seasoned.study.study_view import StudyView
 from seasoned.trials import Config, Created, StudySpec, Trial, TrialState
 from seasoned.trials.notes import as_notes
@@ -127,7 +127,7 @@ class Study(StudyView):
         place = located(storage)
         self._storage = open_storage(place)
         agrees = partial(check_agrees, directions=directions, seed=seed, name=self.name)
-        self._ledger = self._opened(Created(spec), lambda log: Ledger(log, sampler, space, fidelity, agrees))
+        self._ledger = self._opened(Created(spec), lambda log: Replay(log, sampler, space, fidelity, agrees))
         warn_of_others(self._ledger.spec, spec, self.name)
         url = place if isinstance(place, str) else getattr(self._storage, "url", None)
         temporary = None
@@ -135,10 +135,10 @@ class Study(StudyView):
             memory = self._storage
             url, temporary = memory.identity, lambda: memory.folder
         self._checkpoints = Checkpoints(checkpoints, url, self.name, self._ledger.spec.seed, temporary)
-        self._by_hand = ByHand(self._ledger, self._checkpoints)
+        self._by_hand = AskTell(self._ledger, self._checkpoints)
         self._stopping = False
 
-    def _opened(self, created: Created, ledger: Callable[[EventLog], Ledger]) -> Ledger:
+    def _opened(self, created: Created, ledger: Callable[[EventLog], Replay]) -> Replay:
         """Return the study's ledger; delete a new study again if the sampler or the fidelity rule refuses it."""
         new = self.name not in self._storage.names()
         log = self._storage.open(self.name, created)
@@ -175,7 +175,7 @@ class Study(StudyView):
         try:
             if name not in (names := opened.names()):
                 raise StudyConflict(f"there is no study {name!r}; the names are {list(names)}.")
-            spec = Ledger.present(opened.open(name, Created(StudySpec(Space()))))
+            spec = Replay.present(opened.open(name, Created(StudySpec(Space()))))
         finally:
             if opened is not place:  # opened by this method, for reading only
                 opened.close()
@@ -261,7 +261,7 @@ class Study(StudyView):
 
             executor = executor_for(workers, plan.limits)
             asked = {"stopping": lambda: self._stopping, "hurrying": stop or (lambda: False)}
-            Drive(self._ledger, evaluation, executor, plan, on_finished, **asked).run()
+            Driver(self._ledger, evaluation, executor, plan, on_finished, **asked).run()
 
     def stop(self) -> None:
         """Stop a running `optimize` of this process after its running trials."""

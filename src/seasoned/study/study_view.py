@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from seasoned.fidelity.base import Fidelity
     from seasoned.space import Space
-    from seasoned.study.replay import Ledger
+    from seasoned.study.replay import Replay
     from seasoned.trials import Trial
     from seasoned.trials.history import History
 
@@ -31,7 +31,7 @@ class StudyView:
     """Read-only part of `Study`."""
 
     name: str
-    _ledger: Ledger
+    _ledger: Replay
 
     def __repr__(self) -> str:
         return f"Study({self._described()})"

@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Column", "Layout", "Snapped"]
+__all__ = ["Column", "Layout", "RoundedPoints"]
 
 _SQRT_HALF: Final = 0.7071067811865476
 
@@ -38,7 +38,7 @@ class Column(NamedTuple):
     high: float = 1.0
 
 
-class Snapped(NamedTuple):
+class RoundedPoints(NamedTuple):
     """Points rounded to valid configurations.
 
     Attributes:
@@ -137,7 +137,7 @@ class Layout:
         levels = self._levels(j)
         return np.searchsorted((levels[1:] + levels[:-1]) / 2, unit)
 
-    def snap(self, unit: NDArray[np.float64]) -> Snapped:
+    def snap(self, unit: NDArray[np.float64]) -> RoundedPoints:
         """Round points of shape (n, d) to the nearest levels, and set inactive columns to their defaults."""
         unit = np.clip(unit, self.low, self.high)
         active = np.ones(unit.shape, dtype=np.bool_)
@@ -149,7 +149,7 @@ class Layout:
             if column.levels is not None:
                 used = active[:, j]
                 unit[used, j] = column.levels[self.level(j, unit[used, j])]
-        return Snapped(unit, active)
+        return RoundedPoints(unit, active)
 
     def features(self, unit: NDArray[np.float64], active: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Features of snapped points, shape (n, p)."""

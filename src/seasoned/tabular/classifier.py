@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from seasoned.tabular.ensemble.single_member import chosen
+from seasoned.tabular.ensemble.single_member import select_member
 from seasoned.tabular.estimator import TabularEstimator
 from seasoned.tabular.fit.user_decision import decision_of
 from seasoned.tabular.input.target import encode
@@ -112,7 +112,7 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
             InvalidInput: If X does not fit, or no such member exists. The message names the members.
         """
         p = self.predict_proba(X, model=model)  # first, because it checks whether anything is fitted
-        found: NDArray[Any] = self.classes_[chosen(self.fitted_, model).finish.codes(p)]
+        found: NDArray[Any] = self.classes_[select_member(self.fitted_, model).finish.codes(p)]
         return found
 
     def predict_proba(self, X: Any, *, model: int | str | None = None) -> NDArray[np.float64]:

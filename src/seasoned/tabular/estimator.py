@@ -15,20 +15,20 @@ from sklearn.utils.validation import check_is_fitted
 from seasoned._util.equivalents import refuse_unknown
 from seasoned._util.renderers import renderer
 from seasoned.errors import InvalidInput
-from seasoned.tabular.budget.callbacks import Audience
+from seasoned.tabular.budget.callbacks import FitCallbacks
 from seasoned.tabular.budget.interrupt import Stop
 from seasoned.tabular.bundle import archive
-from seasoned.tabular.bundle.parameters import about, refuse_incomplete, warn_of_unsaved
-from seasoned.tabular.bundle.replay_check import sample
-from seasoned.tabular.ensemble.single_member import TOGETHER, chosen
+from seasoned.tabular.bundle.parameters import describe_estimator, refuse_incomplete, warn_of_unsaved
+from seasoned.tabular.bundle.replay_check import replay_sample
+from seasoned.tabular.ensemble.single_member import ENSEMBLE, select_member
 from seasoned.tabular.fit.arguments import read_features
 from seasoned.tabular.fit.data_warnings import warn_of_order
 from seasoned.tabular.fit.fit_table import fit_table
 from seasoned.tabular.fit.leaderboard import HeldOut, failures, leaderboard
 from seasoned.tabular.fit.parameters import budget_of, check_parameters, settings_of
 from seasoned.tabular.fit.refit_table import refit_table
-from seasoned.tabular.fit.restored_metric import judging
-from seasoned.tabular.input.class_weights import by_class, told_by_class
+from seasoned.tabular.fit.restored_metric import with_metric
+from seasoned.tabular.input.class_weights import by_class, is_by_class
 from seasoned.tabular.input.frames import has_names, to_frame, to_series
 from seasoned.tabular.input.random_state import seed_of
 from seasoned.tabular.input.sample_roles import check_lengths, read_roles, read_weights
@@ -128,7 +128,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             StorageError: If the cache folder is full or not writable. SEASONED_CACHE sets another folder.
         """
         started, asked = time.monotonic(), Stop(stop)
-        audience = Audience.of(progress, callbacks)
+        audience = FitCallbacks.of(progress, callbacks)
         with asked.listening():  # from the start, because work before the search can take seconds
             self._fit(X, y, (sample_weight, groups), (started, asked), audience, resume=resume)
         self.stopped_by_ = asked.name
@@ -140,7 +140,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         y: Any,
         roles_given: tuple[Any, Any],
         began: tuple[float, Stop],
-        audience: Audience,
+        audience: FitCallbacks,
         *,
         resume: bool,
     ) -> None:
@@ -155,7 +155,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         self.n_features_in_ = frame.shape[1]
         self.feature_names_in_ = np.array(frame.columns, dtype=object)
         told, fitted = fitted.out_of_fold, replace(fitted, out_of_fold=None)
-        self.restore(fitted, sample(frame, fitted.plan.schema), named=has_names(X))
+        self.restore(fitted, replay_sample(frame, fitted.plan.schema), named=has_names(X))
         self.out_of_fold_ = None if told is None else placed(told, target.kept)
 
     def restore(self, fitted: Fitted, rows: pd.DataFrame | None = None, *, named: bool = True) -> None:
@@ -223,7 +223,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             parts=settings_of(self)["folds"],
         )
         decimal, encoding = self.decimal_, self.encoding_
-        self.restore(again, sample(frame, fitted.plan.schema), named=self.named_)
+        self.restore(again, replay_sample(frame, fitted.plan.schema), named=self.named_)
         self.unsaved_, self.decimal_, self.encoding_ = unsaved, decimal, encoding
         return self
 
@@ -240,12 +240,12 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             InvalidInput: If no such member exists, or the member learns from predictions of others.
         """
         check_is_fitted(self)
-        if model is None or (isinstance(model, str) and model == TOGETHER):
+        if model is None or (isinstance(model, str) and model == ENSEMBLE):
             raise InvalidInput(
                 f"model is {model!r}, which stands for all models together, as in this estimator; give the number of "
                 "one model."
             )
-        found = chosen(self.fitted_, model)
+        found = select_member(self.fitted_, model)
         if len(found.members) > 1:
             raise InvalidInput(f"model is {model!r}, which learns from other models' predictions; choose another.")
         alone = type(self)(**self.get_params(deep=False))
@@ -337,7 +337,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
                 f"{missing} is None; to score models, leaderboard needs rows and their target: pass both."
             )
         frame, codes, weights = self._judged(X, y, sample_weight)
-        return leaderboard(judging(self), HeldOut(frame, codes, weights))
+        return leaderboard(with_metric(self), HeldOut(frame, codes, weights))
 
     @property
     def validation_score_(self) -> float | None:
@@ -405,7 +405,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             InvalidInput: If the key is empty or neither bytes nor text, or a model of the user's own cannot be saved.
         """
         check_is_fitted(self)
-        archive.write(self.fitted_, self.rows_, {**about(self), "named": self.named_}, Path(path), key)
+        archive.write(self.fitted_, self.rows_, {**describe_estimator(self), "named": self.named_}, Path(path), key)
         warn_of_unsaved(self)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -416,7 +416,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         After `load`, a metric that is a function must be set again: `set_params(metric=...)`.
         """
         frame, codes, weights = self._judged(X, y, sample_weight)
-        return -judging(self).loss(codes, self.fitted_.predict(frame), weights)
+        return -with_metric(self).loss(codes, self.fitted_.predict(frame), weights)
 
     def _judged(
         self, X: Any, y: Any, sample_weight: Any
@@ -425,7 +425,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         warn_of_order(X, y=y, sample_weight=sample_weight)
         _, frame = self._checked(X)
         weights = None
-        if len(frame) and sample_weight is not None and not told_by_class(sample_weight):
+        if len(frame) and sample_weight is not None and not is_by_class(sample_weight):
             target = to_series(y)
             check_lengths(len(frame), len(target))
             weights = read_weights(sample_weight, len(frame))
@@ -436,14 +436,14 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         check_lengths(len(frame), len(codes))
         if not len(codes):
             raise InvalidInput("X and y have 0 rows, for which there is no score; pass at least 1.")
-        if told_by_class(sample_weight):
+        if is_by_class(sample_weight):
             return frame, codes, by_class(sample_weight, codes, self.fitted_.classes)
         return frame, codes, weights
 
     def _predict(self, X: Any, model: int | str | None = None) -> NDArray[np.float64]:
         """Probabilities or numbers. Columns without names are matched by position, so their number must be the same."""
         fitted, frame = self._checked(X)
-        return chosen(fitted, model).predict(frame)
+        return select_member(fitted, model).predict(frame)
 
     def _checked(self, X: Any) -> tuple[Fitted, pd.DataFrame]:
         """Fitted model, and X as a frame with as many columns as the model needs."""
@@ -474,7 +474,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         self, frame: pd.DataFrame, y: Any, sample_weight: Any, groups: Any, classes: NDArray[Any] | None = None
     ) -> tuple[pd.DataFrame, Target, Roles]:
         """Rows with a target and a positive weight, their target and roles. `classes` are from an earlier fit."""
-        told = told_by_class(sample_weight)
+        told = is_by_class(sample_weight)
         roles = read_roles(None if told else sample_weight, groups, len(frame))
         target = read_target(y, self._kind, roles.counted, classes=classes)
         check_lengths(len(frame), len(target.kept))

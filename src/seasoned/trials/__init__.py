@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from seasoned.trials.trial import (
-    Asked,
     Config,
     Created,
     Event,
     Finished,
+    Reassigned,
     Reported,
-    Spaced,
+    SpaceChanged,
     StudySpec,
-    Taken,
+    Suggested,
     Trial,
     TrialState,
     WarmStart,
@@ -20,15 +20,15 @@ from seasoned.trials.trial import (
 )
 
 __all__ = [
-    "Asked",
     "Config",
     "Created",
     "Event",
     "Finished",
+    "Reassigned",
     "Reported",
-    "Spaced",
+    "SpaceChanged",
     "StudySpec",
-    "Taken",
+    "Suggested",
     "Trial",
     "TrialState",
     "WarmStart",

@@ -6,7 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from seasoned.errors import InvalidInput
-from seasoned.trials.trial import Asked, Created, Finished, Remaining, Reported, Spaced, Taken, Trial, TrialState
+from seasoned.trials.trial import (
+    Created,
+    Finished,
+    Reassigned,
+    Remaining,
+    Reported,
+    SpaceChanged,
+    Suggested,
+    Trial,
+    TrialState,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,7 +43,7 @@ class History:
 
     def __init__(self, space: Space) -> None:
         self.space = space
-        self._trials: list[Trial | None] = []  # by number; None for a number without an `Asked` event
+        self._trials: list[Trial | None] = []  # by number; None for a number without an `Suggested` event
         self._drivers: dict[int, str] = {}  # running trial -> driver
         self._moved = False  # True after a move from another space; before, all configurations are valid
         self._outside: set[int] = set()  # trials not valid in the present space
@@ -48,20 +58,20 @@ class History:
         """Fold events in, in log order."""
         for event in events:
             match event:
-                case Asked():
+                case Suggested():
                     self._ask(event)
                 case Finished():
                     self._finish(event)
-                case Spaced():
+                case SpaceChanged():
                     self._move(event.space)
                 case Reported():
                     self._report(event)
-                case Taken():
+                case Reassigned():
                     self._take(event)
                 case Created() | Remaining():
                     pass
 
-    def _ask(self, event: Asked) -> None:
+    def _ask(self, event: Suggested) -> None:
         while len(self._trials) <= event.number:
             self._trials.append(None)
         self._trials[event.number] = Trial(event.number, event.config, tag=event.tag)
@@ -71,7 +81,7 @@ class History:
             self._outside.add(event.number)
             self._counts_outside[TrialState.RUNNING] += 1
 
-    def _take(self, event: Taken) -> None:
+    def _take(self, event: Reassigned) -> None:
         if event.number in self._drivers:
             if event.begun:
                 self._begins[event.number] = self.begins(event.number) + 1
@@ -182,7 +192,7 @@ class History:
 
     def counts_for(self, event: Event) -> bool:
         """Return True unless the event belongs to a trial that is not valid in the present space."""
-        return not (isinstance(event, Asked | Reported | Finished) and event.number in self._outside)
+        return not (isinstance(event, Suggested | Reported | Finished) and event.number in self._outside)
 
     def errors(self) -> Sequence[tuple[str, int]]:
         """Return the reasons of failure in the present space with their counts, the most frequent first."""

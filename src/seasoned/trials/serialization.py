@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 from seasoned.errors import PruneReason, StorageError
 from seasoned.space import Space
 from seasoned.trials.trial import (
-    Asked,
     Config,
     Created,
     Event,
     Finished,
+    Reassigned,
     Remaining,
     Reported,
-    Spaced,
+    SpaceChanged,
     StudySpec,
-    Taken,
+    Suggested,
     TrialState,
     WarmStart,
 )
@@ -35,10 +35,10 @@ __all__ = ["from_text", "kind_of", "to_text"]
 
 _KINDS: Final[Mapping[type[Event], str]] = {
     Created: "created",
-    Spaced: "spaced",
+    SpaceChanged: "spaced",
     Remaining: "remaining",
-    Asked: "asked",
-    Taken: "taken",
+    Suggested: "asked",
+    Reassigned: "taken",
     Reported: "reported",
     Finished: "finished",
 }
@@ -63,13 +63,13 @@ def to_text(event: Event) -> str:
     match event:
         case Created(spec):
             return _write(_spec_to_dict(spec))
-        case Spaced(space, first):
+        case SpaceChanged(space, first):
             return _write({"space": space.to_dict(), "first": first})
         case Remaining(_, share):
             return _write({"share": share})
-        case Asked(_, config, tag, driver):
+        case Suggested(_, config, tag, driver):
             return _write(_without_none({"config": config, "tag": tag, "driver": driver or None}))
-        case Taken(_, driver, begun):
+        case Reassigned(_, driver, begun):
             return _write(_without_none({"driver": driver, "begun": begun or None}))
         case Reported(_, step, value):
             return _write(_without_none({"step": step, "value": value if math.isfinite(value) else None}))
@@ -96,19 +96,19 @@ def from_text(kind: str, number: int, text: str) -> Event:
 def _read(kind: str, number: int, content: dict[str, Any]) -> Event:
     match kind:
         case "asked":
-            return Asked(number, _config(content["config"]), content.get("tag"), content.get("driver", ""))
+            return Suggested(number, _config(content["config"]), content.get("tag"), content.get("driver", ""))
         case "finished":
             return _finished(number, content)
         case "remaining":
             return Remaining(number, content["share"])
         case "taken":
-            return Taken(number, content["driver"], content.get("begun", False))
+            return Reassigned(number, content["driver"], content.get("begun", False))
         case "reported":
             return Reported(number, content["step"], content.get("value", math.nan))
         case "created":
             return Created(_spec_from_dict(content))
         case "spaced":
-            return Spaced(Space.from_dict(content["space"]), content["first"])
+            return SpaceChanged(Space.from_dict(content["space"]), content["first"])
         case _:
             raise ValueError(f"no event is called {kind!r}")
 

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from seasoned.space import Space
 
 __all__ = [
-    "Asked",
     "Config",
     "Created",
     "Event",
     "Finished",
+    "Reassigned",
     "Reported",
-    "Spaced",
+    "SpaceChanged",
     "StudySpec",
-    "Taken",
+    "Suggested",
     "Trial",
     "TrialState",
     "WarmStart",
@@ -275,7 +275,7 @@ class Created:
 
 
 @dataclass(frozen=True, slots=True)
-class Spaced:
+class SpaceChanged:
     """Event: the study moved to another space from trial `first` on; trials not valid in it stay in the history."""
 
     space: Space
@@ -283,7 +283,7 @@ class Spaced:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Suggested:
     """Event: a trial got its configuration, from the driver with its lease."""
 
     number: int
@@ -293,7 +293,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Reassigned:
     """Event: a trial goes on under another driver, after the death of its driver or a release.
 
     With the same driver as before, a paused trial runs again. With `begun`, the objective of a trial that was taken
@@ -344,4 +344,4 @@ class Remaining:
     share: float
 
 
-Event: TypeAlias = Created | Spaced | Remaining | Asked | Taken | Reported | Finished
+Event: TypeAlias = Created | SpaceChanged | Remaining | Suggested | Reassigned | Reported | Finished

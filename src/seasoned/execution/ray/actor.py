@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from seasoned.execution.workers.packing import Packed, Recent, in_file, packed
 from seasoned.execution.workers.pool import POOL
-from seasoned.execution.workers.scheduler import Crew
+from seasoned.execution.workers.scheduler import LocalScheduler
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from seasoned.execution.workers.queues import News, Task
     from seasoned.execution.workers.shared_file import Parcel
 
-__all__ = ["Station"]
+__all__ = ["WorkerActor"]
 
 
-class Station:
+class WorkerActor:
     """Runs one task at a time in a worker process of its machine, under the same watchdog as local workers.
 
     Several threads may call the methods at once: one thread listens while another cancels.
@@ -32,7 +32,7 @@ class Station:
 
     def __init__(self, threads: int, path: Sequence[str]) -> None:
         sys.path.extend(entry for entry in path if entry not in sys.path)
-        self._crew = Crew(1, threads)
+        self._crew = LocalScheduler(1, threads)
         self._recent: Recent[Packed] = Recent()
         self._cancelled: set[int] = set()
 

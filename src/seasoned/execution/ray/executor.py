@@ -1,6 +1,6 @@
 """Ray executor: tasks run on all machines of a Ray cluster; needs the extra `ray`.
 
-Ray starts a `Station` actor on each free slot, and transports tasks, endings and questions. A station runs its tasks in
+Ray starts a `WorkerActor` on each free slot, and transports tasks, endings and questions. An actor runs its tasks in
 the same worker processes under the same watchdog as the local executor. Limits and isolation are therefore the same.
 """
 
@@ -18,9 +18,9 @@ import numpy as np
 
 from seasoned.errors import MissingExtra
 from seasoned.execution.base import Ending, Outcome, positive
-from seasoned.execution.ray.actor import Station
-from seasoned.execution.workers.client import Caller
-from seasoned.execution.workers.event_loop import Loop
+from seasoned.execution.ray.actor import WorkerActor
+from seasoned.execution.workers.client import ExecutorClient
+from seasoned.execution.workers.event_loop import EventLoop
 from seasoned.execution.workers.packing import Recent, frozen
 
 try:
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 __all__ = ["RayExecutor"]
 
 _GLANCE = 0.02  # seconds between two checks of the exchange while `ray.wait` blocks
-_LISTENING = 10.0  # seconds until a call of `Station.listen` returns without news
+_LISTENING = 10.0  # seconds until a call of `WorkerActor.listen` returns without news
 _CALLS = 4  # concurrent calls of a station: one listens, the others deliver tasks, answers and cancellations
 _PATIENCE = 30.0  # seconds that stations may take to end their tasks at shutdown
 
 
-class RayExecutor(Caller):
+class RayExecutor(ExecutorClient):
     """Runs tasks on a Ray cluster; an `Executor`.
 
     All machines, this one included, need the same Python and the same packages. If Ray does not run in this process
@@ -114,13 +114,13 @@ class _Post:
     begun: float = 0.0
 
 
-class _Stations(Loop):
+class _Stations(EventLoop):
     """Starts stations on Ray, assigns tasks to them, and receives endings and questions."""
 
     def __init__(self, workers: int, threads: int) -> None:
         super().__init__(workers)
         self._threads = threads
-        self._station = ray.remote(Station).options(num_cpus=threads, max_concurrency=_CALLS, max_restarts=0)
+        self._station = ray.remote(WorkerActor).options(num_cpus=threads, max_concurrency=_CALLS, max_restarts=0)
         self._posts: list[_Post] = []
         atexit.register(self.stop)  # atexit runs in reverse order, so the stations end before Ray
         self._thread.start()

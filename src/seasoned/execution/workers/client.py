@@ -19,9 +19,9 @@ from seasoned.execution.workers.queues import Task
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from seasoned.execution.workers.event_loop import Loop
+    from seasoned.execution.workers.event_loop import EventLoop
 
-__all__ = ["Caller", "Packing"]
+__all__ = ["ExecutorClient", "Packing"]
 
 _NO_LIMITS = Limits()
 
@@ -39,14 +39,14 @@ class Packing(Protocol):
         """Return the packed arguments of one call. Raises InvalidInput if an argument cannot be pickled."""
 
 
-class Caller(ABC):
+class ExecutorClient(ABC):
     """Base of executors: passes tasks to its loop, waits for endings, and answers questions of tasks.
 
     Args:
         loop: The running loop; it ends with this object.
     """
 
-    def __init__(self, loop: Loop) -> None:
+    def __init__(self, loop: EventLoop) -> None:
         self._loop = loop
         self._numbers = itertools.count()
         self._packing: Packing | None = None

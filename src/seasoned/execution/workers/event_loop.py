@@ -7,14 +7,14 @@ import os
 import threading
 from abc import ABC, abstractmethod
 
-from seasoned.execution.workers.queues import Exchange
+from seasoned.execution.workers.queues import TaskQueues
 
-__all__ = ["Loop"]
+__all__ = ["EventLoop"]
 
 _LOG = logging.getLogger("seasoned.execution")
 
 
-class Loop(ABC):
+class EventLoop(ABC):
     """Event loop of an executor: takes tasks from its exchange and returns their endings to the exchange.
 
     All communication with workers happens in the thread of the loop. Ctrl-C in the caller's thread therefore never
@@ -27,7 +27,7 @@ class Loop(ABC):
     def __init__(self, workers: int) -> None:
         self.workers = workers
         self.pid = os.getpid()
-        self.exchange = Exchange()
+        self.exchange = TaskQueues()
         self._thread = threading.Thread(target=self._run, name="seasoned-executor", daemon=True)
 
     # ---- called from the caller's thread

@@ -26,7 +26,7 @@ __all__ = ["POOL", "Pool", "release_workers"]
 IDLE_SECONDS = 60.0
 
 
-class Crew(Protocol):
+class PoolUser(Protocol):
     """Protocol of the users of the pool."""
 
     def stop(self) -> None:
@@ -46,16 +46,16 @@ class Pool:
         self._alive: set[Handle] = set()
         self._idle: list[tuple[Handle, float]] = []
         self._leaving: list[threading.Thread] = []
-        self._crews: weakref.WeakSet[Crew] = weakref.WeakSet()
+        self._crews: weakref.WeakSet[PoolUser] = weakref.WeakSet()
         self._timer: threading.Timer | None = None
         self._ending = False  # the process is at exit and cannot start threads
 
-    def enter(self, crew: Crew) -> None:
+    def enter(self, crew: PoolUser) -> None:
         """Register `crew`, which may take workers from now on."""
         with self._lock:
             self._crews.add(crew)
 
-    def leave(self, crew: Crew) -> None:
+    def leave(self, crew: PoolUser) -> None:
         """Unregister `crew`, which has returned all its workers."""
         with self._lock:
             self._crews.discard(crew)

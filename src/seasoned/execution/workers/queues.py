@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from seasoned.execution.base import Limits
 
-__all__ = ["Exchange", "News", "Task", "cancelled"]
+__all__ = ["News", "Task", "TaskQueues", "cancelled"]
 
 _SLICE = 0.2  # seconds of one blocking wait; short, because a Ctrl-C just before the wait is only handled after it
 
@@ -53,7 +53,7 @@ class News:
     questions: Sequence[tuple[int, bytes]]
 
 
-class Exchange:
+class TaskQueues:
     """Queues in both directions, each with a bell that wakes the other side.
 
     Attributes:

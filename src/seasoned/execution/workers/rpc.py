@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-__all__ = ["Line"]
+__all__ = ["RpcClient"]
 
 
-class Line:
+class RpcClient:
     """Questions of one task, at most one at a time.
 
     Args:

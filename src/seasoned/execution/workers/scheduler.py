@@ -12,13 +12,13 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from seasoned.execution.base import Ending, Limits, Outcome
-from seasoned.execution.workers.event_loop import Loop
+from seasoned.execution.workers.event_loop import EventLoop
 from seasoned.execution.workers.outcomes import Death, outcome_of_death, start_failure
 from seasoned.execution.workers.pool import POOL
 from seasoned.execution.workers.process_handle import Handle, kind_of
 from seasoned.execution.workers.queues import Task, cancelled
 
-__all__ = ["Crew"]
+__all__ = ["LocalScheduler"]
 
 _LOG = logging.getLogger("seasoned.execution")
 _START_SECONDS = 120.0  # maximum start time of a worker, in seconds
@@ -40,7 +40,7 @@ class _Member:
         return not self.ready or (self.task is not None and self.task.limits != Limits())
 
 
-class Crew(Loop):
+class LocalScheduler(EventLoop):
     """Scheduler of local workers: takes tasks from its exchange and returns their endings to the exchange."""
 
     def __init__(self, workers: int, threads: int) -> None:

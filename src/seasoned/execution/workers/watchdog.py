@@ -69,7 +69,7 @@ class Watch:
         return f"memory {used}" if used > self.memory else None
 
 
-class Guard:
+class Watchdog:
     """Watches by worker, and the time of the next memory check."""
 
     def __init__(self, tag: str, folder: str, parent: int) -> None:
@@ -156,7 +156,7 @@ def main(tag: str, folder: str, parent: int) -> None:
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):  # a signal for the driver must not end its watchdog first
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    guard = Guard(tag, folder, parent)
+    guard = Watchdog(tag, folder, parent)
     threading.Thread(target=guard.listen, daemon=True).start()
     guard.run()
     kill_tagged(tag)

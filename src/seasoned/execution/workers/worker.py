@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from seasoned.execution._system.process_tree import KILL, LINUX, descendants, is_service, private, signal_all
 from seasoned.execution.workers.inline import describe
-from seasoned.execution.workers.rpc import Line
+from seasoned.execution.workers.rpc import RpcClient
 from seasoned.execution.workers.shared_file import open_parcel, pack, thaw
 
 if sys.platform == "win32":
@@ -102,7 +102,7 @@ class Worker:
             with contextlib.suppress(OSError):  # the folder was deleted: only a task that needs the folder fails
                 os.chdir(self.folder)  # the previous task may have changed the folder
         self.used = True
-        line = Line(self.channel, task)
+        line = RpcClient(self.channel, task)
         try:
             function = self._callable(path)
             values = open_parcel(arguments) if isinstance(arguments, str) else thaw(arguments)

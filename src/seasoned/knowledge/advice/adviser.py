@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.knowledge.performance_model.model import Belief, MetricFunction
-    from seasoned.knowledge.transfer.cold_search import Pool
+    from seasoned.knowledge.transfer.cold_search import CandidateSet
 
 __all__ = ["Adviser", "AdviserState"]
 
@@ -84,7 +84,7 @@ class Adviser:
     """
 
     metric: MetricFunction | None
-    pool: Pool
+    pool: CandidateSet
     weights: NDArray[np.float64] | None = None
     seed: int | tuple[int, ...] = 0
     kinds: Kinds = field(default_factory=Kinds)

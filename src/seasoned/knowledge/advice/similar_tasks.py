@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from seasoned.knowledge.experience.experience import Experience, Recorded
     from seasoned.knowledge.experience.past_study import Head
 
-__all__ = ["Asking", "Recalled", "beside", "recall", "relative"]
+__all__ = ["SimilarTasks", "TaskQuery", "recall", "reference_meta_features", "relative"]
 
 _TASKS: Final = 256  # largest number of past tasks
 _CONFIGURATIONS: Final = 384  # largest number of configurations that are selected for being shared
@@ -56,7 +56,7 @@ _CUT: Final = 0.8  # least share of the time limit that a fit took if the limit 
 _SEARCHED: Final = "own"  # source of the studies in which a search chose the configurations
 
 
-class Asking(NamedTuple):
+class TaskQuery(NamedTuple):
     """Query for similar tasks: the description of the new task.
 
     Attributes:
@@ -77,7 +77,7 @@ class Asking(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Recalled:
+class SimilarTasks:
     """Similar tasks and their results, as plain data; a resumed run reads the same data again.
 
     Attributes:
@@ -117,7 +117,7 @@ class Recalled:
         partial.replace(path)
 
     @classmethod
-    def load(cls, path: Path) -> Recalled:
+    def load(cls, path: Path) -> SimilarTasks:
         """Read a file that `save` wrote."""
         with np.load(path, allow_pickle=False) as stored:
             words = json.loads(stored["text"].tobytes())
@@ -139,8 +139,8 @@ def relative(score: float | NDArray[np.float64], baseline: float | None) -> Any:
 
 
 def recall(
-    experience: Experience, asking: Asking, adapt: Callable[[Mapping[str, Any], int], dict[str, Any] | None]
-) -> Recalled | None:
+    experience: Experience, asking: TaskQuery, adapt: Callable[[Mapping[str, Any], int], dict[str, Any] | None]
+) -> SimilarTasks | None:
     """Select the past tasks and configurations for a new task; None if there is too little experience.
 
     Args:
@@ -153,7 +153,7 @@ def recall(
     places, tables = _newest(experience, places, tables)
     if len(places) < _LEAST:
         return None
-    weights = weigh(tables, experience.metafeatures[places], asking.metafeatures, beside(len(places)))
+    weights = weigh(tables, experience.metafeatures[places], asking.metafeatures, reference_meta_features(len(places)))
     if len(places) > _TASKS:  # keep some studies of each table, starting with the largest weights, and weight again
         most = np.sort(_in_turns(tables, weights)[:_TASKS])
         places, tables = places[most], tables[most]
@@ -177,7 +177,7 @@ def recall(
     total = weights[enough].sum()
     best = np.where(whole[enough], scores[enough], np.inf).min(axis=1)
     searched = np.array([head.source == _SEARCHED for head in some.heads])[enough]
-    return Recalled(
+    return SimilarTasks(
         tuple(config for config, there in zip(configs, seen, strict=True) if there),
         scores[enough][:, seen],
         seconds[enough][:, seen],
@@ -191,12 +191,12 @@ def recall(
     )
 
 
-def beside(tasks: int) -> NDArray[np.float64] | None:
+def reference_meta_features(tasks: int) -> NDArray[np.float64] | None:
     """Meta-features of the shipped tasks, as a reference for ranks; None if `tasks` past tasks are enough."""
     return shipped().metafeatures if tasks < _ENOUGH_TO_RANK else None
 
 
-def _fitting(experience: Experience, asking: Asking) -> tuple[NDArray[np.intp], NDArray[np.str_], str]:
+def _fitting(experience: Experience, asking: TaskQuery) -> tuple[NDArray[np.intp], NDArray[np.str_], str]:
     """Indices of the studies that fit the new task, the table of each study, and the names of their metrics.
 
     Studies with the requested metric are enough if they are many and of several tables. Otherwise studies with the

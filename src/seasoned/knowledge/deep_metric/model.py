@@ -27,10 +27,10 @@ from seasoned.metagrad._common.npz_files import unflatten
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Configurations", "DeepMetric", "Foreseen", "Trials"]
+__all__ = ["Configurations", "DeepMetric", "Predictions", "Trials"]
 
 
-class Foreseen(NamedTuple):
+class Predictions(NamedTuple):
     """Predictions for n configurations on a task; each array has shape (n,).
 
     Attributes:
@@ -67,7 +67,7 @@ class DeepMetric:
         asked: Configurations,
         trials: Trials | None = None,
         about: NDArray[np.float64] | None = None,
-    ) -> Foreseen:
+    ) -> Predictions:
         """Predict the results of configurations on a task.
 
         Args:
@@ -93,7 +93,7 @@ class DeepMetric:
         spread = np.sqrt(np.exp(2.0 * outs[..., 2]).mean(axis=0))
         clock = self.frame.clock.astype(np.float64)
         failure = 0.5 * (1.0 + np.tanh(0.5 * risk))
-        return Foreseen(order, mean, self.stretch * spread, clock[0] + clock[1] * seconds, failure)
+        return Predictions(order, mean, self.stretch * spread, clock[0] + clock[1] * seconds, failure)
 
     def _posed(
         self, asked: Configurations, trials: Trials | None, about: NDArray[np.float64] | None

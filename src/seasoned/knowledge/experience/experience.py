@@ -25,7 +25,7 @@ from seasoned.knowledge.experience.past_study import Head, PastStudy, PastTrial,
 from seasoned.knowledge.meta_features.meta_features import METAFEATURES
 from seasoned.storage.engine import store_exists
 from seasoned.storage.study_archive import PATIENCE, PastRow, PastStore
-from seasoned.storage.url import hidden
+from seasoned.storage.url import mask_password
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -154,7 +154,7 @@ class Experience:
             StorageError: If the store does not exist or cannot be read.
         """
         if not store_exists(url):
-            raise StorageError(f"there is no store at {hidden(url)}; give the URL of one, or fit a model first.")
+            raise StorageError(f"there is no store at {mask_password(url)}; give the URL of one, or fit a model first.")
         store = PastStore(url, patience, reads=reads)
 
         def texts(numbers: Sequence[int]) -> dict[int, str]:

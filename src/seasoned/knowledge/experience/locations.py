@@ -25,7 +25,7 @@ from seasoned.knowledge.experience.past_study import row_of
 from seasoned.knowledge.experience.setting import NOTHING, VARIABLE
 from seasoned.storage.engine import file_of, store_exists, url_of
 from seasoned.storage.study_archive import PATIENCE, PastRow, PastStore
-from seasoned.storage.url import hidden
+from seasoned.storage.url import mask_password
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -121,7 +121,7 @@ def read_places(found: Places, patience: float = PATIENCE) -> Experience:
     try:
         return merge(experience, Experience.read(found.store, patience=patience))
     except (SeasonedError, ValueError) as error:
-        logger.warning("the experience in %s is not used: %s", hidden(found.store), error)
+        logger.warning("the experience in %s is not used: %s", mask_password(found.store), error)
         return experience
 
 

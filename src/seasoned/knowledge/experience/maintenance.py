@@ -27,7 +27,7 @@ from seasoned.knowledge.experience.study_import import read_storage
 from seasoned.storage.engine import file_of, url_of
 from seasoned.storage.study_archive import PastStore
 from seasoned.storage.summary import contents_of
-from seasoned.storage.url import hidden
+from seasoned.storage.url import mask_password
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -38,17 +38,17 @@ __all__ = [
     "database_of",
     "export",
     "forget",
+    "format_statistics",
     "heads",
-    "hidden",
     "import_file",
     "import_studies",
+    "mask_password",
     "merge",
     "own_store",
     "read_database",
     "shipped",
     "statistics",
     "store_at",
-    "told",
 ]
 
 logger = logging.getLogger("seasoned.knowledge")
@@ -124,11 +124,11 @@ def statistics(url: str) -> Statistics:
     )
 
 
-def told(found: Statistics, url: str) -> list[str]:
+def format_statistics(found: Statistics, url: str) -> list[str]:
     """Format statistics as lines of text."""
     size = "" if found.megabytes is None else f", {found.megabytes:.1f} MB"
     lines = [
-        f"{found.studies} fit(s) with {found.trials} trials in {hidden(url)}{size}",
+        f"{found.studies} fit(s) with {found.trials} trials in {mask_password(url)}{size}",
         f"{found.shipped} studies come with seasoned",
     ]
     if found.sorts:
@@ -239,12 +239,12 @@ def read_database(source: str) -> tuple[Experience, bool]:
     Raises:
         InvalidInput: If the database does not exist, cannot be read, or contains no studies and no experience.
     """
-    with whole(hidden(source)):
+    with whole(mask_password(source)):
         there = contents_of(source)
         if not any(there):
             raise InvalidInput(
-                f"{hidden(source)!r} holds no studies, neither ours nor Optuna's; give what Study(storage=...) was "
-                "given, a store of experience, or an Optuna storage."
+                f"{mask_password(source)!r} holds no studies, neither ours nor Optuna's; give what Study(storage=...) "
+                "was given, a store of experience, or an Optuna storage."
             )
         found = read_storage(source) if there.studies else Experience.of_studies(())
         if there.experience:

@@ -11,7 +11,7 @@ from seasoned.knowledge.experience.past_study import Head, PastStudy, PastTrial
 from seasoned.space import Space
 from seasoned.storage.sql import SqlStorage, read_logs
 from seasoned.storage.summary import contents_of
-from seasoned.storage.url import hidden
+from seasoned.storage.url import mask_password
 from seasoned.study.arguments import located, open_storage
 from seasoned.trials import Created, StudySpec, TrialState
 from seasoned.trials.history import History
@@ -92,7 +92,9 @@ def read_storage(storage: str | os.PathLike[str] | Storage) -> Experience:
 def _checked(url: str) -> str:
     """Return the URL if the database contains studies. Opening any other database would create tables in it."""
     if not contents_of(url).studies:
-        raise InvalidInput(f"{hidden(url)!r} holds no studies of ours; give the storage that studies were run in.")
+        raise InvalidInput(
+            f"{mask_password(url)!r} holds no studies of ours; give the storage that studies were run in."
+        )
     return url
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from seasoned.knowledge.performance_model.low_rank import Factors
     from seasoned.knowledge.performance_model.score_scale import Hypotheses
 
-__all__ = ["DEGREES", "WORST_Z", "Foretold"]
+__all__ = ["DEGREES", "WORST_Z", "MetaFeaturePrior"]
 
 DEGREES: Final = 8.0
 """Degrees of freedom of the multivariate t."""
@@ -37,7 +37,7 @@ WORST_Z: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Foretold:
+class MetaFeaturePrior:
     """Gaussian distribution of the factor weights of one task.
 
     Attributes:
@@ -95,7 +95,7 @@ class Foretold:
         temper: float,
         kinds: Kinds,
         outside: NDArray[np.float64],
-    ) -> Foretold:
+    ) -> MetaFeaturePrior:
         """Return the posterior after the trials.
 
         Args:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from seasoned.knowledge.performance_model.meta_feature_prior import Foretold
+    from seasoned.knowledge.performance_model.meta_feature_prior import MetaFeaturePrior
 
 __all__ = ["Belief", "MetricFunction", "Prediction", "fit_metric"]
 
@@ -102,7 +102,7 @@ class MetricFunction:
         *,
         weights: NDArray[np.float64] | None = None,
         outside: Mapping[int, float] | None = None,
-        foretold: Foretold | None = None,
+        foretold: MetaFeaturePrior | None = None,
         kinds: Kinds | None = None,
     ) -> Belief:
         """Return the posterior of a new task after its trials.
@@ -148,7 +148,7 @@ class Belief:
     rows: NDArray[np.intp]
     mixture: Mixture | None
     shares: NDArray[np.float64]
-    foretold: Foretold | None = None
+    foretold: MetaFeaturePrior | None = None
     kinds: Kinds = field(default_factory=Kinds)
 
     def expected_gain(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:

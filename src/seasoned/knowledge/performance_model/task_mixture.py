@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.knowledge.performance_model.low_rank import Factors
-    from seasoned.knowledge.performance_model.meta_feature_prior import Foretold
+    from seasoned.knowledge.performance_model.meta_feature_prior import MetaFeaturePrior
     from seasoned.knowledge.performance_model.regret import Level
     from seasoned.knowledge.performance_model.settings import MetricSettings
 
@@ -70,7 +70,7 @@ class Mixture:
     wandering: NDArray[np.float64]
     width: float
     inverse: NDArray[np.float64]
-    foretold: Foretold | None = None
+    foretold: MetaFeaturePrior | None = None
     kinds: Kinds = field(default_factory=Kinds)
 
     def mean(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -141,7 +141,7 @@ def condition(
     settings: MetricSettings,
     *,
     outside: Mapping[int, float] | None = None,
-    foretold: Foretold | None = None,
+    foretold: MetaFeaturePrior | None = None,
     kinds: Kinds | None = None,
 ) -> Mixture:
     """Compute the posterior after at least one trial.

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.performance_model.meta_feature_prior import Foretold
+from seasoned.knowledge.performance_model.meta_feature_prior import MetaFeaturePrior
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,7 +90,7 @@ class TaskPrior:
         shares[self.described] += self.trust * self.alike(self.latent(metafeatures))
         return shares
 
-    def foretold(self, metafeatures: NDArray[np.float64]) -> Foretold | None:
+    def foretold(self, metafeatures: NDArray[np.float64]) -> MetaFeaturePrior | None:
         """Meta-feature prior of a new task; None if all meta-features are missing.
 
         The result does not depend on `trust`. Trust is about the choice of configurations; meta-features without a
@@ -98,7 +98,7 @@ class TaskPrior:
         """
         if not np.isfinite(metafeatures).any():
             return None
-        return Foretold(_BESIDE, self.latent(metafeatures), np.diag(np.minimum(self.errors, 1.0)))
+        return MetaFeaturePrior(_BESIDE, self.latent(metafeatures), np.diag(np.minimum(self.errors, 1.0)))
 
     def alike(self, latent: NDArray[np.float64]) -> NDArray[np.float64]:
         """Weights of the D described tasks by their fit to expected factor weights, summing to 1, shape (D,)."""

@@ -25,7 +25,7 @@ from seasoned.surrogates.output_warping import warped
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Fitted", "Pool", "fit_pool", "pool_of"]
+__all__ = ["CandidateSet", "Fitted", "fit_pool", "pool_of"]
 
 _LENGTHS: Final = (0.15, 0.3, 0.6, 1.2, 2.4)  # grid of l
 _NOISES: Final = (1e-3, 1e-2, 1e-1)  # grid of n
@@ -34,7 +34,7 @@ _BELIEF: Final = 2.0  # pseudo-count of trials in the prior of s, whose mean is 
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
+class CandidateSet:
     """Configurations as points, shape (n, d), scaled to a mean squared distance of 1."""
 
     points: NDArray[np.float64]
@@ -86,7 +86,7 @@ class Fitted:
         return Prediction(self.targets - self.alpha / precision, np.sqrt(self.scale / precision))
 
 
-def pool_of(features: NDArray[np.float64]) -> Pool:
+def pool_of(features: NDArray[np.float64]) -> CandidateSet:
     """Scale features to a pool: each column to [0, 1], without constant columns, then all by one common factor.
 
     Args:
@@ -107,7 +107,7 @@ def pool_of(features: NDArray[np.float64]) -> Pool:
     low, span = features.min(axis=0), np.ptp(features, axis=0)
     unit = (features - low)[:, span > 0] / span[span > 0]
     typical = np.sqrt(2.0 * float(unit.var(axis=0).sum())) if unit.size else 1.0
-    return Pool(unit / typical)
+    return CandidateSet(unit / typical)
 
 
 def fit_pool(points: NDArray[np.float64], scores: NDArray[np.float64]) -> Fitted:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.tabular.input.class_weights import by_class, told_by_class
+from seasoned.tabular.input.class_weights import by_class, is_by_class
 from seasoned.tabular.input.sample_roles import read_weights
 from seasoned.tabular.input.target import encode, read_numbers
 
@@ -49,7 +49,7 @@ def known_rows(fitted: Fitted, frame: pd.DataFrame, target: pd.Series[Any], samp
     """
     if len(frame) != len(target):
         raise InvalidInput(f"X has {len(frame)} rows and y has {len(target)}; pass one target per row.")
-    told = told_by_class(sample_weight)
+    told = is_by_class(sample_weight)
     weights = None if told or sample_weight is None else read_weights(sample_weight, len(frame))
     kept = target.notna().to_numpy(dtype=np.bool_)
     if not kept.any():

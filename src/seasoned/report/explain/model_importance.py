@@ -14,7 +14,7 @@ from seasoned._util.progress_bar import Display
 from seasoned.report._common.score import score_on
 from seasoned.report.explain.permutation_test import permutation_importance, some_rows
 from seasoned.tabular.features.relevance import relevance
-from seasoned.tabular.fit.restored_metric import judging
+from seasoned.tabular.fit.restored_metric import with_metric
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,7 @@ def model_importance(
         seconds: Time limit of the whole measurement in seconds; None for no limit.
         progress: True shows a progress line, False hides it; None shows it on a terminal and in a notebook.
     """
-    fitted, rng = judging(estimator), np.random.default_rng(0)
+    fitted, rng = with_metric(estimator), np.random.default_rng(0)
     began = time.monotonic()
     rows, mass = some_rows(truth, _MOST_ROWS, rng, classes=len(fitted.classes))
     chosen = fitted.plan.schema.apply(frame.iloc[rows].reset_index(drop=True), [])  # applied once, without a warning

@@ -12,7 +12,7 @@ from seasoned._util.blas_threads import one_thread, openmp_threads
 from seasoned.errors import InvalidInput
 from seasoned.report._common.labelled_rows import Known, known_rows
 from seasoned.report.explain.permutation_test import permutation_importance, said_once, some_rows
-from seasoned.tabular.fit.restored_metric import judging
+from seasoned.tabular.fit.restored_metric import with_metric
 from seasoned.tabular.input.frames import to_frame, to_series
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def explain(
 
     if repeats < 2:
         raise InvalidInput(f"repeats is {repeats}; an interval needs at least 2.")
-    fitted = judging(estimator)
+    fitted = with_metric(estimator)
     frame, truth, weights = _rows(fitted, X, y, sample_weight)
     rng = np.random.default_rng(random_state)
     order, mass = some_rows(truth, _MOST_ROWS, rng, classes=len(fitted.classes))

@@ -7,7 +7,7 @@ import hashlib
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from seasoned._util.atomic_write import check_place, write_page
+from seasoned._util.atomic_write import check_output_path, write_page
 from seasoned.report._common.markup import Markup, joined, raw, tag
 from seasoned.report._common.wording import duration, number, plural, summary, task_name
 from seasoned.report.html import quality, sections, similar_tasks
@@ -34,7 +34,7 @@ def write_report(data: ReportData, path: Path) -> Path:
     Raises:
         InvalidInput: The folder does not exist, or the path is a folder.
     """
-    check_place(path)
+    check_output_path(path)
     return write_page(render_page(data), path)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seasoned.storage.url import hidden
+from seasoned.storage.url import mask_password
 from seasoned.tabular.models.custom import CustomModel
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def code_of(estimator: Any, fitted: Fitted) -> str:
     given = estimator.get_params(deep=False)
     changed = {name: value for name, value in given.items() if not _same(value, defaults[name])}
     if isinstance(where := changed.get("experience"), str):
-        changed["experience"] = hidden(where)  # hides the password in the URL of a server
+        changed["experience"] = mask_password(where)  # hides the password in the URL of a server
     lines = "".join(f"    {name}={_literal(value)},\n" for name, value in changed.items())
     name, arguments = type(estimator).__name__, f"\n{lines}" if lines else ""
     given = "X, y" + ", sample_weight=weights" * fitted.weighted + ", groups=groups" * fitted.grouped

@@ -22,7 +22,7 @@ from seasoned.report.model.code import code_of
 from seasoned.report.model.columns import column_rows
 from seasoned.tabular.bundle.replay_check import versions
 from seasoned.tabular.ensemble.fitted_model import Fitted
-from seasoned.tabular.fit.restored_metric import judging
+from seasoned.tabular.fit.restored_metric import with_metric
 from seasoned.tabular.input.frames import to_frame, to_series
 from seasoned.tabular.postprocessing.choose_threshold import searched
 
@@ -67,7 +67,7 @@ def report_data(
     check_is_fitted(estimator)
     if not isinstance(estimator.fitted_, Fitted):
         raise InvalidInput(f"a report is about a model of one table; this is a {type(estimator).__name__}.")
-    fitted = judging(estimator)
+    fitted = with_metric(estimator)
     trials = _trials(fitted)
     data = ReportData(
         task=fitted.task,
@@ -178,7 +178,7 @@ def _judged(
     work: tuple[float | None, bool | None],
 ) -> ReportData:
     """Return the data with the model's results on these rows; rows without a target, or with weight 0, are dropped."""
-    fitted, target = judging(estimator), given[1]
+    fitted, target = with_metric(estimator), given[1]
     frame, truth, weights = known_rows(fitted, *given)
     weights = None if weights is None else weights / weights.mean()
     importance = model_importance(estimator, frame, truth, weights, *work)

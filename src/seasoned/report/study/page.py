@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from seasoned._util.atomic_write import check_place, write_page
+from seasoned._util.atomic_write import check_output_path, write_page
 from seasoned.report._common.markup import Markup, data_table, joined, raw, tag
 from seasoned.report.study.render import MOST, MOST_CURVES, plot_study
 from seasoned.trials.dataframe import flat
@@ -35,7 +35,7 @@ th,td{padding:.3rem .8rem;border-bottom:1px solid #e6eaef;text-align:left}.numbe
 
 def study_report(study: Study, path: Path) -> Path:
     """Write the page; see `Study.report`."""
-    check_place(path)
+    check_output_path(path)
     complete = [trial for trial in study.trials if trial.values is not None and study.space.contains(trial.config)]
     parts: list[Markup] = []
     for kind, title in _TITLES.items():

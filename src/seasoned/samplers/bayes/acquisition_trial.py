@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Point = tuple[float, ...]
 
-__all__ = ["Proof"]
+__all__ = ["AcquisitionTrial"]
 
 _LEAST: Final = 4
 _MARGIN: Final = 1.0
@@ -37,7 +37,7 @@ _DIGITS: Final = 6  # decimal places of stored candidates
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class AcquisitionTrial:
     """Record of past rounds of the two acquisitions.
 
     Attributes:
@@ -60,7 +60,7 @@ class Proof:
             raise InvalidInput(f"least is {self.least} and margin is {self.margin}; give least >= 2 and margin >= 0.")
 
     @classmethod
-    def of(cls, tags: Iterable[Mapping[str, Any]]) -> Proof:
+    def of(cls, tags: Iterable[Mapping[str, Any]]) -> AcquisitionTrial:
         """Return the record of the rounds in the trials' tags (`note`)."""
         pairs = (tag[_TAG] for tag in tags if _TAG in tag)
         return cls(tuple((tuple(usual), tuple(learned)) for usual, learned in pairs))

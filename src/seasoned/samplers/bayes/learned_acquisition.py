@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seasoned.samplers.bayes.acquisition_trial import Proof
+from seasoned.samplers.bayes.acquisition_trial import AcquisitionTrial
 from seasoned.samplers.bayes.steps import global_step
 from seasoned.surrogates.acquisition.learned import LearnedAcquisition, Progress
 from seasoned.surrogates.gp.hyperpriors import SIGNAL
@@ -18,7 +18,7 @@ from seasoned.surrogates.gp.process import posterior
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from seasoned.samplers.bayes.steps import Place
+    from seasoned.samplers.bayes.steps import StepInputs
     from seasoned.surrogates.acquisition.learned import Correction
     from seasoned.surrogates.gp.regression import Regression
 
@@ -28,7 +28,7 @@ _USUAL: Final = "log_ei"
 
 
 def learned_step(
-    place: Place, model: Regression, correction: Correction, done: int, budget: int
+    place: StepInputs, model: Regression, correction: Correction, done: int, budget: int
 ) -> tuple[NDArray[np.float64] | None, dict[str, Any]]:
     """Return the next point, shape (d,), and its tag.
 
@@ -46,14 +46,16 @@ def learned_step(
     prior_std = math.exp(0.5 * float(model.gp.theta[SIGNAL]))
     acquisition = LearnedAcquisition(correction, Progress(max(done, 1), budget), prior_std)
     learned = global_step(same, model, acquisition)
-    note = {} if learned is None else Proof.note(usual, learned)
+    note = {} if learned is None else AcquisitionTrial.note(usual, learned)
     if not note:
         return usual, {}
-    trusted = Proof.of(place.seen.tags).trusted(lambda points: _expected(place, model, points), _spread(model))
+    trusted = AcquisitionTrial.of(place.seen.tags).trusted(
+        lambda points: _expected(place, model, points), _spread(model)
+    )
     return (learned, {**note, "by": "learned"}) if trusted else (usual, note)
 
 
-def _expected(place: Place, model: Regression, points: NDArray[np.float64]) -> NDArray[np.float64]:
+def _expected(place: StepInputs, model: Regression, points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Posterior mean at points of the cube, shape (m,)."""
     features = place.layout.features(*place.layout.snap(points))
     mean = posterior(model.gp, features).mean

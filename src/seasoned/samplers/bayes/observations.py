@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from seasoned.surrogates.output_warping import finite
-from seasoned.trials import Asked, Finished, TrialState
+from seasoned.trials import Finished, Suggested, TrialState
 from seasoned.trials.pareto import pareto_front
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class Observations:
         asked: set[int] = set()
         rows: list[tuple[Pending, Finished]] = []
         for event in events:
-            if isinstance(event, Asked):
+            if isinstance(event, Suggested):
                 unit, active = space.encode(event.config)
                 pending[event.number] = Pending(unit, active, dict(event.tag or {}))
                 asked.add(event.number)

@@ -19,12 +19,12 @@ from seasoned.samplers.base import Sampler, Suggestion, check_whole, generator, 
 from seasoned.samplers.bayes.layout import layout_of
 from seasoned.samplers.bayes.learned_acquisition import learned_step
 from seasoned.samplers.bayes.observations import Observations, Pending
-from seasoned.samplers.bayes.steps import LocalStep, Place, global_step, local_step
-from seasoned.samplers.bayes.trust_region import Descent, followed
+from seasoned.samplers.bayes.steps import LocalStep, StepInputs, global_step, local_step
+from seasoned.samplers.bayes.trust_region import LocalSearch, followed
 from seasoned.surrogates.acquisition.maximize import sobol
 from seasoned.surrogates.cost import fit_cost
 from seasoned.surrogates.gp.regression import SIGNED, Regression, frame_of, refit_point, regress, updated, warp_point
-from seasoned.trials import Asked, Config
+from seasoned.trials import Config, Suggested
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +71,7 @@ class BayesState:
     layout: Layout = field(compare=False, repr=False)
     plan: NDArray[np.float64] = field(compare=False, repr=False)
     seen: Observations
-    descent: Descent = field(default_factory=Descent)
+    descent: LocalSearch = field(default_factory=LocalSearch)
     models: tuple[Regression, ...] = field(default=(), compare=False, repr=False)
     expected: GaussianProcess | None = field(default=None, compare=False, repr=False)
 
@@ -137,7 +137,7 @@ class Bayes(Sampler[BayesState]):
     def ask(self, state: BayesState, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], BayesState]:
         """Suggest the warm start, the design, then points by the model; running trials enter with their posterior mean.
 
-        Preceding numbers without an `Asked` event belong to drivers that ask concurrently in the same state. Their
+        Preceding numbers without an `Suggested` event belong to drivers that ask concurrently in the same state. Their
         suggestions are computed first, so that no two drivers try the same point.
         """
         running = dict(state.seen.pending)
@@ -175,7 +175,7 @@ class Bayes(Sampler[BayesState]):
             unit = _designed(state, place)
         elif len(spec.space):
             may = allowed if spec.space.forbids else None
-            here = Place(state.layout, seen, running, _losses(state, rng), rng, unfit, allowed=may)
+            here = StepInputs(state.layout, seen, running, _losses(state, rng), rng, unfit, allowed=may)
             unit, tag, state = self._step(here, state, number)
         if unit is None or refused(unit):
             unit = untried(spec.space, rng, taken)
@@ -186,7 +186,7 @@ class Bayes(Sampler[BayesState]):
         return max(4, len(state.spec.space) // 2 + 2) if self.initial is None else self.initial
 
     def _step(
-        self, here: Place, state: BayesState, number: int
+        self, here: StepInputs, state: BayesState, number: int
     ) -> tuple[NDArray[np.float64] | None, dict[str, Any], BayesState]:
         """Next point, shape (d,), its tag, and the state with the fitted models."""
         several = len(state.spec.directions) > 1
@@ -248,7 +248,7 @@ class Bayes(Sampler[BayesState]):
 
 def _of_here(event: Event, first: int) -> Event:
     """Event without its tag if the trial belongs to an earlier space, in which steps had another meaning."""
-    return replace(event, tag=None) if isinstance(event, Asked) and event.number < first and event.tag else event
+    return replace(event, tag=None) if isinstance(event, Suggested) and event.number < first and event.tag else event
 
 
 def _plan(spec: StudySpec, layout: Layout) -> NDArray[np.float64]:
@@ -337,7 +337,7 @@ def _warp_of(model: Regression | None, at: int, *, afresh: bool) -> str | None:
     return model.warp
 
 
-def _local(here: Place, descent: Descent, since: int, number: int) -> LocalStep | None:
+def _local(here: StepInputs, descent: LocalSearch, since: int, number: int) -> LocalStep | None:
     """Local step; after a failed quadratic step, by the Gaussian process."""
     failed = _last_model(here.seen) == "quadratic" and descent.region.failures > 0
     return local_step(here, descent.region.radius, since, _last_theta(here.seen, number), quadratic=not failed)

@@ -9,7 +9,7 @@ import numpy as np
 
 from seasoned.surrogates.acquisition.functions import thompson
 from seasoned.surrogates.acquisition.maximize import Box, Effort, candidates, maximize
-from seasoned.surrogates.acquisition.weighted_sum import Part, Total
+from seasoned.surrogates.acquisition.weighted_sum import AcquisitionSum, AcquisitionTerm
 from seasoned.surrogates.gp.process import append, covariance, posterior
 from seasoned.surrogates.gp.regression import with_pending
 from seasoned.surrogates.gp.trust_region_model import neighbourhood, newton_step, reaches
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from seasoned.samplers.bayes.observations import Observations, Pending
     from seasoned.surrogates.acquisition.functions import Value
     from seasoned.surrogates.cost import Cost
-    from seasoned.surrogates.gp.prior_mean import Lean
+    from seasoned.surrogates.gp.prior_mean import ScaledPrior
     from seasoned.surrogates.gp.process import GaussianProcess
     from seasoned.surrogates.gp.regression import Regression
     from seasoned.surrogates.layout import Layout
 
     Acquisition = Callable[..., Value]
 
-__all__ = ["LocalStep", "Place", "global_step", "local_step"]
+__all__ = ["LocalStep", "StepInputs", "global_step", "local_step"]
 
 _CENTERS: Final = 5  # number of best points around which a global step draws candidates
 _MOST_RUNNING: Final = 64  # largest number of running trials in the model; each costs time quadratic in the results
@@ -39,7 +39,7 @@ _NARROW: Final = Effort(sobol=128, gaussian=64, starts=3, iterations=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StepInputs:
     """Inputs of a step.
 
     Attributes:
@@ -71,14 +71,14 @@ class Place:
         """Return the best points, shape (k, d): feasible ones first, then by violation of the constraints."""
         return self.seen.unit[np.argsort(self.seen.ranks(self.losses))[:count]]
 
-    def kept(self) -> tuple[Part, ...]:
+    def kept(self) -> tuple[AcquisitionTerm, ...]:
         """Return the log-probability that each constraint is satisfied, as parts of the acquisition.
 
         Without a feasible trial, these parts alone guide a step, so they include the running trials.
         """
         if self.seen.feasible.any():
-            return tuple(Part(model.gp, "log_pi", 0.0) for model in self.constraints)
-        return tuple(Part(_doubting(model, self.running()), "log_pi", 0.0) for model in self.constraints)
+            return tuple(AcquisitionTerm(model.gp, "log_pi", 0.0) for model in self.constraints)
+        return tuple(AcquisitionTerm(_doubting(model, self.running()), "log_pi", 0.0) for model in self.constraints)
 
 
 def _doubting(model: Regression, running: Sequence[NDArray[np.float64]]) -> GaussianProcess:
@@ -96,7 +96,7 @@ def _doubting(model: Regression, running: Sequence[NDArray[np.float64]]) -> Gaus
 
 
 def global_step(
-    place: Place, model: Regression, acquisition: str | Acquisition, cost: Cost | None = None
+    place: StepInputs, model: Regression, acquisition: str | Acquisition, cost: Cost | None = None
 ) -> NDArray[np.float64] | None:
     """Return the point of the cube with the largest acquisition, shape (d,); None if all candidates are refused.
 
@@ -114,17 +114,17 @@ def global_step(
     box = Box(layout.low, layout.high, place.best_points(_CENTERS), np.clip(steps, 0.05, 5.0))
     if acquisition == "thompson":
         return _thompson(place, gp, box, model.lean)
-    parts: tuple[Part | Cost, ...] = (*place.kept(), *([] if cost is None else [cost]))
+    parts: tuple[AcquisitionTerm | Cost, ...] = (*place.kept(), *([] if cost is None else [cost]))
     if parts and isinstance(acquisition, str) and acquisition in {"ei", "pi"}:
         acquisition = f"log_{acquisition}"  # the sum of log parts is the log of their product
     feasible = place.seen.feasible[model.rows]
     if feasible.any() or not place.constraints:
         best = float(model.targets()[feasible].min(initial=np.inf)) if feasible.any() else 0.0
-        parts = (Part(gp, acquisition, _KAPPA if acquisition == "ucb" else best, lean=model.lean), *parts)
-    return maximize(Total(parts), layout, box, place.rng, place.refused, _WIDE, allowed=place.allowed)
+        parts = (AcquisitionTerm(gp, acquisition, _KAPPA if acquisition == "ucb" else best, lean=model.lean), *parts)
+    return maximize(AcquisitionSum(parts), layout, box, place.rng, place.refused, _WIDE, allowed=place.allowed)
 
 
-def _thompson(place: Place, gp: GaussianProcess, box: Box, lean: Lean | None) -> NDArray[np.float64] | None:
+def _thompson(place: StepInputs, gp: GaussianProcess, box: Box, lean: ScaledPrior | None) -> NDArray[np.float64] | None:
     """Best candidate by one function drawn from the posterior, shape (d,)."""
     unit, active = place.layout.snap(candidates(place.layout, box, place.rng, Effort(sobol=192, gaussian=128)))
     features = place.layout.features(unit, active)
@@ -148,7 +148,7 @@ class LocalStep(NamedTuple):
 
 
 def local_step(
-    place: Place, radius: float, since: int, start: NDArray[np.float64] | None, *, quadratic: bool
+    place: StepInputs, radius: float, since: int, start: NDArray[np.float64] | None, *, quadratic: bool
 ) -> LocalStep | None:
     """Return the minimum of a quadratic, else the point of largest log-EI in the trust region; None if all are refused.
 
@@ -171,6 +171,6 @@ def local_step(
     reach = reaches(layout, radius)
     low, high = (np.clip(end, layout.low, layout.high) for end in (hood.best - reach, hood.best + reach))
     box = Box(low, high, hood.best[None], reach, switch=0.2)
-    score = Total((Part(gp, "log_ei", 0.0, hood.origin, hood.unit), *place.kept()))
+    score = AcquisitionSum((AcquisitionTerm(gp, "log_ei", 0.0, hood.origin, hood.unit), *place.kept()))
     found = maximize(score, layout, box, place.rng, place.refused, _NARROW, allowed=place.allowed)
     return None if found is None else LocalStep(found, hood.gp.theta)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from seasoned.samplers.bayes.observations import Observations
     from seasoned.surrogates.layout import Layout
 
-__all__ = ["Descent", "followed"]
+__all__ = ["LocalSearch", "followed"]
 
 _WORTHY: Final = 1e-5  # smallest significant gain, as a share of the lower quartile of the losses minus the best loss
 _SAME: Final = 0.05  # distance per coordinate from a finished search, in units of the cube, at which no new one starts
@@ -23,7 +23,7 @@ _RESTARTED: Final = 0.2  # radius of the trust region after a restart
 
 
 @dataclass(frozen=True, slots=True)
-class Descent:
+class LocalSearch:
     """Progress of the present local search.
 
     Attributes:
@@ -40,7 +40,7 @@ class Descent:
     resting: int = 0
 
 
-def followed(descent: Descent, seen: Observations, losses: NDArray[np.float64], layout: Layout) -> Descent:
+def followed(descent: LocalSearch, seen: Observations, losses: NDArray[np.float64], layout: Layout) -> LocalSearch:
     """Return the local search after the latest result.
 
     Args:
@@ -66,11 +66,11 @@ def followed(descent: Descent, seen: Observations, losses: NDArray[np.float64], 
     return _over(descent, best if gain <= 0 else len(losses) - 1, len(losses), seen.unit.shape[1])
 
 
-def _over(descent: Descent, best: int, count: int, dimension: int) -> Descent:
-    return Descent(Region(_RESTARTED), count, (*descent.ended, best), dimension + 2)
+def _over(descent: LocalSearch, best: int, count: int, dimension: int) -> LocalSearch:
+    return LocalSearch(Region(_RESTARTED), count, (*descent.ended, best), dimension + 2)
 
 
-def _rested(descent: Descent, seen: Observations, losses: NDArray[np.float64], layout: Layout) -> Descent:
+def _rested(descent: LocalSearch, seen: Observations, losses: NDArray[np.float64], layout: Layout) -> LocalSearch:
     """Count one global result; a new search begins unless its start is close to the end of an earlier search."""
     if not descent.resting:
         return descent

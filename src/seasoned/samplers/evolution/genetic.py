@@ -17,7 +17,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.samplers.base import Sampler, Suggestion, check_whole, generator, next_of_plan
-from seasoned.samplers.evolution.operators import crossed, mutated
+from seasoned.samplers.evolution.operators import crossover, mutate
 from seasoned.samplers.evolution.population import (
     Evaluated,
     Genes,
@@ -161,8 +161,8 @@ class Genetic(Sampler[GeneticState]):
         mother = self._winner(members, rng)
         child = mother
         if rng.random() < self.crossover:
-            child = crossed(state.genes, mother, self._winner(members, rng), rng)
-        child = mutated(state.genes, child, self.mutation, rng, forced=bool((child == mother).all()))
+            child = crossover(state.genes, mother, self._winner(members, rng), rng)
+        child = mutate(state.genes, child, self.mutation, rng, forced=bool((child == mother).all()))
         return Suggestion(state.genes.fresh(child, mother, rng))
 
     def _winner(self, members: Sequence[Member], rng: np.random.Generator) -> NDArray[np.float64]:

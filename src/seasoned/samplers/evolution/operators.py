@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
     from seasoned.samplers.evolution.population import Genes
 
-__all__ = ["crossed", "mutated"]
+__all__ = ["crossover", "mutate"]
 
 _LEAP: Final = 0.1  # factor of a category's mutation rate; a change of category is larger than a numeric step
 _REACH: Final = 0.5  # alpha of BLX-alpha: largest distance of a child beyond its parents, as a share of their distance
 _FINEST, _COARSEST = np.log(1e-4), np.log(0.3)  # logarithms of the smallest and largest scale of a step, in cube units
 
 
-def crossed(
+def crossover(
     genes: Genes, mother: NDArray[np.float64], father: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Return a child of two points, shape (d,).
@@ -49,7 +49,7 @@ def crossed(
     return child
 
 
-def mutated(
+def mutate(
     genes: Genes, point: NDArray[np.float64], rate: float | None, rng: np.random.Generator, *, forced: bool
 ) -> NDArray[np.float64]:
     """Return the point with some coordinates in use changed, shape (d,).

@@ -14,7 +14,7 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.samplers.base import check_whole
 from seasoned.space.parameters import Categorical, Int
-from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState
+from seasoned.trials import Config, Finished, StudySpec, Suggested, TrialState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -84,7 +84,7 @@ def evaluations(spec: StudySpec, running: dict[int, Running], events: Sequence[E
         key: Key of the sampler's notes in a tag. Notes of other samplers and of an earlier space become None.
     """
     for event in events:
-        if isinstance(event, Asked):
+        if isinstance(event, Suggested):
             noted = event.tag.get(key) if event.tag is not None and event.number >= spec.first else None
             running[event.number] = Running(spec.space.encode(event.config).unit, noted)
         elif isinstance(event, Finished) and event.number in running:

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from seasoned.surrogates.acquisition.functions import Value
     from seasoned.surrogates.cost import Cost
-    from seasoned.surrogates.gp.prior_mean import Lean
+    from seasoned.surrogates.gp.prior_mean import ScaledPrior
     from seasoned.surrogates.gp.process import GaussianProcess, Moments
 
-__all__ = ["ACQUISITIONS", "Part", "Total"]
+__all__ = ["ACQUISITIONS", "AcquisitionSum", "AcquisitionTerm"]
 
 
 ACQUISITIONS: Final[dict[str, Callable[..., Value]]] = {
@@ -34,7 +34,7 @@ ACQUISITIONS: Final[dict[str, Callable[..., Value]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class AcquisitionTerm:
     """Term of an acquisition sum: a fitted model and an acquisition function.
 
     Attributes:
@@ -51,7 +51,7 @@ class Part:
     reference: float
     origin: NDArray[np.float64] | None = None
     unit: NDArray[np.float64] | None = None
-    lean: Lean | None = None
+    lean: ScaledPrior | None = None
 
     def _own(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         return features if self.origin is None or self.unit is None else (features - self.origin) / self.unit
@@ -79,17 +79,17 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Total:
+class AcquisitionSum:
     """Sum of several acquisitions.
 
     For log EI and log probabilities of satisfied constraints, the sum is the log of the acquisition of Gardner et al.
     (2014), Bayesian optimization with inequality constraints, eq. 5.
 
     Attributes:
-        parts: Terms of the sum, with at least one `Part`.
+        parts: Terms of the sum, with at least one `AcquisitionTerm`.
     """
 
-    parts: tuple[Part | Cost, ...]
+    parts: tuple[AcquisitionTerm | Cost, ...]
 
     def value(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Score at features of shape (m, p), shape (m,)."""

@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
     from seasoned.surrogates.gp.process import GaussianProcess, Moments, Sample
 
-__all__ = ["Lean", "leaned"]
+__all__ = ["ScaledPrior", "fit_scaled_prior"]
 
 _AHEAD: Final = 1.0  # least gain of log-likelihood by the model with m, in nats
 _FEWEST: Final = 4  # least number of results for this comparison
 
 
 @dataclass(frozen=True, slots=True)
-class Lean:
+class ScaledPrior:
     """Scaled prior mean b (m(x) - center).
 
     Attributes:
@@ -66,9 +66,9 @@ class Lean:
         )
 
 
-def leaned(
+def fit_scaled_prior(
     plain: GaussianProcess, expected: GaussianProcess, refitted: Callable[[Sample], GaussianProcess]
-) -> tuple[GaussianProcess, Lean | None]:
+) -> tuple[GaussianProcess, ScaledPrior | None]:
     """Return the model of the residuals and the prior mean, or the plain model and None.
 
     Args:
@@ -85,7 +85,7 @@ def leaned(
     slope = float(half @ solve(plain.factor, sample.targets)) / (float(half @ half) + 1.0)
     if slope <= 0.0:
         return plain, None
-    lean = Lean(expected, slope, float(means.mean()))
+    lean = ScaledPrior(expected, slope, float(means.mean()))
     rest = refitted(replace(sample, targets=sample.targets - slope * away))
     if _evidence(rest) <= _evidence(plain) + _AHEAD:
         return plain, None

@@ -15,7 +15,7 @@ import numpy as np
 from seasoned.surrogates.gp.hyperpriors import global_prior
 from seasoned.surrogates.gp.kernel import Frame
 from seasoned.surrogates.gp.marginal_likelihood import fit
-from seasoned.surrogates.gp.prior_mean import Lean, leaned
+from seasoned.surrogates.gp.prior_mean import ScaledPrior, fit_scaled_prior
 from seasoned.surrogates.gp.process import (
     GaussianProcess,
     Sample,
@@ -90,7 +90,7 @@ class Regression:
     warp: str
     count: int
     refit: int
-    lean: Lean | None = None
+    lean: ScaledPrior | None = None
 
     def targets(self) -> NDArray[np.float64]:
         """Warped losses of the points, shape (n,)."""
@@ -200,7 +200,7 @@ def regress(
 
     gp, lean = model(Sample(features[rows], targets_of(losses[rows], warp), np.zeros(len(rows)))), None
     if expected is not None:
-        gp, lean = leaned(gp, expected, model)
+        gp, lean = fit_scaled_prior(gp, expected, model)
     return Regression(gp, rows, warp, count, count, lean)
 
 

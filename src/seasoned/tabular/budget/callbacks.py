@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Callback = Callable[[dict[str, Any]], object]
 
-__all__ = ["Audience", "Telling"]
+__all__ = ["CallbackRunner", "FitCallbacks"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -28,7 +28,7 @@ _TOLD: Final = ("number", "model", "state", "seconds", "elapsed", "error", "conf
 
 
 @dataclass(frozen=True, slots=True)
-class Audience:
+class FitCallbacks:
     """Observers of a fit.
 
     Attributes:
@@ -40,7 +40,7 @@ class Audience:
     callbacks: tuple[Callback, ...] = ()
 
     @classmethod
-    def of(cls, progress: bool | None, callbacks: Iterable[Callback] | None) -> Audience:
+    def of(cls, progress: bool | None, callbacks: Iterable[Callback] | None) -> FitCallbacks:
         """Return the observers for the arguments of `fit`.
 
         Raises:
@@ -52,7 +52,7 @@ class Audience:
         return cls(progress, found)
 
 
-class Telling:
+class CallbackRunner:
     """Callback of `Study.optimize`: it logs each trial and calls the user's callbacks.
 
     Scores have the sign of the metric. A user's callback that returns True ends the search; the best models so far are

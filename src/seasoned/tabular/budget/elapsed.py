@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seasoned.trials import Trial
 
-__all__ = ["Clock"]
+__all__ = ["ElapsedTimes"]
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class ElapsedTimes:
     """Callback of `Study.optimize` that records the end time of each trial.
 
     Attributes:

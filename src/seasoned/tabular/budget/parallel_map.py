@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from seasoned.execution.local import LocalExecutor
     from seasoned.tabular.budget.budget import Budget
 
-__all__ = ["side_by_side"]
+__all__ = ["parallel_map"]
 
 logger = logging.getLogger("seasoned.tabular")
 
 _GLANCE: Final = 0.2  # seconds between two checks of the deadline
 
 
-def side_by_side(
+def parallel_map(
     executor: LocalExecutor, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], budget: Budget, end: float
 ) -> dict[int, Any] | None:
     """Call a function in parallel; return the results by the index of the call, without failed calls.

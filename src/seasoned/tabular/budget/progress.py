@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from seasoned.tabular.metrics.metric import Measure
     from seasoned.trials import Trial
 
-__all__ = ["Watching"]
+__all__ = ["FitProgress"]
 
 logger = logging.getLogger("seasoned.tabular")
 
 
-class Watching:
+class FitProgress:
     """Callback of `Study.optimize` that updates the progress line of the fit.
 
     Args:

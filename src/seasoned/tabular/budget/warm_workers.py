@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.budget.budget import Budget
     from seasoned.tabular.models._common.base import Model
 
-__all__ = ["Warming"]
+__all__ = ["WarmWorkers"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -31,7 +31,7 @@ _SHARE: Final = 0.5  # longest wait, as a share of the remaining time; a new wor
 _GLANCE: Final = 0.2  # seconds between two checks for a stop request
 
 
-class Warming:
+class WarmWorkers:
     """Workers that import the packages of the models before a search or a refit starts.
 
     Args:

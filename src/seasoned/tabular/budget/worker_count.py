@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from seasoned.execution._system.resources import free_memory
 from seasoned.execution.local import release_workers
-from seasoned.tabular.trial.memory_estimate import SHARE, Extent, foreseen
+from seasoned.tabular.trial.memory_estimate import SHARE, DataShape, estimate_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from seasoned.tabular.preprocessing.column_plan import ColumnPlan
     from seasoned.tabular.trial.arrays import Arrays
 
-__all__ = ["with_room", "with_room_for"]
+__all__ = ["limit_workers", "with_room_for"]
 
 logger = logging.getLogger("seasoned.tabular")
 
 _MOST_FAMILIES: Final = 0.7  # share of the families whose default must fit into the memory of a worker
 
 
-def with_room(
+def limit_workers(
     budget: Budget,
     models: Sequence[Model],
     arrays: Arrays,
@@ -96,5 +96,5 @@ def _need(model: Model, arrays: Arrays, plan: ColumnPlan, target: Target) -> int
     train, valid = max(arrays.folds, key=lambda fold: len(fold[0]))
     levels = (len(plan.categorical), len(plan.many)) if model.diet == "codes" else (0, 0)
     columns, held = arrays.matrix(model.diet).shape[1], len(arrays.known_rows())
-    at = Extent(len(train), len(valid), columns, len(target.classes), *levels, held)
-    return foreseen(model.name, model.space(target.task).default, at)
+    at = DataShape(len(train), len(valid), columns, len(target.classes), *levels, held)
+    return estimate_bytes(model.name, model.space(target.task).default, at)

@@ -30,9 +30,9 @@ from seasoned.tabular.budget.fit_summary import FitSummary
 from seasoned.tabular.bundle.consistency_check import check_fitted
 from seasoned.tabular.bundle.replay_check import changed_versions, replay, rows_from_json, rows_to_json, versions
 from seasoned.tabular.ensemble.fitted_model import Fitted, Member
-from seasoned.tabular.ensemble.prediction_time import Pace
+from seasoned.tabular.ensemble.prediction_time import PredictionTime
 from seasoned.tabular.features.inputs import feature_width, text_columns
-from seasoned.tabular.features.pipeline import Made
+from seasoned.tabular.features.pipeline import FeaturePipeline
 from seasoned.tabular.metrics.decision_rule import Decision
 from seasoned.tabular.metrics.metric import COST, FUNCTION, QUANTILE, Measure
 from seasoned.tabular.metrics.positive_class import Reason
@@ -40,8 +40,8 @@ from seasoned.tabular.models._common.log_target import Exponential, bare
 from seasoned.tabular.models.custom import CustomModel, stored
 from seasoned.tabular.models.registry import find
 from seasoned.tabular.postprocessing.conformal import Conformal
-from seasoned.tabular.postprocessing.postprocessor import Finish
-from seasoned.tabular.postprocessing.validation_evidence import Validated
+from seasoned.tabular.postprocessing.postprocessor import Postprocessor
+from seasoned.tabular.postprocessing.validation_evidence import ValidationEvidence
 from seasoned.tabular.preprocessing.character_ngrams import Ngrams
 from seasoned.tabular.preprocessing.column_plan import ColumnPlan
 from seasoned.tabular.preprocessing.text import TextColumn
@@ -245,13 +245,13 @@ def _rebuild(manifest: dict[str, Any], members: dict[str, bytes]) -> Fitted:
     plan = ColumnPlan.from_json(json.loads(members[_PLAN]), texts)
     models = tuple(_member(about, index, members, plan) for index, about in enumerate(manifest["members"]))
     metric = _measure(manifest["metric"], len(classes))
-    validated = Validated.load(members[_VALIDATED], len(classes)) if _VALIDATED in members else None
+    validated = ValidationEvidence.load(members[_VALIDATED], len(classes)) if _VALIDATED in members else None
     about = manifest.get("fit", {})
     trials = tuple({**trial, "config": _hashable(trial["config"])} for trial in manifest["trials"])
-    finish = Finish.from_json(manifest.get("finish"), len(classes), len(models))
+    finish = Postprocessor.from_json(manifest.get("finish"), len(classes), len(models))
     task, rows, seconds = manifest["task"], about.get("rows"), about.get("seconds")
     conformal = Conformal.load(members[_CONFORMAL], members.get(_SCALE)) if _CONFORMAL in members else None
-    pace = Pace.from_json(manifest.get("pace"))
+    pace = PredictionTime.from_json(manifest.get("pace"))
     fitted = Fitted(task, classes, metric, plan, models, trials, validated, rows, seconds, about.get("experience"))
     grouped = bool(about.get("grouped", False))
     more = {"refitted": about.get("refitted"), "fit_summary": FitSummary.from_dict(about.get("summary"))}
@@ -293,7 +293,7 @@ def _measure(stored: dict[str, Any], n_classes: int) -> Measure:
 def _member(about: dict[str, Any], index: int, members: Mapping[str, bytes], plan: ColumnPlan) -> Member:
     own = stored(about["name"], about["own"]) if about.get("own") else None
     family, fits, shares = own or find(about["name"]), [], tuple(map(float, about.get("fits", [1.0])))
-    makers: dict[bytes, Made] = {}  # fits with the same features share one pipeline
+    makers: dict[bytes, FeaturePipeline] = {}  # fits with the same features share one pipeline
     for place in _places(index, len(shares)):
         fit, features = family.load(members[f"{_MODEL}-{place}"]), members.get(f"{_FEATURES}-{place}.json")
         if (scale := members.get(f"{_TARGET}-{place}.json")) is not None:
@@ -301,7 +301,7 @@ def _member(about: dict[str, Any], index: int, members: Mapping[str, bytes], pla
         if features is not None:
             if features not in makers:
                 width, texts = feature_width(plan), len(text_columns(plan))
-                makers[features] = Made.from_json(json.loads(features), width, texts)
+                makers[features] = FeaturePipeline.from_json(json.loads(features), width, texts)
             fit = Featured(fit, makers[features])
         fits.append(fit)
     estimator = fits[0] if len(fits) == 1 else Repeated(tuple(fits), shares)

@@ -9,21 +9,21 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.knowledge.experience.setting import PLACES
-from seasoned.storage.url import hidden
+from seasoned.storage.url import mask_password
 from seasoned.tabular.metrics.registry import to_plain
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
-__all__ = ["about", "refuse_incomplete", "warn_of_unsaved", "without_addresses"]
+__all__ = ["describe_estimator", "refuse_incomplete", "warn_of_unsaved", "without_addresses"]
 
 logger = logging.getLogger("seasoned.tabular")
 
 
-def about(estimator: Any) -> dict[str, Any]:
+def describe_estimator(estimator: Any) -> dict[str, Any]:
     """Metadata of an estimator as plain data: class, parameters, unsaved parameters, and training file format."""
     given = _parameters(estimator)
-    parameters = {name: value for name, value in given.items() if _can_be_told(name, value)}
+    parameters = {name: value for name, value in given.items() if _is_storable(name, value)}
     unsaved = sorted({*estimator.unsaved_, *(given.keys() - parameters.keys())})
     told = {
         "parameters": parameters,
@@ -62,7 +62,7 @@ def warn_of_unsaved(estimator: BaseEstimator) -> None:
     not need them, and `fit` refuses to run without them.
     """
     given = _parameters(estimator)
-    lost = sorted(name for name, value in given.items() if name != "random_state" and not _can_be_told(name, value))
+    lost = sorted(name for name, value in given.items() if name != "random_state" and not _is_storable(name, value))
     if lost:
         logger.log(
             logging.WARNING if "metric" in lost else logging.INFO,
@@ -92,7 +92,7 @@ def _parameters(estimator: BaseEstimator) -> dict[str, Any]:
     return given
 
 
-def _can_be_told(name: str, value: Any) -> bool:
+def _is_storable(name: str, value: Any) -> bool:
     """True if a value is plain data that may be stored in a file.
 
     A URL with a password is refused, and so is every address of an experience store. A file must not decide where a
@@ -101,5 +101,5 @@ def _can_be_told(name: str, value: Any) -> bool:
     if name == "experience":
         return value in PLACES
     if isinstance(value, str) and "://" in value:
-        return hidden(value) == value
+        return mask_password(value) == value
     return value is None or isinstance(value, bool | int | float | str | dict)

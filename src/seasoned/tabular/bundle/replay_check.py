@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.ensemble.fitted_model import Fitted
     from seasoned.tabular.schema.schema import Schema
 
-__all__ = ["changed_versions", "replay", "rows_from_json", "rows_to_json", "sample", "versions"]
+__all__ = ["changed_versions", "replay", "replay_sample", "rows_from_json", "rows_to_json", "versions"]
 
 _ROWS: Final = 20
 _LONGEST: Final = 10_000  # largest number of characters of a stored text
@@ -51,7 +51,7 @@ def _installed(name: str) -> str:
         return "none"
 
 
-def sample(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+def replay_sample(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """Sample at most 20 evenly spaced rows of a table in canonical form. Texts are cut after 10,000 characters."""
     places = np.unique(np.linspace(0, len(frame) - 1, _ROWS).astype(np.int64))
     rows = schema.apply(frame.iloc[places].reset_index(drop=True))

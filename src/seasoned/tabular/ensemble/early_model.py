@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from seasoned.tabular.trial.cross_validation import CrossValidation
     from seasoned.trials import Trial
 
-__all__ = ["Early"]
+__all__ = ["EarlyModel"]
 
 logger = logging.getLogger("seasoned.tabular")
 
 
-class Early:
+class EarlyModel:
     """Callback of `Study.optimize` that fits the first complete trial on all rows in a separate worker.
 
     A model therefore exists early, whatever happens to the search. In a resumed run, the first complete trial of the

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.tabular.ensemble.member_predictions import out_of_fold, pool
-from seasoned.tabular.ensemble.prediction_time import within
+from seasoned.tabular.ensemble.prediction_time import members_within_limit
 from seasoned.tabular.metrics.decision_rule import Decision
 from seasoned.tabular.postprocessing.conformal import learn_conformal
-from seasoned.tabular.postprocessing.postprocessor import Finish, choose_finish
-from seasoned.tabular.postprocessing.validation_evidence import MOST_ROWS, Validated
+from seasoned.tabular.postprocessing.postprocessor import Postprocessor, choose_postprocessor
+from seasoned.tabular.postprocessing.validation_evidence import MOST_ROWS, ValidationEvidence
 from seasoned.tabular.trial.results import as_kept
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     from seasoned.tabular.budget.budget import Budget
     from seasoned.tabular.ensemble.fitted_model import Fitted, Member
-    from seasoned.tabular.postprocessing.out_of_fold import Pooled
+    from seasoned.tabular.postprocessing.out_of_fold import OutOfFold
     from seasoned.tabular.trial.cross_validation import CrossValidation
 
-__all__ = ["conclude", "learned"]
+__all__ = ["finalize", "learn_postprocessing"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -39,7 +39,7 @@ _MOST_BESIDE: Final = 20_000_000  # largest number of out-of-fold values for whi
 _MOST_VALUES: Final = 100_000  # largest number of validation values in a bundle (400 kB), however many classes
 
 
-def conclude(
+def finalize(
     fitted: Fitted, objective: CrossValidation, frame: pd.DataFrame, settings: Mapping[str, Any], budget: Budget
 ) -> Fitted:
     """Finalise a model: measure its latency, learn its postprocessing, and add the evidence for the report.
@@ -59,10 +59,12 @@ def conclude(
             enough = budget.remaining > _MEASURING + _MEASURED * row / 1_000
             return None if enough and not budget.stop() else row
 
-        members, pace = within(fitted.members, fitted.plan, fitted.metric, frame, limit, told)
+        members, pace = members_within_limit(fitted.members, fitted.plan, fitted.metric, frame, limit, told)
         fitted = replace(fitted, members=members, pace=pace)
     pooling = not budget.stop()  # takes 1 to 2 s; a stop request must end the fit soon
-    fitted = replace(fitted, **learned(fitted, objective, calibrate=settings["calibrate"], pooling=pooling))
+    fitted = replace(
+        fitted, **learn_postprocessing(fitted, objective, calibrate=settings["calibrate"], pooling=pooling)
+    )
     if pooling:
         fitted = replace(fitted, out_of_fold=_out_of_fold(fitted, objective, budget))
     for sentence in (*filter(None, [fitted.summary]), *fitted.sentences):
@@ -77,7 +79,7 @@ def _told(members: Sequence[Member], objective: CrossValidation, limit: float) -
     return before + sum(record.predict_ms for record in records)
 
 
-def learned(
+def learn_postprocessing(
     fitted: Fitted, objective: CrossValidation, *, calibrate: bool | None, pooling: bool = True
 ) -> dict[str, Any]:
     """Learn `finish`, `validated` and `conformal` of `Fitted` from the members' out-of-fold predictions.
@@ -94,7 +96,7 @@ def learned(
         pooling: Whether a learned pool may replace the weighted mean of the members.
     """
     seed, metric = objective.job.seed, fitted.metric
-    plain = Finish() if metric.costs is None else Finish(decision=Decision(metric.costs, given=True))
+    plain = Postprocessor() if metric.costs is None else Postprocessor(decision=Decision(metric.costs, given=True))
     first = [member for member in fitted.members if not member.below]
     layered = len(first) < len(fitted.members)
     pooled = pool(objective, fitted.members, each=pooling)
@@ -104,7 +106,7 @@ def learned(
     beside = pooling and pooled.predicted.size <= _MOST_BESIDE  # the baseline of more values takes too long
     baseline = objective.baseline_loss() if beside else None
     try:
-        chosen = choose_finish(pooled, metric, seed, calibrate=calibrate)
+        chosen = choose_postprocessor(pooled, metric, seed, calibrate=calibrate)
         if not np.isfinite(chosen.loss):
             raise ValueError(f"{metric.name} is {chosen.loss} there")
         pooled = chosen.pooled
@@ -118,7 +120,7 @@ def learned(
         found.pop("validated", None)
         with suppress(ValueError):  # on failure, the plain mean of the first layer stays
             if pooled is not None:
-                honest = choose_finish(pooled, metric, seed, calibrate=calibrate)
+                honest = choose_postprocessor(pooled, metric, seed, calibrate=calibrate)
                 pooled = honest.pooled
                 if np.isfinite(honest.loss):
                     found["validated"] = _evidence(pooled, honest.loss, baseline, seed)
@@ -136,14 +138,14 @@ def _out_of_fold(fitted: Fitted, objective: CrossValidation, budget: Budget) -> 
     return found
 
 
-def _evidence(pooled: Pooled, loss: float, baseline: float | None, seed: int) -> Validated:
+def _evidence(pooled: OutOfFold, loss: float, baseline: float | None, seed: int) -> ValidationEvidence:
     """Validation predictions for the report: at most 2,000 rows, fewer with many classes, the same rows each time."""
     classes = pooled.predicted.shape[1] if pooled.predicted.ndim == 2 else 1
     most = min(MOST_ROWS, max(_MOST_VALUES // classes, 100))
     rng, count = np.random.default_rng(seed), len(pooled.truth)
     if pooled.drawn:  # sampled in the class proportions of all rows, so that weights are equal
         shown = np.sort(rng.choice(count, min(most, count), replace=False, p=pooled.mass / count))
-        return Validated(pooled.truth[shown], as_kept(pooled.predicted[shown]), loss, None, baseline)
+        return ValidationEvidence(pooled.truth[shown], as_kept(pooled.predicted[shown]), loss, None, baseline)
     shown = np.sort(rng.permutation(count)[:most])
     weights = None if pooled.weights is None else pooled.weights[shown] / pooled.weights[shown].mean()
-    return Validated(pooled.truth[shown], as_kept(pooled.predicted[shown]), loss, weights, baseline)
+    return ValidationEvidence(pooled.truth[shown], as_kept(pooled.predicted[shown]), loss, weights, baseline)

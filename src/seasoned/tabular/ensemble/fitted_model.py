@@ -10,14 +10,14 @@ import numpy as np
 from seasoned._util.blas_threads import openmp_threads
 from seasoned.errors import InvalidInput
 from seasoned.execution._system.resources import cpu_count
-from seasoned.tabular.features.inputs import given_of
+from seasoned.tabular.features.inputs import feature_inputs
 from seasoned.tabular.input.frames import to_frame
 from seasoned.tabular.models.registry import find
-from seasoned.tabular.postprocessing.postprocessor import Finish
+from seasoned.tabular.postprocessing.postprocessor import Postprocessor
 from seasoned.tabular.preprocessing.matrix_files import in_parts
-from seasoned.tabular.schema.column import warn_of_lost
+from seasoned.tabular.schema.column import warn_of_unreadable
 from seasoned.tabular.trial.seed_average import makers_of, predict_matrices
-from seasoned.tabular.trial.stacked_features import BELOW, columns_of, split_below
+from seasoned.tabular.trial.stacked_features import STACKED_ON, columns_of, split_below
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.budget.fit_summary import FitSummary
-    from seasoned.tabular.ensemble.prediction_time import Pace
+    from seasoned.tabular.ensemble.prediction_time import PredictionTime
     from seasoned.tabular.input.target import Task
     from seasoned.tabular.metrics.metric import Measure
     from seasoned.tabular.models._common.base import Model
     from seasoned.tabular.postprocessing.conformal import Conformal
-    from seasoned.tabular.postprocessing.validation_evidence import Validated
+    from seasoned.tabular.postprocessing.validation_evidence import ValidationEvidence
     from seasoned.tabular.preprocessing.column_plan import ColumnPlan, Diet
-    from seasoned.tabular.schema.column import Lost
+    from seasoned.tabular.schema.column import UnreadableCells
 
-__all__ = ["Fitted", "Member", "places_below", "standing"]
+__all__ = ["Fitted", "Member", "places_below", "with_base_models"]
 
 _T = TypeVar("_T")
 
@@ -112,13 +112,13 @@ class Fitted:
     plan: ColumnPlan
     members: tuple[Member, ...]
     trials: tuple[dict[str, Any], ...]
-    validated: Validated | None = None
+    validated: ValidationEvidence | None = None
     rows: int | None = None
     seconds: float | None = None
     experience: Mapping[str, Any] | None = None
-    finish: Finish = field(default_factory=Finish)
+    finish: Postprocessor = field(default_factory=Postprocessor)
     conformal: Conformal | None = None
-    pace: Pace | None = None
+    pace: PredictionTime | None = None
     grouped: bool = False
     refitted: float | None = None
     out_of_fold: NDArray[np.floating] | None = None
@@ -161,7 +161,7 @@ class Fitted:
         """Sentences on postprocessing and on prediction latency."""
         return [*self.finish.sentences(self.metric, self.classes), *([] if self.pace is None else [self.pace.sentence])]
 
-    def predict(self, X: Any, lost: list[Lost] | None = None) -> NDArray[np.float64]:
+    def predict(self, X: Any, lost: list[UnreadableCells] | None = None) -> NDArray[np.float64]:
         """Predict probabilities, shape (n, classes), or numbers, shape (n,).
 
         Args:
@@ -196,14 +196,17 @@ class Fitted:
         """
         member, decision = replace(self.members[place], weight=1.0), self.finish.decision
         below = [replace(self.members[other], weight=0.0) for other in places_below(member, self.members) or ()]
-        finish = Finish(decision=decision if decision is not None and decision.given else None)
+        finish = Postprocessor(decision=decision if decision is not None and decision.given else None)
         return replace(self, members=(member, *below), finish=finish, validated=None, conformal=None, pace=None)
 
     def _in_parts(
-        self, X: Any, what: Callable[[pd.DataFrame, list[Lost]], _T], lost: list[Lost] | None = None
+        self,
+        X: Any,
+        what: Callable[[pd.DataFrame, list[UnreadableCells]], _T],
+        lost: list[UnreadableCells] | None = None,
     ) -> list[_T]:
         """Apply `what` to parts of X that are small enough for memory in all input formats of the models."""
-        noted: list[Lost] = [] if lost is None else lost
+        noted: list[UnreadableCells] = [] if lost is None else lost
         outputs = max(len(self.classes), 1) * (len(self.members) + _FITS)  # predicted numbers per row in memory
         made = max((maker.count for one in self.members for maker in makers_of(one.estimator)), default=0)
         width = max(self.plan.dense.width + _COPIES * made, outputs)
@@ -213,10 +216,10 @@ class Fitted:
             if self.after_part is not None:
                 self.after_part(len(part))
         if lost is None:
-            warn_of_lost(noted, len(found))
+            warn_of_unreadable(noted, len(found))
         return found
 
-    def _each(self, frame: pd.DataFrame, lost: list[Lost]) -> list[NDArray[np.float64]]:
+    def _each(self, frame: pd.DataFrame, lost: list[UnreadableCells]) -> list[NDArray[np.float64]]:
         """Predictions of each member for one part. Unreadable cells are added to `lost`."""
         diets: dict[str, Diet] = {member.name: member.model.diet for member in self.members}
         wanted: set[Diet] = set(diets.values())
@@ -225,7 +228,7 @@ class Fitted:
         given = None
         if made:
             texts = any(one.reads_texts for one in made)
-            given = given_of(self.plan, frame, matrices["codes"], texts=texts)
+            given = feature_inputs(self.plan, frame, matrices["codes"], texts=texts)
         found: list[NDArray[np.float64]] = [np.empty(0)] * len(self.members)
         with _threads_for(len(frame)):
             for place in sorted(range(len(found)), key=lambda place: bool(self.members[place].below)):
@@ -251,7 +254,7 @@ class Fitted:
         """
         conformal = self._known_conformal()
 
-        def bounds(part: pd.DataFrame, lost: list[Lost]) -> NDArray[np.float64]:
+        def bounds(part: pd.DataFrame, lost: list[UnreadableCells]) -> NDArray[np.float64]:
             codes = None if conformal.scale is None else self.plan.matrices(part, {"codes"}, [])["codes"]
             return conformal.intervals(self.together(self._each(part, lost)), codes, coverage)
 
@@ -305,13 +308,13 @@ def places_below(member: Member, members: Sequence[Member]) -> list[int] | None:
         ((name, config),) = source["model"].items()
         places = (place for place, one in enumerate(members) if (one.name, one.config) == (name, config))
         place = next(places, None)
-        if place is None or BELOW in config:
+        if place is None or STACKED_ON in config:
             return None
         found.append(place)
     return found
 
 
-def standing(members: Mapping[int, Member]) -> dict[int, Member]:
+def with_base_models(members: Mapping[int, Member]) -> dict[int, Member]:
     """Members, by position, whose base models are all present."""
     some = list(members.values())
     return {place: member for place, member in members.items() if places_below(member, some) is not None}

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seasoned.tabular.ensemble.weight_shrinkage import BEST, drawn
+from seasoned.tabular.ensemble.weight_shrinkage import BEST, shrink_weights
 from seasoned.tabular.metrics.vectorized import losses_of
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _START: Final = 8  # largest k of the averages of the k best models that the sel
 _LEAST_CANDIDATES: Final = 2  # smallest number of candidate models, however many numbers they predict
 _CANDIDATES: Final = 40  # largest number of candidate models: the best single ones; worse ones hardly ever enter
 _ROWS: Final = 10_000  # largest number of rows that losses are computed on; more rows change no choice
-_LEAST: Final = 1_000  # smallest number of sampled rows of a class, if the class has so many
+_MIN_CLASS_ROWS: Final = 1_000  # smallest number of sampled rows of a class, if the class has so many
 _CELLS: Final = 40_000_000  # largest number of predicted values in memory; very many classes reduce rows, then models
 _BY_CHANCE: Final = 20  # expected rows of a class below which a random sample may miss the class
 _FEWEST: Final = 2_000  # smallest number of rows, whatever memory they take
@@ -100,7 +100,7 @@ def select(
     if len(best) > 1:
         equal = np.bincount(best, minlength=len(order)) / len(best)
         together = None if groups is None else groups[rows]
-        weights = drawn(weights, equal, stack, measure, float(alone[order[0]]), seed, groups=together)
+        weights = shrink_weights(weights, equal, stack, measure, float(alone[order[0]]), seed, groups=together)
     return {int(order[place]): float(weight) for place, weight in enumerate(weights) if weight}
 
 
@@ -118,7 +118,7 @@ def _rows(
     if classes:
         codes = np.asarray(y, dtype=np.int64)
         sizes = np.bincount(codes)
-        even, least = sizes * most // count, max(min(_LEAST, most // len(sizes)), 1)
+        even, least = sizes * most // count, max(min(_MIN_CLASS_ROWS, most // len(sizes)), 1)
         drawn = np.minimum(sizes, np.maximum(even, least))
         if (drawn > even + 1).any() or even.min() < _BY_CHANCE:
             parts = [rng.choice(np.flatnonzero(codes == code), size, replace=False) for code, size in enumerate(drawn)]

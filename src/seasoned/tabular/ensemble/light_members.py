@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.budget.budget import Budget
     from seasoned.tabular.trial.cross_validation import CrossValidation
 
-__all__ = ["light", "side_by_side_seconds"]
+__all__ = ["members_without_refit", "side_by_side_seconds"]
 
 _MOST: Final = 0.3  # largest total weight of members that skip the refit, as a share
 _WORTH: Final = 0.01  # smallest saving of a member that skips the refit, as a share of the time limit
@@ -31,7 +31,7 @@ def side_by_side_seconds(fits: Sequence[float], workers: int) -> float:
     return max(max(fits, default=0.0), sum(fits) / workers)
 
 
-def light(
+def members_without_refit(
     objective: CrossValidation,
     chosen: Sequence[tuple[Mapping[str, Any], float]],
     fits: Sequence[float],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from seasoned.tabular.postprocessing.out_of_fold import Pooled
+from seasoned.tabular.postprocessing.out_of_fold import OutOfFold
 from seasoned.tabular.trial.results import as_kept
 from seasoned.tabular.validation.rare_classes import mass_of, with_rare
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.ensemble.fitted_model import Member
-    from seasoned.tabular.postprocessing.postprocessor import Finish
+    from seasoned.tabular.postprocessing.postprocessor import Postprocessor
     from seasoned.tabular.trial.cross_validation import CrossValidation
 
     Array = NDArray[np.float64]
@@ -33,7 +33,7 @@ _PARTS: Final = 5  # largest number of parts for cross-fitting
 _FOLDS: Final = 3  # smallest number of folds that serve as parts; with two, each would be learned from half of the rows
 
 
-def pool(objective: CrossValidation, members: Sequence[Member], *, each: bool = False) -> Pooled | None:
+def pool(objective: CrossValidation, members: Sequence[Member], *, each: bool = False) -> OutOfFold | None:
     """Combine the members' out-of-fold predictions; None if one member has none.
 
     Args:
@@ -68,7 +68,7 @@ def pool(objective: CrossValidation, members: Sequence[Member], *, each: bool = 
     together = objective.data.together
     groups = None if together is None else np.unique(together[chosen], return_inverse=True)[1]
     parts = _parts(objective.data.fold_of_rows()[chosen], groups, rng)
-    whole = Pooled(
+    whole = OutOfFold(
         chosen,
         objective.data.target[chosen],
         mean,
@@ -82,7 +82,9 @@ def pool(objective: CrossValidation, members: Sequence[Member], *, each: bool = 
     return replace(whole, each=np.stack(kept, axis=1), shares=np.array([member.weight for member in members]))
 
 
-def out_of_fold(objective: CrossValidation, members: Sequence[Member], finish: Finish) -> NDArray[np.floating] | None:
+def out_of_fold(
+    objective: CrossValidation, members: Sequence[Member], finish: Postprocessor
+) -> NDArray[np.floating] | None:
     """Ensemble predictions for each validated row, by models that were not fitted on it.
 
     Args:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.metrics.metric import Measure
     from seasoned.tabular.preprocessing.column_plan import ColumnPlan
 
-__all__ = ["BATCH", "Pace", "milliseconds", "preparing", "within"]
+__all__ = ["BATCH", "PredictionTime", "members_within_limit", "milliseconds", "preparation_time"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -30,7 +30,7 @@ _LONGEST: Final = 0.5  # largest time of the measurements of a model, in seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class PredictionTime:
     """Prediction latency of a model.
 
     Attributes:
@@ -60,7 +60,7 @@ class Pace:
         return {"limit": self.limit, "measured": self.measured, "told": self.told}
 
     @classmethod
-    def from_json(cls, found: Any) -> Pace | None:
+    def from_json(cls, found: Any) -> PredictionTime | None:
         """Read the output of `to_json`; None stays None."""
         return (
             None if found is None else cls(float(found["limit"]), float(found["measured"]), found.get("told") is True)
@@ -89,19 +89,19 @@ def _seconds(predict: Callable[[pd.DataFrame], Any], frame: pd.DataFrame) -> flo
     return time.perf_counter() - start
 
 
-def preparing(plan: ColumnPlan, frame: pd.DataFrame) -> float:
+def preparation_time(plan: ColumnPlan, frame: pd.DataFrame) -> float:
     """Milliseconds per row for the conversion of a table to matrices, which every model needs."""
     return milliseconds(lambda rows: plan.matrices(rows, {"codes", "dense"}), frame)
 
 
-def within(
+def members_within_limit(
     members: Sequence[Member],
     plan: ColumnPlan,
     metric: Measure,
     frame: pd.DataFrame,
     limit: float,
     told: Callable[[Sequence[Member]], float | None] = lambda _: None,
-) -> tuple[tuple[Member, ...], Pace]:
+) -> tuple[tuple[Member, ...], PredictionTime]:
     """Members that meet the latency limit together, with weights rescaled to sum to 1, and their latency.
 
     The ensemble was selected with the latencies of its trials; here the fitted models are measured. While the ensemble
@@ -145,7 +145,9 @@ def within(
             taken,
         )
     total = sum(member.weight for member in kept)
-    return tuple(replace(member, weight=member.weight / total) for member in kept), Pace(limit, taken, hurried)
+    return tuple(replace(member, weight=member.weight / total) for member in kept), PredictionTime(
+        limit, taken, hurried
+    )
 
 
 def _whole(members: Sequence[Member], plan: ColumnPlan, metric: Measure) -> Fitted:

@@ -14,10 +14,10 @@ import numpy as np
 from seasoned.errors import StorageError
 from seasoned.execution.base import Ending, Limits
 from seasoned.execution.local import LocalExecutor
-from seasoned.tabular.ensemble.fitted_model import Member, standing
+from seasoned.tabular.ensemble.fitted_model import Member, with_base_models
 from seasoned.tabular.ensemble.greedy_selection import select
-from seasoned.tabular.ensemble.light_members import light
-from seasoned.tabular.ensemble.reseeded_fits import fit_again
+from seasoned.tabular.ensemble.light_members import members_without_refit
+from seasoned.tabular.ensemble.reseeded_fits import fit_more_seeds
 from seasoned.tabular.models.registry import BASELINE
 from seasoned.tabular.trial.configuration import textual
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from seasoned.tabular.budget.budget import Budget
-    from seasoned.tabular.ensemble.early_model import Early
+    from seasoned.tabular.ensemble.early_model import EarlyModel
     from seasoned.tabular.trial.cross_validation import CrossValidation
 
-__all__ = ["choose_members", "fit_all", "fit_members", "foreseen", "ranked"]
+__all__ = ["choose_members", "fit_all", "fit_members", "predicted_refit_seconds", "ranked"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -46,7 +46,7 @@ def ranked(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return sorted(complete, key=lambda row: (row["loss"], row["number"]))
 
 
-def once(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def first_of_each(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """First trial of each configuration, in the given order: a configuration tried twice is one model."""
     first: dict[str, Mapping[str, Any]] = {}
     for row in rows:
@@ -67,7 +67,7 @@ def choose_members(
             decide.
     """
     most, limit = budget.members, objective.predict_limit
-    best = _diverse(quick_enough(objective, once(ranked(rows))))
+    best = _diverse(quick_enough(objective, first_of_each(ranked(rows))))
     if most == 1 or len(best) < 2:
         return [(row, 1.0) for row in best[:1]]
     predictions = [objective.records.out_of_fold(config_of(row)) for row in best]
@@ -114,7 +114,7 @@ def _pace(objective: CrossValidation, row: Mapping[str, Any]) -> float:
     return objective.records.of(config_of(row)).predict_ms
 
 
-def foreseen(objective: CrossValidation, row: Mapping[str, Any]) -> float:
+def predicted_refit_seconds(objective: CrossValidation, row: Mapping[str, Any]) -> float:
     """Predicted seconds of the refit: median time of a fold, scaled up to all rows."""
     return objective.records.of(config_of(row)).fit_seconds / objective.data.train_share
 
@@ -125,7 +125,7 @@ def config_of(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fit_members(
-    objective: CrossValidation, chosen: Sequence[tuple[Mapping[str, Any], float]], budget: Budget, early: Early
+    objective: CrossValidation, chosen: Sequence[tuple[Mapping[str, Any], float]], budget: Budget, early: EarlyModel
 ) -> tuple[Member, ...]:
     """Fit the selected trials on all rows in parallel, the slowest first, and repeatedly while time is left.
 
@@ -148,9 +148,9 @@ def fit_members(
         ready |= fit_all(objective, {place: chosen[place] for place in same}, budget)
     missing = {place: pair for place, pair in enumerate(chosen) if place not in ready | kept}
     spare = kept | _spare(objective, missing, budget, needed=not ready)
-    ready = standing(ready | spare)
-    seconds = {place: foreseen(objective, chosen[place][0]) for place in ready}
-    ready = fit_again(objective, ready, seconds, budget, ready.keys() - spare.keys())
+    ready = with_base_models(ready | spare)
+    seconds = {place: predicted_refit_seconds(objective, chosen[place][0]) for place in ready}
+    ready = fit_more_seeds(objective, ready, seconds, budget, ready.keys() - spare.keys())
     members = [ready[place] for place in sorted(ready)]  # in fixed order, so that sums are reproducible
     if not members:
         what = "could be fitted on all rows in time" if chosen else "completed a trial"
@@ -166,8 +166,8 @@ def _kept(
 ) -> dict[int, Member]:
     """Light members by position, with the models of their trials (`light_members.py`)."""
     found: dict[int, Member] = {}
-    fits = [0.0 if place in but else foreseen(objective, row) for place, (row, _) in enumerate(chosen)]
-    for place in () if budget.full else light(objective, chosen, fits, budget):
+    fits = [0.0 if place in but else predicted_refit_seconds(objective, row) for place, (row, _) in enumerate(chosen)]
+    for place in () if budget.full else members_without_refit(objective, chosen, fits, budget):
         row, weight = chosen[place]
         if (estimator := objective.spare(config_of(row))) is not None:
             found[place] = Member(row["model"], row["config"], estimator, weight, whole=False)
@@ -197,7 +197,7 @@ def _spare(
     return found
 
 
-def _awaited(early: Early, budget: Budget) -> Member | None:
+def _awaited(early: EarlyModel, budget: Budget) -> Member | None:
     """Early model once it is ready; None if it fails or the time ends first. A stop request shortens the time."""
     found = early.member(0.0)
     while found is None and early.fitted is not None and budget.remaining > _CLOSING and not budget.full:

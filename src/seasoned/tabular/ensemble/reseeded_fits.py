@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from seasoned.errors import StorageError
 from seasoned.execution.base import Ending, Limits
 from seasoned.execution.local import LocalExecutor
-from seasoned.tabular.ensemble.size_limit import MINUTE, Allowance, further_rounds, knows_paces
+from seasoned.tabular.ensemble.size_limit import MINUTE, SizeBudget, further_rounds, knows_paces
 from seasoned.tabular.models.registry import is_seeded
 from seasoned.tabular.trial.seed_average import Repeated, with_shared_makers
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.ensemble.fitted_model import Member
     from seasoned.tabular.trial.cross_validation import CrossValidation
 
-__all__ = ["fit_again", "seconds_again"]
+__all__ = ["fit_more_seeds", "reseeding_seconds"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -44,7 +44,7 @@ _LEAST: Final = 0.5  # smallest time of a round of fits in seconds, transfers in
 _GLANCE: Final = 0.2  # seconds between checks of the clock
 
 
-def seconds_again(
+def reseeding_seconds(
     objective: CrossValidation,
     configs: Sequence[Mapping[str, Any]],
     seconds: Sequence[float],
@@ -77,7 +77,7 @@ def seconds_again(
     return min(most, share * total / budget.workers)
 
 
-def fit_again(
+def fit_more_seeds(
     objective: CrossValidation,
     members: Mapping[int, Member],
     seconds: Mapping[int, float],
@@ -106,9 +106,9 @@ def fit_again(
     kept = {place for place in order if folds and objective.records.has_models(_config_of(members[place]))}
     if not (kept and left > _LEAST) and all(_CAUTION * fit.seconds >= left for fit in queue):
         return dict(members)
-    allowance = Allowance.of(objective, members, budget.seconds, time.monotonic() + left)
+    allowance = SizeBudget.of(objective, members, budget.seconds, time.monotonic() + left)
     wanted = [fit for fit in queue if allowance.take(fit.place)]
-    there = _there(objective, members, [fit for fit in wanted if fit.place in kept], budget)
+    there = _stored_fold_models(objective, members, [fit for fit in wanted if fit.place in kept], budget)
     done = [*there, *_run(objective, members, [fit for fit in wanted if fit not in there], budget)]
     return {
         place: _several(member, [fit for fit in done if fit.place == place], len(folds))
@@ -127,7 +127,9 @@ class _Fit:
     estimator: Any = field(default=None, compare=False)
 
 
-def _there(objective: CrossValidation, members: Mapping[int, Member], fits: list[_Fit], budget: Budget) -> list[_Fit]:
+def _stored_fold_models(
+    objective: CrossValidation, members: Mapping[int, Member], fits: list[_Fit], budget: Budget
+) -> list[_Fit]:
     """Fold models among `fits` that the members' trials have stored, as many as can be read in time."""
     found: list[_Fit] = []
     for place in dict.fromkeys(fit.place for fit in fits):

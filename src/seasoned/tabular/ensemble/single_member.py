@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
     from seasoned.tabular.ensemble.fitted_model import Fitted, Member
 
-__all__ = ["TOGETHER", "chosen", "place_of"]
+__all__ = ["ENSEMBLE", "place_of", "select_member"]
 
-TOGETHER: Final = "ensemble"
+ENSEMBLE: Final = "ensemble"
 """Name of the whole ensemble in the leaderboard."""
 
 
-def chosen(fitted: Fitted, model: Any) -> Fitted:
+def select_member(fitted: Fitted, model: Any) -> Fitted:
     """Select the predicting model: the whole ensemble, or one member alone.
 
     Args:
@@ -29,7 +29,7 @@ def chosen(fitted: Fitted, model: Any) -> Fitted:
     Raises:
         InvalidInput: If no member matches, or several do.
     """
-    if model is None or (isinstance(model, str) and model == TOGETHER):
+    if model is None or (isinstance(model, str) and model == ENSEMBLE):
         return fitted
     if isinstance(model, str):
         places = [place for place, member in enumerate(fitted.members) if member.name == model]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.models._common.base import Model
     from seasoned.tabular.trial.cross_validation import CrossValidation
 
-__all__ = ["MINUTE", "Allowance", "further_rounds", "knows_paces"]
+__all__ = ["MINUTE", "SizeBudget", "further_rounds", "knows_paces"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -46,7 +46,7 @@ _MOST: Final = 10.0  # largest factor on the limits
 
 
 @dataclass(slots=True)
-class Allowance:
+class SizeBudget:
     """Remaining size and latency for further fits.
 
     Attributes:
@@ -65,7 +65,7 @@ class Allowance:
     each: Mapping[int, tuple[float, float]]
 
     @classmethod
-    def of(cls, objective: CrossValidation, members: Mapping[int, Member], seconds: float, end: float) -> Allowance:
+    def of(cls, objective: CrossValidation, members: Mapping[int, Member], seconds: float, end: float) -> SizeBudget:
         """Remaining size and latency after the members as fitted now.
 
         Args:

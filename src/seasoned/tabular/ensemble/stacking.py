@@ -22,8 +22,8 @@ import numpy as np
 
 from seasoned.execution.local import LocalExecutor
 from seasoned.space import Choice
-from seasoned.tabular.budget.parallel_map import side_by_side
-from seasoned.tabular.ensemble.refit_members import config_of, foreseen
+from seasoned.tabular.budget.parallel_map import parallel_map
+from seasoned.tabular.ensemble.refit_members import config_of, predicted_refit_seconds
 from seasoned.tabular.trial.stacked_features import stacked
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ logger = logging.getLogger("seasoned.tabular")
 
 _FAMILIES: Final = (("lightgbm", "histogram"), ("extra_trees", "forest"))  # the first of each pair that takes part
 _NAMES: Final = ", ".join(name for pair in _FAMILIES for name in pair)
-_SAY: Final = 0.5  # weight of the second layer in the ensemble
+_LAYER_WEIGHT: Final = 0.5  # weight of the second layer in the ensemble
 _BELOW: Final = 8  # largest number of base models: the heaviest members
 _LEAST_FOLDS: Final = 3
 _LEAST_ROWS: Final = 500  # smallest number of rows; the tests need as many
@@ -106,8 +106,10 @@ def _cost(
     families: Collection[str],
     budget: Budget,
 ) -> _Cost:
-    below = [foreseen(objective, row) for row, _ in chosen[:_BELOW]]
-    known = {row["model"]: foreseen(objective, row) for row in reversed(trials) if row["state"] == "complete"}
+    below = [predicted_refit_seconds(objective, row) for row, _ in chosen[:_BELOW]]
+    known = {
+        row["model"]: predicted_refit_seconds(objective, row) for row in reversed(trials) if row["state"] == "complete"
+    }
     upper = sum(_HEAVIER * known.get(family, max(below)) for family in families)
     asking = (objective.folds + 1) * upper + (objective.folds - 1) * sum(below)
     return _Cost(3 * _ROUND + _CAUTION * asking / budget.workers, _CAUTION * upper / budget.workers)
@@ -174,7 +176,7 @@ def add_layer(
     with LocalExecutor(budget.workers) as executor:
 
         def run(function: Callable[..., Any], *calls: tuple[Any, ...]) -> dict[int, Any] | None:
-            return side_by_side(executor, function, calls, budget, end)
+            return parallel_map(executor, function, calls, budget, end)
 
         tried = run(objective.unraced, *((config,) for config in configs))
         if not tried:
@@ -183,13 +185,13 @@ def add_layer(
         best = _best(objective, base, [configs[place] for place in tried])
         if best is None:
             return Layered(list(chosen), rows, ("layers: a second layer was tried, and does not help",))
-        gains = _asked(objective, run, base, best, sources, end)
+        gains = _gains_on_held_out_folds(objective, run, base, best, sources, end)
     if not sum(gains) > 0:
         unseen = "layers: a second layer was tried, and does not help on rows that are held out of everything"
         return Layered(list(chosen), rows, (unseen,))
-    upper = [(row, _SAY / len(best)) for row in rows if config_of(row) in best]
+    upper = [(row, _LAYER_WEIGHT / len(best)) for row in rows if config_of(row) in best]
     note = f"layers: a second layer of {len(best)} model(s) gets half of the weight"
-    return Layered([*((row, (1.0 - _SAY) * weight) for row, weight in lower), *upper], rows, (note,))
+    return Layered([*((row, (1.0 - _LAYER_WEIGHT) * weight) for row, weight in lower), *upper], rows, (note,))
 
 
 def _without(chosen: Chosen, reason: str) -> Layered:
@@ -223,7 +225,7 @@ def _best(
     options: list[tuple[float, list[Mapping[str, Any]], Array]] = []
     for places in _some(len(configs)):
         upper = _mean([said[place] for place in places], [1.0 / len(places)] * len(places))
-        both = _mean([base, upper], [1.0 - _SAY, _SAY])
+        both = _mean([base, upper], [1.0 - _LAYER_WEIGHT, _LAYER_WEIGHT])
         try:
             options.append((objective.loss_of(both), [configs[place] for place in places], both))
         except ValueError as error:  # the metric can fail on the mean alone
@@ -252,7 +254,7 @@ def _some(count: int) -> list[list[int]]:
     return alone if count < 2 else [*alone, list(range(count))]
 
 
-def _asked(
+def _gains_on_held_out_folds(
     objective: CrossValidation,
     run: Callable[..., dict[int, Any] | None],
     base: Array,
@@ -272,7 +274,7 @@ def _asked(
         if said is None or len(said) < len(configs):
             break
         upper = _mean(list(said.values()), [1.0 / len(said)] * len(said))
-        both = _mean([base[rows], upper], [1.0 - _SAY, _SAY])
+        both = _mean([base[rows], upper], [1.0 - _LAYER_WEIGHT, _LAYER_WEIGHT])
         before, after = (objective.loss_on(rows, found) for found in (base[rows], both))
         if before is not None and after is not None:
             gains.append(before - after)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["BEST", "drawn"]
+__all__ = ["BEST", "shrink_weights"]
 
 BEST: Final = 5
 """Number of the best models in the average with equal weights."""
@@ -27,7 +27,7 @@ _SAMPLES: Final = 20  # bootstrap samples of the rows
 _KNOWN: Final = 5  # smallest number of bootstrap samples with a defined loss
 
 
-def drawn(
+def shrink_weights(
     weights: NDArray[np.float64],
     equal: NDArray[np.float64],
     stack: NDArray[np.float64],

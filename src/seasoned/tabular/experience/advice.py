@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.knowledge.advice.adviser import Adviser
-from seasoned.knowledge.advice.similar_tasks import Asking, Recalled, recall, relative
+from seasoned.knowledge.advice.similar_tasks import SimilarTasks, TaskQuery, recall, relative
 from seasoned.knowledge.experience.locations import read_places
 from seasoned.knowledge.meta_features.meta_features import METAFEATURES
 from seasoned.knowledge.performance_model.heads import fit_head
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from seasoned.space import Space
     from seasoned.tabular.input.target import Task
 
-__all__ = ["Guide", "Scene", "family_of", "features_of", "guide_for"]
+__all__ = ["TaskAdvice", "TaskDescription", "family_of", "features_of", "guide_for"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -52,7 +52,7 @@ _FIXED_ROWS: Final = 600.0  # fixed cost of a fit, in rows: before any trial, se
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class TaskDescription:
     """Task description: the properties of a table that experience uses.
 
     Attributes:
@@ -77,7 +77,7 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Guide:
+class TaskAdvice:
     """Advice of past tasks for one table.
 
     Attributes:
@@ -90,8 +90,8 @@ class Guide:
         families: Family of each configuration.
     """
 
-    recalled: Recalled
-    scene: Scene
+    recalled: SimilarTasks
+    scene: TaskDescription
     space: Space
     seconds: float
     adviser: Adviser = field(init=False, repr=False)
@@ -273,7 +273,7 @@ def _logs(seconds: Mapping[int, float], offset: float) -> tuple[NDArray[np.intp]
     return np.array(list(seconds), dtype=np.intp), np.log10(np.maximum(values, 1e-3)) - offset
 
 
-def _clock(found: Recalled, scene: Scene, families: Sequence[str]) -> tuple[Foresight, float] | None:
+def _clock(found: SimilarTasks, scene: TaskDescription, families: Sequence[str]) -> tuple[Foresight, float] | None:
     """Model of log10 seconds for a past task of mean size, and this table's offset; None for fewer than three tasks.
 
     The seconds of a past task are scaled to the mean size. Otherwise a configuration that only large tables tried would
@@ -307,7 +307,9 @@ def _completed(logs: NDArray[np.float64], families: NDArray[np.str_]) -> NDArray
     return filled
 
 
-def guide_for(folder: Path, found_in: Places, scene: Scene, space: Space, seconds: float) -> Guide | None:
+def guide_for(
+    folder: Path, found_in: Places, scene: TaskDescription, space: Space, seconds: float
+) -> TaskAdvice | None:
     """Advice for a run, from the experience that the setting names; None if too little is relevant.
 
     Args:
@@ -319,16 +321,16 @@ def guide_for(folder: Path, found_in: Places, scene: Scene, space: Space, second
     """
     file, none = folder / _FILE, folder / _NONE
     if file.is_file():
-        return Guide(Recalled.load(file), scene, space, seconds)
+        return TaskAdvice(SimilarTasks.load(file), scene, space, seconds)
     if none.is_file():
         return None
     experience = read_places(found_in, min(PATIENCE, max(_WAITING * seconds, 1.0)))
     features = np.array([scene.metafeatures[feature.name] for feature in METAFEATURES])
-    asking = Asking(KIND, scene.sort, scene.metric, usual_metric(scene.sort), features, scene.fit_seconds)
+    asking = TaskQuery(KIND, scene.sort, scene.metric, usual_metric(scene.sort), features, scene.fit_seconds)
     found = recall(experience, asking, partial(current, space=space)) if len(experience) else None
     if found is None:
         logger.info("there is too little experience of %s tasks, so the search starts without it.", scene.sort)
         none.touch()
         return None
     found.save(file)
-    return Guide(found, scene, space, seconds)
+    return TaskAdvice(found, scene, space, seconds)

@@ -20,10 +20,10 @@ from seasoned.space import Choice
 from seasoned.trials import WarmStart
 
 if TYPE_CHECKING:
-    from seasoned.knowledge.advice.similar_tasks import Recalled
+    from seasoned.knowledge.advice.similar_tasks import SimilarTasks
     from seasoned.space import Space
 
-__all__ = ["FamilyStarts", "family_start"]
+__all__ = ["FamilyPrior", "family_start"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -31,7 +31,7 @@ _LEAST: Final = 3  # smallest number of tasks with a family, and of its configur
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FamilyStarts:
+class FamilyPrior:
     """Warm start of each family, learned at its first use and cached; empty where too little is known.
 
     Faulty content of a shared store must not end a fit. If learning fails, the log gives the reason, and the family is
@@ -42,7 +42,7 @@ class FamilyStarts:
         space: The joint space.
     """
 
-    found: Recalled
+    found: SimilarTasks
     space: Space
     _known: dict[str, WarmStart] = field(default_factory=dict, init=False, repr=False)
 
@@ -58,7 +58,7 @@ class FamilyStarts:
         return self._known[family]
 
 
-def family_start(found: Recalled, space: Space, family: str, *, seed: int = 0) -> WarmStart | None:
+def family_start(found: SimilarTasks, space: Space, family: str, *, seed: int = 0) -> WarmStart | None:
     """Relative warm start of a family; None if fewer than three past tasks scored three of its configurations.
 
     Each past task counts by its relevance to the new one. Stopped trials are left out, because their scores are bounds,

@@ -19,10 +19,10 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.knowledge.advice.portfolio import greedy
-from seasoned.knowledge.advice.similar_tasks import Asking, recall
+from seasoned.knowledge.advice.similar_tasks import TaskQuery, recall
 from seasoned.knowledge.experience.locations import places, read_places
 from seasoned.knowledge.meta_features.meta_features import METAFEATURES
-from seasoned.tabular.experience.advice import Guide, Scene
+from seasoned.tabular.experience.advice import TaskAdvice, TaskDescription
 from seasoned.tabular.experience.record import described
 from seasoned.tabular.input.target import infer_task, read_target
 from seasoned.tabular.metrics.registry import measure_key, resolve, usual_metric
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from seasoned.knowledge.advice.similar_tasks import Recalled
+    from seasoned.knowledge.advice.similar_tasks import SimilarTasks
     from seasoned.tabular.input.target import Task
 
 __all__ = ["PipelinePortfolio", "portfolio_of_past", "portfolio_of_table"]
@@ -166,14 +166,14 @@ def _portfolio(
     asked = measure_key(searched(resolve(metric, sort, _CLASSES[sort])))
     past = recall(
         read_places(places(experience)),
-        Asking(KIND, sort, asked, usual_metric(sort), features),
+        TaskQuery(KIND, sort, asked, usual_metric(sort), features),
         partial(current, space=space),
     )
     if past is None:
         raise InvalidInput(f"too little is known of {sort} tasks by {asked}; fit some models, or import experience.")
     rows = _usual_rows(past) if rows is None else rows
-    scene = Scene(metafeatures, None, sort, asked, (rows, 1), _FOLDS, "")
-    guide = Guide(past, scene, space, math.inf)
+    scene = TaskDescription(metafeatures, None, sort, asked, (rows, 1), _FOLDS, "")
+    guide = TaskAdvice(past, scene, space, math.inf)
     spent = np.maximum(guide.expected_seconds({}, np.arange(len(guide.configs))), _LEAST_SECONDS)
     found = greedy(guide.regrets, size, weights=past.weights, seconds=spent, budget=seconds)
     if not found.members and seconds is None:
@@ -193,7 +193,7 @@ def _portfolio(
     )
 
 
-def _usual_rows(past: Recalled) -> int:
+def _usual_rows(past: SimilarTasks) -> int:
     """Median number of rows of the past tasks."""
     logs = past.metafeatures[:, [feature.name for feature in METAFEATURES].index("log_rows")]
     return round(10 ** float(np.nanmedian(logs))) if np.isfinite(logs).any() else _USUAL_ROWS

@@ -17,12 +17,12 @@ from seasoned.knowledge.experience.past_study import UNNAMED, Head, PastStudy, P
 from seasoned.knowledge.meta_features.meta_features import describe
 from seasoned.knowledge.meta_features.row_sample import table_of
 from seasoned.storage.study_archive import PATIENCE
-from seasoned.tabular.experience.advice import Scene, guide_for
+from seasoned.tabular.experience.advice import TaskDescription, guide_for
 from seasoned.tabular.metrics.registry import ZERO_BY_DEFINITION, measure_key
 from seasoned.tabular.models.registry import MODELS
 from seasoned.tabular.trial.configuration import KIND, VERSION, textual
-from seasoned.tabular.trial.stacked_features import BELOW
-from seasoned.tabular.validation.paired_test import BEHIND
+from seasoned.tabular.trial.stacked_features import STACKED_ON
+from seasoned.tabular.validation.paired_test import MAX_LAG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from seasoned.space import Space
-    from seasoned.tabular.experience.advice import Guide
+    from seasoned.tabular.experience.advice import TaskAdvice
     from seasoned.tabular.input.target import Target
     from seasoned.tabular.trial.cross_validation import CrossValidation
 
-__all__ = ["Memory", "described"]
+__all__ = ["ExperienceRecorder", "described"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -55,7 +55,7 @@ _OF_THE_MACHINE: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class ExperienceRecorder:
     """Experience of a fit: its locations and the task description, without which nothing is read or stored.
 
     Attributes:
@@ -67,13 +67,15 @@ class Memory:
     """
 
     places: Places
-    scene: Scene | None
+    scene: TaskDescription | None
     paced: bool = False
     fit_seconds: float | None = None
     begun: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, setting: str | None, canonical: pd.DataFrame, target: Target, objective: CrossValidation) -> Memory:
+    def of(
+        cls, setting: str | None, canonical: pd.DataFrame, target: Target, objective: CrossValidation
+    ) -> ExperienceRecorder:
         """Experience for the estimator's setting `experience`.
 
         Raises:
@@ -85,7 +87,7 @@ class Memory:
         scene = _spared(lambda: _scene(canonical, target, objective), None, "the table cannot be described")
         return cls(found, scene, objective.predict_limit is not None)
 
-    def within(self, fit_seconds: float | None, starts: Iterable[Mapping[str, Any]]) -> Memory:
+    def within(self, fit_seconds: float | None, starts: Iterable[Mapping[str, Any]]) -> ExperienceRecorder:
         """Copy for a search that begins with some configurations.
 
         Args:
@@ -94,7 +96,7 @@ class Memory:
         """
         return replace(self, fit_seconds=fit_seconds, begun=frozenset(map(textual, starts)))
 
-    def guide(self, folder: Path, space: Space, seconds: float) -> Guide | None:
+    def guide(self, folder: Path, space: Space, seconds: float) -> TaskAdvice | None:
         """Advice of past tasks; None if experience is off, too small or unusable.
 
         Args:
@@ -110,7 +112,7 @@ class Memory:
     def keep(
         self,
         trials: Sequence[Mapping[str, Any]],
-        guide: Guide | None,
+        guide: TaskAdvice | None,
         seconds: float = math.inf,
         *,
         instead: str | None = None,
@@ -132,9 +134,11 @@ class Memory:
         return _spared(lambda: self._keep(trials, guide, patience, instead), instead, what)
 
     def _keep(
-        self, trials: Sequence[Mapping[str, Any]], guide: Guide | None, patience: float, instead: str | None
+        self, trials: Sequence[Mapping[str, Any]], guide: TaskAdvice | None, patience: float, instead: str | None
     ) -> str | None:
-        trials = [trial for trial in trials if BELOW not in trial["config"]]  # a stacked model depends on other models
+        trials = [
+            trial for trial in trials if STACKED_ON not in trial["config"]
+        ]  # a stacked model depends on other models
         kept = [t for t in trials if t["state"] in {"complete", "failed", "pruned"} and t["model"] in MODELS]
         kept = [t for t in kept if t["state"] != "failed" or not _OF_THE_MACHINE.search(str(t.get("error")))]
         complete = sum(trial["state"] == "complete" for trial in kept)
@@ -157,7 +161,7 @@ class Memory:
         baseline = None if self.scene is None else self.scene.baseline
         losses = [(t["loss"], t["model"]) for t in trials if t["state"] == "complete"]
         best = min(loss for loss, _ in losses)
-        least = best + BEHIND * max((baseline or 0.0) - best, 0.0)  # None: the baseline is 0 or undefined
+        least = best + MAX_LAG * max((baseline or 0.0) - best, 0.0)  # None: the baseline is 0 or undefined
         least = min([least, *(loss for loss, model in losses if model == trial["model"])])
         config = {"model": {trial["model"]: trial["config"]}}
         return PastTrial(config, least, trial["seconds"], stopped=True)
@@ -172,10 +176,10 @@ def _spared(work: Callable[[], _Found], otherwise: _Found, what: str) -> _Found:
         return otherwise
 
 
-def _scene(canonical: pd.DataFrame, target: Target, objective: CrossValidation) -> Scene:
+def _scene(canonical: pd.DataFrame, target: Target, objective: CrossValidation) -> TaskDescription:
     rows, columns = canonical.shape
     metafeatures = described(canonical, target, 0)  # fixed seed: the same rows must be recognised as the same table
-    return Scene(
+    return TaskDescription(
         metafeatures,
         None if objective.metric.name in ZERO_BY_DEFINITION else _unit(objective),
         target.task,
@@ -242,7 +246,7 @@ def _trial(trial: Mapping[str, Any]) -> PastTrial:
     return PastTrial(config, trial["loss"], trial["seconds"], trial["state"] == "failed")
 
 
-def _head(scene: Scene, fit_seconds: float | None, gained: Mapping[str, Any]) -> Head:
+def _head(scene: TaskDescription, fit_seconds: float | None, gained: Mapping[str, Any]) -> Head:
     rows, columns = scene.sizes
     return Head(
         f"{rows:,} rows x {columns} columns",
@@ -264,7 +268,7 @@ def _head(scene: Scene, fit_seconds: float | None, gained: Mapping[str, Any]) ->
 
 
 def _gained(
-    trials: Sequence[Mapping[str, Any]], guide: Guide | None, baseline: float | None, begun: frozenset[str]
+    trials: Sequence[Mapping[str, Any]], guide: TaskAdvice | None, baseline: float | None, begun: frozenset[str]
 ) -> dict[str, Any]:
     """Statistics of the search for `seasoned experience stats`: the best trial, and the gain by advice."""
     complete = [trial for trial in trials if trial["state"] == "complete"]
@@ -281,7 +285,7 @@ def _gained(
     return found
 
 
-def _advised(trial: Mapping[str, Any], guide: Guide, begun: frozenset[str]) -> bool:
+def _advised(trial: Mapping[str, Any], guide: TaskAdvice, begun: frozenset[str]) -> bool:
     """True if past tasks contain the configuration and the search would not begin with it in any case."""
     text = textual({"model": {trial["model"]: trial["config"]}})
     return text not in begun and guide.advises(text)

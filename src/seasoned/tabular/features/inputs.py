@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.preprocessing.column_plan import ColumnPlan
     from seasoned.tabular.schema.column import Column
 
-__all__ = ["feature_width", "given_of", "load_given", "save_texts", "text_columns"]
+__all__ = ["feature_inputs", "feature_width", "load_feature_inputs", "save_texts", "text_columns"]
 
 _LEVELS: Final = "levels.npy"
 _TEXTS: Final = "texts.arrow"
@@ -37,7 +37,7 @@ def feature_width(plan: ColumnPlan) -> int:
     return len(plan.dense.levels) + len(text_columns(plan))
 
 
-def given_of(plan: ColumnPlan, frame: pd.DataFrame, codes: NDArray[np.float64], *, texts: bool) -> Given:
+def feature_inputs(plan: ColumnPlan, frame: pd.DataFrame, codes: NDArray[np.float64], *, texts: bool) -> Given:
     """Compute the inputs of feature steps for some rows.
 
     Args:
@@ -53,7 +53,7 @@ def given_of(plan: ColumnPlan, frame: pd.DataFrame, codes: NDArray[np.float64], 
 
 
 def save_texts(folder: Path, plan: ColumnPlan, canonical: pd.DataFrame) -> None:
-    """Write the text inputs of `load_given` to the run folder; nothing for a table without text columns."""
+    """Write the text inputs of `load_feature_inputs` to the run folder; nothing for a table without text columns."""
     import pandas as pd
 
     columns = text_columns(plan)
@@ -66,8 +66,8 @@ def save_texts(folder: Path, plan: ColumnPlan, canonical: pd.DataFrame) -> None:
     pd.DataFrame(texts).to_feather(folder / _TEXTS, compression="uncompressed")
 
 
-def load_given(folder: Path, codes: NDArray[np.float64], *, texts: bool) -> Given:
-    """Read the inputs of feature steps for all rows of a run; the counterpart of `given_of`."""
+def load_feature_inputs(folder: Path, codes: NDArray[np.float64], *, texts: bool) -> Given:
+    """Read the inputs of feature steps for all rows of a run; the counterpart of `feature_inputs`."""
     import pandas as pd
 
     if not (folder / _LEVELS).is_file():

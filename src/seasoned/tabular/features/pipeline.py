@@ -40,17 +40,17 @@ __all__ = [
     "SELECTIONS",
     "STEPS",
     "TEXT_STEPS",
-    "Made",
-    "aims_of",
-    "asks",
+    "FeaturePipeline",
     "choose_steps",
     "fit_features",
+    "has_steps",
     "most_columns",
     "only_levels",
     "reads_texts",
     "split_features",
     "starts_with_features",
     "steps_for",
+    "target_columns",
     "with_features",
 ]
 
@@ -127,7 +127,7 @@ def reads_texts(choice: Mapping[str, Any] | None) -> bool:
     return any(wanted.get(name) for name in TEXT_STEPS)
 
 
-def asks(choice: Mapping[str, Any] | None) -> bool:
+def has_steps(choice: Mapping[str, Any] | None) -> bool:
     """True if a configuration uses any step."""
     wanted = {} if choice is None else choice.get(_MADE, {})
     return any(wanted.get(name) for name in (*STEPS, *SELECTIONS))
@@ -182,7 +182,7 @@ def split_features(settings: Mapping[str, Any]) -> tuple[dict[str, Any], Mapping
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Made:
+class FeaturePipeline:
     """Fitted feature pipeline: steps, scaling of their columns, and retained columns. Plain data.
 
     Attributes:
@@ -267,7 +267,7 @@ class Made:
         }
 
     @classmethod
-    def from_json(cls, state: dict[str, Any], width: int, texts: int = 0) -> Made:
+    def from_json(cls, state: dict[str, Any], width: int, texts: int = 0) -> FeaturePipeline:
         """Restore a pipeline from `to_json`, for tables of `width` columns of codes and `texts` text columns.
 
         A state without the key `texts` comes from an earlier version. Its columns of codes are the plan's own columns,
@@ -307,7 +307,7 @@ def _places(kept: list[Any]) -> NDArray[np.int64]:
 
 def fit_features(
     config: Mapping[str, Any] | None, rows: Rows, matrix: NDArray[np.float64], diet: Diet
-) -> tuple[Made | None, NDArray[np.float64]]:
+) -> tuple[FeaturePipeline | None, NDArray[np.float64]]:
     """Fit the feature steps of a configuration, and return the pipeline with the extended training matrix.
 
     Args:
@@ -325,7 +325,7 @@ def fit_features(
     made = np.hstack([np.zeros((len(matrix), 0)), *(columns for _, (_, columns) in fitted)])
     steps = tuple((name, state) for name, (state, _) in fitted if state.count)
     dense = Dense.fit(made, np.zeros(made.shape[1], dtype=np.int64))
-    found = Made(steps, dense, rows.codes.shape[1], len(rows.given.texts))
+    found = FeaturePipeline(steps, dense, rows.codes.shape[1], len(rows.given.texts))
     full = found._beside(matrix, made, diet)  # noqa: SLF001 - its own constructor
     kept = _kept([name for name in SELECTIONS if wanted.get(name)], full, rows)
     if kept is None and not steps:
@@ -345,7 +345,7 @@ def _kept(names: Sequence[str], matrix: NDArray[np.float64], rows: Rows) -> NDAr
     return None if len(places) == matrix.shape[1] else places
 
 
-def aims_of(y: NDArray[Any], n_classes: int) -> NDArray[np.float64]:
+def target_columns(y: NDArray[Any], n_classes: int) -> NDArray[np.float64]:
     """Target of the feature steps, shape (n, k): an indicator of each class, or the number.
 
     Only the ten most common classes are used. Numbers are clipped at their first and last percentile, so that outliers

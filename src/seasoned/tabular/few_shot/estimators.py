@@ -14,8 +14,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from seasoned.errors import InvalidInput
-from seasoned.tabular.bundle.parameters import about, refuse_incomplete
-from seasoned.tabular.bundle.replay_check import sample
+from seasoned.tabular.bundle.parameters import describe_estimator, refuse_incomplete
+from seasoned.tabular.bundle.replay_check import replay_sample
 from seasoned.tabular.few_shot.archive import write
 from seasoned.tabular.few_shot.fit import Options, adapt_table, fit_tasks
 from seasoned.tabular.few_shot.tasks import read_tasks, refuse_several, refuse_width
@@ -92,7 +92,7 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         frame = rows.frame.iloc[kept].reset_index(drop=True)
         fitted, adapter = fit_tasks(frame, target, rows.words[kept], rows.columns, options)
         self.target_name_ = None if getattr(y, "name", None) is None else str(y.name)
-        self.restore(fitted, adapter, sample(frame, fitted.fitted.plan.schema))
+        self.restore(fitted, adapter, replay_sample(frame, fitted.fitted.plan.schema))
         return self
 
     def restore(self, fitted: FewShotFitted, adapter: Adapter, rows: pd.DataFrame | None) -> None:
@@ -165,7 +165,7 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
                 or a part of the learner has a user-defined class.
         """
         check_is_fitted(self)
-        told = about(self)
+        told = describe_estimator(self)
         told["parameters"]["target_name"] = self.target_name_
         write(self.fitted_, self.adapter_, self.rows_, told, Path(path), key)
 

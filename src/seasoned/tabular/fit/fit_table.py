@@ -17,13 +17,13 @@ from seasoned.execution.base import Ending, Limits
 from seasoned.execution.local import LocalExecutor
 from seasoned.knowledge.experience.locations import Places, places
 from seasoned.tabular.budget.fit_summary import describe, notes_of, plan_of
-from seasoned.tabular.budget.progress import Watching
-from seasoned.tabular.budget.warm_workers import Warming
-from seasoned.tabular.budget.worker_count import with_room
-from seasoned.tabular.ensemble.finalize import conclude
+from seasoned.tabular.budget.progress import FitProgress
+from seasoned.tabular.budget.warm_workers import WarmWorkers
+from seasoned.tabular.budget.worker_count import limit_workers
+from seasoned.tabular.ensemble.finalize import finalize
 from seasoned.tabular.ensemble.fitted_model import Fitted
-from seasoned.tabular.ensemble.prediction_time import preparing
-from seasoned.tabular.experience.record import Memory
+from seasoned.tabular.ensemble.prediction_time import preparation_time
+from seasoned.tabular.experience.record import ExperienceRecorder
 from seasoned.tabular.features.inputs import save_texts
 from seasoned.tabular.features.pipeline import LEVELS, NEEDS, starts_with_features, steps_for
 from seasoned.tabular.fit.data_warnings import warn_of_groups, warn_of_models, warn_of_positive, warn_of_time
@@ -59,15 +59,15 @@ if TYPE_CHECKING:
     from seasoned.execution.base import Outcome
     from seasoned.space import Space
     from seasoned.tabular.budget.budget import Budget
-    from seasoned.tabular.budget.callbacks import Audience
+    from seasoned.tabular.budget.callbacks import FitCallbacks
     from seasoned.tabular.budget.fit_summary import FitSummary
-    from seasoned.tabular.experience.advice import Guide
+    from seasoned.tabular.experience.advice import TaskAdvice
     from seasoned.tabular.input.sample_roles import Roles
     from seasoned.tabular.input.target import Target
     from seasoned.tabular.metrics.metric import Measure
     from seasoned.tabular.models._common.base import Model
     from seasoned.tabular.preprocessing.column_plan import Diet
-    from seasoned.tabular.search.search import Searched
+    from seasoned.tabular.search.search import SearchResult
     from seasoned.tabular.validation.folds import Fold
 
 __all__ = ["fit_table"]
@@ -98,7 +98,7 @@ def fit_table(
     *,
     resume: bool,
     experience: str | None = None,
-    audience: Audience | None = None,
+    audience: FitCallbacks | None = None,
 ) -> Fitted:
     """Fit a table: search, and fit the best configurations on all rows.
 
@@ -124,7 +124,7 @@ def fit_table(
     models = bounded(models, settings["spaces"], target.task)
     check_starts(settings["starts"], models, target.task)
     shown = None if audience is None else audience.progress
-    with closing(Warming(budget, models)) as warming, Watching(metric, budget, shown=shown) as watching:
+    with closing(WarmWorkers(budget, models)) as warming, FitProgress(metric, budget, shown=shown) as watching:
         return _fitted(
             frame,
             target,
@@ -147,7 +147,7 @@ def _fitted(
     *,
     models: Sequence[Model],
     metric: Measure,
-    warming: Warming,
+    warming: WarmWorkers,
     how: _How,
 ) -> Fitted:
     """Fit while workers warm up: read the table, search, fit the best on all rows, finalise."""
@@ -174,7 +174,7 @@ def _fitted(
         plan = _plan(canonical, schema, run, budget, warming)
         steps = _steps(steps_for(settings["features"], len(frame)), schema)
         _write(run, (canonical, target, roles), folds, plan, models)
-        budget = with_room(budget, models, Arrays(run.path), plan, target, warming.close)
+        budget = limit_workers(budget, models, Arrays(run.path), plan, target, warming.close)
         budget.check_memory()  # again, because all forms of the table are now in memory
         job = _job(run, target, metric, plan, budget, len(folds))
         pace = _pace(settings["predict_limit"], plan, frame, warming)
@@ -184,7 +184,7 @@ def _fitted(
         space = _space(models, metric, job, steps, levels=bool(_steps([LEVELS], schema)))
         starts = _first(models, target, size, _begun(job, run, len(folds)), space)
         asked = own_starts(settings["starts"], space, starts)
-        memory = Memory.of(how.experience, canonical, target, objective)
+        memory = ExperienceRecorder.of(how.experience, canonical, target, objective)
         memory = memory.within(_least(job, run, len(folds)), [*starts, *asked])
         guide = memory.guide(run.path, space, budget.seconds)
         planned = plan_of(models, settings["models"], budget, _past(how.experience, guide))
@@ -194,13 +194,15 @@ def _fitted(
         found = search(objective, space, starts, run.storage, budget, guide, **also)
         members = tuple(replace(member, own=own.get(member.name)) for member in found.members)
         fitted = Fitted(target.task, target.classes, metric, plan, members, (), rows=len(frame))
-        fitted = conclude(fitted, objective, frame, settings, budget)
+        fitted = finalize(fitted, objective, frame, settings, budget)
     _settle(run, memory, found, guide, budget)
     fitted = replace(fitted, grouped=roles.groups is not None, experience=None if guide is None else guide.told())
     return _completed(fitted, found, budget, summary, how.watching)
 
 
-def _completed(fitted: Fitted, found: Searched, budget: Budget, summary: FitSummary, watching: Watching) -> Fitted:
+def _completed(
+    fitted: Fitted, found: SearchResult, budget: Budget, summary: FitSummary, watching: FitProgress
+) -> Fitted:
     """Model with all trials, the seconds of the fit, and a summary with notes on resumed and skipped work."""
     trials = tuple({**trial, "error": budget.explain(trial["error"])} for trial in found.trials)
     summary = watching.show(replace(summary, notes=(*found.notes, *notes_of(trials))))
@@ -213,8 +215,8 @@ class _How(NamedTuple):
 
     resume: bool
     experience: str | None
-    audience: Audience | None
-    watching: Watching
+    audience: FitCallbacks | None
+    watching: FitProgress
 
 
 def _opened(key: str, frame: pd.DataFrame, target: Target, about: Mapping[str, Any], how: _How) -> RunFolder:
@@ -226,7 +228,7 @@ def _opened(key: str, frame: pd.DataFrame, target: Target, about: Mapping[str, A
     return run
 
 
-def _past(experience: str | None, guide: Guide | None) -> str:
+def _past(experience: str | None, guide: TaskAdvice | None) -> str:
     """Past tasks that guide the search, as a phrase."""
     found = places(experience)
     if found == Places(False, None):
@@ -237,7 +239,9 @@ def _past(experience: str | None, guide: Guide | None) -> str:
     return f"{read}: {guide.told()['tasks']:,} past tasks"
 
 
-def _settle(run: RunFolder, memory: Memory, found: Searched, guide: Guide | None, budget: Budget) -> None:
+def _settle(
+    run: RunFolder, memory: ExperienceRecorder, found: SearchResult, guide: TaskAdvice | None, budget: Budget
+) -> None:
     """Finish the run and store its experience. After a stop or a storage failure, only release it for a resume."""
     if budget.stop() or found.failed:
         run.release()
@@ -318,12 +322,12 @@ def _least(job: Job, run: RunFolder, folds: int) -> float | None:
     return min(limits) / folds if limits else None
 
 
-def _pace(limit: float | None, plan: ColumnPlan, frame: pd.DataFrame, warming: Warming) -> float | None:
+def _pace(limit: float | None, plan: ColumnPlan, frame: pd.DataFrame, warming: WarmWorkers) -> float | None:
     """Latency limit for the models alone, in milliseconds per row; None for no limit."""
     if limit is None:
         return None
     warming.ready()  # importing workers would slow down the measurement
-    return limit - preparing(plan, frame)
+    return limit - preparation_time(plan, frame)
 
 
 def _begun(job: Job, run: RunFolder, folds: int) -> Job:
@@ -347,7 +351,7 @@ def _job(run: RunFolder, target: Target, metric: Measure, plan: ColumnPlan, budg
     )
 
 
-def _plan(canonical: pd.DataFrame, schema: Schema, run: RunFolder, budget: Budget, warming: Warming) -> ColumnPlan:
+def _plan(canonical: pd.DataFrame, schema: Schema, run: RunFolder, budget: Budget, warming: WarmWorkers) -> ColumnPlan:
     """Learn the column plan. Text vectorisers can take long, so a worker learns them and is killed at its limit.
 
     With a trial budget, text vectorisers may take half of the time left. A resumed run must have the text vectorisers

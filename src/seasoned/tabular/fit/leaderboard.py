@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from seasoned.tabular.ensemble.single_member import TOGETHER, place_of
+from seasoned.tabular.ensemble.single_member import ENSEMBLE, place_of
 from seasoned.tabular.trial.configuration import textual
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _scores(fitted: Fitted, test: HeldOut) -> tuple[float, list[float]]:
 def _ensemble(fitted: Fitted) -> dict[str, Any]:
     """Leaderboard row of the ensemble, with the columns that apply."""
     return {
-        "model": TOGETHER,
+        "model": ENSEMBLE,
         fitted.metric.name: fitted.validation_score,
         "weight": 1.0,
         "state": "complete",

@@ -13,11 +13,11 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.execution.local import LocalExecutor
-from seasoned.tabular.budget.parallel_map import side_by_side
+from seasoned.tabular.budget.parallel_map import parallel_map
 from seasoned.tabular.budget.worker_count import with_room_for
-from seasoned.tabular.ensemble.fitted_model import standing
+from seasoned.tabular.ensemble.fitted_model import with_base_models
 from seasoned.tabular.ensemble.refit_members import fit_all
-from seasoned.tabular.ensemble.reseeded_fits import fit_again
+from seasoned.tabular.ensemble.reseeded_fits import fit_more_seeds
 from seasoned.tabular.features.inputs import save_texts
 from seasoned.tabular.features.pipeline import split_features
 from seasoned.tabular.models._common.base import Job
@@ -111,7 +111,7 @@ def refit_table(
             objective.records.note(config, _record(fitted, member))
         waiting = {place: (_row(fitted, place), member.weight) for place, member in enumerate(fitted.members)}
         several = {place for place, member in enumerate(fitted.members) if _several(member)}
-        ready = standing(_fitted(objective, waiting, budget, several))
+        ready = with_base_models(_fitted(objective, waiting, budget, several))
     if not ready:
         raise InvalidInput(
             "no model could be fitted to these rows within time_limit and memory_limit; the log says why for each."
@@ -170,7 +170,7 @@ def _fitted(
     if not several or not ready:
         return ready
     each = (time.monotonic() - began) * budget.workers / len(ready)  # mean seconds of a fit
-    return fit_again(objective, ready, dict.fromkeys(ready, each), budget, several)
+    return fit_more_seeds(objective, ready, dict.fromkeys(ready, each), budget, several)
 
 
 def _parted(
@@ -195,7 +195,7 @@ def _foretell(objective: CrossValidation, configs: Sequence[Mapping[str, Any]], 
     """Store the out-of-fold predictions of base models. If some are not ready, the stacked fits fail."""
     with LocalExecutor(budget.workers) as executor:
         end = time.monotonic() + _BELOW * budget.remaining
-        side_by_side(executor, objective.unraced, [(config,) for config in configs], budget, end)
+        parallel_map(executor, objective.unraced, [(config,) for config in configs], budget, end)
 
 
 def _several(member: Member) -> bool:

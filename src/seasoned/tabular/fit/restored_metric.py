@@ -11,10 +11,10 @@ from seasoned.tabular.metrics.registry import resolve
 if TYPE_CHECKING:
     from seasoned.tabular.ensemble.fitted_model import Fitted
 
-__all__ = ["judging"]
+__all__ = ["with_metric"]
 
 
-def judging(estimator: Any) -> Fitted:
+def with_metric(estimator: Any) -> Fitted:
     """Fitted model of an estimator, with a metric that can score predictions.
 
     Args:

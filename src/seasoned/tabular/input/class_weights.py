@@ -14,13 +14,13 @@ from seasoned.tabular.input.sample_roles import read_weights
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["BALANCED", "by_class", "told_by_class"]
+__all__ = ["BALANCED", "by_class", "is_by_class"]
 
 BALANCED: Final = "balanced"
 _SHOWN: Final = 20  # largest number of labels in a message
 
 
-def told_by_class(sample_weight: Any) -> bool:
+def is_by_class(sample_weight: Any) -> bool:
     """Return True if weights are by class, not by row."""
     return isinstance(sample_weight, str | Mapping)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from seasoned.tabular.metrics.metric import Measure
     from seasoned.tabular.postprocessing.calibration import Isotonic, Scaling
-    from seasoned.tabular.postprocessing.out_of_fold import Pooled
+    from seasoned.tabular.postprocessing.out_of_fold import OutOfFold
 
     Array = NDArray[np.float64]
     Map = Scaling | Isotonic
@@ -42,7 +42,7 @@ class Calibrated(NamedTuple):
     predicted: Array
 
 
-def choose_calibration(pooled: Pooled, metric: Measure, *, wanted: bool | None) -> Calibrated | None:
+def choose_calibration(pooled: OutOfFold, metric: Measure, *, wanted: bool | None) -> Calibrated | None:
     """Return the map with the largest cross-fitted gain, if that gain is clear; None if calibration does not apply.
 
     Each part of the rows is calibrated by a map learned from the other parts. A gain is clear if it exceeds 2.5
@@ -78,7 +78,7 @@ def choose_calibration(pooled: Pooled, metric: Measure, *, wanted: bool | None) 
     return Calibrated(calibration, start, metric.loss(pooled.truth, predicted, pooled.weights), predicted)
 
 
-def _fits(pooled: Pooled) -> list[Fit]:
+def _fits(pooled: OutOfFold) -> list[Fit]:
     fits: list[Fit] = [
         lambda p, y, w: fit_scaling(p, y, w, biased=False),
         lambda p, y, w: fit_scaling(p, y, w, biased=True),
@@ -86,7 +86,7 @@ def _fits(pooled: Pooled) -> list[Fit]:
     return [*fits, fit_isotonic] if np.bincount(pooled.truth).min() >= _MANY else fits
 
 
-def _crossed(pooled: Pooled, fit: Fit) -> Array:
+def _crossed(pooled: OutOfFold, fit: Fit) -> Array:
     """Return cross-fitted probabilities: the map of each row was learned without the row's part."""
     predicted = np.empty_like(pooled.predicted)
     for part in np.unique(pooled.parts):
@@ -95,7 +95,7 @@ def _crossed(pooled: Pooled, fit: Fit) -> Array:
     return predicted
 
 
-def _learned(pooled: Pooled, fit: Fit, kept: NDArray[np.bool_]) -> Map:
+def _learned(pooled: OutOfFold, fit: Fit, kept: NDArray[np.bool_]) -> Map:
     rows = np.flatnonzero(kept)
     most = max(_CELLS // pooled.predicted.shape[1], 1_000)
     if len(rows) > most:
@@ -103,7 +103,7 @@ def _learned(pooled: Pooled, fit: Fit, kept: NDArray[np.bool_]) -> Map:
     return fit(pooled.predicted[rows], pooled.truth[rows], pooled.mass[rows])
 
 
-def _missed(p: Array, pooled: Pooled, loss: RowLoss, every: Callable[[Array], Array]) -> float:
+def _missed(p: Array, pooled: OutOfFold, loss: RowLoss, every: Callable[[Array], Array]) -> float:
     """Return the mean loss if each row had another class, with all other classes equally likely."""
     others = int(p.shape[1]) - 1
     return float(np.average(every(p) - loss(p, pooled.truth), weights=pooled.mass)) / others

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from seasoned.tabular.metrics.row_losses import row_losses
-from seasoned.tabular.postprocessing.pooling import Blend, fit_linear_pool, fit_logarithmic_pool
+from seasoned.tabular.postprocessing.pooling import OpinionPool, fit_linear_pool, fit_logarithmic_pool
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.metrics.metric import Measure
-    from seasoned.tabular.postprocessing.out_of_fold import Pooled
+    from seasoned.tabular.postprocessing.out_of_fold import OutOfFold
 
     Array = NDArray[np.float64]
 
@@ -30,13 +30,13 @@ _A_NUMBER: Final = 5  # fewest training rows per parameter of a pool; a pool of 
 class Blended(NamedTuple):
     """Selected pool, loss of the average, cross-fitted loss of the pool, and cross-fitted predictions of the pool."""
 
-    blend: Blend
+    blend: OpinionPool
     before: float
     after: float
     predicted: Array
 
 
-def choose_blend(pooled: Pooled, metric: Measure) -> Blended | None:
+def choose_blend(pooled: OutOfFold, metric: Measure) -> Blended | None:
     """Return the learned pool, unless it is clearly worse than the average or does not apply to the metric: None.
 
     Each part of the rows is predicted by a pool learned from the other parts. The pool is selected unless its loss is
@@ -68,7 +68,7 @@ def choose_blend(pooled: Pooled, metric: Measure) -> Blended | None:
     return Blended(_learned(pooled, np.ones(len(gain), dtype=np.bool_)), before, after, predicted)
 
 
-def _learned(pooled: Pooled, kept: NDArray[np.bool_]) -> Blend:
+def _learned(pooled: OutOfFold, kept: NDArray[np.bool_]) -> OpinionPool:
     assert pooled.each is not None, "asked for before"
     assert pooled.shares is not None, "they come together"
     rows, most = np.flatnonzero(kept), _most(pooled.each)
@@ -76,7 +76,7 @@ def _learned(pooled: Pooled, kept: NDArray[np.bool_]) -> Blend:
         rows = rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
     fit: Any = fit_logarithmic_pool if pooled.each.ndim == 3 else fit_linear_pool
     weights = None if pooled.weights is None else pooled.weights[rows]
-    found: Blend = fit(pooled.each[rows], pooled.truth[rows], weights, pooled.shares)
+    found: OpinionPool = fit(pooled.each[rows], pooled.truth[rows], weights, pooled.shares)
     return found
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.metrics.metric import Measure
-    from seasoned.tabular.postprocessing.out_of_fold import Pooled
+    from seasoned.tabular.postprocessing.out_of_fold import OutOfFold
 
     Array = NDArray[np.float64]
     Score = Callable[[Array], Array]
@@ -50,12 +50,12 @@ class Decided(NamedTuple):
     after: float
 
 
-def choose_decision(pooled: Pooled, metric: Measure, seed: int) -> Decided | None:
+def choose_decision(pooled: OutOfFold, metric: Measure, seed: int) -> Decided | None:
     """Return the decision rule, if its cross-fitted gain is clear; None for metrics that no rule improves.
 
     The labels of each part of the rows follow a rule selected on the other parts; the metric is computed over all rows
     together. A gain is clear if it exceeds one standard error. The standard error comes from 200 resamples, each with
-    as many rows as the effective sample size (`Pooled.worth`).
+    as many rows as the effective sample size (`OutOfFold.worth`).
 
     Args:
         pooled: Out-of-fold predictions.
@@ -112,7 +112,7 @@ def _oriented(confusion: Array, metric: Measure) -> Array:
 
 
 def _standard_error(
-    pooled: Pooled,
+    pooled: OutOfFold,
     both: Sequence[NDArray[np.int64]],
     metric: Measure,
     score: Score,

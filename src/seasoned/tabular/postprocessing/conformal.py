@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.models.trees.tree_ensemble import TreeModel
-    from seasoned.tabular.postprocessing.out_of_fold import Pooled
+    from seasoned.tabular.postprocessing.out_of_fold import OutOfFold
 
     Array = NDArray[np.float64]
 
@@ -147,7 +147,7 @@ def _upper(scores: Array, mass: Array, share: float) -> float:
     return float(scores[min(place, len(scores) - 1)])
 
 
-def learn_conformal(pooled: Pooled, codes: Array | None, seed: int) -> Conformal:
+def learn_conformal(pooled: OutOfFold, codes: Array | None, seed: int) -> Conformal:
     """Return the conformal scores of out-of-fold predictions.
 
     From 1,000 rows on, half of the rows train a scale and decide if it helps. The scores then come from the other half,
@@ -185,7 +185,7 @@ def learn_conformal(pooled: Pooled, codes: Array | None, seed: int) -> Conformal
     return _sorted(gap[scored] / sizes, mass[scored], floor, scale)
 
 
-def _dealt(pooled: Pooled, rng: np.random.Generator) -> NDArray[np.int64]:
+def _dealt(pooled: OutOfFold, rng: np.random.Generator) -> NDArray[np.int64]:
     """Return the row indices in random order, with the rows of a group next to each other."""
     order = rng.permutation(len(pooled.truth))
     if pooled.groups is None:
@@ -199,7 +199,7 @@ def _some(rows: NDArray[np.int64], most: int, rng: np.random.Generator) -> NDArr
     return rows if len(rows) <= most else rng.permutation(rows)[:most]
 
 
-def _halves(order: NDArray[np.int64], pooled: Pooled) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _halves(order: NDArray[np.int64], pooled: OutOfFold) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the rows in two parts of about the same size, which share no group unless there is only one."""
     middle = len(order) // 2
     if pooled.groups is not None:

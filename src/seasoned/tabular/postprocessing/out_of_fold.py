@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["Pooled", "placed"]
+__all__ = ["OutOfFold", "placed"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pooled:
+class OutOfFold:
     """Rows with their truth and the weighted mean of the members' out-of-fold predictions.
 
     Attributes:
@@ -65,7 +65,7 @@ class Pooled:
         """Return the sums over groups; without groups, the values themselves."""
         return values if self.groups is None else np.bincount(self.groups, values).astype(np.float64)
 
-    def replaced(self, predicted: Array) -> Pooled:
+    def replaced(self, predicted: Array) -> OutOfFold:
         """Return the same rows with other predictions of the ensemble."""
         return replace(self, predicted=predicted, each=None, shares=None)
 

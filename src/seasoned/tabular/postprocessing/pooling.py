@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
     Weight = Array | None
 
-__all__ = ["Blend", "fit_linear_pool", "fit_logarithmic_pool"]
+__all__ = ["OpinionPool", "fit_linear_pool", "fit_logarithmic_pool"]
 
 _PRIOR: Final = 10.0  # weight of the prior for the weights of the average, in rows
 _LARGEST: Final = 20.0  # largest absolute weight or bias of a logarithmic pool
@@ -34,7 +34,7 @@ _STEPS: Final = 100  # largest number of optimiser steps; a third of them is usu
 
 
 @dataclass(frozen=True, slots=True)
-class Blend:
+class OpinionPool:
     """Pool of the members' predictions.
 
     Attributes:
@@ -64,7 +64,7 @@ class Blend:
         return {"slopes": list(self.slopes), "biases": list(self.biases)}
 
     @classmethod
-    def from_json(cls, found: Any, members: int, classes: int) -> Blend:
+    def from_json(cls, found: Any, members: int, classes: int) -> OpinionPool:
         """Return the pool that `to_json` wrote.
 
         Raises:
@@ -80,7 +80,7 @@ class Blend:
 
 def fit_logarithmic_pool(
     each: NDArray[np.floating[Any]], y: NDArray[np.int64], w: Weight, start: NDArray[np.float64]
-) -> Blend:
+) -> OpinionPool:
     """Return the pool with the smallest logarithmic loss on `softened` labels; the loss is convex.
 
     A prior with the weight of ten rows draws the slopes to `start` and the biases to 0.
@@ -118,12 +118,12 @@ def fit_logarithmic_pool(
     bounds = [(-_LARGEST, _LARGEST)] * (members + k)
     at = np.r_[start, np.zeros(k)]
     found = minimize(loss, at, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _STEPS}).x
-    return Blend(tuple(map(float, found[:members])), tuple(map(float, found[members:])))
+    return OpinionPool(tuple(map(float, found[:members])), tuple(map(float, found[members:])))
 
 
 def fit_linear_pool(
     each: NDArray[np.floating[Any]], y: NDArray[np.floating[Any]], w: Weight, start: NDArray[np.float64]
-) -> Blend:
+) -> OpinionPool:
     """Return the pool with the smallest squared error; a prior with the weight of ten rows draws slopes to `start`.
 
     Args:
@@ -147,4 +147,4 @@ def fit_linear_pool(
     A, left = (X - centre) / scale, (y - level - (X - centre) @ start) / scale
     shift = np.linalg.solve((A.T * mass) @ A + _PRIOR * np.eye(len(start)), A.T @ (mass * left))
     slopes = start + shift
-    return Blend(tuple(map(float, slopes)), (level - float(centre @ slopes),))
+    return OpinionPool(tuple(map(float, slopes)), (level - float(centre @ slopes),))

@@ -12,7 +12,7 @@ from seasoned.tabular.postprocessing.calibration import from_json
 from seasoned.tabular.postprocessing.choose_calibration import choose_calibration
 from seasoned.tabular.postprocessing.choose_pooling import choose_blend
 from seasoned.tabular.postprocessing.choose_threshold import choose_decision
-from seasoned.tabular.postprocessing.pooling import Blend
+from seasoned.tabular.postprocessing.pooling import OpinionPool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
     from seasoned.tabular.metrics.metric import Measure
     from seasoned.tabular.postprocessing.calibration import Isotonic, Scaling
-    from seasoned.tabular.postprocessing.out_of_fold import Pooled
+    from seasoned.tabular.postprocessing.out_of_fold import OutOfFold
 
     Array = NDArray[np.float64]
 
-__all__ = ["Finish", "Finished", "choose_finish"]
+__all__ = ["PostprocessedPredictions", "Postprocessor", "choose_postprocessor"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finish:
+class Postprocessor:
     """Postprocessing of the members' predictions.
 
     Attributes:
@@ -46,7 +46,7 @@ class Finish:
     decision: Decision | None = None
     calibrated: tuple[float, float] | None = None
     decided: tuple[float, float] | None = None
-    blend: Blend | None = None
+    blend: OpinionPool | None = None
     blended: tuple[float, float] | None = None
     replaced: Decision | None = None
 
@@ -117,7 +117,7 @@ class Finish:
         }
 
     @classmethod
-    def from_json(cls, found: Any, classes: int, members: int) -> Finish:
+    def from_json(cls, found: Any, classes: int, members: int) -> Postprocessor:
         """Return the postprocessing that `to_json` wrote; older bundles contain None, which means no step.
 
         Raises:
@@ -132,7 +132,7 @@ class Finish:
             None if decision is None else Decision.from_json(decision, classes),
             _pair(found["calibrated"]),
             _pair(found["decided"]),
-            None if blend is None else Blend.from_json(blend, members, classes),
+            None if blend is None else OpinionPool.from_json(blend, members, classes),
             _pair(found.get("blended")),
             None if replaced is None else Decision.from_json(replaced, classes),
         )
@@ -163,15 +163,17 @@ def _gain(losses: tuple[float, float] | None, metric: Measure) -> str:
     return f" (cross-fitted {metric.name}: {before:.5g} without, {after:.5g} with it)"
 
 
-class Finished(NamedTuple):
+class PostprocessedPredictions(NamedTuple):
     """Selected postprocessing, the cross-fitted out-of-fold predictions after it, and their loss."""
 
-    finish: Finish
-    pooled: Pooled
+    finish: Postprocessor
+    pooled: OutOfFold
     loss: float
 
 
-def choose_finish(pooled: Pooled, metric: Measure, seed: int, *, calibrate: bool | None) -> Finished:
+def choose_postprocessor(
+    pooled: OutOfFold, metric: Measure, seed: int, *, calibrate: bool | None
+) -> PostprocessedPredictions:
     """Select pool, calibration and decision rule.
 
     A pool also calibrates probabilities, so that a pool and a calibration are combined only if `calibrate` is True.
@@ -182,13 +184,13 @@ def choose_finish(pooled: Pooled, metric: Measure, seed: int, *, calibrate: bool
         seed: Seed of the resamples.
         calibrate: See `SearchSettings.calibrate`.
     """
-    finish = Finish()
+    finish = Postprocessor()
     blended = None if metric.n_classes and calibrate is False else choose_blend(pooled, metric)
     if blended is not None:
         pooled = pooled.replaced(blended.predicted)
-        finish = Finish(blend=blended.blend, blended=(blended.before, blended.after))
+        finish = Postprocessor(blend=blended.blend, blended=(blended.before, blended.after))
     if not metric.n_classes:
-        return Finished(finish, pooled, metric.loss(pooled.truth, pooled.predicted, pooled.weights))
+        return PostprocessedPredictions(finish, pooled, metric.loss(pooled.truth, pooled.predicted, pooled.weights))
     free = blended is None or calibrate
     calibrated = choose_calibration(pooled, metric, wanted=calibrate) if free else None
     if calibrated is not None and calibrated.calibration is not None:
@@ -202,4 +204,4 @@ def choose_finish(pooled: Pooled, metric: Measure, seed: int, *, calibrate: bool
     elif decided is not None and decided.decision is not None:
         finish = replace(finish, decision=decided.decision, decided=(decided.before, decided.after))
         loss = decided.after
-    return Finished(finish, pooled, loss)
+    return PostprocessedPredictions(finish, pooled, loss)

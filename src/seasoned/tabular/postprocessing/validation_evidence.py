@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-__all__ = ["MOST_ROWS", "Validated"]
+__all__ = ["MOST_ROWS", "ValidationEvidence"]
 
 MOST_ROWS: Final = 2_000  # largest number of stored rows, enough for every figure of a report
 _NUMBERS: Final = "numbers"  # name of the array of predicted numbers in the file
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Validated:
+class ValidationEvidence:
     """Out-of-fold predictions of the final model: the members' predictions, combined as in the ensemble.
 
     Each row was predicted by models that had not seen it. But the ensemble weights were selected on these rows, so that
@@ -55,7 +55,7 @@ class Validated:
         return npz.dump(arrays)
 
     @classmethod
-    def load(cls, data: bytes, classes: int) -> Validated:
+    def load(cls, data: bytes, classes: int) -> ValidationEvidence:
         """Return the evidence that `dump` wrote.
 
         Raises:

@@ -16,7 +16,7 @@ from seasoned.tabular.preprocessing.high_cardinality import ManyLevelsColumn
 from seasoned.tabular.preprocessing.number import NumberColumn
 from seasoned.tabular.preprocessing.one_hot_scaling import MOST_ONE_HOT, Dense
 from seasoned.tabular.preprocessing.text import TextColumn
-from seasoned.tabular.schema.column import warn_of_lost
+from seasoned.tabular.schema.column import warn_of_unreadable
 from seasoned.tabular.schema.schema import Schema
 from seasoned.tabular.schema.wide_tables import is_wide, number_places, numbers
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.preprocessing.character_ngrams import Ngrams
-    from seasoned.tabular.schema.column import Column, Lost
+    from seasoned.tabular.schema.column import Column, UnreadableCells
 
 __all__ = ["ColumnPlan", "Diet", "foreseen_width"]
 
@@ -111,7 +111,7 @@ class ColumnPlan:
         return self.encode(self.schema.apply(frame), diet)
 
     def matrices(
-        self, frame: pd.DataFrame, diets: Collection[Diet], lost: list[Lost] | None = None
+        self, frame: pd.DataFrame, diets: Collection[Diet], lost: list[UnreadableCells] | None = None
     ) -> dict[Diet, NDArray[np.float64]]:
         """Return the matrices in several input encodings; the columns are parsed once.
 
@@ -125,7 +125,7 @@ class ColumnPlan:
         """
         self.schema.check(frame)
         used = self.schema.used
-        noted: list[Lost] = [] if lost is None else lost
+        noted: list[UnreadableCells] = [] if lost is None else lost
         if is_wide(frame):
             frame = frame[[column.name for column in used]]
             read = [partial(fast_codes.codes, column, lost=noted) for column in used]
@@ -136,7 +136,7 @@ class ColumnPlan:
                 [fast_codes.codes(column, encoder, frame[column.name], noted) for column, encoder in columns]
             )
         if lost is None:
-            warn_of_lost(noted)
+            warn_of_unreadable(noted)
         self._complete(codes)
         return {diet: codes if diet == "codes" else self.dense.transform(codes) for diet in diets}
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from seasoned.tabular.preprocessing.category import CategoryColumn
 from seasoned.tabular.preprocessing.number import NumberColumn
-from seasoned.tabular.schema.column import Lost
+from seasoned.tabular.schema.column import UnreadableCells
 from seasoned.tabular.schema.object_columns import MISSING_WORDS
 from seasoned.tabular.schema.schema import read
 from seasoned.tabular.schema.text_parsing import ANSWERS
@@ -34,7 +34,7 @@ _FEW: Final = 100
 _NOTHING: Final = MappingProxyType(dict.fromkeys(MISSING_WORDS, np.nan))
 
 
-def codes(column: Column, encoder: Any, series: pd.Series[Any], lost: list[Lost]) -> NDArray[np.float64]:
+def codes(column: Column, encoder: Any, series: pd.Series[Any], lost: list[UnreadableCells]) -> NDArray[np.float64]:
     """Return `encoder.codes(read(column, series, lost))`, by a fast path where one exists; shape (n, k)."""
     import pandas as pd
 
@@ -58,7 +58,11 @@ def codes(column: Column, encoder: Any, series: pd.Series[Any], lost: list[Lost]
 
 
 def _note_new(
-    column: Column, encoder: CategoryColumn, series: pd.Series[Any], levels: NDArray[np.float64], lost: list[Lost]
+    column: Column,
+    encoder: CategoryColumn,
+    series: pd.Series[Any],
+    levels: NDArray[np.float64],
+    lost: list[UnreadableCells],
 ) -> None:
     """Report a column with few levels whose cells are all unknown, such as "1234" for "01234".
 
@@ -68,7 +72,7 @@ def _note_new(
         return
     words = read(column, series).dropna()
     if len(words) >= _CELLS:
-        lost.append(Lost(column, len(words), len(words), str(words.iloc[0]), encoder.words[0]))
+        lost.append(UnreadableCells(column, len(words), len(words), str(words.iloc[0]), encoder.words[0]))
 
 
 def _levels(column: Column, encoder: CategoryColumn, series: pd.Series[Any]) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seasoned.tabular.schema.column import FEW
+from seasoned.tabular.schema.column import MAX_CATEGORY_LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +20,7 @@ _SMOOTH_LIMIT = 3.0  # bound of the absolute scaled value
 _CELLS = 2**20  # cells per block of computation
 _FAR = 1e150  # largest absolute value before the smooth clip, with a finite square
 _ROUNDING: Final = 1e-9  # relative difference below which two numbers differ by rounding only
-MOST_ONE_HOT: Final = FEW
+MOST_ONE_HOT: Final = MAX_CATEGORY_LEVELS
 """Largest number of levels of a fully one-hot column; of more levels, only the most common have a column."""
 
 

@@ -10,12 +10,21 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["FEW", "LONGEST_LEVEL", "MOST_LEVELS", "UNREAD", "Column", "Kind", "Lost", "warn_of_lost"]
+__all__ = [
+    "LONGEST_LEVEL",
+    "MAX_CATEGORY_LEVELS",
+    "MOST_LEVELS",
+    "UNREAD",
+    "Column",
+    "Kind",
+    "UnreadableCells",
+    "warn_of_unreadable",
+]
 
 logger = logging.getLogger("seasoned.tabular")
 
 Kind = Literal["numeric", "boolean", "category", "text", "date", "id", "constant"]
-FEW: Final = 100
+MAX_CATEGORY_LEVELS: Final = 100
 """Largest number of levels at which text always counts as a category."""
 LONGEST_LEVEL: Final = 100_000
 """Largest number of characters of a level; longer texts are levels only if no shorter text exists."""
@@ -67,7 +76,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class UnreadableCells:
     """Unreadable cells of a column of numbers or dates, which count as missing, or a column without any known level.
 
     Attributes:
@@ -101,7 +110,7 @@ class Lost:
         return f"{how_many} be read as {self.column.expected} (such as {short!r})"
 
 
-def warn_of_lost(lost: Sequence[Lost], parts: int = 1) -> None:
+def warn_of_unreadable(lost: Sequence[UnreadableCells], parts: int = 1) -> None:
     """Log one warning for all columns of a table that was read in `parts` parts; it names the worst columns."""
     if not lost:
         return
@@ -115,9 +124,9 @@ def warn_of_lost(lost: Sequence[Lost], parts: int = 1) -> None:
     )
 
 
-def _together(lost: Sequence[Lost]) -> list[Lost]:
+def _together(lost: Sequence[UnreadableCells]) -> list[UnreadableCells]:
     """One entry per column, with the sum of its cells."""
-    found: dict[str, Lost] = {}
+    found: dict[str, UnreadableCells] = {}
     for one in lost:
         before = found.get(one.column.name)
         found[one.column.name] = replace(one, cells=one.cells + (before.cells if before else 0), present=0)

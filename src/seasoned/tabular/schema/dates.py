@@ -7,7 +7,16 @@ import warnings
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from seasoned.tabular.schema.text_parsing import CELLS, HEAD, SLIPS, fewest, first_in, present_in, spread, without_width
+from seasoned.tabular.schema.text_parsing import (
+    FIRST_CELLS,
+    MAX_TYPO_SHARE,
+    MIN_CELLS_FOR_TYPOS,
+    fewest,
+    first_in,
+    present_in,
+    spread,
+    without_width,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -91,12 +100,15 @@ def several_formats(text: pd.Series[Any]) -> list[str]:
 
     Otherwise the list is empty.
     """
-    sample = spread(text, HEAD)
-    if len(sample) < CELLS or sample.str.contains(r"\d\D+\w+\D+\d", regex=True).mean() < 1 - 5 * SLIPS:
+    sample = spread(text, FIRST_CELLS)
+    if (
+        len(sample) < MIN_CELLS_FOR_TYPOS
+        or sample.str.contains(r"\d\D+\w+\D+\d", regex=True).mean() < 1 - 5 * MAX_TYPO_SHARE
+    ):
         return []
     orders = [_formats(sample.tolist(), days_first=first) for first in (False, True)]
     found, dates = min(orders, key=lambda one: len(one[0]))  # day first: 05/02/2020 and 13/02/2020 share a format
-    return list(found.values())[:2] if len(found) > 1 and dates >= (1 - 5 * SLIPS) * len(sample) else []
+    return list(found.values())[:2] if len(found) > 1 and dates >= (1 - 5 * MAX_TYPO_SHARE) * len(sample) else []
 
 
 def _formats(values: Iterable[str], *, days_first: bool) -> tuple[dict[str, str], int]:
@@ -136,11 +148,11 @@ def mostly_dates(text: pd.Series[Any]) -> tuple[str, pd.Series[Any]] | None:
     Formats are guessed from several small parts, because one "0000-00-00" prevents the guess for its part.
     """
     sample = spread(text, _PARTS * _PART)
-    if not sample.str.contains(r"\d", regex=True).mean() >= 1 - 5 * SLIPS:
+    if not sample.str.contains(r"\d", regex=True).mean() >= 1 - 5 * MAX_TYPO_SHARE:
         return None
     parts = (sample.iloc[start : start + _PART] for start in range(0, _PARTS * _PART, _PART))
     styles = {date_style(part): None for part in parts if len(part)}  # a dict, to keep the order
-    if set(styles) == {None} or len(present := present_in(text)) < CELLS:
+    if set(styles) == {None} or len(present := present_in(text)) < MIN_CELLS_FOR_TYPOS:
         return None
     left = {style: present[read_dates(present, style).isna()] for style in styles if style is not None}
     return fewest(left, len(present))

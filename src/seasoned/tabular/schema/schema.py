@@ -23,19 +23,19 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.tabular.schema.canonical import canonical, is_categorical, numbers_as_words, whole_words
-from seasoned.tabular.schema.column import UNREAD, Column, Lost, warn_of_lost
+from seasoned.tabular.schema.column import UNREAD, Column, UnreadableCells, warn_of_unreadable
 from seasoned.tabular.schema.dates import read_dates
 from seasoned.tabular.schema.identifiers import COUNTS, duplicates, fingerprint, identifier, numbers_rows
 from seasoned.tabular.schema.object_columns import to_text
 from seasoned.tabular.schema.readings import Reading
 from seasoned.tabular.schema.text_parsing import (
     CLOCK,
-    SLIPS,
+    MAX_TYPO_SHARE,
     SPAN,
+    has_value,
     present_in,
     read_booleans,
     read_numbers,
-    say_something,
 )
 from seasoned.tabular.schema.time_zones import in_zone, offset_of, with_zone, zone_of, zone_of_cells
 from seasoned.tabular.schema.type_inference import infer_column
@@ -120,7 +120,7 @@ class Schema:
         """Non-obvious readings of the used columns, one per column."""
         return tuple(_reading(column, column.example) for column in self.used if column.example is not None)
 
-    def apply(self, frame: pd.DataFrame, lost: list[Lost] | None = None) -> pd.DataFrame:
+    def apply(self, frame: pd.DataFrame, lost: list[UnreadableCells] | None = None) -> pd.DataFrame:
         """Used columns in canonical form (idempotent); extra columns and the order of columns are irrelevant.
 
         Args:
@@ -133,7 +133,7 @@ class Schema:
         import pandas as pd
 
         self.check(frame)
-        noted: list[Lost] = [] if lost is None else lost
+        noted: list[UnreadableCells] = [] if lost is None else lost
         used = self.used
         if is_wide(frame):
             frame = frame[[column.name for column in used]]
@@ -143,7 +143,7 @@ class Schema:
             used = tuple(column for column, known in zip(used, together, strict=True) if not known)
         found = pd.DataFrame({column.name: read(column, frame[column.name], noted) for column in used}, copy=False)
         if lost is None:
-            warn_of_lost(noted)
+            warn_of_unreadable(noted)
         if not together.any():
             return found
         block = pd.DataFrame(numbers(frame, together), index=frame.index, columns=frame.columns[together], copy=False)
@@ -214,7 +214,7 @@ def _left_out(column: Column, identifies: str | None, twin: str | None) -> Colum
     return column if twin is None else replace(column, reason=f"It is the same as {twin!r} in every row.")
 
 
-def read(column: Column, series: pd.Series[Any], lost: list[Lost] | None = None) -> pd.Series[Any]:
+def read(column: Column, series: pd.Series[Any], lost: list[UnreadableCells] | None = None) -> pd.Series[Any]:
     """Read a column by its kind. Unreadable cells count as missing, and are appended to `lost`."""
     if series.dtype == object and column.kind in _OF_NUMBERS and (typed := _typed(series)) is not None:
         return _read_apart(column, series, typed, lost)
@@ -241,13 +241,13 @@ def _typed(series: pd.Series[Any]) -> NDArray[np.bool_] | None:
 
 
 def _read_apart(
-    column: Column, series: pd.Series[Any], typed: NDArray[np.bool_], lost: list[Lost] | None
+    column: Column, series: pd.Series[Any], typed: NDArray[np.bool_], lost: list[UnreadableCells] | None
 ) -> pd.Series[Any]:
     """Read words and other cells of a column separately, so that no cell depends on the others."""
     import pandas as pd
 
     order = np.concatenate([np.flatnonzero(typed), np.flatnonzero(~typed)])
-    noted: list[Lost] = []
+    noted: list[UnreadableCells] = []
     parts = [read(column, series[mask], noted) for mask in (typed, ~typed)]
     if lost is not None and noted:  # one entry for the whole column
         cells, present = sum(one.cells for one in noted), int(series.notna().sum())
@@ -256,7 +256,7 @@ def _read_apart(
     return found.set_axis(series.index)
 
 
-def _lost(column: Column, plain: pd.Series[Any], found: pd.Series[Any]) -> Lost | None:
+def _lost(column: Column, plain: pd.Series[Any], found: pd.Series[Any]) -> UnreadableCells | None:
     """Unreadable cells of a column of numbers or dates; None without such cells."""
     if column.kind not in _OF_NUMBERS or plain.dtype.kind == found.dtype.kind:
         return None
@@ -266,13 +266,15 @@ def _lost(column: Column, plain: pd.Series[Any], found: pd.Series[Any]) -> Lost 
         return None
     cells, there = plain[gone], int(present.sum())
     if plain.dtype.kind not in "fM":
-        said = cells[say_something(cells)]
+        said = cells[has_value(cells)]
         there -= len(cells) - len(said)
         cells = said if len(said) == there > 1 else said[~said.isin(column.unread)]  # a whole column is always reported
-    if not len(cells) or (len(column.unread) == UNREAD and len(cells) <= SLIPS * there):  # `unread` may be incomplete
+    if not len(cells) or (
+        len(column.unread) == UNREAD and len(cells) <= MAX_TYPO_SHARE * there
+    ):  # `unread` may be incomplete
         return None
     first = cells.iloc[0]
-    return Lost(column, len(cells), there, f"{first:.15g}" if isinstance(first, float) else str(first))
+    return UnreadableCells(column, len(cells), there, f"{first:.15g}" if isinstance(first, float) else str(first))
 
 
 def _read_plain(column: Column, plain: pd.Series[Any]) -> pd.Series[Any]:

@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANSWERS",
-    "CELLS",
     "CLOCK",
     "COMMA",
-    "HEAD",
+    "FIRST_CELLS",
+    "MAX_TYPO_SHARE",
+    "MIN_CELLS_FOR_TYPOS",
     "PLAIN",
     "POINT",
-    "SLIPS",
     "SPAN",
     "boolean_style",
     "fewest",
     "first_in",
-    "in_style",
+    "has_value",
+    "matches_format",
     "mostly_numbers",
     "number_style",
     "present_in",
     "read_booleans",
     "read_numbers",
-    "say_something",
     "several_units",
     "spread",
     "without_width",
@@ -43,9 +43,9 @@ __all__ = [
 
 PLAIN, POINT, COMMA = "plain", "1,234.5", "1.234,5"
 CLOCK, SPAN = "23:59", "12h 5m"
-SLIPS: Final = 0.02  # largest share of unreadable cells (typing errors) in a column of numbers or dates
-CELLS: Final = 20  # fewest cells for this tolerance; in fewer cells, an unreadable one may be a level
-HEAD: Final = 100  # values that are tested before the whole column; they decide most columns
+MAX_TYPO_SHARE: Final = 0.02  # largest share of unreadable cells (typing errors) in a column of numbers or dates
+MIN_CELLS_FOR_TYPOS: Final = 20  # fewest cells for this tolerance; in fewer cells, an unreadable one may be a level
+FIRST_CELLS: Final = 100  # values that are tested before the whole column; they decide most columns
 _SAMPLE: Final = 1000  # cells in the sample on which styles are tested
 _GAPS: Final = frozenset(
     {
@@ -272,10 +272,10 @@ def mostly_numbers(text: pd.Series[Any]) -> tuple[str, pd.Series[Any]] | None:
     like codes, because the numbers are then codes as well: "V57" among "250" and "401".
     """
     sample = spread(text, _SAMPLE)
-    if not len(sample) or _figures(sample).mean() < 1 - 5 * SLIPS:
+    if not len(sample) or _figures(sample).mean() < 1 - 5 * MAX_TYPO_SHARE:
         return None  # most columns of words end here, before the slower tests
-    likely = [style for style in (PLAIN, POINT, COMMA) if _judged(sample, style)[1].mean() <= 5 * SLIPS]
-    if not likely or len(present := present_in(text)) < CELLS:
+    likely = [style for style in (PLAIN, POINT, COMMA) if _judged(sample, style)[1].mean() <= 5 * MAX_TYPO_SHARE]
+    if not likely or len(present := present_in(text)) < MIN_CELLS_FOR_TYPOS:
         return None
     best = fewest({full: present[bad] for full, bad in (_judged(present, style) for style in likely)}, len(present))
     return None if best is None or best[1].str.fullmatch(_CODE).mean() >= 0.5 else best
@@ -283,7 +283,7 @@ def mostly_numbers(text: pd.Series[Any]) -> tuple[str, pd.Series[Any]] | None:
 
 def several_units(text: pd.Series[Any]) -> str | None:
     """First cell, if the first 100 cells are numbers of several known units or currencies ("12 kg", "500 g")."""
-    sample = present_in(text.head(HEAD))
+    sample = present_in(text.head(FIRST_CELLS))
     if not len(sample) or not _figures(sample).all():
         return None
     for style in (POINT, COMMA):
@@ -296,9 +296,9 @@ def several_units(text: pd.Series[Any]) -> str | None:
 
 
 def fewest(left: dict[str, pd.Series[Any]], present: int) -> tuple[str, pd.Series[Any]] | None:
-    """Style with the fewest unreadable values, and these values; None if they are more than `SLIPS` allows."""
+    """Style with the fewest unreadable values, and these values; None if they are more than `MAX_TYPO_SHARE` allows."""
     style = min(left, key=lambda style: len(left[style]), default=None)
-    return None if style is None or len(left[style]) > SLIPS * present else (style, left[style])
+    return None if style is None or len(left[style]) > MAX_TYPO_SHARE * present else (style, left[style])
 
 
 def spread(text: pd.Series[Any], cells: int) -> pd.Series[Any]:
@@ -309,8 +309,8 @@ def spread(text: pd.Series[Any], cells: int) -> pd.Series[Any]:
 
 def first_in(text: pd.Series[Any]) -> pd.Series[Any]:
     """First cells that are neither empty nor words for missing values, at most 100."""
-    head = present_in(text.head(5 * HEAD))
-    return (head if len(head) else present_in(text)).head(HEAD)
+    head = present_in(text.head(5 * FIRST_CELLS))
+    return (head if len(head) else present_in(text)).head(FIRST_CELLS)
 
 
 def present_in(text: pd.Series[Any]) -> pd.Series[Any]:
@@ -319,7 +319,7 @@ def present_in(text: pd.Series[Any]) -> pd.Series[Any]:
     return present[~present.str.lower().isin(_GAPS)]
 
 
-def say_something(text: pd.Series[Any]) -> pd.Series[bool]:
+def has_value(text: pd.Series[Any]) -> pd.Series[bool]:
     """Mask of cells with content: not empty, no words for missing values, and not infinite, which counts as missing."""
     import pandas as pd
 
@@ -359,7 +359,7 @@ def _plain(text: pd.Series[Any]) -> pd.Series[Any]:
     return pd.to_numeric(text, errors="coerce").astype("float64")
 
 
-def in_style(text: pd.Series[Any], style: str) -> bool:
+def matches_format(text: pd.Series[Any], style: str) -> bool:
     """Return True if all values except missing ones are numbers in the style."""
     present = present_in(text)
     kind, _, unit = style.partition(" ")
@@ -391,7 +391,7 @@ def _seconds(text: pd.Series[Any], style: str) -> pd.Series[Any]:
 
 def boolean_style(text: pd.Series[Any]) -> str | None:
     """Pair of words that all values belong to, such as "no/yes", in any case; None for other values."""
-    words = {str(word).lower() for word in text.dropna().unique()[:HEAD]}
+    words = {str(word).lower() for word in text.dropna().unique()[:FIRST_CELLS]}
     found = next((pair for pair in _PAIRS if words == set(pair)), None)
     return None if found is None else "/".join(found)
 

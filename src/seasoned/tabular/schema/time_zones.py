@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seasoned.tabular.schema.text_parsing import SLIPS
+from seasoned.tabular.schema.text_parsing import MAX_TYPO_SHARE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +70,7 @@ def zone_of_cells(cells: pd.Series[Any]) -> str | None:
     if there.dtype != object:
         return None
     aware = [cell for cell in there if getattr(cell, "tzinfo", None) is not None]
-    if not aware or len(aware) < (1 - SLIPS) * len(there):
+    if not aware or len(aware) < (1 - MAX_TYPO_SHARE) * len(there):
         return None
     names = {getattr(cell.tzinfo, "key", None) or getattr(cell.tzinfo, "zone", None) for cell in aware}  # pytz: zone
     if len(names) == 1 and (name := names.pop()) is not None:
@@ -92,7 +92,7 @@ def offset_of(words: pd.Series[Any]) -> str | None:
     """
     there = words.dropna()
     ends = there.astype("str").str.rstrip().str.slice(-_END).str.extract(_OFFSET, expand=False).dropna()
-    if not len(ends) or len(ends) < (1 - SLIPS) * len(there):
+    if not len(ends) or len(ends) < (1 - MAX_TYPO_SHARE) * len(there):
         return None
     digits = ends.str.replace("Z", "+0000", regex=False).str.replace(":", "", regex=False).str.ljust(5, "0")
     common = str(digits.mode().iloc[0])

@@ -7,16 +7,16 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from seasoned.tabular.schema.column import FEW, MOST_LEVELS, UNREAD, Column, Kind, Lost
+from seasoned.tabular.schema.column import MAX_CATEGORY_LEVELS, MOST_LEVELS, UNREAD, Column, Kind, UnreadableCells
 from seasoned.tabular.schema.dates import date_style, either_order, mostly_dates, read_dates, several_formats
 from seasoned.tabular.schema.text_parsing import (
     PLAIN,
     boolean_style,
+    has_value,
     mostly_numbers,
     number_style,
     present_in,
     read_numbers,
-    say_something,
     several_units,
 )
 
@@ -63,7 +63,7 @@ def infer_column(name: str, plain: pd.Series[Any], *, categorical: bool) -> Colu
     if levels <= _SPELLINGS and (words := boolean_style(plain)) is not None:
         return Column(name, "boolean", words)
     written = None if categorical else _written(name, plain)
-    kind: Kind = "category" if levels <= FEW or _comes_again(plain) else "text"
+    kind: Kind = "category" if levels <= MAX_CATEGORY_LEVELS or _comes_again(plain) else "text"
     return written or Column(name, kind, example=None if categorical else several_units(plain))
 
 
@@ -127,10 +127,10 @@ def _example(plain: pd.Series[Any], style: str) -> str | None:
 
 def _with_slips(column: Column, plain: pd.Series[Any], left: pd.Series[Any]) -> Column:
     """Column with its words that are no numbers or dates; a warning reports them."""
-    words = left[say_something(left)]
+    words = left[has_value(left)]
     if not len(words):
         return column
-    lost = Lost(column, len(words), int(say_something(plain).sum()), str(words.iloc[0]))
+    lost = UnreadableCells(column, len(words), int(has_value(plain).sum()), str(words.iloc[0]))
     logger.warning(
         "a few cells count as missing: %s, and all others can; correct them, or declare the column as categories "
         "(astype('category')) to keep them as levels.",

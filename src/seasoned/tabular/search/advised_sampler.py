@@ -11,7 +11,7 @@ Each later trial is either *advised* or *free*:
   family that is not yet near the best trial gains by coming near it, because this helps an ensemble
   (`knowledge/performance_model/improvement_targets.py`).
 - A free trial takes a suggestion of the search without experience. Waiting defaults come first, those of untried
-  families before others. `Promising` then suggests, with a prior mean from past tasks as far as they predict the
+  families before others. `FamilyBandit` then suggests, with a prior mean from past tasks as far as they predict the
   results on this table (`experience/family_prior.py`).
 
 Both parts learn from all trials.
@@ -40,21 +40,21 @@ from seasoned.errors import PruneReason
 from seasoned.knowledge.advice.adviser import AdviserState
 from seasoned.samplers.base import Sampler, Suggestion, next_of_plan
 from seasoned.tabular.experience.advice import family_of
-from seasoned.tabular.search.family_bandit import GUEST
+from seasoned.tabular.search.family_bandit import EXTERNAL
 from seasoned.tabular.trial.configuration import textual
-from seasoned.tabular.validation.paired_test import BEHIND
-from seasoned.trials import Asked, Config, Finished, StudySpec, TrialState, WarmStart
+from seasoned.tabular.validation.paired_test import MAX_LAG
+from seasoned.trials import Config, Finished, StudySpec, Suggested, TrialState, WarmStart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from seasoned.tabular.experience.advice import Guide
-    from seasoned.tabular.search.family_bandit import Promising
+    from seasoned.tabular.experience.advice import TaskAdvice
+    from seasoned.tabular.search.family_bandit import FamilyBandit
     from seasoned.trials import Event
 
-__all__ = ["Experienced"]
+__all__ = ["AdvisedSampler"]
 
 _RAMP: Final = 8  # number of advised trials after which the ramp of the share of free trials ends
 _MOST_FREE: Final = 0.5  # share of free trials at the end of the ramp; errors of the advice can raise it further
@@ -101,7 +101,7 @@ class _State:
 
 
 @dataclass(frozen=True, slots=True)
-class Experienced(Sampler[_State]):
+class AdvisedSampler(Sampler[_State]):
     """Sampler with experience: the warm start's configurations, then advised and free trials.
 
     Attributes:
@@ -114,8 +114,8 @@ class Experienced(Sampler[_State]):
             score.
     """
 
-    free: Promising
-    guide: Guide
+    free: FamilyBandit
+    guide: TaskAdvice
     defaults: tuple[Mapping[str, Any], ...] = ()
     timed: bool = False
     most: float = math.inf
@@ -138,7 +138,7 @@ class Experienced(Sampler[_State]):
             suggestions.append(found)
             if ahead.free is state.free:  # unchanged by the trials of this call
                 state, ahead = replace(state, free=free), replace(ahead, free=free)
-            ahead = self._asked(ahead, Asked(number, found.config, found.tag))
+            ahead = self._asked(ahead, Suggested(number, found.config, found.tag))
         return suggestions, state
 
     def _suggest(self, state: _State, number: int) -> tuple[Suggestion, Any]:
@@ -239,7 +239,7 @@ class Experienced(Sampler[_State]):
         If no past task has tried the configuration of a trial, the adviser gets only its score.
         """
         for event in events:
-            if isinstance(event, Asked):
+            if isinstance(event, Suggested):
                 state = self._asked(state, event)
             elif isinstance(event, Finished):
                 state = self._finished(state, event)
@@ -247,7 +247,7 @@ class Experienced(Sampler[_State]):
                 state = replace(state, free=self.free.tell(state.free, [event]))
         return state
 
-    def _asked(self, state: _State, event: Asked) -> _State:
+    def _asked(self, state: _State, event: Suggested) -> _State:
         text = textual(event.config)
         row = self._row(event.config, text)
         advised = event.tag is not None and _TAG in event.tag
@@ -256,7 +256,7 @@ class Experienced(Sampler[_State]):
         share = self._share(state)
         own = {textual(start) for start in self.defaults}
         guest = advised and self.guide.advises(text) and text not in own  # a default counts as its family's
-        tag = GUEST if guest else None if advised or opens else event.tag
+        tag = EXTERNAL if guest else None if advised or opens else event.tag
         credit = state.credit if planned else min(state.credit + share - (0.0 if advised else 1.0), 1.0)
         return replace(
             state,
@@ -305,7 +305,7 @@ class Experienced(Sampler[_State]):
             return self.guide.relative(event.values[0])
         best = min((*advised.scores, *advised.outside.values()), default=math.inf)
         if event.state is TrialState.PRUNED and math.isfinite(best) and not self.paced:
-            behind = best + BEHIND * max(-best, 0.0)  # 0 is the score of a constant prediction
+            behind = best + MAX_LAG * max(-best, 0.0)  # 0 is the score of a constant prediction
             return (behind + min(behind, state.bests.get(family, math.inf))) / 2.0
         return None
 

@@ -21,7 +21,7 @@ from seasoned.samplers.base import Sampler, Suggestion, generator, next_of_plan
 from seasoned.samplers.random import Random
 from seasoned.space import Choice
 from seasoned.space.parameters import Categorical
-from seasoned.trials import Asked, Config, Finished, Reported, StudySpec, TrialState, WarmStart
+from seasoned.trials import Config, Finished, Reported, StudySpec, Suggested, TrialState, WarmStart
 from seasoned.trials.trial import Remaining
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from seasoned.space import Space
     from seasoned.trials import Event
 
-__all__ = ["GUEST", "Promising"]
+__all__ = ["EXTERNAL", "FamilyBandit"]
 
-GUEST: Final = {"guest": True}
+EXTERNAL: Final = {"guest": True}
 """Tag of a trial that an outer sampler suggested.
 
-`Promising` learns from its score, and still tries the family's initial configurations.
+`FamilyBandit` learns from its score, and still tries the family's initial configurations.
 """
 
 _DECAY: Final = 0.7  # weight of a family relative to the next better one: an ensemble gains by different families
@@ -130,7 +130,7 @@ class _State:
 
 
 @dataclass(frozen=True, slots=True)
-class Promising(Sampler[_State]):
+class FamilyBandit(Sampler[_State]):
     """Bandit over model families: the warm start's configurations, then families by weight, each searched by `inner`.
 
     The weight of a family is its rank weight divided by its estimated cost for improvement (FLAML), that is, its
@@ -293,10 +293,10 @@ class Promising(Sampler[_State]):
         for event in events:
             if isinstance(event, Remaining):
                 left = event.share * self.seconds
-            elif isinstance(event, Asked):
+            elif isinstance(event, Suggested):
                 ((family, config),) = event.config[self._key(state)].items()
                 places[event.number] = family, counts[family]
-                guest = event.tag == GUEST
+                guest = event.tag == EXTERNAL
                 tag = None if guest else event.tag
                 asked = replace(event, number=counts[family], config=Config(config), tag=tag)
                 counts[family] += 1
@@ -344,7 +344,7 @@ def _text(config: Mapping[str, Any]) -> str:
 
 def _asked(state: _State, family: str, new: Mapping[str, Sequence[Config]]) -> list[Config]:
     """Configurations of a family suggested so far, including the present call."""
-    known = [event.config for event in state.events.get(family, ()) if isinstance(event, Asked)]
+    known = [event.config for event in state.events.get(family, ()) if isinstance(event, Suggested)]
     return [*known, *new.get(family, ())]
 
 

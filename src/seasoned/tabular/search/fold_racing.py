@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.tabular.trial.results import ALL
-from seasoned.tabular.validation.paired_test import BEHIND, Bar
+from seasoned.tabular.validation.paired_test import MAX_LAG, PairedTest
 from seasoned.trials import TrialState
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Race:
     _complete: dict[str, list[tuple[float | None, ...]]] = field(default_factory=dict)  # family -> fold losses by trial
     _baseline: tuple[float, ...] | None = None
     _met: set[int] = field(default_factory=set)
-    _bars: dict[str, Bar] = field(default_factory=dict)
+    _bars: dict[str, PairedTest] = field(default_factory=dict)
 
     def __call__(self, study: Any, trial: Trial) -> None:  # noqa: ARG002 - a callback of Study.optimize
         """Update the bars after a trial."""
@@ -61,7 +61,7 @@ class Race:
             return
         if trial.number < self.opening and trial.state is not TrialState.RUNNING:
             self._met.add(trial.number)
-        if len(self._met) == self.opening and self.share != BEHIND:
+        if len(self._met) == self.opening and self.share != MAX_LAG:
             self.close_defaults([trial])
         elif self._saw(trial):
             self._place(trial.config["model"])
@@ -70,7 +70,7 @@ class Race:
         """End the first configurations, with these trials among them. The bars are stricter from here on."""
         for trial in trials:
             self._saw(trial)
-        self.share = BEHIND
+        self.share = MAX_LAG
         self._place(self._complete)
 
     def _saw(self, trial: Trial) -> bool:
@@ -95,12 +95,14 @@ class Race:
         if self._baseline is None:
             self._baseline = _numbers(self.objective.baseline_losses())
         few = 1 / math.sqrt(len(self.objective.data.folds[0][1]))
-        self._bars[ALL] = Bar(_numbers(self._best[ALL][1]), self._baseline, self.share, few)
-        for name in changed if self.share == BEHIND else ():
+        self._bars[ALL] = PairedTest(_numbers(self._best[ALL][1]), self._baseline, self.share, few)
+        for name in changed if self.share == MAX_LAG else ():
             known = self._complete.get(name, [])
             if len(known) > 1:
                 best = _numbers(self._best[name][1])
-                self._bars[name] = Bar(best, self._baseline, _FAMILY, max(few, _luck(known, best, self._baseline)))
+                self._bars[name] = PairedTest(
+                    best, self._baseline, _FAMILY, max(few, _luck(known, best, self._baseline))
+                )
         try:
             self.objective.records.set_bars(self._bars)
         except OSError as error:  # the bars already written stay in force, and fewer trials are stopped

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from seasoned.errors import PruneReason
 from seasoned.fidelity.sampler_per_rung import Views, ask_all
 from seasoned.samplers.base import Sampler, Suggestion
-from seasoned.trials import Asked, Finished, Reported, TrialState
+from seasoned.trials import Finished, Reported, Suggested, TrialState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,7 +55,7 @@ class ByLevel(Sampler[Views]):
         heard: list[list[Event]] = [[] for _ in self.rows]
         results, reports = list(state.results), dict(state.reached)
         for event in events:
-            if isinstance(event, Asked):
+            if isinstance(event, Suggested):
                 reports[event.number] = {}
                 ask_all(heard, event)
             elif isinstance(event, Reported) and event.number in reports:

@@ -7,21 +7,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.fidelity.base import Decision, Fidelity, rank_value
-from seasoned.tabular.validation.paired_test import BEHIND, Bar
-from seasoned.trials import Asked, Finished, Reported, TrialState
+from seasoned.tabular.validation.paired_test import MAX_LAG, PairedTest
+from seasoned.trials import Finished, Reported, Suggested, TrialState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from seasoned.trials import Event, StudySpec
 
-__all__ = ["RowRace", "Samples"]
+__all__ = ["RowRace", "RowRaceState"]
 
 _FAMILY: Final = 0.0  # allowed lag behind the best of the same family, beyond the noise of the held-out rows
 
 
 @dataclass(frozen=True, slots=True)
-class Samples:
+class RowRaceState:
     """State of the race: losses on samples.
 
     Attributes:
@@ -38,7 +38,7 @@ class Samples:
 
 
 @dataclass(frozen=True, slots=True)
-class RowRace(Fidelity[Samples]):
+class RowRace(Fidelity[RowRaceState]):
     """Racing over rows: trials are compared after the same training rows, on the same held-out rows.
 
     The test is in `validation/paired_test.py`. A trial is stopped if it lags too far behind the best of all
@@ -71,16 +71,16 @@ class RowRace(Fidelity[Samples]):
         """Training rows at which trials are compared; the last level is all rows."""
         return self.rows
 
-    def init(self, spec: StudySpec) -> Samples:
+    def init(self, spec: StudySpec) -> RowRaceState:
         """Initial state without trials."""
-        return Samples(spec.first)
+        return RowRaceState(spec.first)
 
-    def tell(self, state: Samples, events: Sequence[Event]) -> Samples:
+    def tell(self, state: RowRaceState, events: Sequence[Event]) -> RowRaceState:
         """Record reports, and judge each one at its place in the log."""
         families, losses, verdicts = dict(state.families), dict(state.losses), dict(state.verdicts)
-        so_far = Samples(state.start, families, losses, verdicts)  # its mappings grow with the events
+        so_far = RowRaceState(state.start, families, losses, verdicts)  # its mappings grow with the events
         for event in events:
-            if isinstance(event, Asked):
+            if isinstance(event, Suggested):
                 families[event.number], losses[event.number] = _family(event.config), {}
                 verdicts[event.number] = Decision.GO_ON
             elif isinstance(event, Reported) and event.number in verdicts and event.step not in losses[event.number]:
@@ -92,7 +92,7 @@ class RowRace(Fidelity[Samples]):
                     del losses[event.number]  # a stopped or failed trial is no reference
         return so_far
 
-    def _judge(self, state: Samples, number: int, step: int) -> Decision:
+    def _judge(self, state: RowRaceState, number: int, step: int) -> Decision:
         place = number - state.start
         if place < self.first or step not in self.rows[:-1]:
             return Decision.GO_ON
@@ -104,7 +104,7 @@ class RowRace(Fidelity[Samples]):
         }
         own, family = state.losses[number][step], state.families[number]
         related = [loss for other, loss in known.items() if state.families[other] == family]
-        behind = self._lags(own, known.values(), BEHIND) or self._lags(own, related, _FAMILY)
+        behind = self._lags(own, known.values(), MAX_LAG) or self._lags(own, related, _FAMILY)
         return Decision.STOP if behind else Decision.GO_ON
 
     def _lags(self, own: float, rivals: Any, share: float) -> bool:
@@ -114,13 +114,13 @@ class RowRace(Fidelity[Samples]):
             return False
         if not math.isfinite(own):
             return True
-        return Bar((best,), (self.baseline,), share, self.slack).stops([own])
+        return PairedTest((best,), (self.baseline,), share, self.slack).stops([own])
 
-    def decide(self, state: Samples, number: int, step: int) -> Decision:  # noqa: ARG002 - `tell` has judged it
+    def decide(self, state: RowRaceState, number: int, step: int) -> Decision:  # noqa: ARG002 - `tell` has judged it
         """See `Fidelity.decide`."""
         return state.verdicts.get(number, Decision.GO_ON)
 
-    def budget(self, state: Samples, number: int) -> int:  # noqa: ARG002 - no trial pauses
+    def budget(self, state: RowRaceState, number: int) -> int:  # noqa: ARG002 - no trial pauses
         """All rows."""
         return self.rows[-1]
 

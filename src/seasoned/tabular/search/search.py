@@ -15,22 +15,22 @@ from typing import TYPE_CHECKING, Any
 from seasoned.errors import AllTrialsFailed, PruneReason, StorageError
 from seasoned.samplers.bayes.sampler import Bayes
 from seasoned.study import Study
-from seasoned.tabular.budget.callbacks import Audience, Telling
-from seasoned.tabular.budget.elapsed import Clock
-from seasoned.tabular.budget.warm_workers import Warming
-from seasoned.tabular.ensemble.early_model import Early
+from seasoned.tabular.budget.callbacks import CallbackRunner, FitCallbacks
+from seasoned.tabular.budget.elapsed import ElapsedTimes
+from seasoned.tabular.budget.warm_workers import WarmWorkers
+from seasoned.tabular.ensemble.early_model import EarlyModel
 from seasoned.tabular.ensemble.refit_members import choose_members, fit_members, ranked
 from seasoned.tabular.ensemble.stacking import add_layer, upper_settings
-from seasoned.tabular.experience.family_prior import FamilyStarts
-from seasoned.tabular.search.advised_sampler import Experienced
-from seasoned.tabular.search.family_bandit import Promising
+from seasoned.tabular.experience.family_prior import FamilyPrior
+from seasoned.tabular.search.advised_sampler import AdvisedSampler
+from seasoned.tabular.search.family_bandit import FamilyBandit
 from seasoned.tabular.search.fold_racing import Race
 from seasoned.tabular.search.multi_fidelity import ByLevel
 from seasoned.tabular.search.row_racing import RowRace
-from seasoned.tabular.search.stopping_rule import Closing
+from seasoned.tabular.search.stopping_rule import StoppingRule
 from seasoned.tabular.search.user_configurations import with_starts
 from seasoned.tabular.trial.trial_row import row_of
-from seasoned.tabular.validation.paired_test import SLOW
+from seasoned.tabular.validation.paired_test import TOO_SLOW
 from seasoned.trials import TrialState, WarmStart
 
 if TYPE_CHECKING:
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
     from seasoned.samplers.base import Sampler
     from seasoned.space import Space
     from seasoned.tabular.budget.budget import Budget
-    from seasoned.tabular.budget.progress import Watching
+    from seasoned.tabular.budget.progress import FitProgress
     from seasoned.tabular.ensemble.fitted_model import Member
-    from seasoned.tabular.experience.advice import Guide
+    from seasoned.tabular.experience.advice import TaskAdvice
     from seasoned.tabular.trial.cross_validation import CrossValidation
     from seasoned.trials import Trial
 
-__all__ = ["FIRST", "Searched", "search"]
+__all__ = ["FIRST", "SearchResult", "search"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -60,7 +60,7 @@ _ENDED = frozenset({TrialState.COMPLETE, TrialState.FAILED, TrialState.PRUNED})
 
 
 @dataclass(frozen=True, slots=True)
-class Searched:
+class SearchResult:
     """Result of a search.
 
     Attributes:
@@ -84,13 +84,13 @@ def search(
     starts: Sequence[Mapping[str, Any]],
     storage: str,
     budget: Budget,
-    guide: Guide | None = None,
+    guide: TaskAdvice | None = None,
     *,
     fresh: float = 0.0,
     own: Sequence[Mapping[str, Any]] = (),
-    audience: Audience | None = None,
-    watching: Watching,
-) -> Searched:
+    audience: FitCallbacks | None = None,
+    watching: FitProgress,
+) -> SearchResult:
     """Tune all families together, and fit the best configurations on all rows.
 
     Args:
@@ -105,7 +105,7 @@ def search(
         audience: The user's callbacks.
         watching: Progress line of the fit.
     """
-    timed, audience = budget.trials is None, audience or Audience()
+    timed, audience = budget.trials is None, audience or FitCallbacks()
     planned = with_starts(starts, own, FIRST)
     first = len(with_starts(starts[:FIRST], own, FIRST))
     opening = len(planned) if guide is None else min(len(planned), max(_OPENING, first))
@@ -119,18 +119,18 @@ def search(
         fidelity=_row_race(objective, 0 if timed else opening),
         checkpoints=objective.data.folder / "checkpoints",
     )
-    race, clock = Race(objective, timed, opening), Clock(budget.deadline - budget.seconds)
+    race, clock = Race(objective, timed, opening), ElapsedTimes(budget.deadline - budget.seconds)
     for trial in study.trials:  # trials of a resumed run
         race(study, trial)
     watching.begin("search")
-    with Early(objective, budget) as early:
+    with EarlyModel(objective, budget) as early:
         upper = upper_settings(space) if budget.layers > 1 else {}
-        ending = Closing(objective, budget, study, fresh, tuple(upper))
+        ending = StoppingRule(objective, budget, study, fresh, tuple(upper))
 
         def row(trial: Trial) -> dict[str, Any]:
             return _row(objective, trial, clock.elapsed.get(trial.number))
 
-        telling = Telling(audience.callbacks, objective.metric, row, ending.end)
+        telling = CallbackRunner(audience.callbacks, objective.metric, row, ending.end)
         for trial in study.trials:  # a resumed run gets its early model at once, too
             if trial.state in _ENDED:
                 early(study, trial)
@@ -151,14 +151,14 @@ def search(
         layered = add_layer(objective, chosen, trials, upper, budget, left)
         members = fit_members(objective, layered.chosen, budget, early)
         watching.begin("judging all models together")
-        return Searched(members, (*trials, *layered.rows), failed, ending.idle, (*resumed, *layered.notes))
+        return SearchResult(members, (*trials, *layered.rows), failed, ending.idle, (*resumed, *layered.notes))
 
 
 def _searched(
     study: Study,
     objective: CrossValidation,
     budget: Budget,
-    closing: Closing,
+    closing: StoppingRule,
     beginning: tuple[int, Race],
     callbacks: Sequence[Callable[[Study, Trial], None]],
 ) -> bool:
@@ -209,7 +209,7 @@ def _chosen(
         return choose_members(objective, best, budget, seconds)
     names = dict.fromkeys(row["model"] for row in best)
     fits = None if budget.trials is None else min(budget.members, len(best))  # with a time limit, further fits follow
-    with closing(Warming(budget, [objective.fitter.model(name) for name in names], fits)) as warming:
+    with closing(WarmWorkers(budget, [objective.fitter.model(name) for name in names], fits)) as warming:
         chosen = choose_members(objective, best, budget, seconds)
         warming.ready(_PATIENCE)  # any other worker would load the same packages
     return chosen
@@ -229,14 +229,14 @@ def _within(timed: bool, objective: CrossValidation) -> Sampler[Any]:
     return ByLevel(inner, objective.levels, objective.folds) if objective.levels else inner
 
 
-def _families(objective: CrossValidation, budget: Budget) -> Promising:
+def _families(objective: CrossValidation, budget: Budget) -> FamilyBandit:
     """Bandit over the families, with the sampler inside a family.
 
     With one held-out part, trials are few, and lagging families get fewer trials. With more folds, an ensemble gains
     more from different families than from better ones.
     """
     timed = budget.trials is None
-    families = Promising(_within(timed, objective), timed)
+    families = FamilyBandit(_within(timed, objective), timed)
     if objective.folds == 1:
         luck = 1 / math.sqrt(len(objective.data.folds[0][1]))  # as in fold racing
         families = replace(families, baseline=objective.baseline_loss(), luck=luck)
@@ -249,8 +249,8 @@ def _sampler(
     starts: Sequence[Mapping[str, Any]],
     planned: Sequence[Mapping[str, Any]],
     budget: Budget,
-    guide: Guide | None,
-    families: Promising,
+    guide: TaskAdvice | None,
+    families: FamilyBandit,
     *,
     paced: bool,
 ) -> Sampler[Any]:
@@ -258,9 +258,9 @@ def _sampler(
     first = WarmStart(configurations=tuple(planned))
     if guide is None:
         return replace(families, warm_start=first)
-    families = replace(families, expected=FamilyStarts(guide.recalled, guide.space))
+    families = replace(families, expected=FamilyPrior(guide.recalled, guide.space))
     timed, most = budget.trials is None, budget.trial_seconds
-    return Experienced(families, guide, tuple(starts), timed, most, paced=paced, warm_start=first)
+    return AdvisedSampler(families, guide, tuple(starts), timed, most, paced=paced, warm_start=first)
 
 
 def _row_race(objective: CrossValidation, opening: int) -> RowRace | None:
@@ -277,7 +277,7 @@ def _row(objective: CrossValidation, trial: Trial, elapsed: float | None) -> dic
     if trial.prune_reason is PruneReason.FIDELITY and trial.reports:
         rows, loss = trial.reports[-1]
         reached = f"it reached {objective.metric.name} {objective.metric.score(loss):.5g}, too far from the best there"
-        undefined = "the metric is not defined" if objective.predict_limit is None else SLOW
+        undefined = "the metric is not defined" if objective.predict_limit is None else TOO_SLOW
         row["error"] = f"on {rows:,} training rows {reached if math.isfinite(loss) else undefined}"
     if trial.state is not TrialState.COMPLETE:
         return row
@@ -290,7 +290,7 @@ def _run(
     study: Study,
     objective: CrossValidation,
     budget: Budget,
-    closing: Closing,
+    closing: StoppingRule,
     target: int | None,
     callbacks: Sequence[Callable[[Study, Trial], None]],
 ) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.space import Space
-from seasoned.tabular.search.user_spaces import declared, told
+from seasoned.tabular.search.user_spaces import declared, to_json_types
 
 if TYPE_CHECKING:
     from seasoned.tabular.models._common.base import Model
@@ -95,9 +95,9 @@ class SearchSettings:
         _check_spaces(self.spaces)
         _check_starts(self.starts)
         if self.spaces is not None:
-            object.__setattr__(self, "spaces", told(self.spaces, "a value in spaces"))
+            object.__setattr__(self, "spaces", to_json_types(self.spaces, "a value in spaces"))
         if self.starts is not None:
-            object.__setattr__(self, "starts", [told(start, "a value in starts") for start in self.starts])
+            object.__setattr__(self, "starts", [to_json_types(start, "a value in starts") for start in self.starts])
 
     def to_plain(self) -> dict[str, Any] | None:
         """Settings in JSON types; None if a user's own family is among them."""

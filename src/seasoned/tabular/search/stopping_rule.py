@@ -8,10 +8,10 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.tabular.ensemble.fitted_model import Member
-from seasoned.tabular.ensemble.light_members import light, side_by_side_seconds
+from seasoned.tabular.ensemble.light_members import members_without_refit, side_by_side_seconds
 from seasoned.tabular.ensemble.member_predictions import pool
-from seasoned.tabular.ensemble.refit_members import choose_members, config_of, foreseen
-from seasoned.tabular.ensemble.reseeded_fits import seconds_again
+from seasoned.tabular.ensemble.refit_members import choose_members, config_of, predicted_refit_seconds
+from seasoned.tabular.ensemble.reseeded_fits import reseeding_seconds
 from seasoned.tabular.ensemble.stacking import seconds_of_layer
 from seasoned.tabular.search.plateau import Plateau
 from seasoned.tabular.trial.trial_row import row_of
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.trial.cross_validation import CrossValidation
     from seasoned.trials import Trial
 
-__all__ = ["Closing"]
+__all__ = ["StoppingRule"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -40,7 +40,7 @@ _ENDED: Final = frozenset({TrialState.COMPLETE, TrialState.FAILED, TrialState.PR
 _NEAR: Final = 2.0  # multiple of the time reserve; with less time left, the wait is a quarter as long
 
 
-class Closing:
+class StoppingRule:
     """Stopping rule: a callback of `Study.optimize`, which also polls it.
 
     The time of the final fits changes with every trial that changes the selection of members. Before a trial is
@@ -132,12 +132,12 @@ class Closing:
         choosing = time.monotonic() - started
         complete = [config_of(row) for row in rows if row["state"] == "complete"]
         self._objective.records.forget_models(complete, but=[config_of(row) for row, _ in chosen])
-        fits = [foreseen(self._objective, row) for row, _ in chosen]
-        without = light(self._objective, chosen, fits, self._budget)
+        fits = [predicted_refit_seconds(self._objective, row) for row, _ in chosen]
+        without = members_without_refit(self._objective, chosen, fits, self._budget)
         needed = [took for place, took in enumerate(fits) if place not in without]
         once = self.warm_up + side_by_side_seconds(needed, self._budget.workers)
         paces = [self._objective.records.of(config_of(row)).predict_ms for row, _ in chosen]
-        again = seconds_again(self._objective, [config_of(row) for row, _ in chosen], fits, paces, self._budget)
+        again = reseeding_seconds(self._objective, [config_of(row) for row, _ in chosen], fits, paces, self._budget)
         self._layering = seconds_of_layer(self._objective, chosen, rows, self._upper, self._budget)
         caution, slack = (1.0, 0.0) if self._has_spares(chosen) else (_CAUTION, _SLACK)
         self._reserve = _CLOSING + choosing + caution * once + max(slack * once, again) + self._layering

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.input.target import Task
     from seasoned.tabular.models._common.base import Model
 
-__all__ = ["Bounded", "bounded", "declared", "told"]
+__all__ = ["Bounded", "bounded", "declared", "to_json_types"]
 
 _SHARES: Final = frozenset({"bagging_fraction", "feature_fraction", "max_features", "subsample", "colsample_bylevel"})
 _ABOVE: Final = _SHARES | {"learning_rate", "eta", "rate", "outer_rate", "penalty", "bend", "bond", "spread"}
@@ -199,7 +199,7 @@ def _space(given: Mapping[str, Any] | Space) -> Space:
     return Space({name: value if isinstance(value, kinds) else Categorical((value,)) for name, value in given.items()})
 
 
-def told(value: Any, where: str) -> Any:
+def to_json_types(value: Any, where: str) -> Any:
     """Settings in JSON types: mappings as dicts, numpy numbers as Python numbers; parameters and spaces as they are.
 
     Raises:
@@ -208,5 +208,5 @@ def told(value: Any, where: str) -> Any:
     if isinstance(value, Float | Int | Categorical | Choice | Space):
         return value
     if isinstance(value, Mapping):
-        return {str(name): told(inside, where) for name, inside in value.items()}
+        return {str(name): to_json_types(inside, where) for name, inside in value.items()}
     return plain(value, where)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seasoned.tabular.features.inputs import load_given
+from seasoned.tabular.features.inputs import load_feature_inputs
 from seasoned.tabular.validation.row_samples import nested
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class Arrays:
         """Return the inputs of the feature steps for all rows, with or without the texts."""
         name = "given with texts" if texts else "given"
         if name not in self._read:
-            self._read[name] = load_given(self.folder, self.matrix("codes"), texts=texts)
+            self._read[name] = load_feature_inputs(self.folder, self.matrix("codes"), texts=texts)
         given: Given = self._read[name]
         return given
 

@@ -16,11 +16,18 @@ from seasoned.tabular.features.pipeline import most_columns
 from seasoned.tabular.metrics.vectorized import ranks
 from seasoned.tabular.models._common.base import predict
 from seasoned.tabular.trial.fold_fitter import Fitter, Pipeline
-from seasoned.tabular.trial.fold_models import ALIKE, WORTH, Keeping, by_fold, kept, suited
-from seasoned.tabular.trial.memory_estimate import Extent, check_memory, foreseen
+from seasoned.tabular.trial.fold_models import (
+    MIN_SECONDS,
+    MIN_TRAINING_SHARE,
+    FoldModelCache,
+    by_fold,
+    is_cacheable,
+    load_fold_models,
+)
+from seasoned.tabular.trial.memory_estimate import DataShape, check_memory, estimate_bytes
 from seasoned.tabular.trial.results import Records, TrialRecord
 from seasoned.tabular.trial.stacked_features import columns_of, width_of
-from seasoned.tabular.validation.paired_test import SLOW
+from seasoned.tabular.validation.paired_test import TOO_SLOW
 from seasoned.tabular.validation.row_samples import MOST_VALID
 
 if TYPE_CHECKING:
@@ -125,9 +132,9 @@ class CrossValidation:
             keeping.done()
         return loss
 
-    def _keeping(self, config: Mapping[str, Any], *, raced: bool) -> Keeping:
+    def _keeping(self, config: Mapping[str, Any], *, raced: bool) -> FoldModelCache:
         """Return the writer of the fold models; it stores the first trials in any case, as no other may complete."""
-        return Keeping(self.records.models(config) if raced else None, WORTH if self.records.any else 0.0)
+        return FoldModelCache(self.records.models(config) if raced else None, MIN_SECONDS if self.records.any else 0.0)
 
     def loss_of(self, predicted: NDArray[np.float64]) -> float:
         """Return the loss of predictions for the rows that some fold validates."""
@@ -170,8 +177,8 @@ class CrossValidation:
 
         Under a `predict_limit` it is only one fold model, because the prediction time of a trial is the time of one.
         """
-        folds = suited([len(train) for train, _ in self.data.folds], one=self.predict_limit is not None)
-        return kept(self.records.models(config), folds, self.records.of(config).factor)
+        folds = is_cacheable([len(train) for train, _ in self.data.folds], one=self.predict_limit is not None)
+        return load_fold_models(self.records.models(config), folds, self.records.of(config).factor)
 
     def fold_models(self, config: Mapping[str, Any], folds: Sequence[int]) -> dict[int, Any]:
         """Return fold models of the trial, by fold; empty if they are not stored."""
@@ -307,14 +314,14 @@ class CrossValidation:
     def needs(self, config: Mapping[str, Any]) -> int:
         """Return the estimated memory in bytes of a fit of the configuration on all rows."""
         pipeline, rows = Pipeline.of(config), len(self.data.target)
-        return foreseen(pipeline.name, pipeline.settings, self._extent(pipeline, rows, 0, rows))
+        return estimate_bytes(pipeline.name, pipeline.settings, self._extent(pipeline, rows, 0, rows))
 
-    def _extent(self, pipeline: Pipeline, rows: int, valid: int, held: int) -> Extent:
+    def _extent(self, pipeline: Pipeline, rows: int, valid: int, held: int) -> DataShape:
         model = self.fitter.model(pipeline.name)
         columns = self.data.matrix(model.diet).shape[1] + most_columns(pipeline.features)
         columns += width_of(pipeline.below, self.job.n_classes)
         levels = (len(self.job.categorical), len(self.job.many)) if model.diet == "codes" else (0, 0)
-        return Extent(rows, valid, columns, self.job.n_classes, *levels, held)
+        return DataShape(rows, valid, columns, self.job.n_classes, *levels, held)
 
     def _free(self) -> int:
         free = free_memory()
@@ -375,7 +382,7 @@ def _rounds(parts: Sequence[Part]) -> float | None:
     taken = [part for part in parts if part.rounds is not None]
     telling = [part for part in taken if part.tells] or taken
     most = max((part.rows for part in telling), default=0)
-    rounds = [part.rounds for part in telling if part.rounds is not None and part.rows >= ALIKE * most]
+    rounds = [part.rounds for part in telling if part.rounds is not None and part.rows >= MIN_TRAINING_SHARE * most]
     return float(np.mean(rounds)) if rounds else None
 
 
@@ -389,6 +396,6 @@ def _record(parts: Sequence[Part], losses: Sequence[float | None], sampling: flo
 def _too_slow(pace: float, limit: float | None) -> Pruned:
     """The exception of a trial that cannot keep `predict_limit`."""
     return Pruned(
-        f"{SLOW}, {pace:.3g} ms a row; predict_limit leaves {limit or 0.0:.3g} to the models",
+        f"{TOO_SLOW}, {pace:.3g} ms a row; predict_limit leaves {limit or 0.0:.3g} to the models",
         reason=PruneReason.PREDICTION_TIME,
     )

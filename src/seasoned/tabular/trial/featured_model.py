@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.features.base import Given
-    from seasoned.tabular.features.pipeline import Made
+    from seasoned.tabular.features.pipeline import FeaturePipeline
     from seasoned.tabular.preprocessing.column_plan import Diet
 
 __all__ = ["Extending", "Featured", "predict_one"]
@@ -30,14 +30,14 @@ class Featured:
     """
 
     estimator: Any
-    made: Made
+    made: FeaturePipeline
 
 
 @dataclass(slots=True)
 class Extending:
     """Input rows of estimators with one input encoding, extended by features for `Featured` estimators.
 
-    Consecutive estimators with the same `Made` object share its columns.
+    Consecutive estimators with the same `FeaturePipeline` object share its columns.
 
     Attributes:
         matrix: The rows in the input encoding, shape (n, columns).
@@ -48,7 +48,7 @@ class Extending:
     matrix: NDArray[np.float64]
     diet: Diet
     given: Given | None = None
-    _last: tuple[Made, NDArray[np.float64]] | None = None
+    _last: tuple[FeaturePipeline, NDArray[np.float64]] | None = None
 
     def eaten_by(self, estimator: Any) -> tuple[Any, NDArray[np.float64]]:
         """Return the model's own estimator and its input rows."""

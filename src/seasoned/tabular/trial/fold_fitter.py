@@ -13,7 +13,7 @@ import numpy as np
 
 from seasoned.execution._system.resources import cpu_count
 from seasoned.tabular.features.base import Rows
-from seasoned.tabular.features.pipeline import aims_of, asks, fit_features, reads_texts, split_features
+from seasoned.tabular.features.pipeline import fit_features, has_steps, reads_texts, split_features, target_columns
 from seasoned.tabular.models._common.base import Job, predict
 from seasoned.tabular.models._common.log_target import Exponential
 from seasoned.tabular.models._common.target_transforms import CENTRE, SCALE
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from seasoned.tabular.features.pipeline import Made
+    from seasoned.tabular.features.pipeline import FeaturePipeline
     from seasoned.tabular.models._common.base import Model
     from seasoned.tabular.models._common.log_target import Logarithm
     from seasoned.tabular.preprocessing.column_plan import Diet
     from seasoned.tabular.trial.arrays import Arrays
-    from seasoned.tabular.trial.fold_models import Keeping
+    from seasoned.tabular.trial.fold_models import FoldModelCache
     from seasoned.tabular.validation.folds import Fold
 
 __all__ = ["Fitter", "Part", "Pipeline"]
@@ -103,7 +103,7 @@ class _Fitted(NamedTuple):
     """
 
     estimator: Any
-    made: Made | None
+    made: FeaturePipeline | None
     rounds: int | None
     held_out: NDArray[np.float64]
     making: float
@@ -137,7 +137,12 @@ class Fitter:
         return next((model for model in self.own if model.name == name), None) or find(name)
 
     def on_fold(
-        self, pipeline: Pipeline, fold: Fold, end: float = math.inf, fits: int = 1, keeping: Keeping | None = None
+        self,
+        pipeline: Pipeline,
+        fold: Fold,
+        end: float = math.inf,
+        fits: int = 1,
+        keeping: FoldModelCache | None = None,
     ) -> Part:
         """Fit on the training rows of a fold, and predict its validation rows.
 
@@ -263,12 +268,12 @@ class Fitter:
 
     def _made(
         self, features: Mapping[str, Any] | None, train: NDArray[np.int64], diet: Diet
-    ) -> tuple[NDArray[np.float64], Made | None]:
+    ) -> tuple[NDArray[np.float64], FeaturePipeline | None]:
         """Return the training rows in the model's input encoding, features included, and the feature pipeline."""
         matrix = rows_of(self.data.matrix(diet), train)
-        if not asks(features):
+        if not has_steps(features):
             return matrix, None
-        aims = aims_of(self.data.target[train], self.job.n_classes)
+        aims = target_columns(self.data.target[train], self.job.n_classes)
         given = self.data.given(texts=reads_texts(features)).take(train)
         own = self.data.matrix("codes").shape[1]
         levels = range(own, given.codes.shape[1])  # columns of text levels
@@ -303,7 +308,9 @@ class Fitter:
         """Return rows as the input of a model without features, with the predictions of the base models."""
         return self._above(pipeline, rows_of(self.data.matrix(self.model(pipeline.name).diet), rows), rows)
 
-    def _beside(self, made: Made | None, rows: NDArray[np.int64], diet: Diet) -> tuple[NDArray[np.float64], float]:
+    def _beside(
+        self, made: FeaturePipeline | None, rows: NDArray[np.int64], diet: Diet
+    ) -> tuple[NDArray[np.float64], float]:
         """Return other rows with the features of a fitted pipeline, and the seconds of these features."""
         matrix = rows_of(self.data.matrix(diet), rows)
         if made is None:
@@ -312,7 +319,7 @@ class Fitter:
         start = time.perf_counter()
         return made.extend(given, matrix, diet), time.perf_counter() - start
 
-    def _fed(self, job: Job, made: Made | None, model: Model) -> Job:
+    def _fed(self, job: Job, made: FeaturePipeline | None, model: Model) -> Job:
         """Return the job for the output of the feature pipeline, in which columns of level codes have other places."""
         if made is None or model.diet != "codes":
             return job

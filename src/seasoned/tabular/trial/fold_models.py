@@ -23,20 +23,20 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-__all__ = ["ALIKE", "WORTH", "Keeping", "by_fold", "kept", "suited"]
+__all__ = ["MIN_SECONDS", "MIN_TRAINING_SHARE", "FoldModelCache", "by_fold", "is_cacheable", "load_fold_models"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-WORTH: Final = 0.5
+MIN_SECONDS: Final = 0.5
 """Smallest time in seconds of a trial's first fit for stored fold models; faster refits are ready in time."""
 
 _MOST: Final = 2**26  # largest size in bytes of a trial's models; larger ones, such as forests, take long to write
 _FREE: Final = 16  # free disk space that storage requires, as a multiple of `_MOST`
 _FEW: Final = 5  # largest number of fold models that predict together, as in seed averaging
-ALIKE: Final = 0.8  # smallest training set of a usable fold model, as a share of the largest training set
+MIN_TRAINING_SHARE: Final = 0.8  # smallest training set of a usable fold model, as a share of the largest training set
 
 
-class Keeping:
+class FoldModelCache:
     """Writer of the fold models of a trial to a file, one after the other; a context manager.
 
     The file exists after a call of `done`; the models of a trial that ends earlier are discarded. An error of the
@@ -47,7 +47,7 @@ class Keeping:
         least: Smallest time in seconds of the first fit for stored models.
     """
 
-    def __init__(self, path: Path | None, least: float = WORTH) -> None:
+    def __init__(self, path: Path | None, least: float = MIN_SECONDS) -> None:
         self._path = path
         self._least = least
         self._file: IO[bytes] | None = None
@@ -124,7 +124,7 @@ class _Bounded:
         return self._file.write(data)
 
 
-def suited(rows: Sequence[int], *, one: bool) -> list[int]:
+def is_cacheable(rows: Sequence[int], *, one: bool) -> list[int]:
     """Return the folds whose models can replace a fit on all rows: those with nearly the most rows, at most five.
 
     Args:
@@ -136,7 +136,7 @@ def suited(rows: Sequence[int], *, one: bool) -> list[int]:
         ([0, 1, 2], [0], [2])
     """
     order = sorted(range(len(rows)), key=lambda fold: -rows[fold])
-    return sorted(fold for fold in order[: 1 if one else _FEW] if rows[fold] >= ALIKE * rows[order[0]])
+    return sorted(fold for fold in order[: 1 if one else _FEW] if rows[fold] >= MIN_TRAINING_SHARE * rows[order[0]])
 
 
 def by_fold(path: Path, folds: Sequence[int], factor: float) -> dict[int, Any]:
@@ -156,7 +156,7 @@ def by_fold(path: Path, folds: Sequence[int], factor: float) -> dict[int, Any]:
         return {}
 
 
-def kept(path: Path, folds: Sequence[int], factor: float) -> Any:
+def load_fold_models(path: Path, folds: Sequence[int], factor: float) -> Any:
     """Return the models of some folds as one that predicts by their mean; None if there are none."""
     found = list(by_fold(path, folds, factor).values())
     if len(found) < 2:

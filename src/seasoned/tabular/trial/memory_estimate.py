@@ -23,7 +23,7 @@ from seasoned.tabular.schema.column import MOST_LEVELS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Extent", "NotEnoughMemory", "check_memory", "foreseen", "that_fits"]
+__all__ = ["DataShape", "NotEnoughMemory", "check_memory", "estimate_bytes", "reduce_to_fit"]
 
 _FLOAT: Final = 8  # bytes of a float64
 _SINGLE: Final = 4  # bytes of a float32
@@ -41,7 +41,7 @@ class NotEnoughMemory(SeasonedError):
 
 
 @dataclass(frozen=True, slots=True)
-class Extent:
+class DataShape:
     """Data shape of a fit.
 
     Attributes:
@@ -82,12 +82,12 @@ def _of(config: Mapping[str, Any], name: str, largest: int) -> int:
     return int(config.get(name, largest))
 
 
-def _bin_bytes(at: Extent) -> int:
+def _bin_bytes(at: DataShape) -> int:
     """Return the bytes of a cell's bin."""
     return 1 if bins(at.rows) <= BYTE else 2
 
 
-def _lightgbm(config: Mapping[str, Any], at: Extent) -> float:
+def _lightgbm(config: Mapping[str, Any], at: DataShape) -> float:
     sample = 1.5 * _FLOAT * at.columns * min(at.rows, _SAMPLE)
     binned = bins(at.rows) * (at.columns - at.many) + MOST_LEVELS * at.many
     histograms = 16 * binned * _of(config, "num_leaves", 200)
@@ -95,54 +95,54 @@ def _lightgbm(config: Mapping[str, Any], at: Extent) -> float:
     return sample + 2 * each * at.cells + histograms + 40 * at.rows * at.outputs
 
 
-def _xgboost(config: Mapping[str, Any], at: Extent) -> float:
+def _xgboost(config: Mapping[str, Any], at: DataShape) -> float:
     nodes = min(1.5 * 2.0 ** _of(config, "max_depth", 12), 2.0 * at.rows)
     histograms = 16 * bins(at.rows) * at.columns * nodes
     return (5 + _bin_bytes(at)) * at.cells + histograms + 40 * at.rows * at.outputs
 
 
-def _catboost(config: Mapping[str, Any], at: Extent) -> float:
+def _catboost(config: Mapping[str, Any], at: DataShape) -> float:
     most = oblivious_bins(at.rows, at.columns * at.outputs)
     histograms = 16 * most * at.columns * 2.0 ** _of(config, "depth", 10) * at.outputs
     words = 80 * (at.rows + at.valid) * at.levels  # level codes as byte strings, each an object
     return 16 * at.cells + words + histograms + 60 * at.rows * at.outputs
 
 
-def _histogram(config: Mapping[str, Any], at: Extent) -> float:
+def _histogram(config: Mapping[str, Any], at: DataShape) -> float:
     histograms = 24 * min(bins(at.rows), BYTE) * at.columns * _of(config, "max_leaf_nodes", 128)
     return (_FLOAT + _SINGLE + 1) * at.cells + histograms + 40 * at.rows * at.outputs
 
 
-def _forest(config: Mapping[str, Any], at: Extent) -> float:
+def _forest(config: Mapping[str, Any], at: DataShape) -> float:
     return _grown(config, at, 0.63)  # share of distinct rows in a bootstrap sample
 
 
-def _extra_trees(config: Mapping[str, Any], at: Extent) -> float:
+def _extra_trees(config: Mapping[str, Any], at: DataShape) -> float:
     return _grown(config, at, 1.0)
 
 
-def _grown(config: Mapping[str, Any], at: Extent, drawn: float) -> float:
+def _grown(config: Mapping[str, Any], at: DataShape, drawn: float) -> float:
     rows = 0.4 * drawn * at.rows if at.classes == 2 else 0.8 * drawn * at.rows  # pure leaves are large
     leaves = rows / max(_of(config, "min_samples_leaf", 1), 1)
     return _SINGLE * at.cells + _of(config, "rounds", TREES) * 2 * leaves * _node(at)
 
 
-def _node(at: Extent) -> float:
+def _node(at: DataShape) -> float:
     return _NODE + 2 * _FLOAT * max(at.classes, 1)
 
 
-def _tree(config: Mapping[str, Any], at: Extent) -> float:
+def _tree(config: Mapping[str, Any], at: DataShape) -> float:
     leaves = min(at.rows / max(_of(config, "min_samples_leaf", 1), 1), 2.0 ** _of(config, "max_depth", 30))
     return _SINGLE * at.cells + 2 * leaves * _node(at)
 
 
-def _linear(_: Mapping[str, Any], at: Extent) -> float:
+def _linear(_: Mapping[str, Any], at: DataShape) -> float:
     copies = 1 if at.classes else 2  # regression adds a centred copy
     few = at.columns * (2 * at.columns + 40 * at.outputs) + 5 * at.rows * max(at.classes, 1)
     return _FLOAT * (copies * at.cells + few)
 
 
-def _splines(config: Mapping[str, Any], at: Extent) -> float:
+def _splines(config: Mapping[str, Any], at: DataShape) -> float:
     hinges = min(MOST_COLUMNS, at.columns * (1 + _of(config, "knots", 30)))
     columns = hinges + _of(config, "pairs", 300)
     rows = min(at.rows, MOST_CELLS // max(columns, at.columns))
@@ -150,25 +150,25 @@ def _splines(config: Mapping[str, Any], at: Extent) -> float:
     return _FLOAT * rows * at.columns + basis + 4 * _FLOAT * columns**2 + 4 * _FLOAT * rows * at.outputs
 
 
-def _neighbours(config: Mapping[str, Any], at: Extent) -> float:
+def _neighbours(config: Mapping[str, Any], at: DataShape) -> float:
     kept = min(at.rows, _REMEMBERED)
     distances = 7 * _FLOAT * min(at.valid, PIECE) * _of(config, "neighbours", 100)
     return _SINGLE * (at.valid + 3 * kept) * at.columns + distances
 
 
-def _mlp(config: Mapping[str, Any], at: Extent) -> float:
+def _mlp(config: Mapping[str, Any], at: DataShape) -> float:
     width, layers = _of(config, "width", 256), _of(config, "layers", 4)
     parameters = width * (at.columns + width * layers + max(at.classes, 1))
     seen = 4 * width * (layers + 1) * max(at.valid, _of(config, "batch", 512))  # activations of all layers
     return _SINGLE * (2 * at.cells + 8 * parameters + seen + 4 * at.answers)
 
 
-def _adaptive_linear(_: Mapping[str, Any], at: Extent) -> float:
+def _adaptive_linear(_: Mapping[str, Any], at: DataShape) -> float:
     blocks = 12 * at.outputs * (at.columns + 1) ** 2  # blocks of five folds and their inverses
     return _FLOAT * (_TIMES * at.cells + blocks)
 
 
-_NEEDS: Final[Mapping[str, Callable[[Mapping[str, Any], Extent], float]]] = MappingProxyType(
+_NEEDS: Final[Mapping[str, Callable[[Mapping[str, Any], DataShape], float]]] = MappingProxyType(
     {
         "lightgbm": _lightgbm, "xgboost": _xgboost, "catboost": _catboost, "histogram": _histogram, "forest": _forest,
         "extra_trees": _extra_trees, "tree": _tree, "linear": _linear, "neighbours": _neighbours, "mlp": _mlp,
@@ -187,7 +187,7 @@ _KNOBS: Final[Mapping[str, tuple[str, int, int]]] = MappingProxyType(
 """Family -> decisive parameter, direction in which it saves memory (-1 or 1), and last value in that direction."""
 
 
-def foreseen(name: str, config: Mapping[str, Any], at: Extent) -> int:
+def estimate_bytes(name: str, config: Mapping[str, Any], at: DataShape) -> int:
     """Return the peak memory of a fit in bytes, in addition to the memory of the process before the fit.
 
     Args:
@@ -206,7 +206,7 @@ def foreseen(name: str, config: Mapping[str, Any], at: Extent) -> int:
     return math.ceil(_MARGIN * (given + (_TIMES * _FLOAT * at.cells if needs is None else needs(config, at))))
 
 
-def that_fits(name: str, config: Mapping[str, Any], at: Extent, allowed: float) -> tuple[str, int] | None:
+def reduce_to_fit(name: str, config: Mapping[str, Any], at: DataShape, allowed: float) -> tuple[str, int] | None:
     """Return the decisive parameter and its value nearest to the configuration's that needs at most `allowed` bytes.
 
     None if the family has no such parameter, or no value suffices.
@@ -215,18 +215,18 @@ def that_fits(name: str, config: Mapping[str, Any], at: Extent, allowed: float) 
         return None
     parameter, step, last = _KNOBS[name]
     value = int(config.get(parameter, last - step))
-    if (last - value) * step <= 0 or foreseen(name, {**config, parameter: last}, at) > allowed:
+    if (last - value) * step <= 0 or estimate_bytes(name, {**config, parameter: last}, at) > allowed:
         return None
     enough, short = last, value  # bisection: the first sufficient value lies between them
     while abs(enough - short) > 1:
         middle = (enough + short) // 2
         enough, short = (
-            (middle, short) if foreseen(name, {**config, parameter: middle}, at) <= allowed else (enough, middle)
+            (middle, short) if estimate_bytes(name, {**config, parameter: middle}, at) <= allowed else (enough, middle)
         )
     return parameter, enough
 
 
-def check_memory(name: str, config: Mapping[str, Any], at: Extent, limit: int | None, free: int) -> None:
+def check_memory(name: str, config: Mapping[str, Any], at: DataShape, limit: int | None, free: int) -> None:
     """Refuse a fit that would need more memory than is available.
 
     Args:
@@ -240,10 +240,10 @@ def check_memory(name: str, config: Mapping[str, Any], at: Extent, limit: int | 
         NotEnoughMemory: If the memory is too small; the error names needed and available memory and a remedy.
     """
     allowed = SHARE * min(free, limit if limit is not None else free)
-    needed = foreseen(name, config, at)
+    needed = estimate_bytes(name, config, at)
     if needed <= allowed:
         return
-    found = that_fits(name, config, at, allowed)
+    found = reduce_to_fit(name, config, at, allowed)
     knob = "" if found is None else f"with {found[0]} of {found[1]} it would fit, or "
     limited = limit is not None and limit <= free
     more = (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seasoned.tabular.trial.run_folder import RunFolder
-from seasoned.tabular.validation.paired_test import Bar
+from seasoned.tabular.validation.paired_test import PairedTest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -117,12 +117,12 @@ class Records:
             for path in there & {self.models(one) for one in configs} - {self.models(one) for one in but}:
                 path.unlink(missing_ok=True)
 
-    def bars(self, family: str) -> list[Bar]:
+    def bars(self, family: str) -> list[PairedTest]:
         """Return the paired tests for trials of a family: against the best trial of all, and of the family."""
         told = RunFolder(self.folder).read_json(_BARS) or {}
-        return [Bar.from_dict(told[name]) for name in (ALL, family) if name in told]
+        return [PairedTest.from_dict(told[name]) for name in (ALL, family) if name in told]
 
-    def set_bars(self, bars: Mapping[str, Bar]) -> None:
+    def set_bars(self, bars: Mapping[str, PairedTest]) -> None:
         """Store the paired tests for all workers: by family, and one for all families."""
         RunFolder(self.folder).write_json(_BARS, {name: bar.to_dict() for name, bar in bars.items()})
 

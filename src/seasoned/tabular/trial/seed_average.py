@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.features.base import Given
-    from seasoned.tabular.features.pipeline import Made
+    from seasoned.tabular.features.pipeline import FeaturePipeline
     from seasoned.tabular.preprocessing.column_plan import Diet
 
 __all__ = ["Repeated", "fits_of", "makers_of", "predict_matrices", "shares_of", "with_shared_makers"]
@@ -61,7 +61,7 @@ def with_shared_makers(fits: Sequence[Any]) -> tuple[Any, ...]:
 
     Fits that differ only by their seeds have equal feature pipelines, because features do not depend on these seeds.
     """
-    known: dict[str, Made] = {}
+    known: dict[str, FeaturePipeline] = {}
     return tuple(
         replace(fit, made=known.setdefault(json.dumps(fit.made.to_json()), fit.made))
         if isinstance(fit, Featured)
@@ -70,7 +70,7 @@ def with_shared_makers(fits: Sequence[Any]) -> tuple[Any, ...]:
     )
 
 
-def makers_of(estimator: Any) -> list[Made]:
+def makers_of(estimator: Any) -> list[FeaturePipeline]:
     """Return the feature pipelines of a member's fits; empty without features."""
     return [fit.made for fit in fits_of(estimator) if isinstance(fit, Featured)]
 

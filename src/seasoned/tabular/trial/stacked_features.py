@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["BELOW", "columns_of", "split_below", "stacked", "width_of"]
+__all__ = ["STACKED_ON", "columns_of", "split_below", "stacked", "width_of"]
 
-BELOW: Final = "stacked_on"
+STACKED_ON: Final = "stacked_on"
 """Setting with the configurations of the base models."""
 
 
@@ -30,7 +30,7 @@ def stacked(config: Mapping[str, Any], sources: Iterable[Mapping[str, Any]]) -> 
         {'model': {'tree': {'depth': 3, 'stacked_on': [{'model': {'linear': {}}}]}}}
     """
     ((family, settings),) = config["model"].items()
-    return {"model": {family: {**settings, BELOW: [dict(source) for source in sources]}}}
+    return {"model": {family: {**settings, STACKED_ON: [dict(source) for source in sources]}}}
 
 
 def split_below(settings: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[dict[str, Any], ...]]:
@@ -40,8 +40,8 @@ def split_below(settings: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[dict
         >>> split_below({"depth": 3, "stacked_on": [{"model": {"linear": {}}}]})
         ({'depth': 3}, ({'model': {'linear': {}}},))
     """
-    rest = {name: value for name, value in settings.items() if name != BELOW}
-    return rest, tuple(settings.get(BELOW, ()))
+    rest = {name: value for name, value in settings.items() if name != STACKED_ON}
+    return rest, tuple(settings.get(STACKED_ON, ()))
 
 
 def columns_of(each: Sequence[NDArray[np.floating[Any]]]) -> NDArray[np.float64]:

@@ -11,21 +11,21 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["BEHIND", "SLOW", "Bar"]
+__all__ = ["MAX_LAG", "TOO_SLOW", "PairedTest"]
 
-BEHIND: Final = 0.1
+MAX_LAG: Final = 0.1
 """Largest useful lag, as a share of the gap between best trial and baseline.
 
 Trials further behind hardly ever enter the ensemble.
 """
 
-SLOW: Final = "its predictions take too long"
+TOO_SLOW: Final = "its predictions take too long"
 """First words of the reason for which a trial that exceeds `predict_limit` is pruned, regardless of its loss."""
 _BELIEVED: Final = 2.0  # weight of the prior spread, in folds
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class PairedTest:
     """Paired test of a trial against the best trial, fold by fold.
 
     On fold i the lag of a trial is g_i = (its loss - best loss) / (baseline loss - best loss). A lag of 0 is as good as
@@ -74,6 +74,6 @@ class Bar:
         return {"best": self.best, "baseline": self.baseline, "share": self.share, "slack": self.slack}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Bar:
+    def from_dict(cls, data: Mapping[str, Any]) -> PairedTest:
         """Return the test that `to_dict` wrote."""
         return cls(tuple(data["best"]), tuple(data["baseline"]), float(data["share"]), float(data["slack"]))

@@ -18,11 +18,11 @@ from seasoned.space import Categorical, Choice, Space
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["CENTRE", "SCALE", "Aim"]
+__all__ = ["CENTRE", "SCALE", "TargetTransform"]
 
 
 @dataclass(frozen=True, slots=True)
-class Aim:
+class TargetTransform:
     """Choice between two versions of the target.
 
     Attributes:
@@ -88,8 +88,8 @@ class Aim:
         return rest, settings.get(self.name) == self.other
 
 
-SCALE: Final = Aim("target_scale", "plain", "log", twins=("lightgbm", "catboost"))
-CENTRE: Final = Aim(
+SCALE: Final = TargetTransform("target_scale", "plain", "log", twins=("lightgbm", "catboost"))
+CENTRE: Final = TargetTransform(
     "target_centre",
     "mean",
     "median",
