@@ -38,9 +38,9 @@ def pair(folder: Path, entry: dict[str, Any], model: str, rows: int, features: A
     fitted.fit(table.drop(columns=entry["target"]), table[entry["target"]])
     found: dict[str, Any] = {"rows": len(table), "metric": fitted.fitted_.metric.name}
     for trial in fitted.fitted_.trials:
-        (name,) = trial["config"]["features"]
-        error = 1.0 + trial["loss"] if found["metric"] == "roc_auc" else trial["loss"]
-        found[name] = {"loss": error, "seconds": trial["seconds"], "state": trial["state"]}
+        (name,) = trial.config["features"]
+        error = 1.0 + trial.loss if found["metric"] == "roc_auc" else trial.loss
+        found[name] = {"loss": error, "seconds": trial.seconds, "state": trial.state}
     if all(found.get(name, {}).get("loss") for name in ("none", "made")):
         found["gain"] = math.log(found["none"]["loss"] / found["made"]["loss"])
     return found

@@ -89,7 +89,7 @@ def run(task: dict[str, Any]) -> dict[str, Any]:
         "score": score,
         "by_row": [float(f"{value:.6g}") for value in by_row_of(fold, predicted, labels)],
         "seconds": round(model.fitted_.seconds, 1),
-        "done": sum(trial["state"] != "cut off" for trial in model.fitted_.trials),
+        "done": sum(trial.state != "cut off" for trial in model.fitted_.trials),
         "with_features": round(sum(m.weight for m in members if "made" in (m.config.get("features") or {})), 3),
     }
 

@@ -97,12 +97,12 @@ def run(task: dict[str, Any]) -> dict[str, Any]:
     predicted = model.predict(X[unseen]) if entry["task"] == "regression" else model.predict_proba(X[unseen])
     labels = None if entry["task"] == "regression" else [str(label) for label in model.classes_]
     trials, told = model.fitted_.trials, model.fitted_.experience
-    ended = [t for t in trials if t["loss"] is not None and t["elapsed"] is not None]
+    ended = [t for t in trials if t.loss is not None and t.elapsed is not None]
     return {
         "loss": held_out_loss(y[unseen], predicted, labels),
         "curve": improvements(trials),
-        "elapsed": sorted(trial["elapsed"] for trial in ended),
-        "models": [trial["model"] for trial in sorted(ended, key=lambda trial: trial["elapsed"])[:10]],
+        "elapsed": sorted(trial.elapsed for trial in ended),
+        "models": [trial.model for trial in sorted(ended, key=lambda trial: trial.elapsed)[:10]],
         "tasks": None if told is None else told["tasks"],
         "similar": None if told is None else told["similar"][:2],
     }

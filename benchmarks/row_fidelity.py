@@ -66,7 +66,7 @@ def searched(options: argparse.Namespace) -> dict[str, Any]:
         cpu = time.process_time() - start
     fresh, truth = table(FRESH, options.columns, 1)
     trials = [
-        {name: trial[name] for name in ("number", "model", "state", "loss", "seconds", "elapsed")}
+        {name: getattr(trial, name) for name in ("number", "model", "state", "loss", "seconds", "elapsed")}
         for trial in model.fitted_.trials
     ]
     return {

@@ -69,7 +69,7 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
         "seconds": seconds,
         "trials": len(model.fitted_.trials),
         "curve": improvements(model.fitted_.trials),
-        "order": [trial["model"] for trial in model.fitted_.trials[:20]],
+        "order": [trial.model for trial in model.fitted_.trials[:20]],
         "experience": model.fitted_.experience,
     }
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from seasoned.space import Space
+    from seasoned.tabular.trial.trial_row import TrialRow
 
 PACKAGES = ("seasoned", "numpy", "pandas", "scikit-learn", "lightgbm", "xgboost", "catboost", "jax")
 DRAWN = 3  # first configurations of a family: as many as it has by default, the default itself and two near it
@@ -141,9 +142,9 @@ def details(model: Any) -> dict[str, Any]:
     }
 
 
-def improvements(trials: Iterable[Mapping[str, Any]]) -> list[list[float]]:
+def improvements(trials: Iterable[TrialRow]) -> list[list[float]]:
     """Seconds since the fit began, and the validation loss, of each trial that was better than all before it."""
-    ended = sorted((t["elapsed"], t["loss"]) for t in trials if t["elapsed"] is not None and t["loss"] is not None)
+    ended = sorted((t.elapsed, t.loss) for t in trials if t.elapsed is not None and t.loss is not None)
     found: list[list[float]] = []
     for elapsed, loss in ended:
         if not found or loss < found[-1][1]:

@@ -107,14 +107,14 @@ def report_data(
 def _trials(fitted: Fitted) -> tuple[TrialRow, ...]:
     return tuple(
         TrialRow(
-            number=trial["number"],
-            model=trial["model"],
-            state=trial["state"],
-            score=fitted.metric.score(trial["loss"]) if trial["state"] == "complete" else None,
-            seconds=trial["seconds"],
-            error=trial["error"],
-            config=trial["config"],
-            elapsed=trial.get("elapsed"),
+            number=trial.number,
+            model=trial.model,
+            state=trial.state,
+            score=fitted.metric.score(trial.loss) if trial.is_complete else None,
+            seconds=trial.seconds,
+            error=trial.error,
+            config=trial.config,
+            elapsed=trial.elapsed,
         )
         for trial in fitted.trials
     )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from seasoned.study import Study
     from seasoned.tabular.metrics.metric import Measure
+    from seasoned.tabular.trial.trial_row import TrialRow
     from seasoned.trials import Trial
 
     Callback = Callable[[dict[str, Any]], object]
@@ -62,7 +63,7 @@ class CallbackRunner:
     Args:
         callbacks: The user's callbacks.
         metric: Metric of the scores.
-        row: Conversion of a trial to plain data (`trial_row.row_of`).
+        row: Conversion of a trial to its row, with the results of its folds.
         end: Function that ends the search.
     """
 
@@ -72,7 +73,7 @@ class CallbackRunner:
         self,
         callbacks: Iterable[Callback],
         metric: Measure,
-        row: Callable[[Trial], dict[str, Any]],
+        row: Callable[[Trial], TrialRow],
         end: Callable[[], None],
     ) -> None:
         self._callbacks = list(callbacks)
@@ -94,7 +95,7 @@ class CallbackRunner:
         row = self._row(trial)
         level = logging.WARNING if trial.state is TrialState.FAILED else logging.INFO
         logger.log(level, "%s", self._sentence(row))
-        told = {**{name: row[name] for name in _TOLD}, "score": self._score(row["loss"])}
+        told = {**{name: getattr(row, name) for name in _TOLD}, "score": self._score(row.loss)}
         told["best"] = None if self._best is None else self._score(self._best[0])
         for callback in tuple(self._callbacks):
             try:
@@ -112,14 +113,14 @@ class CallbackRunner:
     def _score(self, loss: float | None) -> float | None:
         return None if loss is None else self._metric.score(loss)
 
-    def _sentence(self, row: dict[str, Any]) -> str:
+    def _sentence(self, row: TrialRow) -> str:
         """Return the log line: family, score in the sign of the metric, seconds, best score so far."""
-        took = "" if row["seconds"] is None else f" after {row['seconds']:.1f} s"
-        if row["state"] == "complete":
-            said = f"trial {row['number']}: {row['model']}, {self._metric.name} {self._score(row['loss']):.5g}{took}"
+        took = "" if row.seconds is None else f" after {row.seconds:.1f} s"
+        if row.is_complete:
+            said = f"trial {row.number}: {row.model}, {self._metric.name} {self._score(row.loss):.5g}{took}"
         else:
-            why = "" if row["error"] is None else f": {' '.join(row['error'].split())}"
-            said = f"trial {row['number']}: {row['model']} {row['state']}{took}{why}"
+            why = "" if row.error is None else f": {' '.join(row.error.split())}"
+            said = f"trial {row.number}: {row.model} {row.state}{took}{why}"
         if self._best is None:
             return said
         return f"{said}; best {self._score(self._best[0]):.5g} ({self._best[1]})"

@@ -11,7 +11,7 @@ from seasoned.tabular.models._common.optional_packages import is_installed
 from seasoned.tabular.models.registry import EXTRAS, NAMED_ONLY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.metrics.metric import Measure
     from seasoned.tabular.models._common.base import Model
     from seasoned.tabular.schema.schema import Schema
+    from seasoned.tabular.trial.trial_row import TrialRow
     from seasoned.tabular.validation.folds import Fold
 
 __all__ = ["Columns", "FitSummary", "describe", "line_of", "notes_of", "plan_of"]
@@ -253,19 +254,20 @@ def plan_of(models: Sequence[Model], named: Sequence[Any] | None, budget: Budget
     }
 
 
-def notes_of(trials: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+def notes_of(trials: Iterable[TrialRow]) -> tuple[str, ...]:
     """Return a sentence for each family with failed configurations and none that completed.
 
     Example:
-        >>> notes_of([{"model": "mlp", "state": "failed", "error": "it ran out of memory"}])
+        >>> from seasoned.tabular.trial.trial_row import TrialRow
+        >>> notes_of([TrialRow(0, "mlp", {}, "failed", error="it ran out of memory")])
         ('no configuration of mlp was completed; the first failure: it ran out of memory',)
     """
     done, failed = set(), dict[str, str]()
     for trial in trials:
-        if trial["state"] == "complete":
-            done.add(trial["model"])
-        elif trial["state"] == "failed":
-            failed.setdefault(trial["model"], " ".join(str(trial["error"]).split()))
+        if trial.is_complete:
+            done.add(trial.model)
+        elif trial.state == "failed":
+            failed.setdefault(trial.model, " ".join(str(trial.error).split()))
     return tuple(
         f"no configuration of {name} was completed; the first failure: {_short(error, 160)}"
         for name, error in failed.items()

@@ -49,6 +49,7 @@ from seasoned.tabular.safe_files import npz
 from seasoned.tabular.safe_files.zip_container import DAMAGE, FORMAT, pack, unpack
 from seasoned.tabular.trial.featured_model import Featured
 from seasoned.tabular.trial.seed_average import Repeated, fits_of, shares_of
+from seasoned.tabular.trial.trial_row import TrialRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,7 +108,7 @@ def write(
         },
         "finish": fitted.finish.to_json(),
         "members": [_about_member(member) for member in fitted.members],
-        "trials": list(fitted.trials),
+        "trials": [trial.to_json() for trial in fitted.trials],
         "fit": {
             "rows": fitted.rows,
             "seconds": fitted.seconds,
@@ -247,7 +248,7 @@ def _rebuild(manifest: dict[str, Any], members: dict[str, bytes]) -> Fitted:
     metric = _measure(manifest["metric"], len(classes))
     validated = ValidationEvidence.load(members[_VALIDATED], len(classes)) if _VALIDATED in members else None
     about = manifest.get("fit", {})
-    trials = tuple({**trial, "config": _hashable(trial["config"])} for trial in manifest["trials"])
+    trials = tuple(TrialRow.from_json({**trial, "config": _hashable(trial["config"])}) for trial in manifest["trials"])
     finish = Postprocessor.from_json(manifest.get("finish"), len(classes), len(models))
     task, rows, seconds = manifest["task"], about.get("rows"), about.get("seconds")
     conformal = Conformal.load(members[_CONFORMAL], members.get(_SCALE)) if _CONFORMAL in members else None

@@ -82,17 +82,17 @@ def _check_records(fitted: Fitted) -> None:
         raise ValueError(f"its {wrong[0]!r} is of another type")
     numbers: set[int] = set()
     for trial in fitted.trials:
-        strange = [name for name, kind in _TRIAL.items() if not _is_a(trial[name], kind)]
-        strange += [name for name in ("elapsed", "predict_ms") if not _is_a(trial.get(name), Real)]
-        if strange or trial["number"] is None or trial["model"] is None or trial["config"] is None:
+        strange = [name for name, kind in _TRIAL.items() if not _is_a(getattr(trial, name), kind)]
+        strange += [name for name in ("elapsed", "predict_ms") if not _is_a(getattr(trial, name), Real)]
+        if strange or trial.number is None or trial.model is None or trial.config is None:
             raise ValueError(f"{(strange or ['something'])[0]!r} of a trial is of another type")
-        if trial["state"] not in _STATES or (trial["state"] == "complete" and trial["loss"] is None):
-            raise ValueError(f"the trial {trial['number']} has no state, or no loss")
-        if trial["number"] in numbers:
-            raise ValueError(f"the trial {trial['number']} is there twice")
-        if not all(_is_a(loss, Real) for loss in trial.get("losses") or ()):
-            raise ValueError(f"the losses of the trial {trial['number']} are no numbers")
-        numbers.add(trial["number"])
+        if trial.state not in _STATES or (trial.is_complete and trial.loss is None):
+            raise ValueError(f"the trial {trial.number} has no state, or no loss")
+        if trial.number in numbers:
+            raise ValueError(f"the trial {trial.number} is there twice")
+        if not all(_is_a(loss, Real) for loss in trial.losses):
+            raise ValueError(f"the losses of the trial {trial.number} are no numbers")
+        numbers.add(trial.number)
 
 
 def _is_a(value: Any, kind: type) -> bool:

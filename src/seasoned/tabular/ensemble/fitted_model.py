@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.postprocessing.validation_evidence import ValidationEvidence
     from seasoned.tabular.preprocessing.column_plan import ColumnPlan, Diet
     from seasoned.tabular.schema.column import UnreadableCells
+    from seasoned.tabular.trial.trial_row import TrialRow
 
 __all__ = ["Fitted", "Member", "places_below", "with_base_models"]
 
@@ -88,8 +89,7 @@ class Fitted:
         plan: Column plan, which converts a table to matrices.
         members: Ensemble members; their weights sum to 1. Members of a second layer come last, the others by descending
             weight.
-        trials: One dict per trial: number, model, state, loss, seconds, error, config. Where known also elapsed
-            (seconds from the start of the fit to the end of the trial) and predict_ms (milliseconds per row).
+        trials: Trials of the search.
         validated: Out-of-fold predictions of the ensemble; None if unknown.
         rows: Number of training rows; None if unknown.
         seconds: Wall-clock seconds of the fit; None if unknown.
@@ -111,7 +111,7 @@ class Fitted:
     metric: Measure
     plan: ColumnPlan
     members: tuple[Member, ...]
-    trials: tuple[dict[str, Any], ...]
+    trials: tuple[TrialRow, ...]
     validated: ValidationEvidence | None = None
     rows: int | None = None
     seconds: float | None = None

@@ -7,13 +7,14 @@ members keep that model as long as this saves time. Parallel fits take as long a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from seasoned.tabular.budget.budget import Budget
     from seasoned.tabular.trial.cross_validation import CrossValidation
+    from seasoned.tabular.trial.trial_row import TrialRow
 
 __all__ = ["members_without_refit", "side_by_side_seconds"]
 
@@ -33,7 +34,7 @@ def side_by_side_seconds(fits: Sequence[float], workers: int) -> float:
 
 def members_without_refit(
     objective: CrossValidation,
-    chosen: Sequence[tuple[Mapping[str, Any], float]],
+    chosen: Sequence[tuple[TrialRow, float]],
     fits: Sequence[float],
     budget: Budget,
 ) -> set[int]:
@@ -59,6 +60,6 @@ def members_without_refit(
         so_far = sum(chosen[other][1] for other in found)
         if won < _WORTH * budget.seconds or so_far + weight > _MOST * total:
             continue
-        if objective.records.has_models({"model": {row["model"]: row["config"]}}):
+        if objective.records.has_models(row.configuration):
             found.add(place)
     return found

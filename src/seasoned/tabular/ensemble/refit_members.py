@@ -7,7 +7,7 @@ import math
 import time
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.budget.budget import Budget
     from seasoned.tabular.ensemble.early_model import EarlyModel
     from seasoned.tabular.trial.cross_validation import CrossValidation
+    from seasoned.tabular.trial.trial_row import TrialRow
 
 __all__ = ["choose_members", "fit_all", "fit_members", "predicted_refit_seconds", "ranked"]
 
@@ -40,23 +41,23 @@ _CLOSING: Final = 0.1  # seconds reserved to kill unfinished fits
 _READING: Final = 0.5  # seconds beyond the deadline in which fold models may be read
 
 
-def ranked(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def ranked(rows: Sequence[TrialRow]) -> list[TrialRow]:
     """Complete trials, the best first. Ties go to the earlier trial, so that the order does not depend on time."""
-    complete = [row for row in rows if row["state"] == "complete"]
-    return sorted(complete, key=lambda row: (row["loss"], row["number"]))
+    complete = [row for row in rows if row.is_complete]
+    return sorted(complete, key=lambda row: row.rank)
 
 
-def first_of_each(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def first_of_each(rows: Sequence[TrialRow]) -> list[TrialRow]:
     """First trial of each configuration, in the given order: a configuration tried twice is one model."""
-    first: dict[str, Mapping[str, Any]] = {}
+    first: dict[str, TrialRow] = {}
     for row in rows:
-        first.setdefault(textual(config_of(row)), row)
+        first.setdefault(textual(row.configuration), row)
     return list(first.values())
 
 
 def choose_members(
-    objective: CrossValidation, rows: Sequence[Mapping[str, Any]], budget: Budget, seconds: float = math.inf
-) -> list[tuple[Mapping[str, Any], float]]:
+    objective: CrossValidation, rows: Sequence[TrialRow], budget: Budget, seconds: float = math.inf
+) -> list[tuple[TrialRow, float]]:
     """Select trials and their weights in the average, the heaviest first. One member means the best trial alone.
 
     Args:
@@ -70,7 +71,7 @@ def choose_members(
     best = _diverse(quick_enough(objective, first_of_each(ranked(rows))))
     if most == 1 or len(best) < 2:
         return [(row, 1.0) for row in best[:1]]
-    predictions = [objective.records.out_of_fold(config_of(row)) for row in best]
+    predictions = [objective.records.out_of_fold(row.configuration) for row in best]
     known, row_weights, together = objective.data.known_rows(), objective.data.weights, objective.data.together
     kept = [index for index, found in enumerate(predictions) if found is not None and len(found) == len(known)]
     if not kept:  # the run folder was emptied, or is of a version that stored predictions of all rows
@@ -90,18 +91,18 @@ def choose_members(
     return sorted(((best[kept[place]], weight) for place, weight in weights.items()), key=lambda pair: -pair[1])
 
 
-def _diverse(best: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _diverse(best: list[TrialRow]) -> list[TrialRow]:
     """Best few trials of each family and the best others, sorted. A long search would fill the list with one family."""
     met: Counter[str] = Counter()
-    first: list[Mapping[str, Any]] = []
-    others: list[Mapping[str, Any]] = []
+    first: list[TrialRow] = []
+    others: list[TrialRow] = []
     for row in best:
-        met[row["model"]] += 1
-        (first if met[row["model"]] <= _OF_EACH else others).append(row)
+        met[row.model] += 1
+        (first if met[row.model] <= _OF_EACH else others).append(row)
     return ranked([*first, *others[: max(_CHOICES - len(first), 0)]])
 
 
-def quick_enough(objective: CrossValidation, best: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def quick_enough(objective: CrossValidation, best: list[TrialRow]) -> list[TrialRow]:
     """Trials that meet `predict_limit` alone; the fastest one if none does."""
     if objective.predict_limit is None or not best:
         return best
@@ -109,23 +110,18 @@ def quick_enough(objective: CrossValidation, best: list[Mapping[str, Any]]) -> l
     return quick or [min(best, key=lambda row: _pace(objective, row))]
 
 
-def _pace(objective: CrossValidation, row: Mapping[str, Any]) -> float:
+def _pace(objective: CrossValidation, row: TrialRow) -> float:
     """Latency of the trial in milliseconds per row."""
-    return objective.records.of(config_of(row)).predict_ms
+    return objective.records.of(row.configuration).predict_ms
 
 
-def predicted_refit_seconds(objective: CrossValidation, row: Mapping[str, Any]) -> float:
+def predicted_refit_seconds(objective: CrossValidation, row: TrialRow) -> float:
     """Predicted seconds of the refit: median time of a fold, scaled up to all rows."""
-    return objective.records.of(config_of(row)).fit_seconds / objective.data.train_share
-
-
-def config_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Configuration of a trial."""
-    return {"model": {row["model"]: row["config"]}}
+    return objective.records.of(row.configuration).fit_seconds / objective.data.train_share
 
 
 def fit_members(
-    objective: CrossValidation, chosen: Sequence[tuple[Mapping[str, Any], float]], budget: Budget, early: EarlyModel
+    objective: CrossValidation, chosen: Sequence[tuple[TrialRow, float]], budget: Budget, early: EarlyModel
 ) -> tuple[Member, ...]:
     """Fit the selected trials on all rows in parallel, the slowest first, and repeatedly while time is left.
 
@@ -134,7 +130,7 @@ def fit_members(
     baseline.
     """
     first = early.member(0.0)
-    same = [place for place, (row, _) in enumerate(chosen) if (row["model"], row["config"]) == early.fitted]
+    same = [place for place, (row, _) in enumerate(chosen) if (row.model, row.config) == early.fitted]
     ready: dict[int, Member] = {}
     kept = _kept(objective, chosen, budget, but=same)
     taken = {*same, *kept}  # the early model is ready or in progress
@@ -162,20 +158,20 @@ def fit_members(
 
 
 def _kept(
-    objective: CrossValidation, chosen: Sequence[tuple[Mapping[str, Any], float]], budget: Budget, but: Sequence[int]
+    objective: CrossValidation, chosen: Sequence[tuple[TrialRow, float]], budget: Budget, but: Sequence[int]
 ) -> dict[int, Member]:
     """Light members by position, with the models of their trials (`light_members.py`)."""
     found: dict[int, Member] = {}
     fits = [0.0 if place in but else predicted_refit_seconds(objective, row) for place, (row, _) in enumerate(chosen)]
     for place in () if budget.full else members_without_refit(objective, chosen, fits, budget):
         row, weight = chosen[place]
-        if (estimator := objective.spare(config_of(row))) is not None:
-            found[place] = Member(row["model"], row["config"], estimator, weight, whole=False)
+        if (estimator := objective.spare(row.configuration)) is not None:
+            found[place] = Member(row.model, row.config, estimator, weight, whole=False)
     return found
 
 
 def _spare(
-    objective: CrossValidation, missing: Mapping[int, tuple[Mapping[str, Any], float]], budget: Budget, *, needed: bool
+    objective: CrossValidation, missing: Mapping[int, tuple[TrialRow, float]], budget: Budget, *, needed: bool
 ) -> dict[int, Member]:
     """Members by position whose refit is missing, built from the fold models of their trials.
 
@@ -186,14 +182,14 @@ def _spare(
     for place, (row, weight) in missing.items():
         if budget.full or (budget.remaining < -_READING and (found or not needed)):
             break
-        estimator = objective.spare(config_of(row))
+        estimator = objective.spare(row.configuration)
         if estimator is not None:
             logger.warning(
                 "trial %d (%s) was not fitted on all rows; the models of its folds predict instead.",
-                row["number"],
-                row["model"],
+                row.number,
+                row.model,
             )
-            found[place] = Member(row["model"], row["config"], estimator, weight, whole=False)
+            found[place] = Member(row.model, row.config, estimator, weight, whole=False)
     return found
 
 
@@ -206,7 +202,7 @@ def _awaited(early: EarlyModel, budget: Budget) -> Member | None:
 
 
 def fit_all(
-    objective: CrossValidation, waiting: Mapping[int, tuple[Mapping[str, Any], float]], budget: Budget
+    objective: CrossValidation, waiting: Mapping[int, tuple[TrialRow, float]], budget: Budget
 ) -> dict[int, Member]:
     """Fit trials with their weights, by position, in parallel until the time is over. The log names unfinished ones.
 
@@ -214,13 +210,13 @@ def fit_all(
     """
     limits = Limits(memory=budget.trial_memory)
     ready: dict[int, Member] = {}
-    seconds = {place: objective.records.of(config_of(row)).fit_seconds for place, (row, _) in waiting.items()}
+    seconds = {place: objective.records.of(row.configuration).fit_seconds for place, (row, _) in waiting.items()}
     with LocalExecutor(budget.workers) as executor:
         refit = objective.refit  # the same object for all tasks, so that a worker reads the table once
         order = sorted(waiting, key=lambda place: -seconds[place])
         tasks: dict[int, int] = {}
         try:
-            tasks.update((executor.submit(refit, config_of(waiting[p][0]), limits=limits), p) for p in order)
+            tasks.update((executor.submit(refit, waiting[p][0].configuration, limits=limits), p) for p in order)
         except StorageError as error:  # finished fits and fold models can predict as well
             logger.warning("not all models are fitted on all rows: %s", error)
         while tasks and budget.remaining > _CLOSING and not budget.full:
@@ -228,7 +224,7 @@ def fit_all(
                 place = tasks.pop(outcome.task)
                 row, weight = waiting[place]
                 if outcome.ending is Ending.RETURNED:
-                    ready[place] = Member(row["model"], row["config"], outcome.value, weight)
+                    ready[place] = Member(row.model, row.config, outcome.value, weight)
                 else:
                     _say_why(row, budget.explain(outcome.reason))
         for place in tasks.values():
@@ -236,5 +232,5 @@ def fit_all(
     return ready
 
 
-def _say_why(row: Mapping[str, Any], reason: str | None) -> None:
-    logger.warning("trial %d (%s) could not be fitted on all rows: %s", row["number"], row["model"], reason)
+def _say_why(row: TrialRow, reason: str | None) -> None:
+    logger.warning("trial %d (%s) could not be fitted on all rows: %s", row.number, row.model, reason)

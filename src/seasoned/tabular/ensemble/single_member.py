@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from seasoned.tabular.ensemble.fitted_model import Fitted, Member
+    from seasoned.tabular.trial.trial_row import TrialRow
 
 __all__ = ["ENSEMBLE", "place_of", "select_member"]
 
@@ -48,19 +49,19 @@ def select_member(fitted: Fitted, model: Any) -> Fitted:
     return fitted.alone(places[0])
 
 
-def place_of(fitted: Fitted, trial: dict[str, Any]) -> int | None:
+def place_of(fitted: Fitted, trial: TrialRow) -> int | None:
     """Position of the member with the trial's configuration; None if no member has it."""
     same = (place for place, member in enumerate(fitted.members) if _is_of(member, trial))
     return next(same, None)
 
 
-def _is_of(member: Member, trial: dict[str, Any]) -> bool:
-    return bool((member.name, member.config) == (trial["model"], trial["config"]))
+def _is_of(member: Member, trial: TrialRow) -> bool:
+    return bool((member.name, member.config) == (trial.model, trial.config))
 
 
 def _numbers(fitted: Fitted, member: Member) -> list[int]:
     """Numbers of the member's trials; empty for a member without a trial, such as the baseline."""
-    return [trial["number"] for trial in fitted.trials if _is_of(member, trial)]
+    return [trial.number for trial in fitted.trials if _is_of(member, trial)]
 
 
 def _told(members: Sequence[Member], fitted: Fitted) -> str:

@@ -23,8 +23,9 @@ import numpy as np
 from seasoned.execution.local import LocalExecutor
 from seasoned.space import Choice
 from seasoned.tabular.budget.parallel_map import parallel_map
-from seasoned.tabular.ensemble.refit_members import config_of, predicted_refit_seconds
+from seasoned.tabular.ensemble.refit_members import predicted_refit_seconds
 from seasoned.tabular.trial.stacked_features import stacked
+from seasoned.tabular.trial.trial_row import TrialRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.budget.budget import Budget
     from seasoned.tabular.trial.cross_validation import CrossValidation
 
-    Chosen = Sequence[tuple[Mapping[str, Any], float]]
+    Chosen = Sequence[tuple[TrialRow, float]]
     Array = NDArray[np.float64]
 
 __all__ = ["Layered", "add_layer", "seconds_of_layer", "upper_settings"]
@@ -60,8 +61,8 @@ class Layered(NamedTuple):
     `notes` contains the decision as a sentence; it is empty if no second layer was requested.
     """
 
-    chosen: list[tuple[Mapping[str, Any], float]]
-    rows: list[dict[str, Any]]
+    chosen: list[tuple[TrialRow, float]]
+    rows: list[TrialRow]
     notes: tuple[str, ...] = ()
 
 
@@ -102,14 +103,12 @@ class _Cost(NamedTuple):
 def _cost(
     objective: CrossValidation,
     chosen: Chosen,
-    trials: Sequence[Mapping[str, Any]],
+    trials: Sequence[TrialRow],
     families: Collection[str],
     budget: Budget,
 ) -> _Cost:
     below = [predicted_refit_seconds(objective, row) for row, _ in chosen[:_BELOW]]
-    known = {
-        row["model"]: predicted_refit_seconds(objective, row) for row in reversed(trials) if row["state"] == "complete"
-    }
+    known = {row.model: predicted_refit_seconds(objective, row) for row in reversed(trials) if row.is_complete}
     upper = sum(_HEAVIER * known.get(family, max(below)) for family in families)
     asking = (objective.folds + 1) * upper + (objective.folds - 1) * sum(below)
     return _Cost(3 * _ROUND + _CAUTION * asking / budget.workers, _CAUTION * upper / budget.workers)
@@ -118,7 +117,7 @@ def _cost(
 def seconds_of_layer(
     objective: CrossValidation,
     chosen: Chosen,
-    trials: Sequence[Mapping[str, Any]],
+    trials: Sequence[TrialRow],
     families: Collection[str],
     budget: Budget,
 ) -> float:
@@ -140,7 +139,7 @@ def seconds_of_layer(
 def add_layer(
     objective: CrossValidation,
     chosen: Chosen,
-    trials: Sequence[Mapping[str, Any]],
+    trials: Sequence[TrialRow],
     settings: Mapping[str, Mapping[str, Any]],
     budget: Budget,
     seconds: float,
@@ -167,8 +166,8 @@ def add_layer(
         return _without(chosen, _late(sum(cost), seconds, budget))
     end = time.monotonic() + seconds - cost.fitting
     lower = _heaviest(chosen, budget.members - len(_FAMILIES))
-    sources = [config_of(row) for row, _ in lower[:_BELOW]]
-    known = [objective.records.out_of_fold(config_of(row)) for row, _ in lower]
+    sources = [row.configuration for row, _ in lower[:_BELOW]]
+    known = [objective.records.out_of_fold(row.configuration) for row, _ in lower]
     if any(found is None for found in known):
         return _without(chosen, "somebody emptied the run's folder")
     base = _mean([found for found in known if found is not None], [weight for _, weight in lower])
@@ -189,7 +188,7 @@ def add_layer(
     if not sum(gains) > 0:
         unseen = "layers: a second layer was tried, and does not help on rows that are held out of everything"
         return Layered(list(chosen), rows, (unseen,))
-    upper = [(row, _LAYER_WEIGHT / len(best)) for row in rows if config_of(row) in best]
+    upper = [(row, _LAYER_WEIGHT / len(best)) for row in rows if row.configuration in best]
     note = f"layers: a second layer of {len(best)} model(s) gets half of the weight"
     return Layered([*((row, (1.0 - _LAYER_WEIGHT) * weight) for row, weight in lower), *upper], rows, (note,))
 
@@ -286,26 +285,23 @@ def _gains_on_held_out_folds(
 def _rows(
     tried: Sequence[tuple[Mapping[str, Any], float]],
     objective: CrossValidation,
-    trials: Sequence[Mapping[str, Any]],
-) -> list[dict[str, Any]]:
+    trials: Sequence[TrialRow],
+) -> list[TrialRow]:
     """Leaderboard rows of the second layer's trials, numbered after the other trials."""
-    first = 1 + max((row["number"] for row in trials), default=-1)
+    first = 1 + max((row.number for row in trials), default=-1)
     rows = []
     for place, (config, loss) in enumerate(tried):
         ((family, settings),) = config["model"].items()
         record = objective.records.of(config)
         rows.append(
-            {
-                "number": first + place,
-                "model": family,
-                "state": "complete",
-                "loss": loss,
-                "seconds": record.fit_seconds * objective.folds,
-                "error": None,
-                "config": settings,
-                "elapsed": None,
-                "rounds": record.rounds,
-                "predict_ms": record.predict_ms,
-            }
+            TrialRow(
+                first + place,
+                family,
+                settings,
+                loss=loss,
+                seconds=record.fit_seconds * objective.folds,
+                rounds=record.rounds,
+                predict_ms=record.predict_ms,
+            )
         )
     return rows

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.experience.advice import TaskAdvice
     from seasoned.tabular.input.target import Target
     from seasoned.tabular.trial.cross_validation import CrossValidation
+    from seasoned.tabular.trial.trial_row import TrialRow
 
 __all__ = ["ExperienceRecorder", "described"]
 
@@ -111,7 +112,7 @@ class ExperienceRecorder:
 
     def keep(
         self,
-        trials: Sequence[Mapping[str, Any]],
+        trials: Sequence[TrialRow],
         guide: TaskAdvice | None,
         seconds: float = math.inf,
         *,
@@ -134,37 +135,37 @@ class ExperienceRecorder:
         return _spared(lambda: self._keep(trials, guide, patience, instead), instead, what)
 
     def _keep(
-        self, trials: Sequence[Mapping[str, Any]], guide: TaskAdvice | None, patience: float, instead: str | None
+        self, trials: Sequence[TrialRow], guide: TaskAdvice | None, patience: float, instead: str | None
     ) -> str | None:
         trials = [
-            trial for trial in trials if STACKED_ON not in trial["config"]
+            trial for trial in trials if STACKED_ON not in trial.config
         ]  # a stacked model depends on other models
-        kept = [t for t in trials if t["state"] in {"complete", "failed", "pruned"} and t["model"] in MODELS]
-        kept = [t for t in kept if t["state"] != "failed" or not _OF_THE_MACHINE.search(str(t.get("error")))]
-        complete = sum(trial["state"] == "complete" for trial in kept)
+        kept = [t for t in trials if t.state in {"complete", "failed", "pruned"} and t.model in MODELS]
+        kept = [t for t in kept if t.state != "failed" or not _OF_THE_MACHINE.search(str(t.error))]
+        complete = sum(trial.is_complete for trial in kept)
         if self.scene is None or self.places.store is None or complete < _LEAST_TRIALS:
             return instead
-        past = [_trial(trial) for trial in kept if trial["state"] != "pruned"]
+        past = [_trial(trial) for trial in kept if trial.state != "pruned"]
         if not self.paced:  # otherwise slow predictions can be the reason for the stop
-            past += [self._stopped(trial, trials) for trial in kept if trial["state"] == "pruned"]
+            past += [self._stopped(trial, trials) for trial in kept if trial.state == "pruned"]
         head = _head(self.scene, self.fit_seconds, _gained(trials, guide, self.scene.baseline, self.begun))
         study = PastStudy(head, self.scene.metafeatures, past)
         add_studies(self.places.store, [study], patience, instead=() if instead is None else (instead,))
         return row_of(study)[0].key
 
-    def _stopped(self, trial: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> PastTrial:
+    def _stopped(self, trial: TrialRow, trials: Sequence[TrialRow]) -> PastTrial:
         """Past trial that racing stopped, with a lower bound on its loss.
 
         The best trial at the time of the stop was no better than the final best trial. A trial is also stopped for any
         lag behind the best of its own family.
         """
         baseline = None if self.scene is None else self.scene.baseline
-        losses = [(t["loss"], t["model"]) for t in trials if t["state"] == "complete"]
+        losses = [(t.loss, t.model) for t in trials if t.is_complete]
         best = min(loss for loss, _ in losses)
         least = best + MAX_LAG * max((baseline or 0.0) - best, 0.0)  # None: the baseline is 0 or undefined
-        least = min([least, *(loss for loss, model in losses if model == trial["model"])])
-        config = {"model": {trial["model"]: trial["config"]}}
-        return PastTrial(config, least, trial["seconds"], stopped=True)
+        least = min([least, *(loss for loss, model in losses if model == trial.model)])
+        config = trial.configuration
+        return PastTrial(config, least, trial.seconds, stopped=True)
 
 
 def _spared(work: Callable[[], _Found], otherwise: _Found, what: str) -> _Found:
@@ -241,9 +242,9 @@ def described(canonical: pd.DataFrame, target: Target, seed: int) -> dict[str, f
     return {**found, "log_ratio": found["log_ratio"] + longer - wider}
 
 
-def _trial(trial: Mapping[str, Any]) -> PastTrial:
-    config = {"model": {trial["model"]: trial["config"]}}
-    return PastTrial(config, trial["loss"], trial["seconds"], trial["state"] == "failed")
+def _trial(trial: TrialRow) -> PastTrial:
+    config = trial.configuration
+    return PastTrial(config, trial.loss, trial.seconds, trial.state == "failed")
 
 
 def _head(scene: TaskDescription, fit_seconds: float | None, gained: Mapping[str, Any]) -> Head:
@@ -268,24 +269,24 @@ def _head(scene: TaskDescription, fit_seconds: float | None, gained: Mapping[str
 
 
 def _gained(
-    trials: Sequence[Mapping[str, Any]], guide: TaskAdvice | None, baseline: float | None, begun: frozenset[str]
+    trials: Sequence[TrialRow], guide: TaskAdvice | None, baseline: float | None, begun: frozenset[str]
 ) -> dict[str, Any]:
     """Statistics of the search for `seasoned experience stats`: the best trial, and the gain by advice."""
-    complete = [trial for trial in trials if trial["state"] == "complete"]
-    best = min(complete, key=lambda trial: (trial["loss"], trial["number"]))
-    found: dict[str, Any] = {"trials": len(trials), "best_at": int(best["number"]), "guided": guide is not None}
+    complete = [trial for trial in trials if trial.is_complete]
+    best = min(complete, key=lambda trial: trial.rank)
+    found: dict[str, Any] = {"trials": len(trials), "best_at": int(best.number), "guided": guide is not None}
     found["advised"] = False
     if guide is None or not _advised(best, guide, begun):
         return found
     found["advised"] = True
-    others = [trial["loss"] for trial in complete if not _advised(trial, guide, begun)]
-    if others and baseline is not None and best["loss"] < baseline:
-        ahead = (min([*others, baseline]) - best["loss"]) / (baseline - best["loss"])
+    others = [trial.loss for trial in complete if not _advised(trial, guide, begun)]
+    if others and baseline is not None and best.loss < baseline:
+        ahead = (min([*others, baseline]) - best.loss) / (baseline - best.loss)
         found["ahead"] = round(float(ahead), 6)
     return found
 
 
-def _advised(trial: Mapping[str, Any], guide: TaskAdvice, begun: frozenset[str]) -> bool:
+def _advised(trial: TrialRow, guide: TaskAdvice, begun: frozenset[str]) -> bool:
     """True if past tasks contain the configuration and the search would not begin with it in any case."""
-    text = textual({"model": {trial["model"]: trial["config"]}})
+    text = textual(trial.configuration)
     return text not in begun and guide.advises(text)

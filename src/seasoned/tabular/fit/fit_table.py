@@ -204,7 +204,7 @@ def _completed(
     fitted: Fitted, found: SearchResult, budget: Budget, summary: FitSummary, watching: FitProgress
 ) -> Fitted:
     """Model with all trials, the seconds of the fit, and a summary with notes on resumed and skipped work."""
-    trials = tuple({**trial, "error": budget.explain(trial["error"])} for trial in found.trials)
+    trials = tuple(replace(trial, error=budget.explain(trial.error)) for trial in found.trials)
     summary = watching.show(replace(summary, notes=(*found.notes, *notes_of(trials))))
     seconds = time.monotonic() - (budget.deadline - budget.seconds)
     return replace(fitted, trials=trials, seconds=seconds, idle=found.idle, fit_summary=summary)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.ensemble.fitted_model import Fitted
+    from seasoned.tabular.trial.trial_row import TrialRow
 
 __all__ = ["HeldOut", "failures", "leaderboard"]
 
@@ -59,8 +60,8 @@ def leaderboard(fitted: Fitted, test: HeldOut | None = None) -> pd.DataFrame:
     """
     import pandas as pd
 
-    complete = sorted((t for t in fitted.trials if t["state"] == "complete"), key=lambda t: (t["loss"], t["number"]))
-    others = [t for t in fitted.trials if t["state"] != "complete"]
+    complete = sorted((t for t in fitted.trials if t.is_complete), key=lambda t: t.rank)
+    others = [t for t in fitted.trials if not t.is_complete]
     rows = [_row(fitted, trial, rank) for rank, trial in enumerate(complete, start=1)]
     rows += [_row(fitted, trial, None) for trial in others]
     seen: set[str] = set()
@@ -84,7 +85,7 @@ def leaderboard(fitted: Fitted, test: HeldOut | None = None) -> pd.DataFrame:
     frame["predict_ms"] = pd.to_numeric(frame["predict_ms"], errors="coerce")  # missing in older files
     frame = frame.astype(kinds)
     frame.attrs["finish"], frame.attrs["summary"] = fitted.sentences, fitted.summary
-    frame.attrs["configs"] = {trial["number"]: trial["config"] for trial in complete + others}
+    frame.attrs["configs"] = {trial.number: trial.config for trial in complete + others}
     frame.attrs["score"], frame.attrs["baseline"] = fitted.validation_score, fitted.baseline_score
     return frame
 
@@ -121,31 +122,31 @@ def _ensemble(fitted: Fitted) -> dict[str, Any]:
     }
 
 
-def _row(fitted: Fitted, trial: dict[str, Any], rank: int | None) -> dict[str, Any]:
-    loss = trial["loss"] if trial["state"] == "complete" else None
+def _row(fitted: Fitted, trial: TrialRow, rank: int | None) -> dict[str, Any]:
+    loss = trial.loss if trial.is_complete else None
     return {
         "rank": rank,
-        "model": trial["model"],
+        "model": trial.model,
         fitted.metric.name: None if loss is None else fitted.metric.score(loss),
         "spread": _spread(fitted, trial),
         "weight": _weight(fitted, trial),
-        "seconds": trial["seconds"],
-        "predict_ms": trial.get("predict_ms"),
-        "state": trial["state"],
-        "number": trial["number"],
-        "config": trial["config"],
+        "seconds": trial.seconds,
+        "predict_ms": trial.predict_ms,
+        "state": trial.state,
+        "number": trial.number,
+        "config": trial.config,
     }
 
 
-def _spread(fitted: Fitted, trial: dict[str, Any]) -> float:
+def _spread(fitted: Fitted, trial: TrialRow) -> float:
     """Standard deviation of the fold scores; NaN for one fold, for an undefined score, or in an older file."""
-    losses = [math.nan if loss is None else loss for loss in trial.get("losses") or ()]
+    losses = [math.nan if loss is None else loss for loss in trial.losses]
     return float(np.std([fitted.metric.score(loss) for loss in losses], ddof=1)) if len(losses) > 1 else math.nan
 
 
-def _weight(fitted: Fitted, trial: dict[str, Any]) -> float:
+def _weight(fitted: Fitted, trial: TrialRow) -> float:
     """Weight of the trial's model in the ensemble; 0 if it is no member."""
-    return sum(m.weight for m in fitted.members if (m.name, m.config) == (trial["model"], trial["config"]))
+    return sum(m.weight for m in fitted.members if (m.name, m.config) == (trial.model, trial.config))
 
 
 def failures(fitted: Fitted) -> pd.DataFrame:
@@ -153,4 +154,4 @@ def failures(fitted: Fitted) -> pd.DataFrame:
     import pandas as pd
 
     columns = ["number", "model", "seconds", "error", "config"]
-    return pd.DataFrame([t for t in fitted.trials if t["state"] == "failed"], columns=columns)
+    return pd.DataFrame([t.to_json() for t in fitted.trials if t.state == "failed"], columns=columns)

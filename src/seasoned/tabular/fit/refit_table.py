@@ -29,6 +29,7 @@ from seasoned.tabular.trial.cross_validation import CrossValidation
 from seasoned.tabular.trial.featured_model import Featured
 from seasoned.tabular.trial.results import TrialRecord
 from seasoned.tabular.trial.seed_average import fits_of
+from seasoned.tabular.trial.trial_row import TrialRow
 from seasoned.tabular.validation.declared import declared_folds
 from seasoned.tabular.validation.folds import make_folds
 
@@ -223,30 +224,27 @@ def _check_target(fitted: Fitted, target: Target, scale: Logarithm | None) -> No
         )
 
 
-def _row(fitted: Fitted, place: int) -> dict[str, Any]:
+def _row(fitted: Fitted, place: int) -> TrialRow:
     """Member as a row of its trial. A member without a trial, such as the baseline, gets its position as the number."""
     member = fitted.members[place]
-    return {"number": _trial(fitted, member).get("number", place), "model": member.name, "config": member.config}
+    trial = _trial(fitted, member)
+    return TrialRow(place if trial is None else trial.number, member.name, member.config)
 
 
-def _trial(fitted: Fitted, member: Member) -> Mapping[str, Any]:
-    """Trial of the member, a complete one if the configuration was tried several times; empty without a trial."""
-    same = [t for t in fitted.trials if (t["model"], t["config"]) == (member.name, member.config)]
-    return next((t for t in same if t["state"] == "complete"), same[0] if same else {})
+def _trial(fitted: Fitted, member: Member) -> TrialRow | None:
+    """Trial of the member, a complete one if the configuration was tried several times; None without a trial."""
+    same = [t for t in fitted.trials if (t.model, t.config) == (member.name, member.config)]
+    return next((t for t in same if t.is_complete), same[0] if same else None)
 
 
 def _record(fitted: Fitted, member: Member) -> TrialRecord:
     """Record of the member's trial: mean rounds over folds (None for models without), latency, and log-scale factor."""
     trial = _trial(fitted, member)
-    pace, scale = float(trial.get("predict_ms") or 0.0), _scale(member)
+    pace, scale = 0.0 if trial is None else trial.predict_ms or 0.0, _scale(member)
     record = TrialRecord(None, 0.0, predict_ms=pace, factor=1.0 if scale is None else scale.factor)
     if member.model.with_rounds(member.config, 1) == member.config:
         return record
-    if "rounds" not in trial:
-        raise InvalidInput(
-            f"it is not known how long {member.name!r} trained, as the model was saved by an older version; fit again."
-        )
-    return replace(record, rounds=None if trial["rounds"] is None else int(trial["rounds"]))
+    return record if trial is None else replace(record, rounds=trial.rounds)
 
 
 def _scale(member: Member) -> Exponential | None:

@@ -29,7 +29,7 @@ from seasoned.tabular.search.multi_fidelity import ByLevel
 from seasoned.tabular.search.row_racing import RowRace
 from seasoned.tabular.search.stopping_rule import StoppingRule
 from seasoned.tabular.search.user_configurations import with_starts
-from seasoned.tabular.trial.trial_row import row_of
+from seasoned.tabular.trial.trial_row import TrialRow
 from seasoned.tabular.validation.paired_test import TOO_SLOW
 from seasoned.trials import TrialState, WarmStart
 
@@ -72,7 +72,7 @@ class SearchResult:
     """
 
     members: tuple[Member, ...]
-    trials: tuple[dict[str, Any], ...]
+    trials: tuple[TrialRow, ...]
     failed: bool = False
     idle: bool = False
     notes: tuple[str, ...] = ()
@@ -127,7 +127,7 @@ def search(
         upper = upper_settings(space) if budget.layers > 1 else {}
         ending = StoppingRule(objective, budget, study, fresh, tuple(upper))
 
-        def row(trial: Trial) -> dict[str, Any]:
+        def row(trial: Trial) -> TrialRow:
             return _row(objective, trial, clock.elapsed.get(trial.number))
 
         telling = CallbackRunner(audience.callbacks, objective.metric, row, ending.end)
@@ -202,12 +202,12 @@ def _searched(
 
 
 def _chosen(
-    objective: CrossValidation, best: Sequence[Mapping[str, Any]], budget: Budget, seconds: float
-) -> list[tuple[Mapping[str, Any], float]]:
+    objective: CrossValidation, best: Sequence[TrialRow], budget: Budget, seconds: float
+) -> list[tuple[TrialRow, float]]:
     """Select the members while new workers load packages for their fits; the search's workers ended with it."""
     if not best or budget.stop() or budget.remaining <= 0:
         return choose_members(objective, best, budget, seconds)
-    names = dict.fromkeys(row["model"] for row in best)
+    names = dict.fromkeys(row.model for row in best)
     fits = None if budget.trials is None else min(budget.members, len(best))  # with a time limit, further fits follow
     with closing(WarmWorkers(budget, [objective.fitter.model(name) for name in names], fits)) as warming:
         chosen = choose_members(objective, best, budget, seconds)
@@ -271,19 +271,18 @@ def _row_race(objective: CrossValidation, opening: int) -> RowRace | None:
     return RowRace(objective.levels, objective.sample_baseline(), slack, FIRST, opening)
 
 
-def _row(objective: CrossValidation, trial: Trial, elapsed: float | None) -> dict[str, Any]:
+def _row(objective: CrossValidation, trial: Trial, elapsed: float | None) -> TrialRow:
     """Trial as plain data, with the results of its folds."""
-    row = {**row_of(trial), "elapsed": elapsed}
+    row = TrialRow.of(trial, elapsed)
     if trial.prune_reason is PruneReason.FIDELITY and trial.reports:
         rows, loss = trial.reports[-1]
         reached = f"it reached {objective.metric.name} {objective.metric.score(loss):.5g}, too far from the best there"
         undefined = "the metric is not defined" if objective.predict_limit is None else TOO_SLOW
-        row["error"] = f"on {rows:,} training rows {reached if math.isfinite(loss) else undefined}"
+        row = replace(row, error=f"on {rows:,} training rows {reached if math.isfinite(loss) else undefined}")
     if trial.state is not TrialState.COMPLETE:
         return row
     record = objective.records.of(trial.config)
-    losses = list(record.losses)
-    return {**row, "rounds": record.rounds, "predict_ms": record.predict_ms, "losses": losses}
+    return replace(row, rounds=record.rounds, predict_ms=record.predict_ms, losses=tuple(record.losses))
 
 
 def _run(

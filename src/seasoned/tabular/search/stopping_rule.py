@@ -5,20 +5,20 @@ from __future__ import annotations
 import logging
 import math
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from seasoned.tabular.ensemble.fitted_model import Member
 from seasoned.tabular.ensemble.light_members import members_without_refit, side_by_side_seconds
 from seasoned.tabular.ensemble.member_predictions import pool
-from seasoned.tabular.ensemble.refit_members import choose_members, config_of, predicted_refit_seconds
+from seasoned.tabular.ensemble.refit_members import choose_members, predicted_refit_seconds
 from seasoned.tabular.ensemble.reseeded_fits import reseeding_seconds
 from seasoned.tabular.ensemble.stacking import seconds_of_layer
 from seasoned.tabular.search.plateau import Plateau
-from seasoned.tabular.trial.trial_row import row_of
+from seasoned.tabular.trial.trial_row import TrialRow
 from seasoned.trials import TrialState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from seasoned.study import Study
     from seasoned.tabular.budget.budget import Budget
@@ -78,19 +78,19 @@ class StoppingRule:
         self._plateau = Plateau(objective.baseline_loss()) if budget.trials is None else None
         self._over = self.asked = False
         if any(trial.state is TrialState.COMPLETE for trial in study.trials):
-            self._measure([row_of(trial) for trial in study.trials])
+            self._measure([TrialRow.of(trial) for trial in study.trials])
 
     def __call__(self, study: Study, trial: Trial) -> None:
         """Update the time reserve and the plateau after a trial."""
         complete = trial.state is TrialState.COMPLETE
         self._unseen |= complete
         if complete and time.monotonic() >= self._again:
-            self._measure([row_of(found) for found in study.trials])
+            self._measure([TrialRow.of(found) for found in study.trials])
         if self._plateau is None or self._over:
             return
         ended = sum(found.state in _ENDED for found in study.trials)
         if self._unseen and self._plateau.reached(ended, self._elapsed):
-            self._measure([row_of(found) for found in study.trials])  # recent trials may have brought a gain
+            self._measure([TrialRow.of(found) for found in study.trials])  # recent trials may have brought a gain
         self._conclude(self._plateau, ended)
 
     def due(self) -> bool:
@@ -125,35 +125,35 @@ class StoppingRule:
         """Seconds of the time reserve for a second layer."""
         return self._layering
 
-    def _measure(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def _measure(self, rows: Sequence[TrialRow]) -> None:
         started = time.monotonic()
         self.warm_up = self._measured_warm_up(rows)
         chosen = choose_members(self._objective, rows, self._budget, self.choosing)
         choosing = time.monotonic() - started
-        complete = [config_of(row) for row in rows if row["state"] == "complete"]
-        self._objective.records.forget_models(complete, but=[config_of(row) for row, _ in chosen])
+        complete = [row.configuration for row in rows if row.is_complete]
+        self._objective.records.forget_models(complete, but=[row.configuration for row, _ in chosen])
         fits = [predicted_refit_seconds(self._objective, row) for row, _ in chosen]
         without = members_without_refit(self._objective, chosen, fits, self._budget)
         needed = [took for place, took in enumerate(fits) if place not in without]
         once = self.warm_up + side_by_side_seconds(needed, self._budget.workers)
-        paces = [self._objective.records.of(config_of(row)).predict_ms for row, _ in chosen]
-        again = reseeding_seconds(self._objective, [config_of(row) for row, _ in chosen], fits, paces, self._budget)
+        paces = [self._objective.records.of(row.configuration).predict_ms for row, _ in chosen]
+        again = reseeding_seconds(self._objective, [row.configuration for row, _ in chosen], fits, paces, self._budget)
         self._layering = seconds_of_layer(self._objective, chosen, rows, self._upper, self._budget)
         caution, slack = (1.0, 0.0) if self._has_spares(chosen) else (_CAUTION, _SLACK)
         self._reserve = _CLOSING + choosing + caution * once + max(slack * once, again) + self._layering
         self._unseen = False
         if self._plateau is not None:
             self._plateau.note(
-                _loss_of(self._objective, chosen), sum(row["state"] in _ENDED for row in rows), self._elapsed
+                _loss_of(self._objective, chosen), sum(row.state in _ENDED for row in rows), self._elapsed
             )
         took = time.monotonic() - started
         near = self._budget.remaining < _NEAR * self._reserve
         self._again = time.monotonic() + (_SPARING / 4 if near else _SPARING) * took
 
-    def _has_spares(self, chosen: Sequence[tuple[Mapping[str, Any], float]]) -> bool:
+    def _has_spares(self, chosen: Sequence[tuple[TrialRow, float]]) -> bool:
         """True if each member has the single model of its trial, so that a late refit is hardly missed."""
         known = self._objective.records
-        return self._objective.folds == 1 and all(known.has_models(config_of(row)) for row, _ in chosen)
+        return self._objective.folds == 1 and all(known.has_models(row.configuration) for row, _ in chosen)
 
     @property
     def _elapsed(self) -> float:
@@ -165,22 +165,22 @@ class StoppingRule:
         if self._over:
             logger.info("the search ends after %.0f s: its last trials gained nothing.", self._elapsed)
 
-    def _measured_warm_up(self, rows: Sequence[Mapping[str, Any]]) -> float:
+    def _measured_warm_up(self, rows: Sequence[TrialRow]) -> float:
         """Seconds that a fresh worker needs before it fits: the first trial's seconds without its fits.
 
         If the workers were already warm, it is at least the time of their warm-up.
         """
         first = rows[0]
-        if first["state"] != "complete" or first["seconds"] is None:
+        if not first.is_complete or first.seconds is None:
             return max(_WARM_UP, self._fresh)
-        record = self._objective.records.of(config_of(first))
+        record = self._objective.records.of(first.configuration)
         fits: float = self._objective.folds * record.fit_seconds + record.sample_seconds
-        return max(float(first["seconds"]) - fits, self._fresh, 0.2)
+        return max(first.seconds - fits, self._fresh, 0.2)
 
 
-def _loss_of(objective: CrossValidation, chosen: Sequence[tuple[Mapping[str, Any], float]]) -> float:
+def _loss_of(objective: CrossValidation, chosen: Sequence[tuple[TrialRow, float]]) -> float:
     """Out-of-fold loss of the ensemble; NaN if it is not known."""
-    pooled = pool(objective, [Member(row["model"], row["config"], None, weight) for row, weight in chosen])
+    pooled = pool(objective, [Member(row.model, row.config, None, weight) for row, weight in chosen])
     if pooled is None:
         return math.nan
     try:
