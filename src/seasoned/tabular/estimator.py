@@ -23,7 +23,8 @@ from seasoned.tabular.bundle.replay_check import replay_sample
 from seasoned.tabular.ensemble.single_member import ENSEMBLE, select_member
 from seasoned.tabular.fit.arguments import read_features
 from seasoned.tabular.fit.data_warnings import warn_of_order
-from seasoned.tabular.fit.fit_table import fit_table
+from seasoned.tabular.fit.description import Table
+from seasoned.tabular.fit.fit_table import FitRequest, fit_table
 from seasoned.tabular.fit.leaderboard import HeldOut, failures, leaderboard
 from seasoned.tabular.fit.parameters import budget_of, check_parameters, settings_of
 from seasoned.tabular.fit.refit_table import refit_table
@@ -150,8 +151,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         frame, target, roles = self._learned(frame, y, *roles_given)
         check_target(target, getattr(y, "name", None))
         budget, asked = replace(budget_of(self, began[0]), stop=began[1]), settings_of(self)
-        how: Any = {"resume": resume, "experience": self.experience, "audience": audience}
-        fitted = fit_table(frame, target, roles, asked, budget, **how)
+        request = FitRequest(resume, self.experience, audience)
+        fitted = fit_table(Table(frame, target, roles), asked, budget, request)
         self.n_features_in_ = frame.shape[1]
         self.feature_names_in_ = np.array(frame.columns, dtype=object)
         told, fitted = fitted.out_of_fold, replace(fitted, out_of_fold=None)
@@ -220,7 +221,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             seed_of(self.random_state),
             budget_of(self, started),
             validation=self.validation,
-            parts=settings_of(self)["folds"],
+            parts=settings_of(self).folds,
         )
         decimal, encoding = self.decimal_, self.encoding_
         self.restore(again, replay_sample(frame, fitted.plan.schema), named=self.named_)

@@ -75,6 +75,10 @@ class Budget:
         """True if this process and its workers together exceed the memory limit now."""
         return self.memory is not None and tree_memory(os.getpid()) > self.memory
 
+    def until(self, end: float) -> float:
+        """Seconds until `end` on the clock of `time.monotonic`; 0 at a stop request or above the memory limit."""
+        return 0.0 if self.full or self.stop() else end - time.monotonic()
+
     @property
     def has_memory(self) -> bool:
         """True if the memory limit leaves each worker the smallest usable memory."""

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 from seasoned.errors import StorageError
 from seasoned.execution.base import Ending
-from seasoned.execution.local import LocalExecutor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from seasoned.tabular.budget.budget import Budget
+    from seasoned.execution.local import LocalExecutor
+    from seasoned.tabular.budget.worker_pool import WorkerPool
     from seasoned.tabular.models._common.base import Model
 
 __all__ = ["WarmWorkers"]
@@ -35,16 +35,16 @@ class WarmWorkers:
     """Workers that import the packages of the models before a search or a refit starts.
 
     Args:
-        budget: Number of workers and of trials.
+        pool: The workers.
         models: Model families of the search.
         most: Largest number of workers; by default the number of trials.
     """
 
-    def __init__(self, budget: Budget, models: Sequence[Model], most: int | None = None) -> None:
-        self._budget = budget
+    def __init__(self, pool: WorkerPool, models: Sequence[Model], most: int | None = None) -> None:
+        self._budget = budget = pool.budget
         workers = min(budget.workers, most or budget.trials or budget.workers)
         packages = [_PACKAGES[model.name] for model in models if model.name in _PACKAGES]
-        self._executor: LocalExecutor | None = LocalExecutor(budget.workers)  # the next executor has as many workers
+        self._executor: LocalExecutor | None = pool.executor()  # the next executor has as many workers
         self._waiting: set[int] = set()
         self._seconds = 0.0
         try:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Self
 from seasoned.errors import StorageError
 from seasoned.execution._system.resources import cpu_count
 from seasoned.execution.base import Ending, Limits
-from seasoned.execution.local import LocalExecutor
 from seasoned.tabular.ensemble.fitted_model import Member
 from seasoned.trials import Config, TrialState
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from seasoned.tabular.budget.budget import Budget
+    from seasoned.execution.local import LocalExecutor
+    from seasoned.tabular.budget.worker_pool import WorkerPool
     from seasoned.tabular.trial.cross_validation import CrossValidation
     from seasoned.trials import Trial
 
@@ -32,12 +32,12 @@ class EarlyModel:
 
     Args:
         objective: Cross-validation that fits the configuration.
-        budget: Workers, memory and time.
+        pool: The workers.
     """
 
-    def __init__(self, objective: CrossValidation, budget: Budget) -> None:
+    def __init__(self, objective: CrossValidation, pool: WorkerPool) -> None:
         self._objective = objective
-        self._budget = budget
+        self._pool = pool
         self._config: Config | None = None  # configuration of the trial that is fitted
         self._executor: LocalExecutor | None = None  # set while the fit runs
         self._member: Member | None = None
@@ -62,9 +62,9 @@ class EarlyModel:
         if trial.state is not TrialState.COMPLETE:
             return
         self._config = trial.config
-        threads = max(1, cpu_count() // self._budget.workers)  # as in the search, which reuses the worker
-        self._executor = LocalExecutor(1, threads)
-        limits = Limits(memory=self._budget.trial_memory)
+        threads = max(1, cpu_count() // self._pool.budget.workers)  # as in the search, which reuses the worker
+        self._executor = self._pool.executor(1, threads)
+        limits = Limits(memory=self._pool.budget.trial_memory)
         try:
             self._executor.submit(self._objective.refit, dict(trial.config), limits=limits)
         except StorageError as error:  # full disk for temporary files: the search continues without this model

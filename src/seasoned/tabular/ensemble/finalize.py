@@ -18,12 +18,13 @@ from seasoned.tabular.postprocessing.validation_evidence import MOST_ROWS, Valid
 from seasoned.tabular.trial.results import as_kept
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
 
     from seasoned.tabular.budget.budget import Budget
+    from seasoned.tabular.budget.worker_pool import WorkerPool
     from seasoned.tabular.ensemble.fitted_model import Fitted, Member
     from seasoned.tabular.postprocessing.out_of_fold import OutOfFold
     from seasoned.tabular.trial.cross_validation import CrossValidation
@@ -40,7 +41,12 @@ _MOST_VALUES: Final = 100_000  # largest number of validation values in a bundle
 
 
 def finalize(
-    fitted: Fitted, objective: CrossValidation, frame: pd.DataFrame, settings: Mapping[str, Any], budget: Budget
+    fitted: Fitted,
+    objective: CrossValidation,
+    frame: pd.DataFrame,
+    calibrate: bool | None,
+    limit: float | None,
+    pool: WorkerPool,
 ) -> Fitted:
     """Finalise a model: measure its latency, learn its postprocessing, and add the evidence for the report.
 
@@ -48,10 +54,11 @@ def finalize(
         fitted: The members with their weights.
         objective: Cross-validation of the trials. Its run folder must still exist.
         frame: The rows as passed to `fit`.
-        settings: `calibrate` and `predict_limit` of `SearchSettings`, among others.
-        budget: Time budget. With little time left, the trials' latencies replace a measurement.
+        calibrate: See `SearchSettings.calibrate`.
+        limit: See `SearchSettings.predict_limit`; in milliseconds per row.
+        pool: The time. With little time left, the trials' latencies replace a measurement.
     """
-    limit = settings["predict_limit"]
+    budget = pool.budget
     if limit is not None:
 
         def told(members: Sequence[Member]) -> float | None:
@@ -62,9 +69,7 @@ def finalize(
         members, pace = members_within_limit(fitted.members, fitted.plan, fitted.metric, frame, limit, told)
         fitted = replace(fitted, members=members, pace=pace)
     pooling = not budget.stop()  # takes 1 to 2 s; a stop request must end the fit soon
-    fitted = replace(
-        fitted, **learn_postprocessing(fitted, objective, calibrate=settings["calibrate"], pooling=pooling)
-    )
+    fitted = replace(fitted, **learn_postprocessing(fitted, objective, calibrate=calibrate, pooling=pooling))
     if pooling:
         fitted = replace(fitted, out_of_fold=_out_of_fold(fitted, objective, budget))
     for sentence in (*filter(None, [fitted.summary]), *fitted.sentences):

@@ -7,13 +7,12 @@ import math
 import time
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from seasoned.errors import StorageError
-from seasoned.execution.base import Ending, Limits
-from seasoned.execution.local import LocalExecutor
+from seasoned.execution.base import Ending
 from seasoned.tabular.ensemble.fitted_model import Member, with_base_models
 from seasoned.tabular.ensemble.greedy_selection import select
 from seasoned.tabular.ensemble.light_members import members_without_refit
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from seasoned.tabular.budget.budget import Budget
+    from seasoned.tabular.budget.worker_pool import WorkerPool
     from seasoned.tabular.ensemble.early_model import EarlyModel
     from seasoned.tabular.trial.cross_validation import CrossValidation
     from seasoned.tabular.trial.trial_row import TrialRow
@@ -121,7 +121,7 @@ def predicted_refit_seconds(objective: CrossValidation, row: TrialRow) -> float:
 
 
 def fit_members(
-    objective: CrossValidation, chosen: Sequence[tuple[TrialRow, float]], budget: Budget, early: EarlyModel
+    objective: CrossValidation, chosen: Sequence[tuple[TrialRow, float]], pool: WorkerPool, early: EarlyModel
 ) -> tuple[Member, ...]:
     """Fit the selected trials on all rows in parallel, the slowest first, and repeatedly while time is left.
 
@@ -129,24 +129,24 @@ def fit_members(
     Weights are rescaled to sum to 1. If no member is ready, the early model predicts; without an early model, the
     baseline.
     """
-    first = early.member(0.0)
+    budget, first = pool.budget, early.member(0.0)
     same = [place for place, (row, _) in enumerate(chosen) if (row.model, row.config) == early.fitted]
     ready: dict[int, Member] = {}
     kept = _kept(objective, chosen, budget, but=same)
     taken = {*same, *kept}  # the early model is ready or in progress
     if waiting := [place for place in range(len(chosen)) if place not in taken]:
-        ready = fit_all(objective, {place: chosen[place] for place in waiting}, budget)
+        ready = fit_all(objective, {place: chosen[place] for place in waiting}, pool)
     if same and first is None:
         first = _awaited(early, budget)
     if first is not None:
         ready |= {place: replace(first, weight=chosen[place][1]) for place in same}
     elif same and early.fitted is None:  # its fit failed, perhaps because other models were in memory
-        ready |= fit_all(objective, {place: chosen[place] for place in same}, budget)
+        ready |= fit_all(objective, {place: chosen[place] for place in same}, pool)
     missing = {place: pair for place, pair in enumerate(chosen) if place not in ready | kept}
     spare = kept | _spare(objective, missing, budget, needed=not ready)
     ready = with_base_models(ready | spare)
     seconds = {place: predicted_refit_seconds(objective, chosen[place][0]) for place in ready}
-    ready = fit_more_seeds(objective, ready, seconds, budget, ready.keys() - spare.keys())
+    ready = fit_more_seeds(objective, ready, seconds, pool, ready.keys() - spare.keys())
     members = [ready[place] for place in sorted(ready)]  # in fixed order, so that sums are reproducible
     if not members:
         what = "could be fitted on all rows in time" if chosen else "completed a trial"
@@ -202,34 +202,34 @@ def _awaited(early: EarlyModel, budget: Budget) -> Member | None:
 
 
 def fit_all(
-    objective: CrossValidation, waiting: Mapping[int, tuple[TrialRow, float]], budget: Budget
+    objective: CrossValidation, waiting: Mapping[int, tuple[TrialRow, float]], pool: WorkerPool
 ) -> dict[int, Member]:
     """Fit trials with their weights, by position, in parallel until the time is over. The log names unfinished ones.
 
     The slowest fits start first, so that no worker waits for long.
     """
-    limits = Limits(memory=budget.trial_memory)
-    ready: dict[int, Member] = {}
+    budget, ready = pool.budget, dict[int, Member]()
     seconds = {place: objective.records.of(row.configuration).fit_seconds for place, (row, _) in waiting.items()}
-    with LocalExecutor(budget.workers) as executor:
-        refit = objective.refit  # the same object for all tasks, so that a worker reads the table once
-        order = sorted(waiting, key=lambda place: -seconds[place])
-        tasks: dict[int, int] = {}
-        try:
-            tasks.update((executor.submit(refit, waiting[p][0].configuration, limits=limits), p) for p in order)
-        except StorageError as error:  # finished fits and fold models can predict as well
-            logger.warning("not all models are fitted on all rows: %s", error)
-        while tasks and budget.remaining > _CLOSING and not budget.full:
-            for outcome in executor.wait(min(_GLANCE, budget.remaining - _CLOSING)):
-                place = tasks.pop(outcome.task)
-                row, weight = waiting[place]
-                if outcome.ending is Ending.RETURNED:
-                    ready[place] = Member(row.model, row.config, outcome.value, weight)
-                else:
-                    _say_why(row, budget.explain(outcome.reason))
-        for place in tasks.values():
-            _say_why(waiting[place][0], "memory_limit is reached" if budget.full else "there was no time left")
+    order = sorted(waiting, key=lambda place: -seconds[place])
+    unfinished = dict.fromkeys(order)
+    calls = ((waiting[place][0].configuration,) for place in order)
+    left = partial(_left, budget)
+    for index, outcome in pool.run_all(objective.refit, calls, left):
+        place = order[index]
+        row, weight = waiting[place]
+        del unfinished[place]
+        if outcome.ending is Ending.RETURNED:
+            ready[place] = Member(row.model, row.config, outcome.value, weight)
+        else:
+            _say_why(row, budget.explain(outcome.reason))
+    for place in unfinished:
+        _say_why(waiting[place][0], "memory_limit is reached" if budget.full else "there was no time left")
     return ready
+
+
+def _left(budget: Budget) -> float:
+    """Seconds left for the last fits. A stop request shortens the time."""
+    return 0.0 if budget.full else budget.remaining - _CLOSING
 
 
 def _say_why(row: TrialRow, reason: str | None) -> None:

@@ -14,17 +14,16 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from seasoned.errors import StorageError
-from seasoned.execution.base import Ending, Limits
-from seasoned.execution.local import LocalExecutor
+from seasoned.execution.base import Ending
 from seasoned.tabular.ensemble.size_limit import MINUTE, SizeBudget, further_rounds, knows_paces
 from seasoned.tabular.models.registry import is_seeded
 from seasoned.tabular.trial.seed_average import Repeated, with_shared_makers
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from seasoned.tabular.budget.budget import Budget
+    from seasoned.tabular.budget.worker_pool import WorkerPool
     from seasoned.tabular.ensemble.fitted_model import Member
     from seasoned.tabular.trial.cross_validation import CrossValidation
 
@@ -41,7 +40,6 @@ _CAUTION: Final = 1.2  # safety factor on the predicted time of a fit
 _CLOSING: Final = 0.5  # seconds reserved to fetch the models and to finish the fit
 _MOST_FOLDS: Final = 5
 _LEAST: Final = 0.5  # smallest time of a round of fits in seconds, transfers included
-_GLANCE: Final = 0.2  # seconds between checks of the clock
 
 
 def reseeding_seconds(
@@ -81,7 +79,7 @@ def fit_more_seeds(
     objective: CrossValidation,
     members: Mapping[int, Member],
     seconds: Mapping[int, float],
-    budget: Budget,
+    pool: WorkerPool,
     places: Collection[int] | None = None,
 ) -> dict[int, Member]:
     """Fit each member as often as time, file size and latency allow, the heaviest first. Return all members.
@@ -92,9 +90,10 @@ def fit_more_seeds(
         objective: Cross-validation that fits the models.
         members: Members by position, each fitted once.
         seconds: Seconds of one fit of each member, by position.
-        budget: Time budget.
+        pool: The workers, and the time.
         places: Positions of the members that may be fitted again; None for all.
     """
+    budget = pool.budget
     if not _wanted(objective, budget) or budget.stop():
         return dict(members)
     order = sorted((place for place in members if places is None or place in places), key=lambda i: -members[i].weight)
@@ -109,7 +108,7 @@ def fit_more_seeds(
     allowance = SizeBudget.of(objective, members, budget.seconds, time.monotonic() + left)
     wanted = [fit for fit in queue if allowance.take(fit.place)]
     there = _stored_fold_models(objective, members, [fit for fit in wanted if fit.place in kept], budget)
-    done = [*there, *_run(objective, members, [fit for fit in wanted if fit not in there], budget)]
+    done = [*there, *_run(objective, members, [fit for fit in wanted if fit not in there], pool)]
     return {
         place: _several(member, [fit for fit in done if fit.place == place], len(folds))
         for place, member in members.items()
@@ -144,31 +143,24 @@ def _stored_fold_models(
     return found
 
 
-def _run(objective: CrossValidation, members: Mapping[int, Member], queue: list[_Fit], budget: Budget) -> list[_Fit]:
+def _run(objective: CrossValidation, members: Mapping[int, Member], queue: list[_Fit], pool: WorkerPool) -> list[_Fit]:
     """Run the fits, and return those that are ready in time. A fit that would be late is not started."""
+    end = time.monotonic() + pool.budget.remaining - _CLOSING
+    started: list[_Fit] = []
     done: list[_Fit] = []
-    limits, refit = Limits(memory=budget.trial_memory), objective.refit
-    with LocalExecutor(budget.workers) as executor:  # as many as in the search, whose warm workers are reused
-        tasks: dict[int, _Fit] = {}
-        while (left := budget.remaining - _CLOSING) > 0 and not budget.full and not budget.stop():
-            waiting = [fit for fit in queue if _CAUTION * fit.seconds < left]
-            for fit in waiting[: budget.workers - len(tasks)]:
-                try:
-                    task = executor.submit(refit, _config_of(members[fit.place]), fit.repeat, fit.fold, limits=limits)
-                    tasks[task] = fit
-                except StorageError as error:
-                    logger.warning("models are not fitted again: %s", error)
-                    queue.clear()
-                    break
-                queue.remove(fit)
-            if not tasks:
-                break
-            for outcome in executor.wait(min(_GLANCE, left)):
-                fit = tasks.pop(outcome.task)
-                if outcome.ending is Ending.RETURNED:
-                    done.append(replace(fit, estimator=outcome.value))
-                else:  # a member with a failed fit is not tried again
-                    queue[:] = [other for other in queue if other.place != fit.place]
+
+    def calls() -> Iterator[tuple[Any, ...]]:
+        while early := [fit for fit in queue if _CAUTION * fit.seconds < pool.budget.until(end)]:
+            started.append(early[0])
+            queue.remove(early[0])
+            yield _config_of(members[early[0].place]), early[0].repeat, early[0].fold
+
+    for index, outcome in pool.run_all(objective.refit, calls(), lambda: pool.budget.until(end)):
+        fit = started[index]
+        if outcome.ending is Ending.RETURNED:
+            done.append(replace(fit, estimator=outcome.value))
+        else:  # a member with a failed fit is not tried again
+            queue[:] = [other for other in queue if other.place != fit.place]
     return done
 
 

@@ -20,20 +20,19 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from seasoned.execution.local import LocalExecutor
 from seasoned.space import Choice
-from seasoned.tabular.budget.parallel_map import parallel_map
 from seasoned.tabular.ensemble.refit_members import predicted_refit_seconds
 from seasoned.tabular.trial.stacked_features import stacked
 from seasoned.tabular.trial.trial_row import TrialRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from seasoned.space import Space
     from seasoned.tabular.budget.budget import Budget
+    from seasoned.tabular.budget.worker_pool import WorkerPool
     from seasoned.tabular.trial.cross_validation import CrossValidation
 
     Chosen = Sequence[tuple[TrialRow, float]]
@@ -141,7 +140,7 @@ def add_layer(
     chosen: Chosen,
     trials: Sequence[TrialRow],
     settings: Mapping[str, Mapping[str, Any]],
-    budget: Budget,
+    pool: WorkerPool,
     seconds: float,
 ) -> Layered:
     """Add a second layer to the members if it helps.
@@ -151,9 +150,10 @@ def add_layer(
         chosen: The members with their weights, the heaviest first.
         trials: The trials.
         settings: Family -> its settings in the second layer. Other families take no part.
-        budget: Time budget.
+        pool: The workers, and the time.
         seconds: Largest number of seconds, including the final fits of the second layer.
     """
+    budget = pool.budget
     if budget.layers < 2:
         return Layered(list(chosen), [])
     obstacle = (
@@ -172,19 +172,14 @@ def add_layer(
         return _without(chosen, "somebody emptied the run's folder")
     base = _mean([found for found in known if found is not None], [weight for _, weight in lower])
     configs = [stacked({"model": {name: own}}, sources) for name, own in settings.items()]
-    with LocalExecutor(budget.workers) as executor:
-
-        def run(function: Callable[..., Any], *calls: tuple[Any, ...]) -> dict[int, Any] | None:
-            return parallel_map(executor, function, calls, budget, end)
-
-        tried = run(objective.unraced, *((config,) for config in configs))
-        if not tried:
-            return _without(chosen, "none of its models was ready in time")
-        rows = _rows([(configs[place], loss) for place, loss in tried.items()], objective, trials)
-        best = _best(objective, base, [configs[place] for place in tried])
-        if best is None:
-            return Layered(list(chosen), rows, ("layers: a second layer was tried, and does not help",))
-        gains = _gains_on_held_out_folds(objective, run, base, best, sources, end)
+    tried = pool.map(objective.unraced, [(config,) for config in configs], end)
+    if not tried:
+        return _without(chosen, "none of its models was ready in time")
+    rows = _rows([(configs[place], loss) for place, loss in tried.items()], objective, trials)
+    best = _best(objective, base, [configs[place] for place in tried])
+    if best is None:
+        return Layered(list(chosen), rows, ("layers: a second layer was tried, and does not help",))
+    gains = _gains_on_held_out_folds(objective, pool, base, best, sources, end)
     if not sum(gains) > 0:
         unseen = "layers: a second layer was tried, and does not help on rows that are held out of everything"
         return Layered(list(chosen), rows, (unseen,))
@@ -255,7 +250,7 @@ def _some(count: int) -> list[list[int]]:
 
 def _gains_on_held_out_folds(
     objective: CrossValidation,
-    run: Callable[..., dict[int, Any] | None],
+    pool: WorkerPool,
     base: Array,
     configs: Sequence[Mapping[str, Any]],
     sources: Sequence[Mapping[str, Any]],
@@ -265,11 +260,11 @@ def _gains_on_held_out_folds(
     gains: list[float] = []
     for outer, (_, rows) in enumerate(objective.data.folds):
         began = time.monotonic()
-        within = run(objective.within, *((source, outer) for source in sources))
+        within = pool.map(objective.within, [(source, outer) for source in sources], end)
         if within is None or len(within) < len(sources):
             break
         told = [within[place] for place in range(len(sources))]
-        said = run(objective.above, *((config, outer, told) for config in configs))
+        said = pool.map(objective.above, [(config, outer, told) for config in configs], end)
         if said is None or len(said) < len(configs):
             break
         upper = _mean(list(said.values()), [1.0 / len(said)] * len(said))

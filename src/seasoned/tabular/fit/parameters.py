@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from numbers import Real
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from seasoned.errors import InvalidInput
 from seasoned.execution._system.resources import cpu_count, parse_memory
@@ -14,7 +14,10 @@ from seasoned.tabular.budget.budget import Budget
 from seasoned.tabular.features.pipeline import choose_steps
 from seasoned.tabular.search.settings import SearchSettings, check_number
 
-__all__ = ["Parameters", "budget_of", "check_parameters", "settings_of"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["FitSettings", "Parameters", "budget_of", "check_parameters", "settings_of"]
 
 
 class Parameters(Protocol):
@@ -29,6 +32,26 @@ class Parameters(Protocol):
     experience: str | None
     search: SearchSettings | None
     random_state: Any
+
+
+@dataclass(frozen=True, slots=True)
+class FitSettings:
+    """Settings that distinguish one run of a table from another; see `AutoClassifier` and `SearchSettings`."""
+
+    metric: Any = None
+    models: Sequence[Any] | None = None
+    features: Sequence[str] | None = None
+    folds: int | None = None
+    spaces: Mapping[str, Any] | None = None
+    starts: Sequence[Any] | None = None
+    calibrate: bool | None = None
+    predict_limit: float | None = None
+    validation: Any = None
+    random_state: Any = None
+
+    def facts(self) -> dict[str, Any]:
+        """Return the settings by name."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
 
 
 def check_parameters(given: Parameters) -> None:
@@ -62,21 +85,21 @@ def _is_count(number: float) -> bool:
     return math.isfinite(number) and number == int(number) >= 1
 
 
-def settings_of(given: Parameters) -> dict[str, Any]:
-    """Settings that identify a run, as plain data."""
+def settings_of(given: Parameters) -> FitSettings:
+    """Return the settings of a fit from the estimator's parameters."""
     search = SearchSettings() if given.search is None else given.search
-    return {
-        "metric": given.metric,
-        "models": search.models,
-        "features": None if search.features is None else list(choose_steps(search.features)),
-        "folds": search.folds,
-        "spaces": search.spaces,
-        "starts": search.starts,
-        "calibrate": search.calibrate,
-        "predict_limit": search.predict_limit,
-        "validation": given.validation,
-        "random_state": given.random_state,
-    }
+    return FitSettings(
+        metric=given.metric,
+        models=search.models,
+        features=None if search.features is None else list(choose_steps(search.features)),
+        folds=search.folds,
+        spaces=search.spaces,
+        starts=search.starts,
+        calibrate=search.calibrate,
+        predict_limit=search.predict_limit,
+        validation=given.validation,
+        random_state=given.random_state,
+    )
 
 
 def budget_of(given: Parameters, started: float) -> Budget:

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.execution.local import LocalExecutor
-from seasoned.tabular.budget.parallel_map import parallel_map
 from seasoned.tabular.budget.worker_count import with_room_for
+from seasoned.tabular.budget.worker_pool import WorkerPool
 from seasoned.tabular.ensemble.fitted_model import with_base_models
 from seasoned.tabular.ensemble.refit_members import fit_all
 from seasoned.tabular.ensemble.reseeded_fits import fit_more_seeds
@@ -103,16 +102,16 @@ def refit_table(
             return CrossValidation(Arrays(folder), job, fitted.metric, own=tuple(own.values()))
 
         every = [{"model": {member.name: member.config}} for member in fitted.members]
-        budget = with_room_for(budget, list(map(objective_of([]).needs, every)))
+        pool = WorkerPool(with_room_for(budget, list(map(objective_of([]).needs, every))))
         if below := {textual(source): source for member in fitted.members for source in member.below}:
             folds = _parted(validation, parts, frame, target, roles, seed)
-            _foretell(objective_of(folds), list(below.values()), budget)
+            _foretell(objective_of(folds), list(below.values()), pool)
         objective = objective_of([])
         for member, config in zip(fitted.members, every, strict=True):
             objective.records.note(config, _record(fitted, member))
         waiting = {place: (_row(fitted, place), member.weight) for place, member in enumerate(fitted.members)}
         several = {place for place, member in enumerate(fitted.members) if _several(member)}
-        ready = with_base_models(_fitted(objective, waiting, budget, several))
+        ready = with_base_models(_fitted(objective, waiting, pool, several))
     if not ready:
         raise InvalidInput(
             "no model could be fitted to these rows within time_limit and memory_limit; the log says why for each."
@@ -161,17 +160,17 @@ def _job(fitted: Fitted, seed: int, scale: Logarithm | None) -> Job:
 
 def _fitted(
     objective: CrossValidation,
-    waiting: Mapping[int, tuple[Mapping[str, Any], float]],
-    budget: Budget,
+    waiting: Mapping[int, tuple[TrialRow, float]],
+    pool: WorkerPool,
     several: Collection[int],
 ) -> dict[int, Member]:
     """Members that are ready in time. Those at the positions in `several` are fitted several times, as before."""
     began = time.monotonic()
-    ready = fit_all(objective, waiting, budget)
+    ready = fit_all(objective, waiting, pool)
     if not several or not ready:
         return ready
-    each = (time.monotonic() - began) * budget.workers / len(ready)  # mean seconds of a fit
-    return fit_more_seeds(objective, ready, dict.fromkeys(ready, each), budget, several)
+    each = (time.monotonic() - began) * pool.budget.workers / len(ready)  # mean seconds of a fit
+    return fit_more_seeds(objective, ready, dict.fromkeys(ready, each), pool, several)
 
 
 def _parted(
@@ -192,11 +191,9 @@ def _parted(
     return make_folds(declared_folds(None, parts, frame, target, roles), target, seed)
 
 
-def _foretell(objective: CrossValidation, configs: Sequence[Mapping[str, Any]], budget: Budget) -> None:
+def _foretell(objective: CrossValidation, configs: Sequence[Mapping[str, Any]], pool: WorkerPool) -> None:
     """Store the out-of-fold predictions of base models. If some are not ready, the stacked fits fail."""
-    with LocalExecutor(budget.workers) as executor:
-        end = time.monotonic() + _BELOW * budget.remaining
-        parallel_map(executor, objective.unraced, [(config,) for config in configs], budget, end)
+    pool.map(objective.unraced, [(config,) for config in configs], time.monotonic() + _BELOW * pool.budget.remaining)
 
 
 def _several(member: Member) -> bool:

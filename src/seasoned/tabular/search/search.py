@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from seasoned.space import Space
     from seasoned.tabular.budget.budget import Budget
     from seasoned.tabular.budget.progress import FitProgress
+    from seasoned.tabular.budget.worker_pool import WorkerPool
     from seasoned.tabular.ensemble.fitted_model import Member
     from seasoned.tabular.experience.advice import TaskAdvice
     from seasoned.tabular.trial.cross_validation import CrossValidation
@@ -78,34 +79,47 @@ class SearchResult:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class SearchStart:
+    """Start of a search.
+
+    Attributes:
+        space: Joint space of the families.
+        defaults: The families' first configurations, in the order in which they are tried.
+        own: First configurations of the user.
+        advice: Advice of past tasks; None without.
+    """
+
+    space: Space
+    defaults: Sequence[Mapping[str, Any]]
+    own: Sequence[Mapping[str, Any]] = ()
+    advice: TaskAdvice | None = None
+
+
 def search(
     objective: CrossValidation,
-    space: Space,
-    starts: Sequence[Mapping[str, Any]],
+    start: SearchStart,
     storage: str,
-    budget: Budget,
-    guide: TaskAdvice | None = None,
+    pool: WorkerPool,
+    callbacks: FitCallbacks,
+    progress: FitProgress,
     *,
     fresh: float = 0.0,
-    own: Sequence[Mapping[str, Any]] = (),
-    audience: FitCallbacks | None = None,
-    watching: FitProgress,
 ) -> SearchResult:
-    """Tune all families together, and fit the best configurations on all rows.
+    """Tune all families together and fit the best configurations on all rows.
 
     Args:
         objective: Cross-validated loss of a configuration.
-        space: The families and their hyperparameters (`joint_space`).
-        starts: Configurations that are tried first, whatever they cost.
-        storage: URL of the study's events. Stored trials count.
-        budget: Time, trials, workers and memory.
-        guide: Advice of past tasks; None to search without experience.
-        fresh: Seconds that a fresh worker took to load packages.
-        own: Configurations of the user, tried after the first `FIRST` starts, whatever the advice.
-        audience: The user's callbacks.
-        watching: Progress line of the fit.
+        start: Joint space, first configurations and advice. The user's own configurations follow the first `FIRST`
+            defaults, with advice or without.
+        storage: URL of the study's event log. Its trials count.
+        pool: The workers, with time, trials and memory.
+        callbacks: The user's callbacks.
+        progress: The progress line.
+        fresh: Seconds in which a new worker loaded the packages of the fits.
     """
-    timed, audience = budget.trials is None, audience or FitCallbacks()
+    budget, guide, space, starts, own = pool.budget, start.advice, start.space, start.defaults, start.own
+    timed = budget.trials is None
     planned = with_starts(starts, own, FIRST)
     first = len(with_starts(starts[:FIRST], own, FIRST))
     opening = len(planned) if guide is None else min(len(planned), max(_OPENING, first))
@@ -122,35 +136,35 @@ def search(
     race, clock = Race(objective, timed, opening), ElapsedTimes(budget.deadline - budget.seconds)
     for trial in study.trials:  # trials of a resumed run
         race(study, trial)
-    watching.begin("search")
-    with EarlyModel(objective, budget) as early:
+    progress.begin("search")
+    with EarlyModel(objective, pool) as early:
         upper = upper_settings(space) if budget.layers > 1 else {}
         ending = StoppingRule(objective, budget, study, fresh, tuple(upper))
 
         def row(trial: Trial) -> TrialRow:
             return _row(objective, trial, clock.elapsed.get(trial.number))
 
-        telling = CallbackRunner(audience.callbacks, objective.metric, row, ending.end)
+        telling = CallbackRunner(callbacks.callbacks, objective.metric, row, ending.end)
         for trial in study.trials:  # a resumed run gets its early model at once, too
             if trial.state in _ENDED:
                 early(study, trial)
-                watching.know(trial)
+                progress.know(trial)
                 telling.know(trial)
-        resumed = watching.resume(sum(trial.state in _ENDED for trial in study.trials))
-        callbacks = (early, race, clock, watching, ending, telling)
+        resumed = progress.resume(sum(trial.state in _ENDED for trial in study.trials))
+        observers = (early, race, clock, progress, ending, telling)
         try:
-            failed = _searched(study, objective, budget, ending, (opening, race), callbacks)
+            failed = _searched(study, objective, budget, ending, (opening, race), observers)
         finally:
             ended = _closed(study)
         if budget.stop():
             logger.warning("interrupted; the best models so far are fitted. Interrupt again to give up.")
-        watching.begin("fitting the best models on all rows")
+        progress.begin("fitting the best models on all rows")
         trials = tuple(map(row, ended))
         left = budget.remaining - (ending.kept - ending.layering)  # the reserve includes the time of the selection
-        chosen = _chosen(objective, ranked(trials), budget, ending.choosing if timed else math.inf)
-        layered = add_layer(objective, chosen, trials, upper, budget, left)
-        members = fit_members(objective, layered.chosen, budget, early)
-        watching.begin("judging all models together")
+        chosen = _chosen(objective, ranked(trials), pool, ending.choosing if timed else math.inf)
+        layered = add_layer(objective, chosen, trials, upper, pool, left)
+        members = fit_members(objective, layered.chosen, pool, early)
+        progress.begin("judging all models together")
         return SearchResult(members, (*trials, *layered.rows), failed, ending.idle, (*resumed, *layered.notes))
 
 
@@ -202,16 +216,17 @@ def _searched(
 
 
 def _chosen(
-    objective: CrossValidation, best: Sequence[TrialRow], budget: Budget, seconds: float
+    objective: CrossValidation, best: Sequence[TrialRow], pool: WorkerPool, seconds: float
 ) -> list[tuple[TrialRow, float]]:
     """Select the members while new workers load packages for their fits; the search's workers ended with it."""
+    budget = pool.budget
     if not best or budget.stop() or budget.remaining <= 0:
         return choose_members(objective, best, budget, seconds)
     names = dict.fromkeys(row.model for row in best)
     fits = None if budget.trials is None else min(budget.members, len(best))  # with a time limit, further fits follow
-    with closing(WarmWorkers(budget, [objective.fitter.model(name) for name in names], fits)) as warming:
+    with closing(WarmWorkers(pool, [objective.fitter.model(name) for name in names], fits)) as warm:
         chosen = choose_members(objective, best, budget, seconds)
-        warming.ready(_PATIENCE)  # any other worker would load the same packages
+        warm.ready(_PATIENCE)  # any other worker would load the same packages
     return chosen
 
 
