@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.classifier import AutoClassifier
     from seasoned.tabular.few_shot.estimators import FewShotClassifier, FewShotRegressor
     from seasoned.tabular.input.target import infer_task
-    from seasoned.tabular.load import load
+    from seasoned.tabular.loader import load
     from seasoned.tabular.metrics.registry import Metric
     from seasoned.tabular.models.custom import CustomModel
     from seasoned.tabular.regressor import AutoRegressor
@@ -41,6 +41,6 @@ __getattr__, __dir__ = lazy_names(
         "Metric": "seasoned.tabular.metrics.registry",
         "SearchSettings": "seasoned.tabular.search.settings",
         "infer_task": "seasoned.tabular.input.target",
-        "load": "seasoned.tabular.load",
+        "load": "seasoned.tabular.loader",
     },
 )
