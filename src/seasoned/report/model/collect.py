@@ -110,7 +110,7 @@ def _trials(fitted: Fitted) -> tuple[TrialRow, ...]:
             number=trial.number,
             model=trial.model,
             state=trial.state,
-            score=fitted.metric.score(trial.loss) if trial.is_complete else None,
+            score=fitted.metric.score(trial.final_loss) if trial.is_complete else None,
             seconds=trial.seconds,
             error=trial.error,
             config=trial.config,

@@ -160,7 +160,7 @@ class ExperienceRecorder:
         lag behind the best of its own family.
         """
         baseline = None if self.scene is None else self.scene.baseline
-        losses = [(t.loss, t.model) for t in trials if t.is_complete]
+        losses = [(t.final_loss, t.model) for t in trials if t.is_complete]
         best = min(loss for loss, _ in losses)
         least = best + MAX_LAG * max((baseline or 0.0) - best, 0.0)  # None: the baseline is 0 or undefined
         least = min([least, *(loss for loss, model in losses if model == trial.model)])
@@ -279,9 +279,9 @@ def _gained(
     if guide is None or not _advised(best, guide, begun):
         return found
     found["advised"] = True
-    others = [trial.loss for trial in complete if not _advised(trial, guide, begun)]
-    if others and baseline is not None and best.loss < baseline:
-        ahead = (min([*others, baseline]) - best.loss) / (baseline - best.loss)
+    others = [trial.final_loss for trial in complete if not _advised(trial, guide, begun)]
+    if others and baseline is not None and best.final_loss < baseline:
+        ahead = (min([*others, baseline]) - best.final_loss) / (baseline - best.final_loss)
         found["ahead"] = round(float(ahead), 6)
     return found
 

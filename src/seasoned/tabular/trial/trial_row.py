@@ -35,7 +35,7 @@ class TrialRow:
 
     number: int
     model: str
-    config: Mapping[str, Any]
+    config: dict[str, Any]
     state: str = "complete"
     loss: float | None = None
     seconds: float | None = None
@@ -78,7 +78,12 @@ class TrialRow:
         return {"model": {self.model: self.config}}
 
     @property
+    def final_loss(self) -> float:
+        """Loss of a complete trial."""
+        assert self.loss is not None, "only complete trials have a loss"
+        return self.loss
+
+    @property
     def rank(self) -> tuple[float, int]:
         """Sort key of complete trials: the loss, then the number."""
-        assert self.loss is not None, "only complete trials are ranked"
-        return self.loss, self.number
+        return self.final_loss, self.number
