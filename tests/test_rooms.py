@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -97,6 +98,13 @@ def test_every_public_name_can_be_had():
     for name in seasoned.__all__:
         assert getattr(seasoned, name) is not None
     assert dir(seasoned) == sorted(seasoned.__all__)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda p: str(p.relative_to(SOURCE.parent)))
+def test_no_submodule_has_the_name_of_something_that_its_package_exports(folder):
+    """Once imported, the submodule would hide it."""
+    package = importlib.import_module(".".join(folder.relative_to(SOURCE.parent).parts))
+    assert not {path.stem for path in folder.iterdir()} & set(getattr(package, "__all__", ()))
 
 
 def test_using_a_study_leaves_the_process_as_it_was():

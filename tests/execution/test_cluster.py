@@ -76,7 +76,7 @@ def test_a_task_that_cannot_begin_ends(monkeypatch):
             super().__init__(*given)
             seasoned.execution.workers.packing.write_parcel = fail  # in the station's own process
 
-    monkeypatch.setattr("seasoned.execution.ray.executor.Station", Full)
+    monkeypatch.setattr("seasoned.execution.ray.executor.WorkerActor", Full)
     with open_executor(1) as executor:
         executor.submit(abs, -1)
         (outcome,) = executor.wait(60)

@@ -68,7 +68,7 @@ def test_costs_that_were_given_decide_for_one_alone_too():
 def test_who_learns_from_others_is_none_alone(monkeypatch):
     model, _, _ = fit("regression")
     pair = model.fitted_.alone(0)
-    monkeypatch.setattr("seasoned.tabular.estimator.chosen", lambda *_: _twice(pair))
+    monkeypatch.setattr("seasoned.tabular.estimator.select_member", lambda *_: _twice(pair))
     with pytest.raises(InvalidInput, match="learns from other models' predictions"):
         model.only(0)
     with pytest.raises(InvalidInput, match="give the number of one model"):

@@ -31,7 +31,7 @@ def trial(number, loss, state=TrialState.COMPLETE):
 @pytest.fixture(autouse=True)
 def fitted_once(monkeypatch):
     """What is kept for further fits is tested with them."""
-    monkeypatch.setattr(stopping_rule, "seconds_again", lambda *_: 0.0)
+    monkeypatch.setattr(stopping_rule, "reseeding_seconds", lambda *_: 0.0)
 
 
 def study(*trials):

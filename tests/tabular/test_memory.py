@@ -266,7 +266,7 @@ def test_a_fit_that_began_without_experience_is_not_resumed_with_it(url, monkeyp
         raise RuntimeError("the lights went out")
 
     with monkeypatch.context() as patch:
-        patch.setattr("seasoned.tabular.fit.fit_table.conclude", killed)
+        patch.setattr("seasoned.tabular.fit.fit_table.finalize", killed)
         with pytest.raises(RuntimeError, match="lights"):
             fit(None, trials=3)
     X, y = table()
@@ -285,7 +285,7 @@ def test_a_resumed_fit_goes_on_with_the_experience_it_began_with(url, tmp_path, 
         raise RuntimeError("the lights went out")
 
     with monkeypatch.context() as patch:
-        patch.setattr("seasoned.tabular.fit.fit_table.conclude", killed)
+        patch.setattr("seasoned.tabular.fit.fit_table.finalize", killed)
         with pytest.raises(RuntimeError, match="lights"):
             fit(other, trials=4)
     add_studies(other, [past(number, 90.0) for number in range(20, 60)])  # what others have learned meanwhile

@@ -66,7 +66,7 @@ def test_what_is_refused_when_it_goes_on_leaves_no_table_either(monkeypatch):
         raise InvalidInput("too little memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr("seasoned.tabular.fit.fit_table.with_room", refuse)
+        patch.setattr("seasoned.tabular.fit.fit_table.limit_workers", refuse)
         with pytest.raises(InvalidInput, match="too little"):
             estimator("binary", MODELS[:2], trials=3).fit(X, y, resume=True)
     (run,) = list_runs()

@@ -181,7 +181,7 @@ def test_where_there_is_no_time_trials_stand_for_a_measurement(clock, plan):
 def test_a_fit_that_must_end_measures_nothing(tmp_path, monkeypatch, hurry):
     monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
     stay_in_process(monkeypatch)
-    conclude = fit_table.conclude
+    conclude = fit_table.finalize
 
     def hurried(fitted, objective, frame, settings, budget):
         if hurry == "stop":
@@ -191,7 +191,7 @@ def test_a_fit_that_must_end_measures_nothing(tmp_path, monkeypatch, hurry):
         monkeypatch.setattr(prediction_time, "milliseconds", None)
         return conclude(fitted, objective, frame, settings, budget)
 
-    monkeypatch.setattr(fit_table, "conclude", hurried)
+    monkeypatch.setattr(fit_table, "finalize", hurried)
     X = np.random.default_rng(0).normal(size=(200, 3))
     settings = SearchSettings(models=["linear", "tree"], folds=2, predict_limit=1e6)
     found = estimator("regression", ["linear", "tree"], search=settings).fit(X, X[:, 0] + X[:, 1] ** 2).fitted_

@@ -280,7 +280,7 @@ def test_a_refused_resume_can_be_called_again(cache, tmp_path, monkeypatch):
     model = AutoClassifier(trials=3, workers=1, search=search, random_state=0, experience=None)
     with monkeypatch.context() as patch:
         patch.setattr(
-            "seasoned.tabular.fit.fit_table.conclude", lambda *_: (_ for _ in ()).throw(RuntimeError("killed"))
+            "seasoned.tabular.fit.fit_table.finalize", lambda *_: (_ for _ in ()).throw(RuntimeError("killed"))
         )
         with pytest.raises(RuntimeError, match="killed"):
             model.fit(X, y)
@@ -330,14 +330,14 @@ def test_a_resumed_run_keeps_the_rows_that_its_trials_are_judged_on(cache, monke
         raise RuntimeError("what comes after the search fails")
 
     with monkeypatch.context() as patched:
-        patched.setattr(fit_table, "conclude", broken)
+        patched.setattr(fit_table, "finalize", broken)
         with pytest.raises(RuntimeError, match="after the search"):
             model.fit(X, y)
     (folder,) = cache.glob("runs/*")
     before = stored_folds(folder)
     kept = []
-    learned = fit_table.conclude
-    monkeypatch.setattr(fit_table, "conclude", lambda *given: kept.append(given[1].data.folds) or learned(*given))
+    learned = fit_table.finalize
+    monkeypatch.setattr(fit_table, "finalize", lambda *given: kept.append(given[1].data.folds) or learned(*given))
     model.set_params(trials=3, validation=Anew()).fit(X, y, resume=True)
     np.testing.assert_array_equal(kept[0][0][1], before[0][1])
 
@@ -405,7 +405,7 @@ def test_a_resumed_run_has_the_text_that_its_trials_had(cache, monkeypatch, vect
         return learn(*given)
 
     with monkeypatch.context() as patched:
-        patched.setattr(fit_table, "conclude", broken)
+        patched.setattr(fit_table, "finalize", broken)
         patched.setattr(fit_table, "_plan_from_file", cut_short)
         with pytest.raises(RuntimeError, match="stopped"):
             model.fit(X, y)

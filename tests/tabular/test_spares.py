@@ -41,7 +41,7 @@ from seasoned.tabular.validation.folds import make_folds
 @pytest.fixture(autouse=True)
 def always(monkeypatch):
     """However short a fit is, its model is kept; one thread, as in a worker."""
-    monkeypatch.setattr(objective_module, "WORTH", 0.0)
+    monkeypatch.setattr(objective_module, "MIN_SECONDS", 0.0)
     monkeypatch.setenv("SEASONED_CPUS", "1")
 
 
@@ -114,7 +114,7 @@ def test_of_a_split_by_time_the_models_of_the_past_have_no_say():
 
 
 def test_of_the_first_trials_all_are_kept_and_later_only_what_takes_long(tmp_path, monkeypatch):
-    monkeypatch.setattr(objective_module, "WORTH", 1e6)
+    monkeypatch.setattr(objective_module, "MIN_SECONDS", 1e6)
     objective = run(tmp_path, np.arange(60) % 2, classes=2)
     first, second = ({"model": {"linear": {"penalty": penalty}}} for penalty in (1.0, 2.0))
     objective(first)
@@ -253,9 +253,9 @@ def late(monkeypatch, ready=(), light=()):
         return members
 
     monkeypatch.setattr(refit_members, "fit_all", fit_all)
-    monkeypatch.setattr(refit_members, "fit_again", fit_again)
+    monkeypatch.setattr(refit_members, "fit_more_seeds", fit_again)
     monkeypatch.setattr(refit_members, "predicted_refit_seconds", lambda objective, row: 1.0)
-    monkeypatch.setattr(refit_members, "light", lambda *_: set(light))
+    monkeypatch.setattr(refit_members, "members_without_refit", lambda *_: set(light))
     return again
 
 

@@ -150,7 +150,7 @@ def test_a_resumed_run_whose_text_cannot_be_learned_again_does_not_go_on(tmp_pat
         trials=1, workers=1, search=SearchSettings(models=["linear"], folds=2), random_state=0, experience=None
     )
     with monkeypatch.context() as patched:
-        patched.setattr(fit_table, "conclude", failing(RuntimeError("stopped")))
+        patched.setattr(fit_table, "finalize", failing(RuntimeError("stopped")))
         with pytest.raises(RuntimeError, match="stopped"):
             model.fit(X, y)
     with monkeypatch.context() as patched:

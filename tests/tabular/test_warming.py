@@ -167,9 +167,9 @@ def test_what_is_being_fitted_already_is_waited_for_and_not_fitted_twice(monkeyp
         return {place: Member("linear", row["config"], "another", weight) for place, (row, weight) in waiting.items()}
 
     monkeypatch.setattr(refit_members, "fit_all", fit_all)
-    monkeypatch.setattr(refit_members, "fit_again", lambda objective, ready, *_: ready)
+    monkeypatch.setattr(refit_members, "fit_more_seeds", lambda objective, ready, *_: ready)
     monkeypatch.setattr(refit_members, "predicted_refit_seconds", lambda objective, row: 1.0)
-    monkeypatch.setattr(refit_members, "light", lambda *_: set())
+    monkeypatch.setattr(refit_members, "members_without_refit", lambda *_: set())
     found = refit_members.fit_members(None, [(rows[0], 0.6), (rows[1], 0.4)], budget(), still)
     assert asked == [[1]]
     assert [(member.estimator, member.weight) for member in found] == [("the early one", 0.6), ("another", 0.4)]
@@ -204,9 +204,9 @@ def test_what_failed_early_is_tried_again(monkeypatch):
     row = {"number": 0, "model": "linear", "config": {"penalty": 0.0}}
     again = Member("linear", row["config"], "the second", 1.0)
     monkeypatch.setattr(refit_members, "fit_all", lambda objective, waiting, limit: dict.fromkeys(waiting, again))
-    monkeypatch.setattr(refit_members, "fit_again", lambda objective, ready, *_: ready)
+    monkeypatch.setattr(refit_members, "fit_more_seeds", lambda objective, ready, *_: ready)
     monkeypatch.setattr(refit_members, "predicted_refit_seconds", lambda objective, row: 1.0)
-    monkeypatch.setattr(refit_members, "light", lambda *_: set())
+    monkeypatch.setattr(refit_members, "members_without_refit", lambda *_: set())
     (found,) = refit_members.fit_members(None, [(row, 1.0)], budget(), Lasting(ends=3))
     assert found.estimator == "the second"
 
