@@ -46,7 +46,7 @@ class AcquisitionTrial:
         margin: Number of standard errors by which the mean gain must exceed 0.
 
     Example:
-        >>> proof = Proof((((0.1,), (0.2,)),) * 4)
+        >>> proof = AcquisitionTrial((((0.1,), (0.2,)),) * 4)
         >>> proof.trusted(lambda points: 1.0 - points[:, 0], 1.0), proof.trusted(lambda points: points[:, 0], 1.0)
         (True, False)
     """
