@@ -70,7 +70,7 @@ class AcquisitionTrial:
         """Return a round as plain data for the trial's tag; empty if both candidates are equal.
 
         Example:
-            >>> Proof.note(np.array([0.25]), np.array([0.5])), Proof.note(np.array([0.25]), np.array([0.25]))
+            >>> AcquisitionTrial.note(np.array([0.25]), np.array([0.5])), AcquisitionTrial.note(np.array([0.25]), np.array([0.25]))
             ({'named': [[0.25], [0.5]]}, {})
         """
         pair = [usual.round(_DIGITS).tolist(), learned.round(_DIGITS).tolist()]
