@@ -26,7 +26,7 @@ from seasoned.knowledge.experience.maintenance import heads, import_file, statis
 from seasoned.knowledge.experience.past_study import Head, row_of
 from seasoned.knowledge.meta_features.meta_features import METAFEATURES
 from seasoned.space import Float, Space
-from seasoned.storage.engine import hidden
+from seasoned.storage.engine import mask_password
 
 NAMES = [feature.name for feature in METAFEATURES]
 SCORES = st.one_of(st.none(), st.floats(-1e6, 1e6))
@@ -222,7 +222,7 @@ def test_a_password_is_shown_nowhere(tmp_path, monkeypatch, caplog):
     with pytest.raises(InvalidInput) as refused:
         add_studies("mysql://me:s3cret@localhost/none", [study()])
     assert "s3cret" not in caplog.text + "".join(lines) + str(refused.value)
-    assert hidden("nonsense://me:s3cret@a:b:c") == "nonsense://me:***@a:b:c"
+    assert mask_password("nonsense://me:s3cret@a:b:c") == "nonsense://me:***@a:b:c"
 
 
 def test_what_no_study_has_any_more_is_forgotten(tmp_path):

@@ -32,7 +32,7 @@ from seasoned.tabular.trial import cross_validation as objective_module
 from seasoned.tabular.trial import fold_models
 from seasoned.tabular.trial.arrays import Arrays, write_arrays
 from seasoned.tabular.trial.cross_validation import CrossValidation
-from seasoned.tabular.trial.fold_models import FoldModelCache, is_cacheable, load_fold_models
+from seasoned.tabular.trial.fold_models import FoldModelCache, largest_folds, load_fold_models
 from seasoned.tabular.trial.run_folder import RunFolder
 from seasoned.tabular.trial.seed_average import Repeated, fits_of, predict_matrices, shares_of
 from seasoned.tabular.validation.folds import make_folds
@@ -107,10 +107,10 @@ def test_under_a_limit_of_time_to_predict_one_model_predicts(tmp_path):
 
 
 def test_of_a_split_by_time_the_models_of_the_past_have_no_say():
-    assert is_cacheable([100, 200, 300, 400], one=False) == [3]
-    assert is_cacheable([100, 200, 350, 400], one=False) == [2, 3]
-    assert is_cacheable([80] * 50, one=False) == [0, 1, 2, 3, 4]
-    assert is_cacheable([79, 80, 80], one=True) == [1]
+    assert largest_folds([100, 200, 300, 400], one=False) == [3]
+    assert largest_folds([100, 200, 350, 400], one=False) == [2, 3]
+    assert largest_folds([80] * 50, one=False) == [0, 1, 2, 3, 4]
+    assert largest_folds([79, 80, 80], one=True) == [1]
 
 
 def test_of_the_first_trials_all_are_kept_and_later_only_what_takes_long(tmp_path, monkeypatch):

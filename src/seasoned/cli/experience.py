@@ -35,7 +35,7 @@ def list_experience(context: typer.Context, store: _Store = None) -> None:  # no
     """List the fits that later ones learn from."""
     keeping, url = _kept(store)
     found = keeping.heads(url)
-    typer.echo(f"{len(found)} fit(s) in {keeping.hidden(url)}, {len(keeping.shipped())} more come with seasoned")
+    typer.echo(f"{len(found)} fit(s) in {keeping.mask_password(url)}, {len(keeping.shipped())} more come with seasoned")
     for key, head in found:
         told = f"{head.sort} {head.metric}".strip() or head.kind
         typer.echo(f"{key}  {head.created or '-'}  {head.name}  {told}  {head.source}")
@@ -45,7 +45,7 @@ def list_experience(context: typer.Context, store: _Store = None) -> None:  # no
 def experience_stats(context: typer.Context, store: _Store = None) -> None:  # noqa: ARG001 - read by `reported`
     """Tell how much is known, and what it brought."""
     keeping, url = _kept(store)
-    for line in keeping.told(keeping.statistics(url), url):
+    for line in keeping.format_statistics(keeping.statistics(url), url):
         typer.echo(line)
 
 
@@ -80,7 +80,7 @@ def import_experience(
         if optuna:
             found = _with_optuna(keeping, found, database)
         new, count = keeping.import_studies(url, found), len(found)
-    typer.echo(f"{new} of {count} studies are new, and now in {keeping.hidden(url)}")
+    typer.echo(f"{new} of {count} studies are new, and now in {keeping.mask_password(url)}")
 
 
 def _with_optuna(keeping: Any, found: Any, database: str) -> Any:
@@ -110,7 +110,7 @@ def forget_experience(
     """Remove fits from the store; what comes with seasoned stays."""
     keeping, url = _kept(store)
     gone = keeping.forget(url, which or (), everything=everything, keep=keep)
-    typer.echo(f"{gone} fit(s) forgotten, in {keeping.hidden(url)}")
+    typer.echo(f"{gone} fit(s) forgotten, in {keeping.mask_password(url)}")
 
 
 @reported

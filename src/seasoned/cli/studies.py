@@ -144,8 +144,8 @@ def _study(store: str, name: str) -> Study:
 
 def _shown(store: str) -> str:
     """The store's address, without a server's password."""
-    hidden: str = importlib.import_module("seasoned.storage.url").hidden(store)
-    return hidden
+    masked: str = importlib.import_module("seasoned.storage.url").mask_password(store)
+    return masked
 
 
 def _file(store: str) -> list[Path]:

@@ -115,7 +115,7 @@ __getattr__, __dir__ = lazy_names(
         ),
         **dict.fromkeys(("Adviser", "AdviserState"), "seasoned.knowledge.advice.adviser"),
         **dict.fromkeys(("Table", "table_of"), "seasoned.knowledge.meta_features.row_sample"),
-        **dict.fromkeys(("Pool", "pool_of"), "seasoned.knowledge.transfer.cold_search"),
+        **dict.fromkeys(("CandidateSet", "pool_of"), "seasoned.knowledge.transfer.cold_search"),
         **dict.fromkeys(("Experience", "merge"), "seasoned.knowledge.experience.experience"),
         **dict.fromkeys(("read_csv", "read_file", "write_file"), "seasoned.knowledge.experience.files"),
         **dict.fromkeys(("Head", "fit_failures", "fit_seconds"), "seasoned.knowledge.performance_model.heads"),
@@ -123,7 +123,9 @@ __getattr__, __dir__ = lazy_names(
         **dict.fromkeys(("MetricFunction", "fit_metric"), "seasoned.knowledge.performance_model.model"),
         **dict.fromkeys(("PastStudy", "PastTrial"), "seasoned.knowledge.experience.past_study"),
         **dict.fromkeys(("Portfolio", "conditioned", "greedy", "similarity"), "seasoned.knowledge.advice.portfolio"),
-        **dict.fromkeys(("Configurations", "DeepMetric", "Foreseen", "Trials"), "seasoned.knowledge.deep_metric.model"),
+        **dict.fromkeys(
+            ("Configurations", "DeepMetric", "Predictions", "Trials"), "seasoned.knowledge.deep_metric.model"
+        ),
         **dict.fromkeys(("read_deep_metric", "write_deep_metric"), "seasoned.knowledge.deep_metric.file"),
         "points_of": "seasoned.knowledge.deep_metric.inputs",
         "Lessons": "seasoned.knowledge.deep_metric.dataset",

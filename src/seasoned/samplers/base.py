@@ -11,7 +11,7 @@ events. `samplers/checks.py` tests every sampler against three laws:
 2. A suggestion depends only on the specification, the trial's number, the events folded so far and the preceding
    numbers of the same call. Randomness comes from `generator(spec, number)`, never from a stream. Two drivers in the
    same state have different numbers, so they draw different points.
-3. `ask` stores information about a suggestion only in the suggestion's tag, which the `Asked` event contains. So
+3. `ask` stores information about a suggestion only in the suggestion's tag, which the `Suggested` event contains. So
    folding a stored log rebuilds the live state, and a resumed study needs only the log.
 """
 

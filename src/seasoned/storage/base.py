@@ -47,7 +47,7 @@ class EventLog(Protocol):
     def append(self, events: Sequence[Event]) -> Sequence[bool]:
         """Append events in order, all or none; return True for each appended event.
 
-        The first `Asked` and the first `Finished` of a number count; a later one is dropped and marked False. A
+        The first `Suggested` and the first `Finished` of a number count; a later one is dropped and marked False. A
         `Finished` ends the number's lease.
         """
         ...

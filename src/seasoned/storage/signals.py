@@ -28,7 +28,7 @@ def delay_interrupt() -> Iterator[None]:
     Example:
         >>> reached = []
         >>> try:
-        ...     with held_back():
+        ...     with delay_interrupt():
         ...         signal.raise_signal(signal.SIGINT)
         ...         reached.append("the end of the block")
         ... except KeyboardInterrupt:

@@ -16,7 +16,9 @@ def mask_password(url: str) -> str:
     """Return a database URL with its password masked, before the host and in the query.
 
     Example:
-        >>> hidden("postgresql://me:secret@server/team"), hidden("postgresql://server/team?user=me&password=secret")
-        ('postgresql://me:***@server/team', 'postgresql://server/team?user=me&password=***')
+        >>> mask_password("postgresql://me:secret@server/team")
+        'postgresql://me:***@server/team'
+        >>> mask_password("postgresql://server/team?user=me&password=secret")
+        'postgresql://server/team?user=me&password=***'
     """
     return _SECRETS.sub(lambda found: f"{found['name']}***" if found["name"] else f"{found['user']}***@", str(url))

@@ -36,7 +36,7 @@ class History:
         >>> from seasoned.space import Space
         >>> from seasoned.trials import Config
         >>> history = History(Space())
-        >>> history.extend([Asked(0, Config()), Finished(0, TrialState.COMPLETE, (1.5,))])
+        >>> history.extend([Suggested(0, Config()), Finished(0, TrialState.COMPLETE, (1.5,))])
         >>> history.best.value, history.finished
         (1.5, 1)
     """

@@ -46,7 +46,7 @@ class AcquisitionTrial:
         margin: Number of standard errors by which the mean gain must exceed 0.
 
     Example:
-        >>> proof = Proof((((0.1,), (0.2,)),) * 4)
+        >>> proof = AcquisitionTrial((((0.1,), (0.2,)),) * 4)
         >>> proof.trusted(lambda points: 1.0 - points[:, 0], 1.0), proof.trusted(lambda points: points[:, 0], 1.0)
         (True, False)
     """
@@ -70,7 +70,7 @@ class AcquisitionTrial:
         """Return a round as plain data for the trial's tag; empty if both candidates are equal.
 
         Example:
-            >>> Proof.note(np.array([0.25]), np.array([0.5])), Proof.note(np.array([0.25]), np.array([0.25]))
+            >>> AcquisitionTrial.note(np.array([0.25]), np.array([0.5])), AcquisitionTrial.note(np.array([0.25]), np.array([0.25]))
             ({'named': [[0.25], [0.5]]}, {})
         """
         pair = [usual.round(_DIGITS).tolist(), learned.round(_DIGITS).tolist()]

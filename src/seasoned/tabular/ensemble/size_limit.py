@@ -55,7 +55,7 @@ class SizeBudget:
         each: Position of a model -> bytes and milliseconds per row of one more fit.
 
     Example:
-        >>> allowance = Allowance(1_000, 0.05, {0: (400.0, 0.02), 1: (900.0, 0.01)})
+        >>> allowance = SizeBudget(1_000, 0.05, {0: (400.0, 0.02), 1: (900.0, 0.01)})
         >>> [allowance.take(place) for place in (0, 1, 0, 0)]
         [True, False, True, False]
     """

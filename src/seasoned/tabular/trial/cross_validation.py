@@ -21,7 +21,7 @@ from seasoned.tabular.trial.fold_models import (
     MIN_TRAINING_SHARE,
     FoldModelCache,
     by_fold,
-    is_cacheable,
+    largest_folds,
     load_fold_models,
 )
 from seasoned.tabular.trial.memory_estimate import DataShape, check_memory, estimate_bytes
@@ -177,7 +177,7 @@ class CrossValidation:
 
         Under a `predict_limit` it is only one fold model, because the prediction time of a trial is the time of one.
         """
-        folds = is_cacheable([len(train) for train, _ in self.data.folds], one=self.predict_limit is not None)
+        folds = largest_folds([len(train) for train, _ in self.data.folds], one=self.predict_limit is not None)
         return load_fold_models(self.records.models(config), folds, self.records.of(config).factor)
 
     def fold_models(self, config: Mapping[str, Any], folds: Sequence[int]) -> dict[int, Any]:

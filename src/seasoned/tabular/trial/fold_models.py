@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-__all__ = ["MIN_SECONDS", "MIN_TRAINING_SHARE", "FoldModelCache", "by_fold", "is_cacheable", "load_fold_models"]
+__all__ = ["MIN_SECONDS", "MIN_TRAINING_SHARE", "FoldModelCache", "by_fold", "largest_folds", "load_fold_models"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -124,7 +124,7 @@ class _Bounded:
         return self._file.write(data)
 
 
-def is_cacheable(rows: Sequence[int], *, one: bool) -> list[int]:
+def largest_folds(rows: Sequence[int], *, one: bool) -> list[int]:
     """Return the folds whose models can replace a fit on all rows: those with nearly the most rows, at most five.
 
     Args:
@@ -132,8 +132,8 @@ def is_cacheable(rows: Sequence[int], *, one: bool) -> list[int]:
         one: True if only one model may predict.
 
     Example:
-        >>> suited([80, 80, 79], one=False), suited([80, 80, 79], one=True), suited([20, 40, 60], one=False)
-        ([0, 1, 2], [0], [2])
+        >>> largest_folds([80, 80, 79], one=False), largest_folds([80, 80, 79], one=True)
+        ([0, 1, 2], [0])
     """
     order = sorted(range(len(rows)), key=lambda fold: -rows[fold])
     return sorted(fold for fold in order[: 1 if one else _FEW] if rows[fold] >= MIN_TRAINING_SHARE * rows[order[0]])

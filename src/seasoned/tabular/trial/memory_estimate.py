@@ -196,8 +196,8 @@ def estimate_bytes(name: str, config: Mapping[str, Any], at: DataShape) -> int:
         at: Data shape of the fit.
 
     Example:
-        >>> small, large = Extent(1_000, 250, 10, 2), Extent(1_000_000, 250_000, 10, 2)
-        >>> foreseen("lightgbm", {"num_leaves": 31}, small) < 10e6 < 100e6 < foreseen("lightgbm", {}, large)
+        >>> small, large = DataShape(1_000, 250, 10, 2), DataShape(1_000_000, 250_000, 10, 2)
+        >>> estimate_bytes("lightgbm", {"num_leaves": 31}, small) < 10e6 < 100e6 < estimate_bytes("lightgbm", {}, large)
         True
     """
     kept = (at.held or at.rows + at.valid) * max(at.classes, 1)

@@ -43,7 +43,7 @@ class PairedTest:
         slack: Prior standard deviation of the lag on one fold.
 
     Example:
-        >>> bar = Bar(best=(0.2, 0.3, 0.25), baseline=(1.0, 1.1, 1.05), share=0.1, slack=0.1)
+        >>> bar = PairedTest(best=(0.2, 0.3, 0.25), baseline=(1.0, 1.1, 1.05), share=0.1, slack=0.1)
         >>> bar.stops([0.34]), bar.stops([0.40])
         (False, True)
         >>> bar.stops([0.34, 0.45]), bar.stops([0.34, 0.31])
