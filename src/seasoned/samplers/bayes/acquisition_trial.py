@@ -70,8 +70,10 @@ class AcquisitionTrial:
         """Return a round as plain data for the trial's tag; empty if both candidates are equal.
 
         Example:
-            >>> AcquisitionTrial.note(np.array([0.25]), np.array([0.5])), AcquisitionTrial.note(np.array([0.25]), np.array([0.25]))
-            ({'named': [[0.25], [0.5]]}, {})
+            >>> AcquisitionTrial.note(np.array([0.25]), np.array([0.5]))
+            {'named': [[0.25], [0.5]]}
+            >>> AcquisitionTrial.note(np.array([0.25]), np.array([0.25]))
+            {}
         """
         pair = [usual.round(_DIGITS).tolist(), learned.round(_DIGITS).tolist()]
         return {} if pair[0] == pair[1] else {_TAG: pair}
