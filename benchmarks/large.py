@@ -160,7 +160,7 @@ def watched() -> Clock:
     """A clock on the steps of `fit`, by the names under which it calls them."""
     from seasoned.tabular import estimator
     from seasoned.tabular.experience.record import ExperienceRecorder
-    from seasoned.tabular.fit import fit_table
+    from seasoned.tabular.fit import description, fit_table, plan
     from seasoned.tabular.schema.schema import Schema
     from seasoned.tabular.search import search
 
@@ -168,11 +168,12 @@ def watched() -> Clock:
     for name in ("to_frame", "read_target", "warn_of_order"):
         clock.watch(estimator, name, "reading")
     clock.watch(Schema, "infer", "schema")
-    for name, step in (
-        ("warn_of_leaks", "schema"), ("fingerprint", "fingerprint"), ("make_folds", "folds"),
-        ("_plan", "column plan"), ("_write", "matrices"), ("search", "search"), ("conclude", "conclusion"),
+    for module, name, step in (
+        (description, "warn_of_leaks", "schema"), (description, "fingerprint", "fingerprint"),
+        (plan, "make_folds", "folds"), (plan, "_column_plan", "column plan"), (plan, "_write", "matrices"),
+        (fit_table, "search", "search"), (fit_table, "finalize", "conclusion"),
     ):  # fmt: skip
-        clock.watch(fit_table, name, step)
+        clock.watch(module, name, step)
     clock.watch(search, "choose_members", "ensemble")
     clock.watch(ExperienceRecorder, "of", "meta-features")
     return clock

@@ -50,15 +50,15 @@ def searched(options: argparse.Namespace) -> dict[str, Any]:
         time.monotonic = time.perf_counter = time.process_time
     from sklearn.metrics import roc_auc_score
 
-    import seasoned.tabular.fit.fit_table
+    import seasoned.tabular.fit.plan
     from large import table
     from seasoned import AutoClassifier
 
     if options.clock == "cpu":
         stay_here()
     X, y = table(options.rows, options.columns, 0)
-    usual = seasoned.tabular.fit.fit_table.levels_of
-    with patch("seasoned.tabular.fit.fit_table.levels_of", usual if options.arm == "samples" else lambda *_: ()):
+    usual = seasoned.tabular.fit.plan.levels_of
+    with patch("seasoned.tabular.fit.plan.levels_of", usual if options.arm == "samples" else lambda *_: ()):
         start = time.process_time()
         model = AutoClassifier(
             time_limit=options.seconds, experience=None, random_state=options.seed, workers=options.workers
@@ -83,8 +83,7 @@ def searched(options: argparse.Namespace) -> dict[str, Any]:
 def stay_here() -> None:
     """Trials and last fits in this process."""
     import seasoned.study.arguments
-    import seasoned.tabular.ensemble.early_model
-    import seasoned.tabular.ensemble.refit_members
+    import seasoned.tabular.budget.worker_pool
     from seasoned.execution.workers.inline import InlineExecutor
 
     class Here(InlineExecutor):
@@ -97,11 +96,7 @@ def stay_here() -> None:
         def __exit__(self, *_: object) -> None:
             self.close()
 
-    for module in (
-        seasoned.study.arguments,
-        seasoned.tabular.ensemble.early_model,
-        seasoned.tabular.ensemble.refit_members,
-    ):
+    for module in (seasoned.study.arguments, seasoned.tabular.budget.worker_pool):
         module.LocalExecutor = Here  # type: ignore[attr-defined]
 
 

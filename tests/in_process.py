@@ -7,9 +7,7 @@ import warnings
 from seasoned import AutoClassifier, AutoRegressor, SearchSettings
 from seasoned.execution.workers.inline import InlineExecutor
 from seasoned.study import arguments
-from seasoned.tabular.budget import warm_workers
-from seasoned.tabular.ensemble import early_model, refit_members, reseeded_fits, stacking
-from seasoned.tabular.fit import fit_table, refit_table
+from seasoned.tabular.budget import worker_pool
 from seasoned.tabular.trial import fold_fitter
 
 
@@ -33,8 +31,7 @@ class Here(InlineExecutor):
 
 def stay_in_process(monkeypatch) -> None:
     """Fits take one core, as in a worker: two tests side by side whose boosters take all would wait for each other."""
-    parts = (early_model, fit_table, refit_members, refit_table, reseeded_fits, stacking, warm_workers)
-    for module in (arguments, *parts):
+    for module in (arguments, worker_pool):
         monkeypatch.setattr(module, "LocalExecutor", Here)
     monkeypatch.setattr(fold_fitter, "cpu_count", lambda: 1)
 

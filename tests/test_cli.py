@@ -78,7 +78,7 @@ def test_options_of_a_fit_and_every_kind_of_file(tmp_path):
     assert "histogram" in shown
     assert "recall" in shown
     model = load("model.seasoned")
-    assert {row["model"] for row in model.fitted_.trials} <= {"linear", "histogram"}
+    assert {row.model for row in model.fitted_.trials} <= {"linear", "histogram"}
     assert len(model.fitted_.members) == 1
     assert model.score(X, y) == (model.predict(X)[y == "no"] == "no").mean()
     expected = prediction_table(model, X)

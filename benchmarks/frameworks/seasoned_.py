@@ -76,7 +76,7 @@ def at_once(rows: str | None) -> Iterator[None]:
     if rows != "all":
         yield
         return
-    with patch("seasoned.tabular.fit.fit_table.levels_of", lambda *_: ()):
+    with patch("seasoned.tabular.fit.plan.levels_of", lambda *_: ()):
         yield
 
 
@@ -106,7 +106,7 @@ def at_random(first: str | None, seed: int) -> Iterator[None]:
         return tuple(space.sample(drawn) for _ in range(DRAWN)) if space.dimensions else ()
 
     with (
-        patch("seasoned.tabular.fit.fit_table.first_configurations", of_all),
+        patch("seasoned.tabular.fit.search_start.first_configurations", of_all),
         patch("seasoned.tabular.search.family_bandit._first", of_one),
     ):
         yield

@@ -12,10 +12,11 @@ import ablation
 from comparison.registry import FRAMEWORKS
 from frameworks import seasoned_
 from seasoned.tabular import SearchSettings
-from seasoned.tabular.fit import fit_table
+from seasoned.tabular.fit import fit_table, search_start
 from seasoned.tabular.models.registry import MODELS, choose
 from seasoned.tabular.search import family_bandit
 from seasoned.tabular.search.fold_racing import Race
+from seasoned.tabular.trial.trial_row import TrialRow
 
 # ---------------------------------------------------------------- the arms
 
@@ -57,9 +58,9 @@ def test_without_the_race_no_bar_is_ever_placed(race, placed):
 def test_without_tuned_defaults_no_family_begins_with_its_default():
     families = [MODELS["linear"], MODELS["lightgbm"]]
     spaces = [family.space("binary") for family in families]
-    usual = fit_table.first_configurations(families, "binary")
+    usual = search_start.first_configurations(families, "binary")
     with seasoned_.at_random("random", 0):
-        drawn = fit_table.first_configurations(families, "binary", 1.0, 500)
+        drawn = search_start.first_configurations(families, "binary", 1.0, 500)
         near = [family_bandit._first(space, 0) for space in spaces]
     assert [list(start["model"]) for start in drawn] == [list(start["model"]) for start in usual]
     for space, start, others in zip(spaces, drawn, near, strict=True):
@@ -67,14 +68,14 @@ def test_without_tuned_defaults_no_family_begins_with_its_default():
         assert len(others) == len(family_bandit._first(space, 0)) == seasoned_.DRAWN
         assert all(space.check(one) and one != space.default for one in (config, *others))
     with seasoned_.at_random("random", 0):
-        assert fit_table.first_configurations(families, "binary") == drawn
+        assert search_start.first_configurations(families, "binary") == drawn
     with seasoned_.at_random(None, 0):
-        assert fit_table.first_configurations(families, "binary") == usual
+        assert search_start.first_configurations(families, "binary") == usual
 
 
 def test_the_curve_has_the_trials_that_were_better_than_all_before():
     trials = [(3.0, 0.5), (1.0, 0.7), (2.0, 0.8), (None, 0.1), (4.0, None), (5.0, 0.5), (6.0, 0.4)]
-    found = seasoned_.improvements({"elapsed": elapsed, "loss": loss} for elapsed, loss in trials)
+    found = seasoned_.improvements(TrialRow(0, "linear", {}, loss=loss, elapsed=elapsed) for elapsed, loss in trials)
     assert found == [[1.0, 0.7], [3.0, 0.5], [6.0, 0.4]]
 
 

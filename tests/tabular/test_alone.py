@@ -32,10 +32,10 @@ def pairs(fitted):
 def two_of(model):
     """The same with the members of the first two families held; both are there, for four were tried at least."""
     found = copy.copy(model)
-    complete = [trial for trial in model.fitted_.trials if trial["state"] == "complete"]
+    complete = [trial for trial in model.fitted_.trials if trial.state == "complete"]
     held = {member.name: member for member in model.fitted_.members}
     first = next(iter(held.values()))
-    other = next(trial for trial in complete if trial["model"] != first.name)
+    other = next(trial for trial in complete if trial.model != first.name)
     estimator = held[other["model"]].estimator if other["model"] in held else Half(model.fitted_)
     second = Member(other["model"], other["config"], estimator, 0.8)
     found.fitted_ = replace(model.fitted_, members=(replace(first, weight=0.2), second), finish=Postprocessor())

@@ -60,7 +60,7 @@ def space_of(family, given, task="binary"):
 def test_a_search_stays_in_the_given_range_and_holds_the_given_value():
     given = {"tree": {"max_depth": Int(2, 4), "criterion": "gini"}, "linear": {"penalty": 3.0}}
     trials = fitted(SearchSettings(["linear", "tree"], folds=2, spaces=given)).fitted_.trials
-    configs = {family: [t["config"] for t in trials if t["model"] == family] for family in given}
+    configs = {family: [t.config for t in trials if t.model == family] for family in given}
     assert {config["max_depth"] for config in configs["tree"]} <= {2, 3, 4}
     assert {config["criterion"] for config in configs["tree"]} == {"gini"}
     assert len({config["min_samples_leaf"] for config in configs["tree"]}) > 1, "the rest is searched as usual"
@@ -70,8 +70,8 @@ def test_a_search_stays_in_the_given_range_and_holds_the_given_value():
 def test_advice_of_past_tasks_stays_inside_as_well():
     given = {"tree": {"max_depth": Int(2, 3)}, "extra_trees": {"criterion": "entropy"}}
     trials = fitted(SearchSettings(["tree", "extra_trees"], folds=2, spaces=given), experience="shipped").fitted_.trials
-    assert {t["config"]["max_depth"] for t in trials if t["model"] == "tree"} <= {2, 3}
-    assert {t["config"]["criterion"] for t in trials if t["model"] == "extra_trees"} == {"entropy"}
+    assert {t.config["max_depth"] for t in trials if t.model == "tree"} <= {2, 3}
+    assert {t.config["criterion"] for t in trials if t.model == "extra_trees"} == {"entropy"}
 
 
 @pytest.mark.parametrize(
@@ -151,11 +151,11 @@ def test_a_held_family_still_learns_the_median_where_absolute_errors_count():
 def test_what_is_a_grid_is_tried_once(experience):
     given = {"tree": {"max_depth": Categorical([2, 3, 4]), "min_samples_leaf": 15, "criterion": "gini"}}
     trials = fitted(SearchSettings(["tree"], folds=2, spaces=given), experience=experience, trials=12).fitted_.trials
-    assert sorted(t["config"]["max_depth"] for t in trials) == [2, 3, 4]
+    assert sorted(t.config["max_depth"] for t in trials) == [2, 3, 4]
     given |= {"linear": {"penalty": Categorical([0.5, 1.0])}}
     search = SearchSettings(["tree", "linear", "forest"], folds=2, spaces=given)
-    tried = [t for t in fitted(search, experience=experience, trials=12).fitted_.trials if t["model"] != "forest"]
-    assert len({str(t["config"]) for t in tried}) == len(tried) <= 5
+    tried = [t for t in fitted(search, experience=experience, trials=12).fitted_.trials if t.model != "forest"]
+    assert len({str(t.config) for t in tried}) == len(tried) <= 5
 
 
 def test_a_bounded_family_is_the_family_in_all_else():
@@ -269,8 +269,8 @@ def test_own_starts_come_behind_the_first_two_defaults(experience):
     starts = [{"tree": {"max_depth": 3}}, {"model": {"tree": {"max_depth": 5, "min_samples_leaf": 7}}}]
     search = SearchSettings(["linear", "lightgbm", "tree", "forest"], folds=2, starts=starts)
     trials = fitted(search, experience=experience, trials=6).fitted_.trials
-    assert [t["model"] for t in trials[:4]] == ["linear", "lightgbm", "tree", "tree"]
-    assert [t["config"]["max_depth"] for t in trials[2:4]] == [3, 5]
+    assert [t.model for t in trials[:4]] == ["linear", "lightgbm", "tree", "tree"]
+    assert [t.config["max_depth"] for t in trials[2:4]] == [3, 5]
     assert trials[3]["config"]["min_samples_leaf"] == 7
     assert trials[2]["config"]["criterion"] == "entropy", "what is left out is the family's default"
 
@@ -278,9 +278,9 @@ def test_own_starts_come_behind_the_first_two_defaults(experience):
 def test_an_own_start_is_not_taken_for_the_familys_default():
     search = SearchSettings(["linear", "lightgbm", "forest"], folds=2, starts=[{"forest": {"min_samples_leaf": 20}}])
     trials = fitted(search, experience="shipped", trials=8).fitted_.trials
-    leaves = [t["config"]["min_samples_leaf"] for t in trials if t["model"] == "forest"]
+    leaves = [t.config["min_samples_leaf"] for t in trials if t.model == "forest"]
     assert leaves[0] == 20
-    assert any(t["config"] == {**t["config"], "min_samples_leaf": 2, "max_features": 0.3} for t in trials), leaves
+    assert any(t.config == {**t.config, "min_samples_leaf": 2, "max_features": 0.3} for t in trials), leaves
 
 
 def test_what_a_start_leaves_out_is_as_the_family_begins():
@@ -298,7 +298,7 @@ def test_rows_of_a_leaderboard_start_another_fit():
     best = [(row.model, first.attrs["configs"][row.number]) for row in first.head(3).itertuples()]
     starts = [{model: config} for model, config in best]
     again = fitted(SearchSettings(["tree", "linear"], folds=2, starts=starts)).fitted_.trials
-    tried = [(t["model"], t["config"]) for t in again[:5]]
+    tried = [(t.model, t.config) for t in again[:5]]
     assert all(one in tried for one in best)
     assert len({str(one) for one in tried}) == 5, "what is a default anyhow is tried once"
 
@@ -379,7 +379,7 @@ def test_a_bundle_keeps_them_and_fits_the_same_again(tmp_path):
     read = load_bundle(tmp_path / "model.seasoned")
     X, y = table()
     again = read.fit(X, y)
-    assert [t["config"] for t in again.fitted_.trials] == [t["config"] for t in model.fitted_.trials]
+    assert [t.config for t in again.fitted_.trials] == [t.config for t in model.fitted_.trials]
 
 
 def test_numbers_of_numpy_are_kept_as_plain_ones(tmp_path):
@@ -413,7 +413,7 @@ def test_the_call_in_a_report_can_be_run():
     said: dict = {"X": X, "y": y}
     exec(code, said)
     assert said["model"].search == search
-    assert [t["config"] for t in said["model"].fitted_.trials] == [t["config"] for t in model.fitted_.trials]
+    assert [t.config for t in said["model"].fitted_.trials] == [t.config for t in model.fitted_.trials]
 
 
 def test_labels_in_the_call_keep_their_infinities():
@@ -426,7 +426,7 @@ def test_labels_in_the_call_keep_their_infinities():
 
 def test_a_killed_run_goes_on_only_under_the_same_ranges(tmp_path, monkeypatch):
     monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
-    from seasoned.tabular.fit.fit_table import _textual  # what tells one run from another
+    from seasoned.tabular.fit.description import _textual  # what tells one run from another
     from seasoned.tabular.fit.parameters import settings_of
     from seasoned.tabular.input.sample_roles import Roles
 

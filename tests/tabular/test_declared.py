@@ -153,8 +153,8 @@ def test_features():
     names = {name for name in (*STEPS, *SELECTIONS) if NEEDS.get(name) != "text"}
 
     def asked(fitted):
-        (trial,) = [trial for trial in fitted.trials if "made" in trial["config"]["features"]]
-        return set(trial["config"]["features"]["made"]) - {"columns"}
+        (trial,) = [trial for trial in fitted.trials if "made" in trial.config["features"]]
+        return set(trial.config["features"]["made"]) - {"columns"}
 
     assert asked(fit("--features", "all", "--trials", 2)) == names
     assert asked(fit("--features", "arithmetic, redundant", "--trials", 2)) == {"arithmetic", "redundant"}

@@ -37,7 +37,7 @@ def both(task, X, y, model, features):
     """The losses without and with features, by validation, and the fitted estimator."""
     search = SearchSettings(models=[model], folds=3, features=features, ensemble=1)
     fitted = estimator(task, trials=2, search=search).fit(X, y)
-    trials = {next(iter(trial["config"]["features"])): trial for trial in fitted.fitted_.trials}
+    trials = {next(iter(trial.config["features"])): trial for trial in fitted.fitted_.trials}
     return trials["none"]["loss"], trials["made"]["loss"], fitted
 
 
@@ -189,7 +189,7 @@ def test_steps_for_texts_are_not_tried_without_any(tmp_path):
     X = pd.DataFrame({"a": rng.normal(size=100), "b": rng.normal(size=100)})
     search = SearchSettings(models=["linear"], folds=2, features=["text_words"])
     fitted = estimator("regression", trials=2, search=search).fit(X, X["a"])
-    assert all("features" not in trial["config"] for trial in fitted.fitted_.trials)
+    assert all("features" not in trial.config for trial in fitted.fitted_.trials)
 
 
 def test_a_file_whose_texts_are_those_of_another_table_is_refused(tmp_path):

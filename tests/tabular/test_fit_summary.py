@@ -21,6 +21,7 @@ from seasoned.tabular.fit.parameters import budget_of
 from seasoned.tabular.models.custom import CustomModel
 from seasoned.tabular.models.registry import choose
 from seasoned.tabular.safe_files import zip_container
+from seasoned.tabular.trial.trial_row import TrialRow
 
 
 @pytest.fixture(autouse=True)
@@ -215,6 +216,6 @@ def test_a_failed_trial_has_one_line_and_its_family_a_note(caplog, capsys):
 
 
 def test_a_family_of_which_one_configuration_was_completed_has_no_note():
-    trials = [{"model": "mlp", "state": state, "error": "no"} for state in ("failed", "complete")]
+    trials = [TrialRow(n, "mlp", {}, state, error="no") for n, state in enumerate(("failed", "complete"))]
     assert notes_of(trials) == ()
     assert len(notes_of(trials[:1])) == 1

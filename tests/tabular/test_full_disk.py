@@ -49,14 +49,14 @@ def test_what_was_complete_predicts_and_the_rest_can_be_resumed(cache, monkeypat
     X, y = messy("binary", rows=200)
     make_room = full_after(cache, monkeypatch, complete=4)
     model = estimator().fit(X, y)
-    done = [trial["config"] for trial in model.fitted_.trials if trial["state"] == "complete"]
+    done = [trial.config for trial in model.fitted_.trials if trial.state == "complete"]
     assert 1 <= len(done) < 8
     assert model.predict_proba(X).shape == (200, 2)
     assert "the store is full. The best models so far are fitted; fit(..., resume=True) goes on." in caplog.text
     assert len(list_runs()) == 1, "the run is kept"
     make_room()
     resumed = estimator().fit(X, y, resume=True)
-    tried = [trial["config"] for trial in resumed.fitted_.trials if trial["state"] == "complete"]
+    tried = [trial.config for trial in resumed.fitted_.trials if trial.state == "complete"]
     assert tried[: len(done)] == done
     assert len(tried) == 8
     assert [run.about["ended"] for run in list_runs()] == [True]
@@ -74,7 +74,7 @@ def test_a_first_model_that_cannot_be_begun_costs_nothing_else(cache, monkeypatc
         def submit(self, *_, **__):
             raise StorageError("the temporary folder is full.")
 
-    monkeypatch.setattr("seasoned.tabular.ensemble.early_model.LocalExecutor", Full)
+    monkeypatch.setattr("seasoned.tabular.budget.worker_pool.LocalExecutor", Full)
     X, y = messy("binary", rows=200)
     model = estimator().fit(X, y)
     assert "the first model is not fitted while the search goes on: the temporary folder is full." in caplog.text

@@ -13,6 +13,7 @@ from sklearn.model_selection import PredefinedSplit
 from in_process import stay_in_process
 from seasoned import AutoClassifier, AutoRegressor, SearchSettings, load
 from seasoned.errors import InvalidInput
+from seasoned.tabular.budget.worker_pool import WorkerPool
 from seasoned.tabular.bundle.consistency_check import check_fitted
 from seasoned.tabular.ensemble import stacking
 from seasoned.tabular.ensemble.fitted_model import Member, places_below, with_base_models
@@ -25,6 +26,7 @@ from seasoned.tabular.trial.stacked_features import (
     stacked,
     width_of,
 )
+from seasoned.tabular.trial.trial_row import TrialRow
 
 LINE, TREE = {"model": {"linear": {"penalty": 1.0}}}, {"model": {"tree": {"depth": 3}}}
 
@@ -295,7 +297,7 @@ def objective(rows=600, folds=5, limit=None, seconds=1.0):
 
 
 def rows_of(*families):
-    return [{"number": i, "model": name, "config": {}, "state": "complete"} for i, name in enumerate(families)]
+    return [TrialRow(i, name, {}) for i, name in enumerate(families)]
 
 
 BUDGET = SimpleNamespace(members=10, workers=2, seconds=300.0)
@@ -357,12 +359,12 @@ def test_a_second_layer_that_is_not_tried_has_its_reason_told(found, seconds, me
     rows = rows_of("linear", "lightgbm", "extra_trees")
     budget = SimpleNamespace(members=members, workers=2, seconds=300.0, layers=2)
     upper = {"lightgbm": {}, "extra_trees": {}} if settings else {}
-    layered = add_layer(found, [(row, 1 / 3) for row in rows], rows, upper, budget, seconds)
+    layered = add_layer(found, [(row, 1 / 3) for row in rows], rows, upper, WorkerPool(budget), seconds)
     (note,) = layered.notes
     assert note.startswith("layers: no second layer was tried: ")
     assert why in note
     assert not layered.rows
-    assert not add_layer(found, [], rows, upper, SimpleNamespace(layers=1), seconds).notes
+    assert not add_layer(found, [], rows, upper, WorkerPool(SimpleNamespace(layers=1)), seconds).notes
 
 
 def test_a_second_layer_that_joins_is_told(regressor, classifier):

@@ -7,10 +7,11 @@ from types import SimpleNamespace
 import pytest
 
 from seasoned.tabular.ensemble.light_members import members_without_refit
+from seasoned.tabular.trial.trial_row import TrialRow
 
 
 def members(*weights):
-    return [({"number": n, "model": "linear", "config": {"n": n}}, weight) for n, weight in enumerate(weights)]
+    return [(TrialRow(n, "linear", {"n": n}), weight) for n, weight in enumerate(weights)]
 
 
 def objective(folds=1, kept=range(9)):

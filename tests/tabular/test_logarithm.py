@@ -130,7 +130,7 @@ def test_the_search_finds_the_scale(bundle):
     found, X, y, _ = bundle
     chosen = [member.config[SCALE.name] for member in found.fitted_.members]
     assert set(chosen) == {"log"}
-    tried = {trial["config"][SCALE.name] for trial in found.fitted_.trials}
+    tried = {trial.config[SCALE.name] for trial in found.fitted_.trials}
     assert tried == {"plain", "log"}
     line = LinearRegression().fit(X, y)
     assert 1 - found.score(X, y) < 0.5 * (1 - line.score(X, y))

@@ -26,6 +26,7 @@ from seasoned.tabular.experience.record import ExperienceRecorder
 from seasoned.tabular.input.target import read_target
 from seasoned.tabular.metrics.registry import ZERO_BY_DEFINITION, Metric, measure_key, resolve
 from seasoned.tabular.postprocessing.choose_threshold import searched
+from seasoned.tabular.trial.trial_row import TrialRow
 
 SEARCH = SearchSettings(folds=2, models=["linear", "tree"])
 SECRET = "a level nobody must see"
@@ -57,7 +58,7 @@ def url(tmp_path, monkeypatch):
 
 
 def tried(model):
-    return [(trial["model"], trial["config"], trial["loss"]) for trial in model.fitted_.trials]
+    return [(trial.model, trial.config, trial.loss) for trial in model.fitted_.trials]
 
 
 def test_a_fit_is_kept_and_called_up_and_holds_no_rows(url, tmp_path):
@@ -116,8 +117,8 @@ def past(number, penalty):
 def test_what_past_tasks_found_best_is_tried_early(url):
     add_studies(url, [past(number, 7.0) for number in range(8)])
     model, _ = fit(url, trials=4)
-    assert [trial["model"] for trial in model.fitted_.trials[:2]] == ["linear", "tree"]  # the defaults that come first
-    assert {"penalty": 7.0} in [trial["config"] for trial in model.fitted_.trials[2:4]]
+    assert [trial.model for trial in model.fitted_.trials[:2]] == ["linear", "tree"]  # the defaults that come first
+    assert {"penalty": 7.0} in [trial.config for trial in model.fitted_.trials[2:4]]
     fit(url, trials=4, seed=1)
     assert len(Experience.read(url)) == 10
 
@@ -305,7 +306,7 @@ def scene(**changes):
 
 
 def row(number, state, loss, x, model="linear", seconds=1.0):
-    return {"number": number, "state": state, "loss": loss, "seconds": seconds, "model": model, "config": {"x": x}}
+    return TrialRow(number, model, {"x": x}, state, loss, seconds)
 
 
 TRIALS = [
@@ -355,7 +356,7 @@ def test_what_may_have_been_stopped_for_its_pace_says_nothing_of_its_loss(url):
     ],
 )
 def test_what_failed_for_the_machines_sake_is_no_failure_of_the_configuration(url, error, of_the_configuration):
-    trials = [{**trial, "error": error} if trial["number"] == 4 else trial for trial in TRIALS]
+    trials = [replace(trial, error=error) if trial.number == 4 else trial for trial in TRIALS]
     assert ExperienceRecorder(Places(False, url), scene()).keep(trials, None)
     assert bool(Experience.read(url).failed.any()) == of_the_configuration
 

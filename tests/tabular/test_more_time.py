@@ -21,7 +21,7 @@ def _here(monkeypatch, cache):
 
 
 def tried(model):
-    return [(trial["number"], trial["config"], trial["loss"]) for trial in model.fitted_.trials]
+    return [(trial.number, trial.config, trial.loss) for trial in model.fitted_.trials]
 
 
 @pytest.mark.parametrize("first", [2, 4])  # before the families have all begun, and after
@@ -66,7 +66,7 @@ def test_what_is_refused_when_it_goes_on_leaves_no_table_either(monkeypatch):
         raise InvalidInput("too little memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr("seasoned.tabular.fit.fit_table.limit_workers", refuse)
+        patch.setattr("seasoned.tabular.fit.plan.limit_workers", refuse)
         with pytest.raises(InvalidInput, match="too little"):
             estimator("binary", MODELS[:2], trials=3).fit(X, y, resume=True)
     (run,) = list_runs()

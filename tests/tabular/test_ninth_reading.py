@@ -17,10 +17,10 @@ from seasoned import AutoClassifier, Metric
 from seasoned.errors import InvalidInput, PruneReason, StorageError
 from seasoned.knowledge.advice.similar_tasks import SimilarTasks
 from seasoned.samplers.checks import same
-from seasoned.tabular.budget import worker_count
+from seasoned.tabular.budget import worker_count, worker_pool
 from seasoned.tabular.budget.budget import Budget
 from seasoned.tabular.budget.worker_count import with_room_for
-from seasoned.tabular.ensemble import member_predictions, refit_members
+from seasoned.tabular.ensemble import member_predictions
 from seasoned.tabular.ensemble.reseeded_fits import _folds_of
 from seasoned.tabular.experience.advice import TaskAdvice
 from seasoned.tabular.experience.record import _gained
@@ -40,6 +40,7 @@ from seasoned.tabular.search.family_bandit import FamilyBandit
 from seasoned.tabular.search.fold_racing import Race
 from seasoned.tabular.search.user_configurations import own_starts
 from seasoned.tabular.trial.configuration import textual
+from seasoned.tabular.trial.trial_row import TrialRow
 from seasoned.trials import Config, Finished, StudySpec, Suggested, TrialState
 
 # ------------------------------------------------------------------------------------------- intervals, pools
@@ -188,13 +189,13 @@ def test_a_disk_that_stays_full_leaves_the_models_of_folds(cache, monkeypatch, c
     stay_in_process(monkeypatch)
     X, y = messy("binary", rows=80)
 
-    class Full(refit_members.LocalExecutor):
+    class Full(worker_pool.LocalExecutor):
         def submit(self, *_, **__):
             raise StorageError("the disk is full")
 
-    monkeypatch.setattr(refit_members, "LocalExecutor", Full)
+    monkeypatch.setattr(worker_pool, "LocalExecutor", Full)
     model = estimator("binary", ("linear", "tree")).fit(X, y)
-    assert "not all models are fitted on all rows: the disk is full" in caplog.text
+    assert "not all fits are started: the disk is full" in caplog.text
     assert model.predict_proba(X).shape == (80, 2)
 
 
@@ -329,7 +330,7 @@ def test_a_start_that_past_tasks_know_is_not_tried_again_and_again():
 def test_what_a_search_begins_with_is_no_advice():
     known, start = with_start()
     ((family, settings),) = start["model"].items()
-    trials = [{"state": "complete", "loss": -0.8, "number": 0, "model": family, "config": settings}]
+    trials = [TrialRow(0, family, settings, loss=-0.8)]
     assert _gained(trials, known, -0.5, frozenset())["advised"]
     assert not _gained(trials, known, -0.5, frozenset([textual(start)]))["advised"]
 

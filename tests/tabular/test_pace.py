@@ -25,6 +25,7 @@ from seasoned.tabular.fit import fit_table
 from seasoned.tabular.metrics.registry import resolve
 from seasoned.tabular.trial.arrays import Arrays
 from seasoned.tabular.trial.cross_validation import CrossValidation
+from seasoned.tabular.trial.trial_row import TrialRow
 
 RMSE = resolve("rmse", "regression", 0)
 
@@ -63,10 +64,7 @@ class Trials:
 
     def rows(self):
         losses = [RMSE.loss(self.y, found) for found in self.made]
-        return [
-            {"number": n, "model": "linear", "config": {"n": n}, "state": "complete", "loss": loss}
-            for n, loss in enumerate(losses)
-        ]
+        return [TrialRow(n, "linear", {"n": n}, loss=loss) for n, loss in enumerate(losses)]
 
     def _number(self, config):
         return config["model"]["linear"]["n"]
@@ -85,14 +83,14 @@ def budget(members=8):
 def test_members_are_chosen_among_trials_that_are_quick_enough():
     trials = Trials([5.0, 1.0, 1.0, 9.0], limit=2.5)
     chosen = choose_members(trials, trials.rows(), budget())
-    assert {row["number"] for row, _ in chosen} <= {1, 2}
+    assert {row.number for row, _ in chosen} <= {1, 2}
     alone = choose_members(trials, trials.rows(), budget(members=1))
-    assert alone[0][0]["number"] == min((1, 2), key=lambda n: trials.rows()[n]["loss"])
+    assert alone[0][0].number == min((1, 2), key=lambda n: trials.rows()[n].loss)
 
 
 def test_where_none_is_quick_enough_the_quickest_predicts():
     trials = Trials([5.0, 3.0, 4.0], limit=-1.0)
-    assert [row["number"] for row, _ in choose_members(trials, trials.rows(), budget())] == [1]
+    assert [row.number for row, _ in choose_members(trials, trials.rows(), budget())] == [1]
     trials.predict_limit = None
     assert len(choose_members(trials, trials.rows(), budget())) > 1
 
@@ -183,21 +181,21 @@ def test_a_fit_that_must_end_measures_nothing(tmp_path, monkeypatch, hurry):
     stay_in_process(monkeypatch)
     conclude = fit_table.finalize
 
-    def hurried(fitted, objective, frame, settings, budget):
+    def hurried(fitted, objective, frame, calibrate, limit, pool):
         if hurry == "stop":
-            budget.stop.ask("SIGTERM")
+            pool.budget.stop.ask("SIGTERM")
         else:
-            budget = replace(budget, deadline=time.monotonic() + 0.5)
+            pool = replace(pool, budget=replace(pool.budget, deadline=time.monotonic() + 0.5))
         monkeypatch.setattr(prediction_time, "milliseconds", None)
-        return conclude(fitted, objective, frame, settings, budget)
+        return conclude(fitted, objective, frame, calibrate, limit, pool)
 
     monkeypatch.setattr(fit_table, "finalize", hurried)
     X = np.random.default_rng(0).normal(size=(200, 3))
     settings = SearchSettings(models=["linear", "tree"], folds=2, predict_limit=1e6)
     found = estimator("regression", ["linear", "tree"], search=settings).fit(X, X[:, 0] + X[:, 1] ** 2).fitted_
-    trials = [t for t in found.trials if (t["model"], t["config"]) in [(m.name, m.config) for m in found.members]]
+    trials = [t for t in found.trials if (t.model, t.config) in [(m.name, m.config) for m in found.members]]
     assert found.pace.told
-    assert found.pace.measured > sum(trial["predict_ms"] for trial in trials) > 0  # and what comes before any model
+    assert found.pace.measured > sum(trial.predict_ms for trial in trials) > 0  # and what comes before any model
 
 
 def test_slow_trials_are_given_up_once_there_is_a_quick_one(tmp_path):
@@ -241,11 +239,11 @@ def test_a_pace_survives():
 
 
 def test_the_best_of_each_family_may_be_chosen_however_many_of_one_are_better():
-    many = [{"number": n, "model": "catboost", "state": "complete", "loss": n / 100} for n in range(60)]
-    few = [{"number": 60 + n, "model": name, "state": "complete", "loss": 1.0 + n} for n, name in enumerate("abbbbbb")]
+    many = [TrialRow(n, "catboost", {}, loss=n / 100) for n in range(60)]
+    few = [TrialRow(60 + n, name, {}, loss=1.0 + n) for n, name in enumerate("abbbbbb")]
     found = _diverse([*many, *few])
     assert len(found) == 40
-    assert [row["number"] for row in found] == [*range(35), 60, 61, 62, 63, 64]
+    assert [row.number for row in found] == [*range(35), 60, 61, 62, 63, 64]
     assert _diverse([*many[:10], *few]) == [*many[:10], *few]
 
 

@@ -31,8 +31,8 @@ def test_configurations_far_behind_after_one_fold_are_pruned_and_the_reason_is_t
     assert by_model["linear"] == {"complete", "pruned"}, "its default sets no bar for itself; the others lose the race"
     assert "pruned" not in by_model["lightgbm"] or "complete" in by_model["lightgbm"]
     assert len(board) == 10
-    pruned = [trial for trial in model.fitted_.trials if trial["state"] == "pruned"]
-    assert all("of 3 folds reached roc_auc" in trial["error"] for trial in pruned)
+    pruned = [trial for trial in model.fitted_.trials if trial.state == "pruned"]
+    assert all("of 3 folds reached roc_auc" in trial.error for trial in pruned)
     assert model.score(X, y) > 0.9
     assert max(model.fitted_.members, key=lambda member: member.weight).name == "lightgbm"
 

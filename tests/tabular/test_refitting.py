@@ -51,8 +51,8 @@ def test_a_loaded_model_is_refitted_with_its_rounds_and_saved_again(here):
     X, y = messy("binary")
     model = estimator("classification", ["lightgbm"], metric=Metric("f1", positive="yes")).fit(X[:160], y[:160])
     trial = model.fitted_.trials[0]
-    assert trial["rounds"] > 0
-    assert trial["predict_ms"] > 0
+    assert trial.rounds > 0
+    assert trial.predict_ms > 0
     model.save(here / "model.seasoned")
     again = load(here / "model.seasoned").refit(X, y)
     np.testing.assert_array_equal(again.predict(X), model.refit(X, y).predict(X))

@@ -128,7 +128,7 @@ def test_a_disk_that_is_full_when_the_fit_begins(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
-    monkeypatch.setattr(seasoned.tabular.fit.fit_table, "store", full)
+    monkeypatch.setattr(seasoned.tabular.fit.plan, "store", full)
     with pytest.raises(StorageError, match=r"no room left.*SEASONED_CACHE") as error:
         estimator("classification").fit(X, Y)
     is_a_sentence(error.value)

@@ -19,7 +19,7 @@ from messy import messy
 from seasoned import AutoClassifier, SearchSettings
 from seasoned.errors import InvalidInput
 from seasoned.tabular.budget.budget import Budget
-from seasoned.tabular.fit import fit_table
+from seasoned.tabular.fit import description, fit_table, plan
 from seasoned.tabular.fit.parameters import budget_of
 from seasoned.tabular.trial.arrays import stored_folds
 from seasoned.tabular.trial.run_folder import RunFolder, cache_folder, clear_runs, fingerprint, list_runs
@@ -351,7 +351,7 @@ def test_splitters_that_say_nothing_of_themselves_are_told_apart_by_their_settin
             raise NotImplementedError
 
     def key(share, rows):
-        return fit_table._key(Share(share, np.array(rows)))
+        return description._key(Share(share, np.array(rows)))
 
     assert key(0.2, [1, 2]) == key(0.2, [1, 2]), "in another process, too: it names no place in the memory"
     assert len({key(0.2, [1, 2]), key(0.4, [1, 2]), key(0.2, [1, 3])}) == 3
@@ -397,7 +397,7 @@ def test_a_resumed_run_has_the_text_that_its_trials_had(cache, monkeypatch, vect
         plans.append(fitted.plan)
         raise RuntimeError("stopped")
 
-    learn = fit_table._plan_from_file
+    learn = plan._plan_from_file
 
     def cut_short(*given):
         if not vectors:
@@ -406,7 +406,7 @@ def test_a_resumed_run_has_the_text_that_its_trials_had(cache, monkeypatch, vect
 
     with monkeypatch.context() as patched:
         patched.setattr(fit_table, "finalize", broken)
-        patched.setattr(fit_table, "_plan_from_file", cut_short)
+        patched.setattr(plan, "_plan_from_file", cut_short)
         with pytest.raises(RuntimeError, match="stopped"):
             model.fit(X, y)
     model.fit(X, y, resume=True)
@@ -439,5 +439,5 @@ def test_an_opening_that_was_interrupted_goes_on_as_if_it_had_not_been(cache, mo
     assert first.stopped_by_ == "SIGINT"
     assert len(first.fitted_.trials) < 5
     again = AutoClassifier(**options).fit(X, y, resume=True)
-    assert [trial["state"] for trial in again.fitted_.trials] == [trial["state"] for trial in whole.fitted_.trials]
+    assert [trial.state for trial in again.fitted_.trials] == [trial.state for trial in whole.fitted_.trials]
     np.testing.assert_array_equal(again.predict_proba(X), whole.predict_proba(X))

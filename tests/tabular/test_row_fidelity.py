@@ -41,7 +41,7 @@ def thirds(rows, fits):
 def sampled(monkeypatch):
     """Small tables are taken for large ones."""
     stay_in_process(monkeypatch)
-    monkeypatch.setattr(seasoned.tabular.fit.fit_table, "levels_of", thirds)
+    monkeypatch.setattr(seasoned.tabular.fit.plan, "levels_of", thirds)
 
 
 def table(rows=360):
@@ -200,10 +200,10 @@ def test_a_search_by_samples_prunes_and_only_full_trials_predict(sampled):
     X, y = table()
     model = estimator("binary", FAMILIES, trials=14).fit(X, y)
     trials = model.fitted_.trials
-    stopped = [trial for trial in trials if trial["state"] == "pruned" and "training rows it reached" in trial["error"]]
+    stopped = [trial for trial in trials if trial.state == "pruned" and "training rows it reached" in trial.error]
     assert len(stopped) >= 3
-    assert all(trial["number"] >= 2 for trial in stopped)
-    complete = {str(trial["config"]) for trial in trials if trial["state"] == "complete"}
+    assert all(trial.number >= 2 for trial in stopped)
+    complete = {str(trial.config) for trial in trials if trial.state == "complete"}
     assert {str(member.config) for member in model.fitted_.members} <= complete
     assert model.score(X, y) > 0.8
 
@@ -246,5 +246,5 @@ def test_on_a_table_that_is_not_large_the_search_knows_of_no_samples(monkeypatch
     (options,) = made
     assert options["fidelity"] is None
     assert isinstance(options["sampler"].inner, Bayes)
-    monkeypatch.setattr(seasoned.tabular.fit.fit_table, "levels_of", lambda *_: ())
+    monkeypatch.setattr(seasoned.tabular.fit.plan, "levels_of", lambda *_: ())
     assert str(told(model)) == str(told(estimator("binary", FAMILIES, trials=8).fit(X, y)))

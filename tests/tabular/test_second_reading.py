@@ -15,7 +15,7 @@ from seasoned import AutoClassifier, Metric, load
 from seasoned.errors import InvalidInput
 from seasoned.tabular import SearchSettings
 from seasoned.tabular.few_shot.tasks import read_tasks, task_words
-from seasoned.tabular.fit.fit_table import _key
+from seasoned.tabular.fit.description import _key
 from seasoned.tabular.input.sample_roles import Roles
 from seasoned.tabular.input.target import read_target
 from seasoned.tabular.metrics.registry import resolve

@@ -16,7 +16,7 @@ from messy import messy
 from seasoned import CustomModel, SearchSettings, Space, load
 from seasoned.errors import InvalidInput
 from seasoned.report.model.collect import report_data
-from seasoned.tabular.fit import fit_table
+from seasoned.tabular.fit import description, fit_table, plan
 from seasoned.tabular.metrics.code_hash import code_digest
 from seasoned.tabular.models._common.base import Job
 from seasoned.tabular.models.registry import find
@@ -97,10 +97,12 @@ def test_splitters_are_told_apart_by_whatever_they_hold():
         KFold(4),
         KFold(5),
     ]
-    assert len({fit_table._key(Until(cutoff)) for cutoff in several}) == len(several)
-    assert fit_table._key(Until(pd.Timestamp("2024-01-01"))) == fit_table._key(Until(pd.Timestamp("2024-01-01")))
+    assert len({description._key(Until(cutoff)) for cutoff in several}) == len(several)
+    assert description._key(Until(pd.Timestamp("2024-01-01"))) == description._key(Until(pd.Timestamp("2024-01-01")))
     assert (
-        fit_table._key(KFold(5)) == fit_table._key(KFold(5)) != fit_table._key(KFold(5, shuffle=True, random_state=1))
+        description._key(KFold(5))
+        == description._key(KFold(5))
+        != description._key(KFold(5, shuffle=True, random_state=1))
     )
     assert code_digest(pd.DataFrame({"a": [1]})) != code_digest(pd.DataFrame({"a": [2]}))
 
@@ -146,8 +148,8 @@ def test_rows_in_the_order_of_time_are_told_of_where_they_are_dealt_at_random(mo
 def test_only_matrices_that_somebody_eats_are_written(monkeypatch, family, diets):
     stay_in_process(monkeypatch)
     written = []
-    store = fit_table.store
-    monkeypatch.setattr(fit_table, "store", lambda *given: written.extend(given[3]) or store(*given))
+    store = plan.store
+    monkeypatch.setattr(plan, "store", lambda *given: written.extend(given[3]) or store(*given))
     X, y = messy("binary", rows=80)
     estimator("classification", [family]).fit(X, y)
     assert written == diets

@@ -19,6 +19,7 @@ from optional import needs
 from seasoned import SearchSettings, load
 from seasoned.errors import Pruned
 from seasoned.tabular.budget.budget import Budget
+from seasoned.tabular.budget.worker_pool import WorkerPool
 from seasoned.tabular.ensemble import refit_members
 from seasoned.tabular.ensemble.early_model import EarlyModel
 from seasoned.tabular.ensemble.fitted_model import Member
@@ -35,6 +36,7 @@ from seasoned.tabular.trial.cross_validation import CrossValidation
 from seasoned.tabular.trial.fold_models import FoldModelCache, largest_folds, load_fold_models
 from seasoned.tabular.trial.run_folder import RunFolder
 from seasoned.tabular.trial.seed_average import Repeated, fits_of, predict_matrices, shares_of
+from seasoned.tabular.trial.trial_row import TrialRow
 from seasoned.tabular.validation.folds import make_folds
 
 
@@ -243,7 +245,7 @@ def late(monkeypatch, ready=(), light=()):
 
     def fit_all(objective, waiting, limit):
         return {
-            place: Member("linear", row["config"], "on all", weight)
+            place: Member("linear", row.config, "on all", weight)
             for place, (row, weight) in waiting.items()
             if place in ready
         }
@@ -259,10 +261,7 @@ def late(monkeypatch, ready=(), light=()):
     return again
 
 
-ROWS = [
-    ({"number": n, "model": "linear", "config": {"penalty": float(n)}}, weight)
-    for n, weight in enumerate((0.6, 0.3, 0.1))
-]
+ROWS = [(TrialRow(n, "linear", {"penalty": float(n)}), weight) for n, weight in enumerate((0.6, 0.3, 0.1))]
 NO_EARLY = SimpleNamespace(member=lambda seconds: None, fitted=None)
 
 
@@ -270,7 +269,7 @@ def test_what_is_not_ready_is_replaced_and_what_was_not_kept_is_left_out(monkeyp
     again = late(monkeypatch, ready={1})
     there = {0.0: "of folds", 1.0: "of folds"}
     objective = SimpleNamespace(spare=lambda config: there.get(config["model"]["linear"]["penalty"]))
-    found = refit_members.fit_members(objective, ROWS, budget(), NO_EARLY)
+    found = refit_members.fit_members(objective, ROWS, WorkerPool(budget()), NO_EARLY)
     assert [(one.estimator, pytest.approx(one.weight)) for one in found] == [("of folds", 2 / 3), ("on all", 1 / 3)]
     assert [one.whole for one in found] == [False, True]
     assert again == [1]
@@ -282,7 +281,7 @@ def test_what_weighs_little_keeps_its_trial_s_model_unless_that_is_gone(monkeypa
     objective = SimpleNamespace(
         spare=lambda config: "its trial's" if config["model"]["linear"]["penalty"] > 1 else None
     )
-    found = refit_members.fit_members(objective, ROWS, budget(), NO_EARLY)
+    found = refit_members.fit_members(objective, ROWS, WorkerPool(budget()), NO_EARLY)
     assert [(one.estimator, one.whole) for one in found] == [("on all", True), ("on all", True), ("its trial's", False)]
     assert [one.weight for one in found] == pytest.approx([0.6, 0.3, 0.1])
     assert again == [0, 1]
@@ -293,7 +292,7 @@ def test_where_memory_is_full_nothing_more_is_read(monkeypatch):
     late(monkeypatch, light={2})
     monkeypatch.setattr(Budget, "full", True)
     objective = SimpleNamespace(spare=lambda config: pytest.fail("read"), refit=lambda config: "a baseline")
-    (found,) = refit_members.fit_members(objective, ROWS, budget(), NO_EARLY)
+    (found,) = refit_members.fit_members(objective, ROWS, WorkerPool(budget()), NO_EARLY)
     assert found.name == "baseline"
 
 
@@ -301,7 +300,7 @@ def test_what_is_read_late_is_the_heaviest_alone(monkeypatch):
     late(monkeypatch)
     objective = SimpleNamespace(spare=lambda config: "of folds")
     over = replace(budget(), deadline=time.monotonic() - 10.0)
-    (found,) = refit_members.fit_members(objective, ROWS, over, NO_EARLY)
+    (found,) = refit_members.fit_members(objective, ROWS, WorkerPool(over), NO_EARLY)
     assert (found.estimator, found.config, found.weight) == ("of folds", {"penalty": 0.0}, 1.0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -104,13 +105,11 @@ def test_the_spread_is_that_of_the_folds():
     X, y = messy("regression", rows=120)
     model = estimator("regression").fit(X, y)
     trial = model.fitted_.trials[0]
-    assert len(trial["losses"]) == 2
-    assert model.leaderboard()["spread"][0] == pytest.approx(np.std(trial["losses"], ddof=1))
+    assert len(trial.losses) == 2
+    assert model.leaderboard()["spread"][0] == pytest.approx(np.std(trial.losses, ddof=1))
     for losses in ((0.5,), (0.5, None), ()):
-        model.fitted_.trials[0]["losses"] = losses
-        assert math.isnan(leaderboard(model.fitted_)["spread"][0])
-    del model.fitted_.trials[0]["losses"]  # a file of before
-    assert math.isnan(leaderboard(model.fitted_)["spread"][0])
+        trials = (replace(trial, losses=losses), *model.fitted_.trials[1:])
+        assert math.isnan(leaderboard(replace(model.fitted_, trials=trials))["spread"][0])
 
 
 def test_no_line_is_shown_where_none_is_wanted(capsys):

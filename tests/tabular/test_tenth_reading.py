@@ -16,7 +16,7 @@ from messy import messy
 from seasoned import AutoClassifier, AutoRegressor, SearchSettings
 from seasoned.errors import InvalidInput
 from seasoned.report.explain.permutation_test import permutation_importance
-from seasoned.tabular.fit import fit_table
+from seasoned.tabular.fit import description, fit_table, plan
 from seasoned.tabular.fit.refit_table import _trial
 from seasoned.tabular.input.target import encode
 from seasoned.tabular.metrics.registry import resolve
@@ -28,6 +28,7 @@ from seasoned.tabular.schema.time_zones import zone_of
 from seasoned.tabular.trial import cross_validation
 from seasoned.tabular.trial.fold_fitter import Part
 from seasoned.tabular.trial.seed_average import makers_of
+from seasoned.tabular.trial.trial_row import TrialRow
 
 RNG = np.random.default_rng(0)
 
@@ -85,14 +86,11 @@ def test_a_metric_of_the_other_sort_says_how_to_get_there():
 
 
 def test_of_a_configuration_that_was_tried_twice_the_complete_trial_counts():
-    rows = [
-        {"number": number, "model": "tree", "config": {"a": 1}, "state": state}
-        for number, state in enumerate(["failed", "complete"])
-    ]
+    rows = [TrialRow(number, "tree", {"a": 1}, state) for number, state in enumerate(["failed", "complete"])]
     member = SimpleNamespace(name="tree", config={"a": 1})
-    assert _trial(SimpleNamespace(trials=rows), member)["number"] == 1
-    assert _trial(SimpleNamespace(trials=rows[:1]), member)["number"] == 0
-    assert _trial(SimpleNamespace(trials=[]), member) == {}
+    assert _trial(SimpleNamespace(trials=rows), member).number == 1
+    assert _trial(SimpleNamespace(trials=rows[:1]), member).number == 0
+    assert _trial(SimpleNamespace(trials=[]), member) is None
 
 
 def test_made_columns_count_where_a_long_table_is_cut(monkeypatch):
@@ -127,8 +125,8 @@ def test_a_run_goes_on_with_the_labels_that_its_metric_read(tmp_path, monkeypatc
         return float(np.mean(np.abs(np.asarray(truth, float) - np.asarray(predicted, float))))
 
     keys = []
-    real = fit_table.fingerprint
-    monkeypatch.setattr(fit_table, "fingerprint", lambda *given: keys.append(real(*given)) or keys[-1])
+    real = description.fingerprint
+    monkeypatch.setattr(description, "fingerprint", lambda *given: keys.append(real(*given)) or keys[-1])
     X, y = messy("binary", rows=120)
     codes = np.unique(np.asarray(y).astype(str), return_inverse=True)[1]
     for labels in ([1, 2], [1, 20]):
@@ -154,7 +152,7 @@ def test_a_resumed_run_whose_text_cannot_be_learned_again_does_not_go_on(tmp_pat
         with pytest.raises(RuntimeError, match="stopped"):
             model.fit(X, y)
     with monkeypatch.context() as patched:
-        patched.setattr(fit_table, "_plan_from_file", failing(MemoryError("too large")))
+        patched.setattr(plan, "_plan_from_file", failing(MemoryError("too large")))
         with pytest.raises(InvalidInput, match="which this run's trials had, could not be learned again"):
             model.fit(X, y, resume=True)
     model.fit(X, y, resume=True)

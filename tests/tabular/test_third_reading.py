@@ -46,6 +46,7 @@ from seasoned.tabular.models.trees import tree_ensemble
 from seasoned.tabular.schema.column import Column
 from seasoned.tabular.schema.schema import read
 from seasoned.tabular.trial.run_folder import RunFolder
+from seasoned.tabular.trial.trial_row import TrialRow
 
 # ---- a run's state, and other rows
 
@@ -94,8 +95,8 @@ def test_what_is_tried_twice_is_one_member(here):
     configs = [tuple(m.config.items()) for m in model.fitted_.members]
     assert len(configs) == len(set(configs)) <= 3
     assert model.leaderboard()["weight"].sum() == pytest.approx(1.0)
-    rows = [{"model": "m", "config": {"a": number % 2}, "number": number} for number in range(5)]
-    assert [row["number"] for row in first_of_each(rows)] == [0, 1]
+    rows = [TrialRow(number, "m", {"a": number % 2}) for number in range(5)]
+    assert [row.number for row in first_of_each(rows)] == [0, 1]
 
 
 def test_own_models_are_told_apart_by_what_they_are():

@@ -12,16 +12,18 @@ import pytest
 from in_process import Here
 from seasoned.errors import StorageError
 from seasoned.execution import LocalExecutor
-from seasoned.tabular.budget import warm_workers
+from seasoned.tabular.budget import worker_pool
 from seasoned.tabular.budget.budget import Budget
 from seasoned.tabular.budget.warm_workers import WarmWorkers
-from seasoned.tabular.ensemble import early_model, refit_members
+from seasoned.tabular.budget.worker_pool import WorkerPool
+from seasoned.tabular.ensemble import refit_members
 from seasoned.tabular.ensemble.early_model import EarlyModel
 from seasoned.tabular.ensemble.fitted_model import Member
 from seasoned.tabular.models._common.validation_sample import watched
 from seasoned.tabular.models.registry import choose, find
 from seasoned.tabular.search import search
 from seasoned.tabular.search.stopping_rule import StoppingRule
+from seasoned.tabular.trial.trial_row import TrialRow
 from seasoned.trials import Config, TrialState
 
 
@@ -34,7 +36,7 @@ def loaded(name):
 
 
 def test_whoever_hires_next_finds_workers_that_have_loaded_what_fits_need():
-    first = WarmWorkers(budget(), choose(["linear", "lightgbm"]))
+    first = WarmWorkers(WorkerPool(budget()), choose(["linear", "lightgbm"]))
     assert first.ready() > 0.0
     assert first.ready() == first.ready()
     with LocalExecutor(1) as executor:
@@ -54,8 +56,8 @@ def test_no_more_workers_are_started_than_there_are_trials(monkeypatch):
             asked.append(args)
             return super().submit(function, *args, **more)
 
-    monkeypatch.setattr(warm_workers, "LocalExecutor", Counted)
-    WarmWorkers(budget(workers=4, trials=2), choose(["linear"])).ready()
+    monkeypatch.setattr(worker_pool, "LocalExecutor", Counted)
+    WarmWorkers(WorkerPool(budget(workers=4, trials=2)), choose(["linear"])).ready()
     assert len(asked) == 2
     assert all("lightgbm" not in names for (names,) in asked), "families that do not take part are not loaded"
 
@@ -65,8 +67,8 @@ def test_a_disk_that_is_full_is_no_reason_to_fail(monkeypatch):
         def submit(self, function, *args, **more):
             raise StorageError("the disk is full")
 
-    monkeypatch.setattr(warm_workers, "LocalExecutor", Full)
-    assert WarmWorkers(budget(), choose(["linear"])).ready() == 0.0
+    monkeypatch.setattr(worker_pool, "LocalExecutor", Full)
+    assert WarmWorkers(WorkerPool(budget()), choose(["linear"])).ready() == 0.0
 
 
 def test_workers_are_warm_when_the_members_are_chosen(monkeypatch):
@@ -78,18 +80,18 @@ def test_workers_are_warm_when_the_members_are_chosen(monkeypatch):
             order.append(args[0][-1])
             return super().submit(function, *args, **more)
 
-    monkeypatch.setattr(warm_workers, "LocalExecutor", Noted)
+    monkeypatch.setattr(worker_pool, "LocalExecutor", Noted)
     monkeypatch.setattr(search, "choose_members", lambda *_: order.append("chosen") or "members")
     objective = SimpleNamespace(fitter=SimpleNamespace(model=find))
-    rows = [{"model": name} for name in ("lightgbm", "linear", "lightgbm")]
-    assert search._chosen(objective, rows, budget(), 1.0) == "members"
+    rows = [TrialRow(n, name, {}) for n, name in enumerate(("lightgbm", "linear", "lightgbm"))]
+    assert search._chosen(objective, rows, WorkerPool(budget()), 1.0) == "members"
     assert order == ["lightgbm", "chosen"]
     order.clear()
     for nothing, left in (([], 600.0), (rows, -1.0)):  # no fits will come, or too late
-        assert search._chosen(objective, nothing, budget(left=left), 1.0) == "members"
+        assert search._chosen(objective, nothing, WorkerPool(budget(left=left)), 1.0) == "members"
     assert order == ["chosen", "chosen"]
     order.clear()
-    search._chosen(objective, rows, budget(workers=4, trials=9, most=2), 1.0)
+    search._chosen(objective, rows, WorkerPool(budget(workers=4, trials=9, most=2)), 1.0)
     assert order == ["lightgbm"] * 2 + ["chosen"], "no more workers than there are fits"
 
 
@@ -101,12 +103,12 @@ def test_workers_that_take_too_long_are_not_waited_for(monkeypatch):
             time.sleep(timeout)
             return []
 
-    monkeypatch.setattr(warm_workers, "LocalExecutor", Never)
+    monkeypatch.setattr(worker_pool, "LocalExecutor", Never)
     short = Budget(time.monotonic() + 1.0, 1.0, None, 1, None)
-    assert WarmWorkers(short, choose(["linear"])).ready() == 0.0
+    assert WarmWorkers(WorkerPool(short), choose(["linear"])).ready() == 0.0
     stopped = budget()
     stopped.stop.ask("SIGINT")
-    assert WarmWorkers(stopped, choose(["linear"])).ready() == 0.0
+    assert WarmWorkers(WorkerPool(stopped), choose(["linear"])).ready() == 0.0
 
 
 @pytest.mark.parametrize("fresh", [0.0, 3.0])
@@ -117,7 +119,7 @@ def test_time_is_kept_for_workers_that_begin_anew_though_the_first_were_warm(fre
     )
     closing = StoppingRule.__new__(StoppingRule)
     closing._objective, closing._fresh = objective, fresh
-    row = {"state": "complete", "seconds": 2.0, "model": "linear", "config": {}}
+    row = TrialRow(0, "linear", {}, loss=1.0, seconds=2.0)
     assert closing._measured_warm_up([row]) == max(fresh, 0.2)
 
 
@@ -130,9 +132,9 @@ def trial(number=0, penalty=1.0):
 
 
 def test_the_early_model_stays_and_its_worker_goes_back(monkeypatch):
-    monkeypatch.setattr(early_model, "LocalExecutor", Here)
+    monkeypatch.setattr(worker_pool, "LocalExecutor", Here)
     objective = SimpleNamespace(refit=lambda config: ("fitted", config))
-    with EarlyModel(objective, budget()) as found:
+    with EarlyModel(objective, WorkerPool(budget())) as found:
         assert found.fitted is None
         found(None, trial())
         assert found.fitted == ("linear", {"penalty": 1.0})
@@ -147,8 +149,8 @@ def test_a_first_fit_that_failed_is_no_model(monkeypatch, caplog):
     def refit_(config):
         raise MemoryError("too large")
 
-    monkeypatch.setattr(early_model, "LocalExecutor", Here)
-    with EarlyModel(SimpleNamespace(refit=refit_), budget()) as found:
+    monkeypatch.setattr(worker_pool, "LocalExecutor", Here)
+    with EarlyModel(SimpleNamespace(refit=refit_), WorkerPool(budget())) as found:
         found(None, trial())
         assert found.member(0.0) is None
         assert found.fitted is None
@@ -157,20 +159,20 @@ def test_a_first_fit_that_failed_is_no_model(monkeypatch, caplog):
 
 
 def test_what_is_being_fitted_already_is_waited_for_and_not_fitted_twice(monkeypatch):
-    rows = [{"number": n, "model": "linear", "config": {"penalty": float(n)}} for n in range(2)]
+    rows = [TrialRow(n, "linear", {"penalty": float(n)}) for n in range(2)]
     first, asked = Member("linear", {"penalty": 0.0}, "the early one"), []
     answers = iter([None, None, None, first])
     still = SimpleNamespace(member=lambda seconds: next(answers), fitted=("linear", {"penalty": 0.0}))
 
     def fit_all(objective, waiting, limit):
         asked.append(sorted(waiting))
-        return {place: Member("linear", row["config"], "another", weight) for place, (row, weight) in waiting.items()}
+        return {place: Member("linear", row.config, "another", weight) for place, (row, weight) in waiting.items()}
 
     monkeypatch.setattr(refit_members, "fit_all", fit_all)
     monkeypatch.setattr(refit_members, "fit_more_seeds", lambda objective, ready, *_: ready)
     monkeypatch.setattr(refit_members, "predicted_refit_seconds", lambda objective, row: 1.0)
     monkeypatch.setattr(refit_members, "members_without_refit", lambda *_: set())
-    found = refit_members.fit_members(None, [(rows[0], 0.6), (rows[1], 0.4)], budget(), still)
+    found = refit_members.fit_members(None, [(rows[0], 0.6), (rows[1], 0.4)], WorkerPool(budget()), still)
     assert asked == [[1]]
     assert [(member.estimator, member.weight) for member in found] == [("the early one", 0.6), ("another", 0.4)]
 
@@ -201,13 +203,13 @@ def test_who_asks_to_stop_does_not_wait_for_the_early_fit():
 
 
 def test_what_failed_early_is_tried_again(monkeypatch):
-    row = {"number": 0, "model": "linear", "config": {"penalty": 0.0}}
-    again = Member("linear", row["config"], "the second", 1.0)
+    row = TrialRow(0, "linear", {"penalty": 0.0})
+    again = Member("linear", row.config, "the second", 1.0)
     monkeypatch.setattr(refit_members, "fit_all", lambda objective, waiting, limit: dict.fromkeys(waiting, again))
     monkeypatch.setattr(refit_members, "fit_more_seeds", lambda objective, ready, *_: ready)
     monkeypatch.setattr(refit_members, "predicted_refit_seconds", lambda objective, row: 1.0)
     monkeypatch.setattr(refit_members, "members_without_refit", lambda *_: set())
-    (found,) = refit_members.fit_members(None, [(row, 1.0)], budget(), Lasting(ends=3))
+    (found,) = refit_members.fit_members(None, [(row, 1.0)], WorkerPool(budget()), Lasting(ends=3))
     assert found.estimator == "the second"
 
 
@@ -230,13 +232,13 @@ def test_what_takes_longest_is_fitted_first(monkeypatch):
             begun.append(config["model"]["linear"]["number"])
             return super().submit(lambda: "a model")
 
-    monkeypatch.setattr(refit_members, "LocalExecutor", Noting)
+    monkeypatch.setattr(worker_pool, "LocalExecutor", Noting)
     seconds = [3.0, 5.0, 4.0, 12.0]
     records = SimpleNamespace(
         of=lambda config: SimpleNamespace(fit_seconds=seconds[config["model"]["linear"]["number"]])
     )
-    rows = [{"number": n, "model": "linear", "config": {"number": n}} for n in range(4)]
+    rows = [TrialRow(n, "linear", {"number": n}) for n in range(4)]
     objective = SimpleNamespace(refit=None, records=records)
-    ready = refit_members.fit_all(objective, {n: (row, 0.25) for n, row in enumerate(rows)}, budget())
+    ready = refit_members.fit_all(objective, {n: (row, 0.25) for n, row in enumerate(rows)}, WorkerPool(budget()))
     assert begun == [3, 1, 2, 0]
     assert sorted(ready) == [0, 1, 2, 3]

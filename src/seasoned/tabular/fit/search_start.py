@@ -16,7 +16,6 @@ from seasoned.tabular.search.search import SearchStart
 from seasoned.tabular.search.user_configurations import own_starts
 
 if TYPE_CHECKING:
-
     from seasoned.space import Space
     from seasoned.tabular.experience.advice import TaskAdvice
     from seasoned.tabular.fit.description import Description, Problem, Table
