@@ -1,4 +1,4 @@
-"""Every rule of fidelity against the contract kit. A new rule adds one row to RULES."""
+"""Contract of the rules of fidelity, checked for each rule. A new rule adds one row to RULES."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ RULES = {
 
 @pytest.mark.parametrize("check", FIDELITY_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", RULES)
-def test_contract(name, check):
+def test_a_rule_keeps_the_contract(name, check):
     check(RULES[name])
 
 
 @pytest.mark.parametrize("check", SAMPLER_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("sampler", [Random, TPE])
-def test_a_sampler_that_models_rungs_is_a_sampler(sampler, check):
+def test_a_sampler_per_rung_keeps_the_sampler_contract(sampler, check):
     check(lambda: ByRung(sampler(), (1, 3, 9)))
 
 

@@ -1,4 +1,4 @@
-"""The examples of docs/fidelity.md run as they stand, and there is one for each rule."""
+"""Page docs/fidelity.md: its examples run, and cover each rule."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ALL = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
 @pytest.mark.parametrize("code", ALL, ids=range(len(ALL)))
-def test_an_example_runs_and_is_under_twenty_lines(code, tmp_path, monkeypatch, capsys):
+def test_a_fidelity_example_runs_and_is_under_twenty_lines(code, tmp_path, monkeypatch, capsys):
     assert len(code.strip().splitlines()) < 20
     monkeypatch.chdir(tmp_path)
     exec(code, {})

@@ -1,4 +1,4 @@
-"""A trial that has come to its last step has ended: no rung below takes that from it."""
+"""Last step of a trial: a trial that reports it is complete, and no lower rung prunes it."""
 
 from __future__ import annotations
 

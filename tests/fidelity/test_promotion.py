@@ -1,4 +1,4 @@
-"""Who is promoted, kept as a fold: the same decisions as their plain definitions, on histories of every kind."""
+"""Promotion at rungs: incremental decisions agree with the plain definitions, on histories of every kind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ import pytest
 from seasoned import Float, Random, Space, Study
 from seasoned.fidelity import ASHA, Decision, Hyperband, SuccessiveHalving
 from seasoned.fidelity.rungs import Rungs
+from seasoned.storage import MemoryStorage
 from seasoned.trials import Config, Finished, Reassigned, Reported, StudySpec, Suggested, TrialState
+
+LINE = Space(x=Float(0, 1))
+
 
 PROMOTING = {
     "asha": ASHA(max=9, promote=True),
@@ -77,7 +81,7 @@ def history(rule, seed, first=0, trials=14):
 
 
 def agree(rule, state, latest, seen):
-    """Whether the state's decisions are the plain ones, and exactly those trials are due that wait no longer."""
+    """Assert that the decisions of the state are the plain ones, and that exactly the decided trials are due."""
     plain = {number: plainly(rule, state, number, step) for number, step in latest.items()}
     assert {number: rule.decide(state, number, step) for number, step in latest.items()} == plain
     standings = rungs_of(state).standings
@@ -116,7 +120,7 @@ def test_a_log_told_in_parts_leaves_the_same_state(name):
 
 
 @pytest.mark.parametrize("name", PROMOTING)
-def test_a_study_runs_as_if_it_asked_each_paused_trial(name, monkeypatch):
+def test_due_trials_give_the_same_study_as_all_paused_trials(name, monkeypatch):
     def train(config, trial):
         return (config["x"] - 0.3) ** 2 + 1 / trial.budget
 
@@ -133,7 +137,7 @@ def test_a_study_runs_as_if_it_asked_each_paused_trial(name, monkeypatch):
     assert log() == kept
 
 
-def test_asking_for_promotions_looks_at_few_trials(monkeypatch):
+def test_promotions_are_decided_from_few_trials(monkeypatch):
     looks = []
     decide = ASHA.decide
     monkeypatch.setattr(ASHA, "decide", lambda *given: looks.append(given) or decide(*given))
@@ -141,3 +145,39 @@ def test_asking_for_promotions_looks_at_few_trials(monkeypatch):
     study.optimize(lambda config, trial: config["x"] + 1 / trial.budget, trials=300)
     reports = sum(len(trial.reports) for trial in study.trials)
     assert len(looks) < 3 * (300 + reports)  # each paused one was asked at each turn: some 130,000
+
+
+def stepwise(config, trial):
+    for step in range(trial.step + 1, trial.budget + 1):
+        trial.report(step, config["x"] + 1.0 / step)
+    return config["x"] + 1.0 / trial.budget
+
+
+@pytest.mark.parametrize("count", [12, 18, 20])
+def test_a_resumed_study_promotes_the_trials_that_are_due(count):
+    """A trial that was taken over is not given up where all numbers were asked."""
+
+    def ended(storage):
+        study = Study.load(storage, "s", sampler=Random(), fidelity=ASHA(max=4, eta=2, promote=True))
+        return [(trial.number, trial.state, trial.reports) for trial in study.trials]
+
+    results = []
+    for interrupted in (False, True):
+        storage = MemoryStorage()
+        rule = ASHA(max=4, eta=2, promote=True)
+        study = Study(LINE, sampler=Random(), seed=0, storage=storage, name="s", fidelity=rule)
+        last = []
+
+        def watched(config, trial, last=last, study=study, interrupted=interrupted):
+            if interrupted and not last and len(study.trials) == count and trial.step:
+                last.append(trial.number)
+                raise KeyboardInterrupt
+            return stepwise(config, trial)
+
+        if interrupted:
+            with pytest.raises(KeyboardInterrupt):
+                study.optimize(watched, trials=count)
+            study = Study.load(storage, "s", sampler=Random(), fidelity=rule)
+        study.optimize(watched, trials=count)
+        results.append(ended(storage))
+    assert results[0] == results[1]

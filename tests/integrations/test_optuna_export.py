@@ -1,4 +1,4 @@
-"""Our studies in Optuna's storages: parameters, values, states, steps, durations, and the plots that read them."""
+"""Export of our studies to Optuna's storages: parameters, values, states, steps, durations, plots."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def storage(request, tmp_path):
     return optuna.storages.InMemoryStorage() if request.param == "memory" else f"sqlite:///{tmp_path}/optuna.db"
 
 
-def test_everything_arrives(ours, storage):
+def test_an_exported_study_keeps_parameters_values_and_states(ours, storage):
     theirs = export(ours, storage)
     theirs = optuna.load_study(study_name="ours", storage=storage)
     assert theirs.direction is optuna.study.StudyDirection.MAXIMIZE
@@ -77,7 +77,7 @@ def test_everything_arrives(ours, storage):
     assert times == sorted(times)
 
 
-def test_optunas_plots_read_it(ours, storage):
+def test_optunas_plots_read_an_exported_study(ours, storage):
     theirs = export(ours, storage, name="plots")
     for plot in (
         optuna.visualization.plot_optimization_history,
@@ -91,7 +91,7 @@ def test_optunas_plots_read_it(ours, storage):
     )
 
 
-def test_steps_arrive(storage):
+def test_an_exported_study_keeps_steps(storage):
     study = Study(Space(n=Int(0, 10, step=3), x=Float(0, 0.5, step=0.1)), name="steps", seed=1, sampler=Random())
     study.optimize(lambda config: config["n"] + config["x"], trials=10)
     theirs = export(study, storage)
@@ -104,7 +104,7 @@ def test_steps_arrive(storage):
     assert all(study.space.contains(trial.params) for trial in theirs.trials)
 
 
-def test_several_objectives_and_constraints(storage):
+def test_an_exported_study_keeps_objectives_and_constraints(storage):
     study = Study(Space(x=Float(0, 1)), name="two", direction=("minimize", "maximize"), seed=0)
     for violation in (-1.0, 1.0):
         trial = study.ask()
@@ -115,7 +115,7 @@ def test_several_objectives_and_constraints(storage):
     assert [t.number for t in theirs.best_trials] == [0]
 
 
-def test_a_name_that_is_taken_is_refused(ours, storage):
+def test_an_export_to_a_name_that_is_taken_is_refused(ours, storage):
     export(ours, storage)
     with pytest.raises(StudyConflict, match="another name"):
         export(ours, storage)
@@ -124,13 +124,13 @@ def test_a_name_that_is_taken_is_refused(ours, storage):
     assert len(optuna.get_all_study_names(storage)) == 2
 
 
-def test_categories_that_optuna_cannot_tell_apart_are_refused():
+def test_categories_that_are_equal_in_optuna_are_refused():
     study = Study(Space(x=Categorical([1, 1.0])), seed=0)
     with pytest.raises(InvalidInput, match="equal in Optuna"):
         export(study, optuna.storages.InMemoryStorage())
 
 
-def test_trials_of_an_earlier_space_are_left_out(tmp_path):
+def test_an_export_leaves_out_trials_of_an_earlier_space(tmp_path):
     url = f"sqlite:///{tmp_path}/ours.db"
     Study(Space(x=Float(0, 1)), storage=url, name="s", seed=0).optimize(lambda config: config["x"], trials=3)
     moved = Study(Space(y=Float(0, 1)), storage=url, name="s")
@@ -139,7 +139,7 @@ def test_trials_of_an_earlier_space_are_left_out(tmp_path):
     assert [set(t.params) for t in theirs.trials] == [{"y"}, {"y"}]
 
 
-def test_the_example_runs():
+def test_the_example_of_the_export_runs():
     found = doctest.testmod(module)
     assert found.attempted >= 4
     assert found.failed == 0
@@ -157,7 +157,7 @@ def test_steps_too_fine_for_optuna_are_left_out():
     assert theirs.trials[0].distributions["y"].step == 0.25
 
 
-def test_what_cannot_be_added_leaves_no_half_study(ours, monkeypatch):
+def test_a_failed_export_leaves_no_half_study(ours, monkeypatch):
     storage = optuna.storages.InMemoryStorage()
 
     def full(*_):

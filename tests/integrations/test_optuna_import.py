@@ -1,4 +1,4 @@
-"""Studies of Optuna as experience: what they minimised, what failed, and a warm start for a search of ours."""
+"""Import of Optuna's studies: as experience, and as studies of ours."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def url(tmp_path):
     return found
 
 
-def test_each_study_with_trials_is_a_task(url):
+def test_each_imported_study_with_trials_is_a_task(url):
     experience = read_studies(url)
     assert sorted(head.name for head in experience.heads) == ["one", "two"]
     assert {head.source for head in experience.heads} == {"optuna"}
@@ -57,13 +57,13 @@ def test_each_study_with_trials_is_a_task(url):
     assert experience.scores[~experience.failed].min() >= 0.0  # maximised there, so negated here
 
 
-def test_they_start_a_search_of_the_same_space(url):
+def test_imported_studies_start_a_search_of_the_same_space(url):
     space = Space(x=Float(0, 1))
     start = quantile_start(space, read_studies(url).evaluations(space))
     assert abs(start.configurations[0]["x"] - 0.7) < 0.15
 
 
-def test_conditional_studies_are_read_as_a_nested_space_has_them(caplog):
+def test_conditional_studies_are_read_into_a_nested_space(caplog):
     def branching(trial):
         rate = trial.suggest_float("rate", 1e-3, 1.0, log=True)
         if trial.suggest_categorical("kind", ["tree", "line"]) == "tree":
@@ -83,7 +83,7 @@ def test_conditional_studies_are_read_as_a_nested_space_has_them(caplog):
     assert "no task has three trials with a score that are valid in the space; one that is not: {" in caplog.text
 
 
-def test_steps_start_a_search_on_the_same_grid():
+def test_imported_steps_start_a_search_on_the_same_grid():
     storage = optuna.storages.InMemoryStorage()
     study = optuna.create_study(study_name="steps", storage=storage, sampler=optuna.samplers.RandomSampler(seed=0))
     study.optimize(lambda t: abs(t.suggest_float("x", 0, 1, step=0.1) - 0.3) + t.suggest_int("n", 0, 9, step=3), 40)
@@ -93,13 +93,13 @@ def test_steps_start_a_search_on_the_same_grid():
     assert quantile_start(space, [found]).configurations[0]["n"] == 0
 
 
-def test_what_is_no_storage_is_refused(tmp_path):
+def test_a_file_that_is_no_database_is_refused(tmp_path):
     (tmp_path / "x.db").write_bytes(b"nothing" * 1000)
     with pytest.raises(InvalidInput, match="is not a database"):
         read_studies(f"sqlite:///{tmp_path / 'x.db'}")
 
 
-def test_a_database_that_is_none_of_optuna_s_is_refused_and_stays_as_it_is(tmp_path):
+def test_a_database_without_optunas_tables_is_refused_unchanged(tmp_path):
     """Optuna writes its tables into whatever it is shown, and finds no study there."""
     url = f"sqlite:///{tmp_path}/ours.db"
     Study(Space(x=Float(0, 1)), storage=url, name="s", seed=0).optimize(lambda config: config["x"], trials=1)
@@ -109,7 +109,7 @@ def test_a_database_that_is_none_of_optuna_s_is_refused_and_stays_as_it_is(tmp_p
     assert inspect(create_engine(url)).get_table_names() == before
 
 
-def test_what_breaks_a_constraint_is_no_good_experience(tmp_path):
+def test_infeasible_trials_are_no_good_experience(tmp_path):
     url = f"sqlite:///{tmp_path / 'optuna.db'}"
     sampler = SeasonedSampler(Random(), seed=0, constraints_func=lambda trial: (0.5 - trial.params["x"],))
     study = optuna.create_study(study_name="kept", storage=url, sampler=sampler)
@@ -120,7 +120,7 @@ def test_what_breaks_a_constraint_is_no_good_experience(tmp_path):
     assert (scores >= 0.5).all()
 
 
-def test_a_study_there_goes_on_here(url, caplog):
+def test_an_optuna_study_continues_as_a_study_of_ours(url, caplog):
     space = Space(x=Float(-5, 5), optimizer=Choice(sgd=Space(momentum=Float(0, 1)), adam=Space()))
     theirs = optuna.create_study(storage=url, study_name="moved", direction="maximize")
 
@@ -152,7 +152,7 @@ def test_a_study_there_goes_on_here(url, caplog):
         study_of(url, "other", space)
 
 
-def test_several_objectives_and_constraints_come_along():
+def test_an_imported_study_keeps_objectives_and_constraints():
     storage = optuna.storages.InMemoryStorage()
     ours = Study(Space(x=Float(0, 1)), sampler=Random(), seed=0, direction=("minimize", "maximize"))
     ours.optimize(lambda config: Constrained((config["x"], config["x"]), constraints=[0.5 - config["x"]]), trials=6)
@@ -163,7 +163,7 @@ def test_several_objectives_and_constraints_come_along():
     assert [trial.constraints for trial in back.trials] == [trial.constraints for trial in ours.trials]
 
 
-def test_the_same_script_again_tells_none_twice(url, tmp_path):
+def test_a_repeated_import_tells_no_trial_twice(url, tmp_path):
     space, place = Space(x=Float(0, 1)), f"sqlite:///{tmp_path / 'ours.db'}"
     first = study_of(url, "one", space, seed=0, storage=place)
     count = len(first.trials)
@@ -175,7 +175,7 @@ def test_the_same_script_again_tells_none_twice(url, tmp_path):
         study_of(url, "one", space, storage=place, name="other")
 
 
-def test_attributes_that_no_log_can_hold_are_told_of(caplog):
+def test_attributes_that_no_log_can_hold_are_logged(caplog):
     storage = optuna.storages.InMemoryStorage()
     theirs = optuna.create_study(storage=storage, study_name="odd")
     trial = theirs.ask({"x": optuna.distributions.FloatDistribution(0, 1)})
@@ -187,7 +187,7 @@ def test_attributes_that_no_log_can_hold_are_told_of(caplog):
     assert "The attribute 'model' of a trial is left out: the note 'model' is <object" in caplog.text
 
 
-def test_with_a_warm_start_the_same_script_tells_none_twice_either(url, tmp_path):
+def test_a_repeated_import_with_a_warm_start_tells_no_trial_twice(url, tmp_path):
     space, place = Space(x=Float(0, 1)), f"sqlite:///{tmp_path / 'ours.db'}"
     warm = WarmStart(configurations=[{"x": 0.5}, {"x": 0.75}])
     options = {"storage": place, "sampler": Bayes(warm_start=warm)}
@@ -200,7 +200,7 @@ def test_with_a_warm_start_the_same_script_tells_none_twice_either(url, tmp_path
 
 
 @pytest.mark.skipif(not hasattr(optuna.trial.Trial, "set_constraint"), reason="constraints with names are Optuna 5's")
-def test_constraints_with_names_have_places_of_their_own():
+def test_imported_named_constraints_have_places_of_their_own():
     def objective(trial):
         x = trial.suggest_float("x", 0, 1)
         names = ("mem", "time") if trial.number % 2 else ("time", "mem")
@@ -219,7 +219,7 @@ def test_constraints_with_names_have_places_of_their_own():
         assert time in {2.0, 0.0}
 
 
-def test_what_ends_between_two_imports_is_told_once(tmp_path):
+def test_a_trial_that_ends_between_two_imports_is_told_once(tmp_path):
     theirs = optuna.create_study(storage=f"sqlite:///{tmp_path / 'theirs.db'}", study_name="line")
     begun = [theirs.ask() for _ in range(4)]
     values = [trial.suggest_float("x", 0, 1) for trial in begun]
@@ -233,7 +233,7 @@ def test_what_ends_between_two_imports_is_told_once(tmp_path):
     assert [trial.config["x"] for trial in again.trials] == [values[place] for place in (0, 1, 3, 2)]
 
 
-def test_a_trial_whose_clock_was_put_back_took_nobody_knows_how_long():
+def test_a_trial_of_negative_duration_has_unknown_seconds():
     storage = optuna.storages.InMemoryStorage()
     theirs = optuna.create_study(storage=storage, study_name="night")
     line = {"x": optuna.distributions.FloatDistribution(0, 1)}
@@ -272,7 +272,7 @@ def test_many_constraints_keep_their_order():
     assert [trial.constraints for trial in back.trials] == [trial.constraints for trial in ours.trials]
 
 
-def test_what_ours_has_tried_by_itself_hides_no_result_of_theirs(tmp_path):
+def test_own_trials_of_a_study_hide_no_imported_result(tmp_path):
     url, letters = f"sqlite:///{tmp_path / 'theirs.db'}", {"k": optuna.distributions.CategoricalDistribution("abc")}
     theirs = optuna.create_study(storage=url, study_name="s")
 

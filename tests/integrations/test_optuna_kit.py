@@ -1,4 +1,4 @@
-"""Optuna's own contract kit for samplers, on ours."""
+"""Contract kit of Optuna for samplers, run on our samplers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our samplers inside Optuna: define-by-run and conditional spaces, failures, many drivers, determinism."""
+"""Samplers of ours in Optuna: conditional spaces, failures, many drivers, determinism."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def study_of(sampler, **options):
     return optuna.create_study(sampler=sampler, **options)
 
 
-def test_a_trial_that_ends_before_it_asks_was_where_it_was_suggested_to_be():
+def test_a_trial_that_ends_early_counts_at_its_suggested_point():
     """It counted as a failure of the defaults, which the search then kept away from."""
 
     def objective(trial):
@@ -76,7 +76,7 @@ def test_a_trial_that_ends_before_it_asks_was_where_it_was_suggested_to_be():
     assert len(seen) == 7, "of those that raised at once nothing is known"
 
 
-def test_a_trial_of_which_nothing_is_known_is_left_out():
+def test_a_failed_trial_without_parameters_is_left_out():
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
     study.tell(study.ask(), state=optuna.trial.TrialState.FAIL)
@@ -119,7 +119,7 @@ def test_every_sampler_searches_a_conditional_space(sampler):
     assert len({str(params) for params in params_of(study)}) > 7
 
 
-def test_the_tree_is_found():
+def test_the_tree_of_conditional_parameters_is_found():
     study = study_of(SeasonedSampler(Random(), seed=1))
     study.optimize(conditional, n_trials=60)
     view = view_of([(trial.params, trial.distributions) for trial in study.trials])
@@ -135,7 +135,7 @@ def test_the_tree_is_found():
         assert set(back) - set(trial.params) <= view.loose
 
 
-def test_once_the_space_is_known_all_parameters_are_the_samplers():
+def test_all_parameters_of_a_known_space_come_from_the_sampler():
     study = study_of(SeasonedSampler(Genetic(), seed=3))
     study.optimize(conditional, n_trials=60)
     view = view_of([(trial.params, trial.distributions) for trial in study.trials[:40]])
@@ -145,7 +145,7 @@ def test_once_the_space_is_known_all_parameters_are_the_samplers():
         assert {name: suggested[name] for name in trial.params} == trial.params
 
 
-def test_a_model_learns_from_what_optuna_stores():
+def test_bayes_learns_from_trials_in_optunas_storage():
     """Bayes on a parabola in 2-D: 30 trials come closer than 1e-2, of which random search is 10 times short."""
     study = study_of(SeasonedSampler(Bayes(), seed=0), direction="maximize")
     study.optimize(
@@ -154,7 +154,7 @@ def test_a_model_learns_from_what_optuna_stores():
     assert study.best_value > -1e-2
 
 
-def test_a_seed_determines_the_trials():
+def test_a_seed_determines_the_trials_in_optuna():
     studies = [study_of(SeasonedSampler(Genetic(), seed=seed)) for seed in (5, 5, 6)]
     for study in studies:
         study.optimize(conditional, n_trials=20)
@@ -190,7 +190,7 @@ def test_failed_pruned_and_infinite_trials_are_no_obstacle():
         assert math.isfinite(study.best_value)
 
 
-def test_only_failures_are_survived():
+def test_a_study_of_failures_alone_goes_on():
     study = study_of(SeasonedSampler(Bayes(), seed=1))
 
     def objective(trial):
@@ -201,7 +201,7 @@ def test_only_failures_are_survived():
     assert len({trial.params["x"] for trial in study.trials}) == 5
 
 
-def test_a_growing_space_is_taken_up():
+def test_a_growing_space_is_followed():
     study = study_of(SeasonedSampler(Genetic(), seed=1))
     study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=10)
     study.optimize(lambda t: t.suggest_float("x", -1, 2) + t.suggest_int("k", 0, 3), n_trials=20)
@@ -209,7 +209,7 @@ def test_a_growing_space_is_taken_up():
     assert max(trial.params["x"] for trial in study.trials[10:]) > 1
 
 
-def test_parameters_with_one_value_and_enqueued_trials():
+def test_parameters_with_one_value_and_enqueued_trials_are_accepted():
     study = study_of(SeasonedSampler(Genetic(), seed=1))
     study.enqueue_trial({"x": 0.25})
     study.optimize(lambda t: t.suggest_float("x", 0, 1) + t.suggest_int("one", 3, 3), n_trials=8)
@@ -218,7 +218,7 @@ def test_parameters_with_one_value_and_enqueued_trials():
 
 
 @pytest.mark.parametrize("sampler", [Genetic(), Bayes()], ids=["genetic", "bayes"])
-def test_threads_share_a_study(sampler):
+def test_threads_share_a_study_of_optuna(sampler):
     study = study_of(SeasonedSampler(sampler, seed=1))
     study.optimize(conditional, n_trials=16, n_jobs=4)
     assert sorted(trial.number for trial in study.trials) == list(range(16))
@@ -256,7 +256,7 @@ def test_a_running_trial_that_was_enqueued_is_pending_where_it_is(monkeypatch):
     assert list(event.config.values()) == [0.125]
 
 
-def test_several_objectives():
+def test_the_sampler_searches_several_objectives():
     study = study_of(SeasonedSampler(Genetic(), seed=1), directions=["minimize", "maximize"])
     study.optimize(lambda t: (t.suggest_float("x", 0, 1), t.params["x"] - t.suggest_float("y", 0, 1)), n_trials=30)
     assert len(study.best_trials) > 1
@@ -278,7 +278,7 @@ def test_constraints_reach_optuna_and_the_sampler():
         study_of(SeasonedSampler(Random(), constraints_func=lambda t: (math.nan,))).optimize(objective, n_trials=1)
 
 
-def test_a_plan_that_ends_stops_the_study():
+def test_the_end_of_a_grid_stops_the_study():
     study = study_of(SeasonedSampler(Grid(), seed=1))
     study.optimize(lambda t: len(t.suggest_categorical("kind", ["a", "bb", "ccc"])), n_trials=30)
     assert len(study.trials) == 5  # one before the space is known, the three of the grid, and the one that stops
@@ -287,7 +287,7 @@ def test_a_plan_that_ends_stops_the_study():
     assert by_hand.params["kind"] in {"a", "bb", "ccc"}
 
 
-def test_another_study_begins_anew():
+def test_a_sampler_begins_anew_in_another_study():
     sampler = SeasonedSampler(Genetic(), seed=1)
     first = study_of(sampler, study_name="a")
     first.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=6)
@@ -296,14 +296,14 @@ def test_another_study_begins_anew():
     assert set(second.best_params) == {"z"}
 
 
-def test_it_can_be_pickled_and_has_a_default():
+def test_the_sampler_can_be_pickled_and_has_a_default():
     sampler = pickle.loads(pickle.dumps(SeasonedSampler(seed=3)))
     study = study_of(sampler)
     study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=3)
     assert len(study.trials) == 3
 
 
-def test_a_warm_start_is_refused():
+def test_the_sampler_refuses_a_warm_start():
     with pytest.raises(InvalidInput, match="enqueue_trial"):
         SeasonedSampler(Sobol(warm_start=WarmStart(configurations=({"x": 1},))))
 
@@ -329,7 +329,7 @@ def test_resolutions_by_name_are_refused_before_the_study():
     ],
     ids=str,
 )
-def test_values_go_there_and_back(distribution, values):
+def test_values_survive_the_mapping_to_our_parameters(distribution, values):
     parameter = parameter_of(distribution)
     for value in values:
         coordinate = parameter.to_unit(inner(distribution, value))
@@ -338,7 +338,7 @@ def test_values_go_there_and_back(distribution, values):
         assert distribution._contains(distribution.to_internal_repr(outer(distribution, parameter.from_unit(unit))))
 
 
-def test_the_example_runs():
+def test_the_example_of_the_sampler_runs():
     found = doctest.testmod(module)
     assert found.attempted >= 4
     assert found.failed == 0
@@ -364,7 +364,7 @@ def test_constraints_of_pruned_trials_are_kept_as_optuna_keeps_them():
 
 
 @pytest.mark.parametrize("named", [False, True])
-def test_an_infinite_constraint_is_broken(named):
+def test_an_infinite_constraint_is_violated(named):
     """Optuna refuses NaN alone."""
 
     def objective(trial):
@@ -394,7 +394,7 @@ def test_an_infinite_constraint_is_broken(named):
     ],
     ids=str,
 )
-def test_ranges_that_only_optuna_has_go_there_and_back(distribution, values):
+def test_values_of_ranges_that_only_optuna_has_survive_the_mapping(distribution, values):
     parameter = parameter_of(distribution)
     for value in values:
         found = outer(distribution, parameter.clean(inner(distribution, value), "it"))
@@ -405,7 +405,7 @@ def test_ranges_that_only_optuna_has_go_there_and_back(distribution, values):
     assert all(trial.state == COMPLETE for trial in study.trials)
 
 
-def test_what_a_trial_did_not_ask_for_does_not_make_it_a_strangers(monkeypatch):
+def test_unused_suggestions_do_not_make_a_trial_foreign(monkeypatch):
     told = []
     usual = Bayes.tell
 
@@ -431,7 +431,7 @@ def test_what_a_trial_did_not_ask_for_does_not_make_it_a_strangers(monkeypatch):
     assert tagged & last.keys() <= heard, "whatever it asked for, it asked for what was suggested"
 
 
-def test_brackets_of_hyperband_share_one_fold(monkeypatch):
+def test_brackets_of_hyperband_share_one_state(monkeypatch):
     built, asked = [], []
     usual, ask = SeasonedSampler._built, Bayes.ask
 

@@ -1,4 +1,4 @@
-"""The examples of docs/experience.md run as they stand, in one go, and say what the page says."""
+"""Page docs/experience.md and the public names of its package: the examples run and print what the page says."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TEXT = (Path(__file__).parents[2] / "docs" / "experience.md").read_text(encoding
 BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
-def test_the_examples_run():
+def test_experience_page_examples_print_what_the_page_says():
     names = {}
     for block in BLOCKS:
         exec(compile(block, "docs/experience.md", "exec"), names)
@@ -28,6 +28,6 @@ def test_the_examples_run():
 
 
 @pytest.mark.parametrize("name", knowledge.__all__)
-def test_every_public_name_can_be_had(name):
+def test_every_public_name_of_knowledge_can_be_imported(name):
     assert getattr(knowledge, name) is not None
     assert name in dir(knowledge)

@@ -1,8 +1,11 @@
+"""Fitted models and report data for the tests of reports."""
+
 from __future__ import annotations
 
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from messy import messy
@@ -30,6 +33,19 @@ def fit(task):
     search = SearchSettings(folds=2, models=["linear", "lightgbm"])
     model = make(search=search, trials=2, random_state=0, experience=None, workers=1)
     return model.fit(X[:160], y[:160]), X[160:], y[160:]
+
+
+@pytest.fixture(scope="session")
+def rare(tmp_path_factory):
+    """A classifier of 12 positives among 8,000 rows, and its rows."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=8_000), "b": rng.normal(size=8_000)})
+    y = pd.Series(np.where(np.argsort(np.argsort(-X["a"])) < 12, "yes", "no"))
+    search = SearchSettings(models=["linear"], folds=2)
+    model = AutoClassifier("roc_auc", search=search, trials=1, workers=1, random_state=0, experience=None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEASONED_CACHE", str(tmp_path_factory.mktemp("rare")))
+        return model.fit(X, y), X, y
 
 
 def trials():

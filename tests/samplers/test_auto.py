@@ -1,15 +1,19 @@
-"""Auto: what it chooses, and that another sampler takes over without losing anything."""
+"""Auto: its choice of a sampler, and the change to another sampler during a study."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from seasoned import Categorical, Choice, Float, Int, Space
+from seasoned import Categorical, Choice, Float, Int, Random, Space, Study
 from seasoned.samplers import CMAES, TPE, Auto, Bayes, DifferentialEvolution, Genetic
 from seasoned.samplers.auto import choose
 from seasoned.samplers.checks import same
-from seasoned.trials import Config, Finished, StudySpec, Suggested, TrialState
+from seasoned.trials import Config, Finished, Reported, StudySpec, Suggested, TrialState, WarmStart
+
+SQUARE = Space(x=Float(0, 1), y=Float(0, 1))
+LINE = Space(x=Float(0, 1))
+
 
 NUMBERS = Space(x=Float(0, 1), n=Int(0, 99))
 NOMINAL = Space(x=Float(0, 1), kind=Categorical(list("abc")), model=Choice(a=Space(p=Float(0, 1)), b=Space()))
@@ -36,7 +40,7 @@ WIDE = Space({f"x{index}": Float(0, 1) for index in range(101)})
         (WIDE, 3, None, 0, None, Genetic),
     ],
 )
-def test_the_choice(space, directions, budget, finished, seconds, expected):
+def test_auto_chooses_by_space_budget_and_speed(space, directions, budget, finished, seconds, expected):
     spec = StudySpec(space, ("minimize",) * directions, budget=budget)
     assert type(choose(spec, finished, seconds)) is expected
 
@@ -60,7 +64,7 @@ def log_of(space, count, directions=1, seconds=0.01):
     ("space", "directions", "count", "expected"),
     [(NUMBERS, 1, 260, CMAES), (NOMINAL, 1, 260, TPE), (NUMBERS, 2, 110, Genetic)],
 )
-def test_another_takes_over_wherever_the_log_is_cut(space, directions, count, expected):
+def test_the_second_sampler_takes_over_wherever_the_log_is_cut(space, directions, count, expected):
     spec, events = log_of(space, count, directions)
     sampler = Auto()
     whole = sampler.tell(sampler.init(spec), events)
@@ -73,7 +77,7 @@ def test_another_takes_over_wherever_the_log_is_cut(space, directions, count, ex
     assert len({given.config for given in suggestions}) > 1
 
 
-def test_before_that_it_draws_what_bayes_draws():
+def test_auto_draws_as_bayes_before_the_change():
     spec, events = log_of(NOMINAL, 30)
     drawn = []
     for sampler in (Auto(), Bayes()):
@@ -82,7 +86,7 @@ def test_before_that_it_draws_what_bayes_draws():
     assert drawn[0] == drawn[1]
 
 
-def test_after_a_thousand_dear_trials_another_takes_over_for_good():
+def test_the_second_sampler_takes_over_after_a_thousand_slow_trials():
     spec, events = log_of(NOMINAL, 1003, seconds=5.0)
     sampler = Auto()
     late = sampler.tell(sampler.init(spec), events[:-6])
@@ -93,7 +97,7 @@ def test_after_a_thousand_dear_trials_another_takes_over_for_good():
     assert whole.heard == ()
 
 
-def test_who_takes_over_knows_the_best():
+def test_the_second_sampler_starts_near_the_best_trial():
     """The first suggestions after the change lie nearer to the best trial than chance would."""
     spec, events = log_of(NUMBERS, 260)
     scored = []
@@ -112,7 +116,7 @@ def test_who_takes_over_knows_the_best():
     assert sum(abs(given.config["x"] - 0.9) for given in suggestions) / 10 < 0.25  # by chance 0.41
 
 
-def test_where_nothing_was_feasible_a_few_near_misses_are_tried_again():
+def test_the_second_sampler_repeats_ten_of_the_infeasible_trials():
     """A hundred were: in a study of a thousand trials a tenth of them told nothing new."""
     space = Space(x=Float(0, 1), y=Float(0, 1))
     spec = StudySpec(space, ("minimize",), seed=0, budget=3000)
@@ -130,3 +134,38 @@ def test_where_nothing_was_feasible_a_few_near_misses_are_tried_again():
     again = [bool(np.isclose(known, point, atol=1e-9).all(axis=1).any()) for point in asked]
     assert again == [True] * 10 + [False] * 90
     np.testing.assert_allclose(asked[:10], known[:10], atol=1e-9)
+
+
+def test_the_second_sampler_ignores_draws_in_an_old_space(tmp_path):
+    """The 250th trial may be one from before the move: what was drawn then has the old space's coordinates."""
+    store = f"sqlite:///{tmp_path}/runs.db"
+    old = Space(x=Categorical([1, 2, 3, 4]), y=Float(0, 1), z=Float(0, 1))
+
+    def objective(config):
+        return config["x"] + config["y"] + config["z"]
+
+    Study(old, sampler=Random(), budget=5000, storage=store, name="a", seed=0).optimize(objective, trials=250)
+    Study(old, storage=store, name="a").optimize(objective, trials=300)
+    moved = Study(Space(x=Int(1, 100), y=Float(0, 1), z=Float(0, 1)), storage=store, name="a")
+    moved.optimize(objective, trials=303)
+    assert len(moved.trials) == 303
+    assert moved._ledger.state.chosen == CMAES()
+    assert moved._ledger.state.inner.spec.first == 300, "notes from before it count no longer"
+
+
+def test_auto_keeps_no_reports_for_the_second_sampler():
+    spec, sampler = StudySpec(SQUARE, seed=0), Auto()
+    state = sampler.init(spec)
+    (given,), state = sampler.ask(state, [0])
+    state = sampler.tell(
+        state, [Suggested(0, given.config, given.tag), *(Reported(0, step, 1.0) for step in range(50))]
+    )
+    assert len(state.heard) == 1
+
+
+def test_auto_tries_all_of_a_large_warm_start_first():
+    configs = tuple({"x": place / 300} for place in range(290))
+    study = Study(LINE, sampler=Auto(warm_start=WarmStart(configurations=configs)), budget=2000, seed=0)
+    study.optimize(lambda config: config["x"], trials=295)
+    assert [trial.config["x"] for trial in study.trials[:290]] == [config["x"] for config in configs]
+    assert type(study._ledger.state.chosen).__name__ != "Bayes"

@@ -1,4 +1,4 @@
-"""The examples of docs/optimisers.md run as they stand, are short, and there is one for each sampler."""
+"""Page docs/optimisers.md: its examples run, are short, and cover each sampler."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ALL = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
 @pytest.mark.parametrize("code", ALL, ids=range(len(ALL)))
-def test_an_example_runs_and_is_under_twenty_lines(code, tmp_path, monkeypatch, capsys):
+def test_an_optimisers_example_runs_and_is_under_twenty_lines(code, tmp_path, monkeypatch, capsys):
     assert len(code.strip().splitlines()) < 20
     if "optuna" in code:
         import optuna
@@ -33,6 +33,6 @@ def test_every_sampler_has_an_example():
         assert re.search(rf"\b{name}\(", examples), name
 
 
-def test_every_figure_is_there():
+def test_every_figure_of_the_optimisers_page_exists():
     for path in re.findall(r"!\[.*?\]\((.*?)\)", TEXT):
         assert (Path(__file__).parents[2] / "docs" / path).exists(), path

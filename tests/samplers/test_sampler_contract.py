@@ -1,4 +1,4 @@
-"""Every sampler against the contract kit. A new sampler adds one row to SAMPLERS."""
+"""Contract of samplers, checked for each sampler. A new sampler adds one row to SAMPLERS."""
 
 from __future__ import annotations
 
@@ -43,5 +43,5 @@ SAMPLERS = {
 
 @pytest.mark.parametrize("check", SAMPLER_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", SAMPLERS)
-def test_contract(name, check):
+def test_a_sampler_keeps_the_contract(name, check):
     check(SAMPLERS[name])

@@ -1,4 +1,4 @@
-"""Every transfer yields a warm start that every sampler takes: valid, stored, repeatable, and little harm if wrong."""
+"""Transfers as warm starts of each sampler: valid, stored, repeatable, and of little harm if wrong."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
-from evolving import best_of, box, drive, sphere, stored
 from test_sampler_contract import SAMPLERS
 
+from sampler_runs import best_of, box, drive, sphere, stored
 from seasoned import Float, Space, Study
 from seasoned.knowledge.performance_model.model import fit_metric
 from seasoned.knowledge.transfer.deep_kernel import deep_start
 from seasoned.knowledge.transfer.warm_starts import Evaluations, ensemble_start, metric_start, quantile_start
-from seasoned.samplers import CMAES, TPE, DifferentialEvolution, Genetic
 from seasoned.samplers.checks import SPACE, same
 from seasoned.surrogates.gp.deep_kernel import DeepKernel, Layer
-from seasoned.trials import Created, Finished, StudySpec, Suggested, TrialState, WarmStart
+from seasoned.trials import Created, StudySpec, Suggested, WarmStart
 from seasoned.trials.serialization import from_text, to_text
 
 
@@ -75,7 +74,7 @@ def warmed(name, start):
 
 
 @pytest.mark.parametrize("transfer", TRANSFERS)
-def test_a_start_is_valid_and_the_same_each_time(transfer):
+def test_a_transferred_start_is_valid_and_repeatable(transfer):
     start = start_of(transfer)
     assert start.relative
     assert all(SPACE.contains(config) for config in start.configurations)
@@ -122,14 +121,14 @@ CUBE = box(3, 0.0, 1.0)
 
 
 @pytest.mark.parametrize("name", LEARNING)
-def test_a_past_that_says_the_opposite_costs_little(name):
+def test_an_opposite_past_costs_little(name):
     wrong = quantile_start(CUBE, tasks_of(CUBE, lambda _, config: -hills(_, config)))
     cold = typical(name, WarmStart(), hills, 60, 8, CUBE)
     assert typical(name, wrong, hills, 60, 8, CUBE) < 3.0 * cold
 
 
 @pytest.mark.parametrize("name", LEARNING)
-def test_a_past_that_is_alike_helps(name):
+def test_a_similar_past_helps(name):
     alike = quantile_start(CUBE, tasks_of(CUBE, hills))
     cold = typical(name, WarmStart(), hills, 6, 12, CUBE)
     assert typical(name, alike, hills, 6, 12, CUBE) < 0.5 * cold
@@ -137,7 +136,7 @@ def test_a_past_that_is_alike_helps(name):
 
 @pytest.mark.parametrize("transfer", TRANSFERS)
 @pytest.mark.parametrize("name", ["bayes", "auto"])
-def test_a_model_forgets_a_past_that_says_the_opposite(name, transfer):
+def test_a_model_based_sampler_forgets_an_opposite_past(name, transfer):
     wrong = tasks_of(CUBE, lambda _, config: -sphere(0.7)(_, config))
     trials = Evaluations(wrong[0].points[:6], wrong[0].scores[:6])
     start = TRANSFERS[transfer](CUBE, wrong, trials)
@@ -155,19 +154,3 @@ def test_a_study_that_moves_to_another_space_goes_on_without_the_points(name, tm
     study.optimize(lambda config: config["lr"], trials=6)
     assert all(wider.contains(trial.config) for trial in study.trials[4:])
     study.close()
-
-
-@pytest.mark.parametrize("sampler", [TPE(), CMAES(), Genetic(), DifferentialEvolution()])
-def test_a_warm_population_is_tried_again_in_at_most_half_of_the_budget(sampler):
-    space = box(2)
-    population = tuple(map(tuple, points_of(space, 40, 0).tolist()))
-    for budget, most in ((20, 10), (None, 40)):
-        spec = StudySpec(space, seed=0, budget=budget, warm_start=WarmStart(population=population))
-        state, tried = sampler.init(spec), set()
-        for number in range(40):
-            (asked,), state = sampler.ask(state, [number])
-            ended = Finished(number, TrialState.COMPLETE, (float(number),))
-            state = sampler.tell(state, [Suggested(number, asked.config, asked.tag), ended])
-            tried |= {space.encode(asked.config).unit.tobytes()}
-        given = {space.encode(space.decode(point)).unit.tobytes() for point in population}
-        assert len(given & tried) == most

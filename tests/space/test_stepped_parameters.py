@@ -1,4 +1,4 @@
-"""Int and Float with a step: a grid of clean decimals; and nothing changes for those without one."""
+"""Steps of Int and Float: grids of clean decimals; parameters without a step are unchanged."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seasoned import Between, Categorical, Choice, Float, Int, Space, Study
+from seasoned import Between, Categorical, Choice, Float, Int, Space
 from seasoned.errors import InvalidConfig, InvalidSpace
-from seasoned.samplers import Random
 from seasoned.space.grid_values import beyond, values_between, values_of
-from seasoned.storage import MemoryStorage
 from strategies import floats, ints, stepped_floats, stepped_ints
 
 SPACE = Space(width=Int(8, 64, step=8), rate=Float(0, 0.5, step=0.1), x=Float(0, 1))
@@ -30,7 +28,7 @@ def nth(parameter, index):
     return parameter.from_unit((index + 0.5) / parameter.count)
 
 
-def test_values_are_the_decimals_that_one_would_write():
+def test_stepped_values_are_clean_decimals():
     assert values_of(Float(0, 1, step=0.1), 11) == (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
     assert values_of(Float(-0.3, 0.35, step=0.15), 9) == (-0.3, -0.15, 0.0, 0.15, 0.3)
     assert values_of(Float(1e-5, 5e-5, step=1e-5), 9) == (1e-5, 2e-5, 3e-5, 4e-5, 5e-5)
@@ -51,7 +49,7 @@ def test_each_value_owns_a_bin_of_equal_width(parameter, data):
 
 
 @given(stepped_ints(), st.data())
-def test_integers_too(parameter, data):
+def test_each_integer_owns_a_bin_of_equal_width(parameter, data):
     index = some_index(parameter, data)
     value = nth(parameter, index)
     assert value == parameter.low + index * parameter.step
@@ -60,7 +58,7 @@ def test_integers_too(parameter, data):
 
 
 @given(STEPPED, st.data())
-def test_what_is_declared_is_found_again(parameter, data):
+def test_a_stepped_parameter_is_restored_from_json_and_pickle(parameter, data):
     assert parameter.clean(parameter.default, "it") == parameter.default
     value = nth(parameter, some_index(parameter, data))
     assert parameter.clean(value, "it") == value
@@ -94,7 +92,7 @@ def test_a_few_values_are_different_and_hold_both_ends(parameter, resolution):
         assert (found[0], found[-1]) == (parameter.low, parameter.high)
 
 
-def test_the_upper_bound_is_the_last_value_as_in_optuna():
+def test_the_upper_bound_is_the_last_value():
     assert Int(0, 10, step=3).high == 9
     assert Float(0, 1, step=0.3) == Float(0, 0.9, step=0.3)
     assert Float(0, 0.1 * 3, step=0.1).high == 0.3, "a bound that drifted upwards"
@@ -103,7 +101,7 @@ def test_the_upper_bound_is_the_last_value_as_in_optuna():
 
 @pytest.mark.filterwarnings("ignore:The distribution is specified:UserWarning")
 @pytest.mark.parametrize(("low", "high", "step"), [(0, 1, 0.1), (-1.05, 2, 0.35), (0.001, 0.5, 0.007), (0, 1, 0.3)])
-def test_it_is_optunas(low, high, step):
+def test_the_upper_bound_equals_that_of_optuna(low, high, step):
     import optuna
 
     assert Float(low, high, step=step).high == optuna.distributions.FloatDistribution(low, high, step=step).high
@@ -126,13 +124,13 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_steps_that_cannot_be_are_refused(name):
+def test_impossible_steps_are_refused(name):
     declare, pattern = BROKEN[name]
     with pytest.raises(InvalidSpace, match=pattern):
         declare()
 
 
-def test_values_between_two_steps_are_none_of_the_space():
+def test_values_between_two_steps_are_refused():
     assert SPACE.contains({"width": 16, "rate": 0.3, "x": 0.123})
     with pytest.raises(InvalidConfig, match=r"'width' is 17, none of 8, 8 . 8 and so on; give one of them, such as 16"):
         SPACE.check({"width": 17, "rate": 0.3, "x": 0.0})
@@ -142,7 +140,7 @@ def test_values_between_two_steps_are_none_of_the_space():
         SPACE.check({"width": 16, "rate": 1e300, "x": 0.0})
 
 
-def test_numbers_that_drifted_are_set_right():
+def test_rounding_errors_of_values_are_corrected():
     assert SPACE.check({"width": np.int64(16), "rate": 0.1 + 0.2, "x": 0.0})["rate"] == 0.3
     assert SPACE.check({"width": 16, "rate": np.float32(0.4), "x": 0.0})["rate"] == 0.4
     assert Float(0, 0.3, step=0.1).clean(0.1 + 0.2, "it") == 0.3, "above the upper bound by an ulp"
@@ -175,19 +173,7 @@ def test_forbidden_points_move_to_the_next_value():
         Space(width=Int(0, 100, step=10), forbidden=[{"width": 35}])
 
 
-def test_a_study_that_moves_to_a_grid_keeps_the_trials_that_lie_on_it():
-    storage = MemoryStorage()
-    loose = Study(Space(n=Int(0, 9)), sampler=Random(), storage=storage, name="s", seed=0)
-    loose.optimize(lambda config: float(config["n"]), trials=30)
-    grid = Study(Space(n=Int(0, 9, step=3)), sampler=Random(), storage=storage, name="s")
-    on_it = [trial for trial in loose.trials if trial.config["n"] % 3 == 0]
-    grid.optimize(lambda config: float(config["n"]), trials=len(on_it) + 4)
-    assert len(grid.trials) == 34
-    assert grid.best == min(on_it, key=lambda trial: trial.value)
-    assert all(trial.config["n"] % 3 == 0 for trial in grid.trials[30:])
-
-
-def test_without_a_step_spaces_are_written_and_mapped_as_ever():
+def test_spaces_without_a_step_keep_their_json_and_their_mapping():
     space = Space(
         x=Float(-1, 3),
         lr=Float(1e-4, 1e-1, log=True, default=0.01),

@@ -1,4 +1,4 @@
-"""Ctrl-C in the middle of a transaction: it is heard, and the store is free when it is."""
+"""Interrupts in the middle of a transaction: they are raised, and the store is free afterwards."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SPACE = Space(x=Float(0, 1))
 
 
 def is_free(file):
-    """Whether a writer need not wait."""
+    """Return True where a writer need not wait."""
     with contextlib.closing(sqlite3.connect(file, timeout=0, isolation_level=None)) as connection:
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -36,7 +36,7 @@ def is_free(file):
 
 
 @pytest.mark.slow
-def test_an_interrupt_at_any_point_is_heard_and_leaves_the_store_free(tmp_path):
+def test_an_interrupt_at_any_point_is_raised_and_frees_the_store(tmp_path):
     file = tmp_path / "s.db"
     storage = SqlStorage(f"sqlite:///{file}")
     log = storage.open("s", Created(StudySpec(SPACE, seed=1)))
@@ -60,7 +60,7 @@ def test_an_interrupt_at_any_point_is_heard_and_leaves_the_store_free(tmp_path):
     storage.close()
 
 
-def test_the_second_interrupt_does_not_wait():
+def test_the_second_interrupt_is_raised_at_once():
     reached = []
 
     def strike_twice():

@@ -1,4 +1,4 @@
-"""Every storage against the contract kit."""
+"""Contract of storages, checked for each storage."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def make(request, tmp_path):
 
 
 @pytest.mark.parametrize("check", STORAGE_CHECKS, ids=lambda check: check.__name__)
-def test_contract(make, check):
+def test_a_storage_keeps_the_contract(make, check):
     check(make)

@@ -1,4 +1,4 @@
-"""The share of the budget that is left: an event before each configuration, and nothing where nobody tells it."""
+"""Remaining share of the budget: an event before each configuration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SPACE = Space(x=Float(0, 1))
 
 
 @pytest.mark.parametrize("storage", [None, "sqlite:///{}/runs.db"])
-def test_each_configuration_is_asked_for_after_an_event_of_what_is_left(storage, tmp_path):
+def test_the_remaining_share_is_logged_before_each_configuration(storage, tmp_path):
     shares = iter([1.0, 0.75, 0.5, 0.25])
     study = Study(SPACE, sampler=Random(), storage=storage and storage.format(tmp_path), name="s", seed=1)
     study.optimize(lambda config: config["x"], trials=4, progress=False, remaining=lambda: next(shares))
@@ -23,7 +23,7 @@ def test_each_configuration_is_asked_for_after_an_event_of_what_is_left(storage,
     assert [event.number for event in told[1::2]] == [0, 1, 2, 3]
 
 
-def test_without_it_the_log_is_as_before():
+def test_a_study_without_a_remaining_share_logs_none():
     study = Study(SPACE, sampler=Random(), seed=1)
     study.optimize(lambda config: config["x"], trials=2, progress=False)
     assert not any(isinstance(event, Remaining) for event in study._ledger.log.read())

@@ -30,7 +30,7 @@ def test_the_density_integrates_to_one(count):
     assert np.exp(density.log_density(grid())).mean() == pytest.approx(1.0, rel=1e-3)
 
 
-def test_without_points_it_is_uniform():
+def test_a_mixture_without_points_is_uniform():
     _, density = mixture(0)
     np.testing.assert_allclose(density.log_density(grid(10)), 0.0, atol=1e-12)
     assert density.sample(np.random.default_rng(0), 100).std(axis=0) == pytest.approx([0.29, 0.28, 0.27], abs=0.05)
@@ -54,7 +54,7 @@ def test_draws_lie_in_the_cube_and_on_the_levels():
     assert len(np.unique(drawn[:, 2])) == 3
 
 
-def test_it_is_dense_where_points_are_and_weights_say_how_much():
+def test_the_density_follows_points_and_their_weights():
     points, even = mixture(6)
     assert (even.log_density(points) > 0).all()
     weights = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 1.0])
@@ -63,7 +63,19 @@ def test_it_is_dense_where_points_are_and_weights_say_how_much():
     assert uneven.log_density(points)[5] > even.log_density(points)[5]
 
 
-def test_more_points_make_it_narrower():
+def test_more_points_narrow_the_density():
     widths = [mixture(count)[1].widths[0] for count in (1, 10, 100)]
     assert widths == sorted(widths, reverse=True)
     assert np.isfinite(mixture(200)[1].log_density(grid(50))).all()
+
+
+def test_the_density_of_many_levels_integrates_to_one():
+    rng = np.random.default_rng(0)
+    levels, nominal = np.array([1000, 7]), np.zeros(2, dtype=np.bool_)
+    centres = (np.floor(rng.random((300, 2)) * levels) + 0.5) / levels
+    parzen = fit_parzen(centres, levels, nominal)
+    bins = np.arange(7)
+    every = np.column_stack([np.full(7, 0.5005), (bins + 0.5) / 7])
+    whole = np.array([[(a + 0.5) / 1000, (b + 0.5) / 7] for a in range(1000) for b in bins])
+    assert np.exp(parzen.log_density(whole)).mean() == pytest.approx(1.0, rel=1e-6), "a density relative to uniform"
+    assert parzen.log_density(every).shape == (7,)

@@ -1,4 +1,4 @@
-"""Quadratics about the best point: their fit, their lowest point in a box, and the steps they lead to."""
+"""Quadratics about the best point: their fit, their minimum in a box, and the steps to it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_quadratic_s_coefficients_are_found():
     assert found.error < 1e-8
 
 
-def test_a_diagonal_one_needs_fewer_points_and_too_few_give_none():
+def test_a_diagonal_quadratic_needs_fewer_points():
     z = np.random.default_rng(1).normal(size=(9, 3))
     assert np.allclose(fit_quadratic(z, z**2 @ [1.0, 2.0, 3.0]).hessian, np.diag([2.0, 4.0, 6.0]), atol=1e-6)
     assert fit_quadratic(z[:7], z[:7, 0] ** 2) is None
@@ -83,7 +83,7 @@ def test_a_step_keeps_categories_and_branches_and_lands_on_levels():
     assert found[2:].tolist() == [0.25, 0.5]
 
 
-def test_where_points_do_not_determine_a_quadratic_it_stays_in_their_span():
+def test_an_undetermined_quadratic_stays_in_the_span_of_its_points():
     z = np.random.default_rng(2).normal(size=(12, 3)) * [1.0, 1.0, 0.0]
     found = fit_quadratic(z, z[:, 0] ** 2 + z[:, 1] ** 2)
     assert np.allclose(found.hessian, np.diag([2.0, 2.0, 0.0]), atol=1e-8)
@@ -91,7 +91,7 @@ def test_where_points_do_not_determine_a_quadratic_it_stays_in_their_span():
     assert np.isfinite(fit_quadratic(lonely, lonely[:, 0] ** 2 + lonely[:, 1] ** 2).error)
 
 
-def test_noise_is_no_quadratic_and_the_bottom_itself_leads_nowhere():
+def test_noise_fits_no_quadratic_and_the_bottom_gives_no_step():
     points = np.random.default_rng(0).random((40, 3))
     found = fit_quadratic(points[1:] - points[0], np.random.default_rng(1).random(39) ** 8)
     assert found.error > 0.2
@@ -99,3 +99,9 @@ def test_noise_is_no_quadratic_and_the_bottom_itself_leads_nowhere():
     points, losses = sample(lambda z: z @ z, bottom, 30)
     again = np.vstack([points, bottom])
     assert step_from(Layout((Column(),) * 3), again, np.append(losses, 0.0)) is None
+
+
+def test_a_fixed_coordinate_outside_the_box_stays():
+    bowl = Quadratic(np.array([-1.0, 0.0]), np.eye(2), 0.0)
+    found = box_minimum(bowl, np.array([0.5, -1.0]), np.array([0.4, 1.0]), np.array([True, False]))
+    assert found.tolist() == [0.5, 0.0]

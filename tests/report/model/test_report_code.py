@@ -1,0 +1,62 @@
+"""Code of a report: a repetition of the fit, without passwords."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from sklearn.model_selection import GroupKFold
+from sklearn.naive_bayes import GaussianNB
+
+from seasoned import AutoClassifier, CustomModel, Float, SearchSettings, Space
+from seasoned.errors import InvalidInput
+from seasoned.report import report_data
+from seasoned.report.model.code import code_of
+from seasoned.storage.url import mask_password
+from seasoned.tabular.bundle.parameters import describe_estimator, refuse_incomplete
+
+
+def test_report_code_repeats_the_fit(fitted):
+    model, X, y = fitted["regression"]
+    data = report_data(model)
+    assert "random_state=0" in data.code
+    names = {"X": X, "y": y}
+    exec(data.code.removesuffix("model.fit(X, y)"), names)
+    assert names["model"].get_params() == model.get_params()
+    assert "metric" not in data.code  # it has its default
+    assert data.notes == ()
+
+
+def test_report_code_imports_the_names_that_it_uses():
+    bayes = CustomModel("bayes", GaussianNB(), Space(var_smoothing=Float(1e-9, 1e-2, log=True, default=1e-9)))
+    search = SearchSettings(models=["linear", bayes])
+    given = AutoClassifier(validation=GroupKFold(5), search=search, trials=3)
+    code = code_of(given, SimpleNamespace(weighted=False, grouped=False))
+    names = {}
+    exec(code[: code.index("\nmodel.fit")], names)
+    assert names["model"].validation.n_splits == 5
+    assert names["model"].search.models[1].name == "bayes"
+
+
+def test_passwords_are_masked_in_report_code_and_saved_parameters(rare):
+    model, _, _ = rare
+    address = "postgresql+psycopg://me:s3cret@host/team"
+    model.set_params(experience=address)
+    try:
+        assert "s3cret" not in report_data(model).code
+        assert "me:***@host/team" in report_data(model).code
+        assert "s3cret" not in str(describe_estimator(model))
+        assert "experience" in describe_estimator(model)["unsaved"]
+        asked = "postgresql://host/team?user=me&password=s3cret&sslmode=require"
+        assert mask_password(asked) == asked.replace("s3cret", "***")
+        model.set_params(experience=asked)
+        assert "s3cret" not in report_data(model).code + str(describe_estimator(model))
+        model.set_params(experience="shipped")
+        assert describe_estimator(model)["parameters"]["experience"] == "shipped"
+        loaded = AutoClassifier()
+        loaded.unsaved_ = ("experience",)
+        with pytest.raises(InvalidInput, match="could not hold experience"):
+            refuse_incomplete(loaded)
+        refuse_incomplete(loaded.set_params(experience=None))
+    finally:
+        model.set_params(experience=None)
