@@ -27,6 +27,8 @@ settings.load_profile("seasoned")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell's `&` has it, and every process begun here would
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # as `nohup` has it
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 COMPILED = {  # what JAX compiles is kept from module to module, from process to process and from run to run
     "JAX_COMPILATION_CACHE_DIR": str(Path(__file__).parents[1] / ".pytest_cache" / "jax"),

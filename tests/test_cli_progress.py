@@ -92,7 +92,7 @@ def test_the_report_has_what_is_left_of_the_limit_or_what_is_asked_for(words, le
     monkeypatch.setattr(fit, "write_report", over)
     monkeypatch.setattr(fit.time, "monotonic", lambda: next(clock))
     monkeypatch.setattr(fit, "_learn", lambda *_, **__: None)
-    for name in ("_save", "_show", "_tell_if_stopped", "remember"):
+    for name in ("_save", "_show", "_tell_if_stopped", "store_format"):
         monkeypatch.setattr(fit, name, lambda *_: None)
     result = call("fit", "t.csv", "--target", "y", "--report", "r.html", *words)
     assert found["seconds"] == seconds

@@ -142,7 +142,7 @@ class Knows:
         assert len(X) == len(y)
         shares = [({"features": {"made": {}}}, 0.75), ({"features": {"none": {}}}, 0.2), ({}, 0.05)]
         members = [SimpleNamespace(config=config, weight=weight) for config, weight in shares]
-        trials = [{"state": "complete"}] * 3 + [{"state": "cut off"}]
+        trials = [SimpleNamespace(state="complete")] * 3 + [SimpleNamespace(state="cut off")]
         self.fitted_ = SimpleNamespace(members=members, trials=trials, seconds=1.234)
 
     def predict(self, X):

@@ -36,8 +36,8 @@ def two_of(model):
     held = {member.name: member for member in model.fitted_.members}
     first = next(iter(held.values()))
     other = next(trial for trial in complete if trial.model != first.name)
-    estimator = held[other["model"]].estimator if other["model"] in held else Half(model.fitted_)
-    second = Member(other["model"], other["config"], estimator, 0.8)
+    estimator = held[other.model].estimator if other.model in held else Half(model.fitted_)
+    second = Member(other.model, other.config, estimator, 0.8)
     found.fitted_ = replace(model.fitted_, members=(replace(first, weight=0.2), second), finish=Postprocessor())
     return found
 

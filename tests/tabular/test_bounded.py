@@ -271,8 +271,8 @@ def test_own_starts_come_behind_the_first_two_defaults(experience):
     trials = fitted(search, experience=experience, trials=6).fitted_.trials
     assert [t.model for t in trials[:4]] == ["linear", "lightgbm", "tree", "tree"]
     assert [t.config["max_depth"] for t in trials[2:4]] == [3, 5]
-    assert trials[3]["config"]["min_samples_leaf"] == 7
-    assert trials[2]["config"]["criterion"] == "entropy", "what is left out is the family's default"
+    assert trials[3].config["min_samples_leaf"] == 7
+    assert trials[2].config["criterion"] == "entropy", "what is left out is the family's default"
 
 
 def test_an_own_start_is_not_taken_for_the_familys_default():

@@ -38,7 +38,7 @@ def both(task, X, y, model, features):
     search = SearchSettings(models=[model], folds=3, features=features, ensemble=1)
     fitted = estimator(task, trials=2, search=search).fit(X, y)
     trials = {next(iter(trial.config["features"])): trial for trial in fitted.fitted_.trials}
-    return trials["none"]["loss"], trials["made"]["loss"], fitted
+    return trials["none"].loss, trials["made"].loss, fitted
 
 
 def survives(fitted, X, path):

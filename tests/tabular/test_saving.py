@@ -17,7 +17,7 @@ from seasoned.tabular.bundle import archive
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from seasoned.tabular import archive
+from seasoned.tabular.bundle import archive
 archive.os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
 archive._replace(Path(sys.argv[1]), b"new" * 10_000)
 """

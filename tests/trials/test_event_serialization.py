@@ -29,7 +29,7 @@ def test_a_prune_reason_survives_the_log(reason):
             PruneReason.PREDICTION_TIME,
         ),
         ("a sentence of the objective", PruneReason.OBJECTIVE),
-        (None, PruneReason.OBJECTIVE),
+        (None, None),
     ],
 )
 def test_sentences_of_stores_without_reasons_are_read_as_reasons(sentence, reason):

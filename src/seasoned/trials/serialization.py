@@ -127,11 +127,13 @@ def _finished(number: int, content: dict[str, Any]) -> Finished:
     )
 
 
-def _prune_reason(content: dict[str, Any]) -> PruneReason:
+def _prune_reason(content: dict[str, Any]) -> PruneReason | None:
     """The stored reason; stores written before there was one have only the sentence."""
     if "reason" in content:
         return PruneReason(content["reason"])
-    sentence = content.get("error") or ""
+    sentence = content.get("error")
+    if sentence is None:
+        return None
     return next((reason for text, reason in _SENTENCES if sentence.startswith(text)), PruneReason.OBJECTIVE)
 
 

@@ -241,7 +241,9 @@ def _record(fitted: Fitted, member: Member) -> TrialRecord:
     record = TrialRecord(None, 0.0, predict_ms=pace, factor=1.0 if scale is None else scale.factor)
     if member.model.with_rounds(member.config, 1) == member.config:
         return record
-    return record if trial is None else replace(record, rounds=trial.rounds)
+    if trial is None:
+        raise InvalidInput(f"it is not known how long {member.name!r} trained, as its trial is missing; fit again.")
+    return replace(record, rounds=trial.rounds)
 
 
 def _scale(member: Member) -> Exponential | None:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DAMAGE", "FORMAT", "pack", "unpack"]
 
-FORMAT: Final = 10  # format version; 1 lacks repeated fits, 2 pools, 3 logarithms, 4 second layers, 5 units, 6 text,
-# 7 categories with many levels, 8 origins of columns whose numbers lie far from 0, 9 origins of dates
+FORMAT: Final = 11
+"""Format of bundles. Files of other formats are refused: no version has been released."""
 DAMAGE: Final = (  # errors of zipfile, zlib, json and the models' loaders on a file that was cut or changed
     ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, NotImplementedError, OSError, RuntimeError,
     TypeError, ValueError, zipfile.BadZipFile, zlib.error,
@@ -145,10 +145,13 @@ def _read(file: IO[bytes], name: str, secret: bytes | None) -> tuple[dict[str, A
 def _check_kind(manifest: Any, name: str) -> None:
     if not isinstance(manifest, dict) or manifest.get("what") != _WHAT:
         raise InvalidInput(f"{name!r} is a zip file of something else; pass a file that `save` wrote.")
-    if manifest["format"] > FORMAT:
-        raise InvalidInput(
-            f"{name!r} has format {manifest['format']}; this version reads up to {FORMAT}: upgrade seasoned."
+    if manifest["format"] != FORMAT:
+        cure = (
+            "upgrade seasoned"
+            if manifest["format"] > FORMAT
+            else "fit again, or load it with the version that saved it"
         )
+        raise InvalidInput(f"{name!r} has format {manifest['format']}; this version reads format {FORMAT}: {cure}.")
 
 
 def _check_end(file: IO[bytes], most: int) -> int:

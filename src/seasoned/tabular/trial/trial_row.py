@@ -58,10 +58,11 @@ class TrialRow:
         """Return the row that `to_json` wrote; unknown facts are ignored.
 
         Raises:
-            KeyError: If a fact without a default is missing.
+            KeyError: If a fact that every trial has is missing.
         """
-        known = {name: content[name] for name in cls.__dataclass_fields__ if name in content}
-        return cls(**{**known, "losses": tuple(content.get("losses") or ())})
+        needed = {name: content[name] for name in ("number", "model", "config", "state", "loss", "seconds", "error")}
+        known = {name: content.get(name) for name in ("elapsed", "rounds", "predict_ms")}
+        return cls(**needed, **known, losses=tuple(content.get("losses") or ()))
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as plain data."""
