@@ -111,7 +111,7 @@ def test_a_name_that_several_models_have_needs_a_number(pairs):
     model, X, _ = pairs["regression"]
     first, second = model.fitted_.members
     twin = replace(first, config=second.config)
-    trials = tuple({**trial, "model": first.name} for trial in model.fitted_.trials)
+    trials = tuple(replace(trial, model=first.name) for trial in model.fitted_.trials)
     model.fitted_ = replace(model.fitted_, members=(first, twin), trials=trials)
     with pytest.raises(InvalidInput, match=rf"'{first.name}', and several models have that name; pass the number"):
         model.predict(X, model=first.name)
