@@ -14,9 +14,8 @@ from seasoned import SearchSettings, load
 from seasoned.tabular.ensemble.member_predictions import _parts
 from seasoned.tabular.fit import refit_table
 from seasoned.tabular.metrics.registry import resolve
-from seasoned.tabular.postprocessing.choose_pooling import choose_blend
 from seasoned.tabular.postprocessing.out_of_fold import OutOfFold
-from seasoned.tabular.postprocessing.pooling import OpinionPool, fit_linear_pool, fit_logarithmic_pool
+from seasoned.tabular.postprocessing.pooling import OpinionPool, choose_blend, fit_linear_pool, fit_logarithmic_pool
 from seasoned.tabular.postprocessing.postprocessor import choose_postprocessor
 
 HALF = np.array([0.5, 0.5])

@@ -13,8 +13,15 @@ from in_process import estimator, stay_in_process
 from seasoned import SearchSettings, load
 from seasoned.errors import InvalidInput
 from seasoned.tabular.metrics.registry import Metric, resolve
-from seasoned.tabular.postprocessing.calibration import Isotonic, Scaling, fit_isotonic, fit_scaling, from_json
-from seasoned.tabular.postprocessing.choose_calibration import _row_losses, choose_calibration
+from seasoned.tabular.postprocessing.calibration import (
+    Isotonic,
+    Scaling,
+    _row_losses,
+    choose_calibration,
+    fit_isotonic,
+    fit_scaling,
+    from_json,
+)
 from seasoned.tabular.postprocessing.out_of_fold import OutOfFold
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seasoned.tabular.ensemble import greedy_selection, weight_shrinkage
+from seasoned.tabular.ensemble import greedy_selection
 from seasoned.tabular.ensemble.greedy_selection import _rows, select
 from seasoned.tabular.metrics.registry import resolve
 from seasoned.tabular.metrics.vectorized import losses_of
@@ -120,7 +120,7 @@ def test_drawing_makes_the_average_better_on_new_rows():
         losses = []
         for shares in (np.zeros(1), np.array([0.0, 0.25, 0.5])):
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(weight_shrinkage, "_SHARES", shares)
+                patch.setattr(greedy_selection, "_SHARES", shares)
                 weights = select([p[:100] for p in predictions], y[:100], metric, most=8, seed=0)
             losses.append(metric.loss(y[100:], sum(w * predictions[index][100:] for index, w in weights.items())))
         gains.append(losses[0] - losses[1])
@@ -201,7 +201,7 @@ def test_what_is_judged_in_parts_is_judged_alike():
 def test_groups_are_drawn_whole():
     rng = np.random.default_rng(0)
     groups = rng.integers(20, size=200)
-    drawn = weight_shrinkage._resampled(np.arange(200), groups, rng)
+    drawn = greedy_selection._resampled(np.arange(200), groups, rng)
     times = np.bincount(drawn, minlength=200)
     for group in range(20):
         assert len(set(times[groups == group])) == 1
@@ -219,7 +219,7 @@ def test_rows_that_belong_together_speak_less_against_equal_weights():
         return predicted[:, rows].mean(axis=1)
 
     free, together = (
-        weight_shrinkage.shrink_weights(alone, equal, stack, measure, np.inf, 0, groups=groups)
+        greedy_selection.shrink_weights(alone, equal, stack, measure, np.inf, 0, groups=groups)
         for groups in (None, group)
     )
     assert free.tolist() == [1.0, 0.0]

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from seasoned.tabular.ensemble.light_members import members_without_refit
+from seasoned.tabular.ensemble.refit_members import members_without_refit
 from seasoned.tabular.trial.trial_row import TrialRow
 
 

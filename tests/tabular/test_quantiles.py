@@ -18,7 +18,7 @@ from seasoned.tabular.models._common.base import Job, predict
 from seasoned.tabular.models._common.quantile_regression import fit_line, quantile_of
 from seasoned.tabular.models.neighbors import Vote
 from seasoned.tabular.models.registry import BASELINE, MODELS, choose, find, for_quantile
-from seasoned.tabular.models.trees.leaf_quantiles import leaf_quantiles
+from seasoned.tabular.models.trees.random_forest import leaf_quantiles
 from seasoned.tabular.safe_files import npz
 
 ABLE = [model.name for model in MODELS.values() if getattr(model, "quantiles", False)]

@@ -20,7 +20,7 @@ from sklearn.tree import ExtraTreeRegressor
 from in_process import estimator, stay_in_process
 from seasoned import Space, load
 from seasoned.errors import InvalidInput
-from seasoned.tabular.ensemble import reseeded_fits, size_limit
+from seasoned.tabular.ensemble import reseeded_fits
 from seasoned.tabular.ensemble.fitted_model import Member
 from seasoned.tabular.features.pipeline import FeaturePipeline
 from seasoned.tabular.models.custom import CustomModel
@@ -37,8 +37,8 @@ def here(monkeypatch):
 @pytest.fixture
 def again(monkeypatch):
     monkeypatch.setattr(reseeded_fits, "_wanted", lambda *_: True)
-    monkeypatch.setattr(size_limit, "_BYTES", math.inf)
-    monkeypatch.setattr(size_limit, "_MILLISECONDS", math.inf)
+    monkeypatch.setattr(reseeded_fits, "_BYTES", math.inf)
+    monkeypatch.setattr(reseeded_fits, "_MILLISECONDS", math.inf)
 
 
 def table(rows: int) -> tuple[pd.DataFrame, np.ndarray]:
@@ -90,20 +90,20 @@ def test_fits_are_added_as_far_as_the_file_stays_small(again, monkeypatch, tmp_p
     X, y = table(1_200)
     model = estimator("regression", ["lightgbm"]).fit(X, y)
     (member,) = model.fitted_.members
-    one = size_limit._bytes(member, member.model)  # all five are about as large
+    one = reseeded_fits._bytes(member, member.model)  # all five are about as large
     model.save(tmp_path / "model.seasoned")
     with zipfile.ZipFile(tmp_path / "model.seasoned") as archive:
         written = [file.compress_size for file in archive.infolist() if file.filename.startswith("model-")]
     assert one == pytest.approx(np.mean(written), rel=0.25)
-    monkeypatch.setattr(size_limit, "_MOST", 1.0)
-    monkeypatch.setattr(size_limit, "_BYTES", 3.5 * one)
-    monkeypatch.setattr(size_limit, "_BYTES_A_ROW", 0.0)
+    monkeypatch.setattr(reseeded_fits, "_MOST", 1.0)
+    monkeypatch.setattr(reseeded_fits, "_BYTES", 3.5 * one)
+    monkeypatch.setattr(reseeded_fits, "_BYTES_A_ROW", 0.0)
     (member,) = estimator("regression", ["lightgbm"]).fit(X, y).fitted_.members
     assert shares_of(member.estimator) == pytest.approx([1 / 3] * 3)
 
 
 def test_slow_models_are_fitted_once(again, monkeypatch):
-    monkeypatch.setattr(size_limit, "_MILLISECONDS", 1e-9)
+    monkeypatch.setattr(reseeded_fits, "_MILLISECONDS", 1e-9)
     X, y = table(200)
     (member,) = estimator("regression", ["lightgbm"]).fit(X, y).fitted_.members
     assert shares_of(member.estimator) == (1.0,)
@@ -125,8 +125,8 @@ def test_a_longer_fit_keeps_more_time_for_further_fits_and_may_make_more_of_them
     assert reseeded_fits.reseeding_seconds(fitted, configs("own"), [100.0], [0.01], limit) == 200.0
     assert kept(6_000.0) == pytest.approx(1_500.0)
     end = time.monotonic() + 60.0
-    minute, five = (size_limit.SizeBudget.of(fitted, {0: model}, seconds, end) for seconds in (20.0, 300.0))
-    late = size_limit.SizeBudget.of(fitted, {0: model, 1: model}, 300.0, time.monotonic())
+    minute, five = (reseeded_fits.SizeBudget.of(fitted, {0: model}, seconds, end) for seconds in (20.0, 300.0))
+    late = reseeded_fits.SizeBudget.of(fitted, {0: model, 1: model}, 300.0, time.monotonic())
     assert not late.take(0), "what measuring would take is not there"
     assert not late.take(1)
     assert minute.pace == pytest.approx(0.05)
@@ -148,18 +148,18 @@ def test_a_call_is_not_taken_for_what_a_row_takes(monkeypatch):
     )
     member = Member("own", {}, Constant(1.0))
     ticks = itertools.count(0.0, 0.02)  # seconds between two looks at the clock, for a thousand rows
-    monkeypatch.setattr(size_limit.time, "perf_counter", lambda: next(ticks))
-    quick = size_limit.SizeBudget.of(fitted, {0: member}, 60.0, math.inf)
+    monkeypatch.setattr(reseeded_fits.time, "perf_counter", lambda: next(ticks))
+    quick = reseeded_fits.SizeBudget.of(fitted, {0: member}, 60.0, math.inf)
     assert quick.each[0][1] == pytest.approx(0.02)
     assert quick.take(0)
     data.folds = []  # of a refit, which has none
-    assert size_limit.SizeBudget.of(fitted, {0: member}, 60.0, math.inf).take(0)
+    assert reseeded_fits.SizeBudget.of(fitted, {0: member}, 60.0, math.inf).take(0)
     soon = time.monotonic() + 0.3  # two looks at a thousand rows may take .4 s
-    assert size_limit.SizeBudget.of(fitted, {0: member}, 60.0, soon).each[0][1] == 0.2
+    assert reseeded_fits.SizeBudget.of(fitted, {0: member}, 60.0, soon).each[0][1] == 0.2
     unable = SimpleNamespace(predict=lambda _: 1 / 0)
-    assert size_limit.SizeBudget.of(fitted, {0: Member("own", {}, unable)}, 60.0, math.inf).each[0][1] == 0.2
+    assert reseeded_fits.SizeBudget.of(fitted, {0: Member("own", {}, unable)}, 60.0, math.inf).each[0][1] == 0.2
     data.folds = [(np.arange(100), np.arange(1_000))]  # enough to know it
-    assert size_limit.SizeBudget.of(fitted, {0: member}, 60.0, math.inf).each[0][1] == 0.2
+    assert reseeded_fits.SizeBudget.of(fitted, {0: member}, 60.0, math.inf).each[0][1] == 0.2
 
 
 def test_time_is_kept_for_further_fits_where_a_row_s_time_is_not_known_yet():
@@ -354,5 +354,5 @@ def test_whatever_the_dump_of_an_own_family_does_the_fit_goes_on(error):
         raise error
 
     own = SimpleNamespace(name="mine", dump=dump)
-    assert size_limit._bytes(Member("mine", {}, "fitted"), own) == 0.0
-    assert size_limit._bytes(Member("forest", {}, "fitted"), SimpleNamespace(name="forest", dump=dump)) == np.inf
+    assert reseeded_fits._bytes(Member("mine", {}, "fitted"), own) == 0.0
+    assert reseeded_fits._bytes(Member("forest", {}, "fitted"), SimpleNamespace(name="forest", dump=dump)) == np.inf

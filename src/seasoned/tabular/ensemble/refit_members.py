@@ -15,7 +15,6 @@ import numpy as np
 from seasoned.execution.base import Ending
 from seasoned.tabular.ensemble.fitted_model import Member, with_base_models
 from seasoned.tabular.ensemble.greedy_selection import select
-from seasoned.tabular.ensemble.light_members import members_without_refit
 from seasoned.tabular.ensemble.reseeded_fits import fit_more_seeds
 from seasoned.tabular.models.registry import BASELINE
 from seasoned.tabular.trial.configuration import textual
@@ -29,7 +28,62 @@ if TYPE_CHECKING:
     from seasoned.tabular.trial.cross_validation import CrossValidation
     from seasoned.tabular.trial.trial_row import TrialRow
 
-__all__ = ["choose_members", "fit_all", "fit_members", "predicted_refit_seconds", "ranked"]
+__all__ = [
+    "choose_members",
+    "fit_all",
+    "fit_members",
+    "members_without_refit",
+    "predicted_refit_seconds",
+    "ranked",
+    "side_by_side_seconds",
+]
+
+_MOST: Final = 0.3  # largest total weight of members that skip the refit, as a share
+_WORTH: Final = 0.01  # smallest saving of a member that skips the refit, as a share of the time limit
+
+
+def side_by_side_seconds(fits: Sequence[float], workers: int) -> float:
+    """Seconds of fits that run in parallel on `workers` workers.
+
+    Example:
+        >>> side_by_side_seconds([4.0, 1.0, 1.0], 2), side_by_side_seconds([2.0, 2.0, 2.0], 2)
+        (4.0, 3.0)
+    """
+    return max(max(fits, default=0.0), sum(fits) / workers)
+
+
+def members_without_refit(
+    objective: CrossValidation,
+    chosen: Sequence[tuple[TrialRow, float]],
+    fits: Sequence[float],
+    budget: Budget,
+) -> set[int]:
+    """Positions of the members that skip the refit, because the models of their trials are stored.
+
+    The set is empty unless the validation is a holdout.
+
+    Args:
+        objective: Cross-validation whose records name the stored models.
+        chosen: Trials and weights, the heaviest first.
+        fits: Seconds of each refit.
+        budget: Time and number of workers. With a trial budget nothing may depend on time, so the set is empty.
+    """
+    found: set[int] = set()
+    if budget.trials is not None or objective.folds > 1:
+        return found
+    total = sum(weight for _, weight in chosen)
+    for place in reversed(range(1, len(chosen))):
+        row, weight = chosen[place]
+        left = [took for other, took in enumerate(fits) if other not in found]
+        without = [took for other, took in enumerate(fits) if other not in {*found, place}]
+        won = side_by_side_seconds(left, budget.workers) - side_by_side_seconds(without, budget.workers)
+        so_far = sum(chosen[other][1] for other in found)
+        if won < _WORTH * budget.seconds or so_far + weight > _MOST * total:
+            continue
+        if objective.records.has_models(row.configuration):
+            found.add(place)
+    return found
+
 
 logger = logging.getLogger("seasoned.tabular")
 

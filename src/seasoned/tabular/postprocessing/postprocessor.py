@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from seasoned.tabular.metrics.decision_rule import Decision
-from seasoned.tabular.postprocessing.calibration import from_json
-from seasoned.tabular.postprocessing.choose_calibration import choose_calibration
-from seasoned.tabular.postprocessing.choose_pooling import choose_blend
+from seasoned.tabular.postprocessing.calibration import choose_calibration, from_json
 from seasoned.tabular.postprocessing.choose_threshold import choose_decision
-from seasoned.tabular.postprocessing.pooling import OpinionPool
+from seasoned.tabular.postprocessing.pooling import OpinionPool, choose_blend
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

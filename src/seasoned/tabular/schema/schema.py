@@ -27,7 +27,6 @@ from seasoned.tabular.schema.column import UNREAD, Column, UnreadableCells, warn
 from seasoned.tabular.schema.dates import read_dates
 from seasoned.tabular.schema.identifiers import COUNTS, duplicates, fingerprint, identifier, numbers_rows
 from seasoned.tabular.schema.object_columns import to_text
-from seasoned.tabular.schema.readings import Reading
 from seasoned.tabular.schema.text_parsing import (
     CLOCK,
     MAX_TYPO_SHARE,
@@ -47,7 +46,32 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["Schema", "read"]
+__all__ = ["Reading", "Schema", "read"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Column whose values differ from the written cells, with one cell as example.
+
+    Attributes:
+        column: Name of the column.
+        kind: Kind of the values, in the plural: "numbers", "dates", "times of day", "durations" or "text".
+        example: A cell, as written.
+        value: The same cell, as read.
+
+    Example:
+        >>> print(Reading("price", "numbers", "$1,234.50", "1234.5"))
+        price: numbers, '$1,234.50' is read as 1234.5
+    """
+
+    column: str
+    kind: str
+    example: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.column}: {self.kind}, {self.example!r} is read as {self.value}"
+
 
 logger = logging.getLogger("seasoned.tabular")
 

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 from seasoned.errors import AllTrialsFailed, PruneReason, StorageError
 from seasoned.samplers.bayes.sampler import Bayes
 from seasoned.study import Study
-from seasoned.tabular.budget.callbacks import CallbackRunner, FitCallbacks
-from seasoned.tabular.budget.elapsed import ElapsedTimes
+from seasoned.tabular.budget.callbacks import CallbackRunner, ElapsedTimes, FitCallbacks
 from seasoned.tabular.budget.warm_workers import WarmWorkers
 from seasoned.tabular.ensemble.early_model import EarlyModel
 from seasoned.tabular.ensemble.refit_members import choose_members, fit_members, ranked
