@@ -40,7 +40,6 @@ os.environ.update({name: os.environ.get(name, value) for name, value in COMPILED
 POSTGRES = "SEASONED_TEST_POSTGRES"
 SKIPPED = "SEASONED_TEST_SKIPPED"
 """The name of a file to write the skipped tests to, one a line, as arguments for another run (`.ci/run`)."""
-os.environ.setdefault("JAX_ENABLE_COMPILATION_CACHE", "false")  # no test depends on what another one compiled
 os.environ["SEASONED_EXPERIENCE"] = "none"  # what "default" is: no test reads or adds to anybody's own store
 
 

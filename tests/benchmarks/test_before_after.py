@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -42,6 +43,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, bool]]:
         return {**runner.identity(framework, fold, conditions), **found}
 
     monkeypatch.setattr(before_after, "measure", measure)
+    monkeypatch.setattr(before_after.common, "alone", contextlib.nullcontext)
     return made
 
 
