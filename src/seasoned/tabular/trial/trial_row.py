@@ -60,9 +60,19 @@ class TrialRow:
         Raises:
             KeyError: If a fact that every trial has is missing.
         """
-        needed = {name: content[name] for name in ("number", "model", "config", "state", "loss", "seconds", "error")}
-        known = {name: content.get(name) for name in ("elapsed", "rounds", "predict_ms")}
-        return cls(**needed, **known, losses=tuple(content.get("losses") or ()))
+        return cls(
+            number=content["number"],
+            model=content["model"],
+            config=content["config"],
+            state=content["state"],
+            loss=content["loss"],
+            seconds=content["seconds"],
+            error=content["error"],
+            elapsed=content.get("elapsed"),
+            rounds=content.get("rounds"),
+            predict_ms=content.get("predict_ms"),
+            losses=tuple(content.get("losses") or ()),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as plain data."""
