@@ -18,6 +18,7 @@ ray = package("ray")
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of Ray
     pytest.mark.filterwarnings("ignore::FutureWarning:ray"),
+    pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning"),  # JAX's, where another test has loaded it
 ]
 
 
