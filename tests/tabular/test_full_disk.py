@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 
 import seasoned.study.driver
@@ -71,8 +72,14 @@ def test_where_nothing_is_complete_the_store_says_why(cache, monkeypatch):
 
 def test_a_first_model_that_cannot_be_begun_costs_nothing_else(cache, monkeypatch, caplog):
     class Full(Here):
-        def submit(self, *_, **__):
-            raise StorageError("the temporary folder is full.")
+        def __init__(self, workers, threads=None):
+            super().__init__()
+            self.early = threads is not None  # the early model alone sets its threads
+
+        def submit(self, *args, **more):
+            if self.early:
+                raise StorageError("the temporary folder is full.")
+            return super().submit(*args, **more)
 
     monkeypatch.setattr("seasoned.tabular.budget.worker_pool.LocalExecutor", Full)
     X, y = messy("binary", rows=200)
@@ -80,3 +87,17 @@ def test_a_first_model_that_cannot_be_begun_costs_nothing_else(cache, monkeypatc
     assert "the first model is not fitted while the search goes on: the temporary folder is full." in caplog.text
     assert len(model.leaderboard()) == 8
     assert model.predict_proba(X).shape == (200, 2)
+
+
+def test_text_that_no_worker_can_learn_is_an_error_and_no_stop(cache, monkeypatch):
+    class Full(Here):
+        def submit(self, function, *args, **more):
+            if function.__name__ == "_plan_from_file":
+                raise StorageError("the temporary folder is full.")
+            return super().submit(function, *args, **more)
+
+    monkeypatch.setattr("seasoned.tabular.budget.worker_pool.LocalExecutor", Full)
+    X, y = messy("binary", rows=200)
+    words = np.random.default_rng(0).choice([f"word{number}" for number in range(60)], (len(X), 12))
+    with pytest.raises(StorageError, match="text columns could not be learned"):
+        estimator().fit(X.assign(note=[" ".join(row) for row in words]), y)

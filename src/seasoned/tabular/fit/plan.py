@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from seasoned.errors import InvalidInput
+from seasoned.errors import InvalidInput, StorageError
 from seasoned.execution._system.resources import free_memory
 from seasoned.execution.base import Ending, Limits
 from seasoned.tabular.budget.worker_count import limit_workers
@@ -187,6 +187,7 @@ def _column_plan(description: Description, run: RunFolder, pool: WorkerPool, war
 
     Raises:
         InvalidInput: If text vectorisers of a resumed run cannot be learned again.
+        StorageError: If no worker can be started, as on a full disk.
         KeyboardInterrupt: If a stop is requested while text vectorisers of a resumed run are learned.
     """
     canonical, schema, budget = description.canonical, description.schema, pool.budget
@@ -205,6 +206,11 @@ def _column_plan(description: Description, run: RunFolder, pool: WorkerPool, war
     calls = [(str(folder / _DATA), schema, seed)]
     running = pool.run_all(_plan_from_file, calls, lambda: 0.0 if budget.stop() else math.inf, limits)
     ended = [outcome for _, outcome in running]
+    if not ended and not budget.stop():
+        raise StorageError(
+            "text columns could not be learned, because no worker could be started; make room on the disk, or set "
+            "SEASONED_CACHE to another folder, and fit again."
+        )
     if ended and ended[0].ending is Ending.RETURNED:
         run.write_json(_LEARNED, content=True)
         return cast("ColumnPlan", ended[0].value)
