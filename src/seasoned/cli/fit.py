@@ -1,4 +1,4 @@
-"""`seasoned fit`."""
+"""`seasoned fit`, and `seasoned runs`: the fits that it can resume."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ from seasoned.errors import InvalidInput, StorageError
 from seasoned.report import report as write_report
 from seasoned.report.explain.model_importance import SECONDS
 from seasoned.tabular.input.random_state import seed_of
+from seasoned.tabular.trial.run_folder import cache_folder, clear_runs, list_runs
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["fit"]
+__all__ = ["fit", "runs"]
 
 _LEAST = 5.0  # least seconds for column importances in the report, even after the end of the time limit
 _Task = Annotated[Literal["auto", "classification", "regression"], typer.Option(help="What the target asks for.")]
@@ -223,3 +224,21 @@ def _steps(words: str | None) -> Any:
 
 def _names(words: str | None) -> list[str] | None:
     return None if words is None else names_in(words)
+
+
+@reported
+def runs(
+    context: typer.Context,  # noqa: ARG001 - read by `reported`
+    clear: Annotated[bool, typer.Option("--clear", help="Delete the runs that no process is using.")] = False,
+) -> None:
+    """List fits that --resume can go on with: those that were stopped, and the latest that have come to their end."""
+    if clear:
+        typer.echo(f"{clear_runs()} run folder(s) deleted from {cache_folder()}")
+        return
+    found = list_runs()
+    typer.echo(f"{len(found)} run(s) in {cache_folder()}")
+    for run in found:
+        about = run.about
+        shape = f"{about.get('rows', '?')} x {about.get('columns', '?')} {about.get('task', '')}"
+        state = "running" if run.running else "ended" if about.get("ended") else "stopped"
+        typer.echo(f"{run.name}  {about.get('started', '?')}  {shape}  {run.megabytes:.1f} MB  {state}")
