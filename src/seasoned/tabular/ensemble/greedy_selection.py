@@ -3,7 +3,7 @@
 Caruana, Niculescu-Mizil, Crew and Ksikes (2004), Ensemble selection from libraries of models, ICML: start from the best
 models. Then repeatedly add, with replacement, the model that most improves the average. The weights are the counts of
 the models. They are shrunk towards equal weights of the best few as far as the rows do not separate the two
-(`weight_shrinkage.py`).
+(`shrink_weights`).
 
 Against the winner's curse on few rows, the selection starts from the best average of the k best models, over k. It also
 adds few models.
@@ -52,6 +52,8 @@ def shrink_weights(
     groups: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float64]:
     """Shrunk weights: (1 - s) weights + s equal, with the largest s of 0, 1/4, 1/2 that the rows allow.
+
+    Weights selected by their loss on few rows overfit these rows: a gain below its standard error does not transfer.
 
     The rows allow s if the loss stays within the bound and rises by at most two standard errors of its rise. The
     standard error comes from a bootstrap over rows, or over groups. If both weights give the same predictions, they

@@ -5,7 +5,9 @@ order of rows. *Fold models* differ more: by the rows of a fold and by early sto
 On small tables, fold models get half of the weight. On larger tables only seeds are averaged, because fold models would
 increase the loss. Fold models that a trial has stored are read, not fitted again (`trial/fold_models.py`).
 
-Further fits stop where the file or the prediction time of the ensemble would grow beyond a budget of size.
+Five fits of each model make an ensemble five times as large and as slow, for a small gain. Further fits are added only
+while the ensemble stays small for its table, and fast (`SizeBudget`). The limits aim at a fifth of the size and a third
+of the latency of AutoGluon's best_quality; above a minute they grow in proportion to the time limit.
 """
 
 from __future__ import annotations
