@@ -44,7 +44,7 @@ class Cost:
         return -self.log_seconds(features)
 
     def gradient(self, features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """`value`, and its derivatives by all p features, shape (m, p); `Total` uses the numeric features."""
+        """`value`, and its derivatives by all p features, shape (m, p); `AcquisitionSum` uses the numeric features."""
         return self.value(features), np.tile(-self.slopes, (len(features), 1))
 
 
