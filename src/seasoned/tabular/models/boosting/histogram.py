@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +14,8 @@ from seasoned.tabular.models._common.histogram_bins import BYTE, bins
 from seasoned.tabular.models._common.quantile_regression import rows_to_know
 from seasoned.tabular.models._common.target_scaling import Units
 from seasoned.tabular.models.trees import tree_ensemble
-from seasoned.tabular.models.trees.tree_arrays import Nodes, from_nodes
-from seasoned.tabular.models.trees.tree_ensemble import TreeModel, scaled
+from seasoned.tabular.models.trees.tree_arrays import Nodes
+from seasoned.tabular.models.trees.tree_ensemble import TreeModel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -144,13 +144,9 @@ def _matrix(X: NDArray[np.float64], empty: NDArray[np.bool_]) -> NDArray[np.floa
 def _take(model: TreeModel, learner: Any, units: Units, rounds: int | None = None) -> None:
     """Convert the first `rounds` rounds of scikit-learn's trees to arrays, ordered by round and output."""
     found = [_nodes(predictor.nodes) for stage in learner._predictors[:rounds] for predictor in stage]  # noqa: SLF001
-    base = units.back(np.ravel(learner._baseline_prediction))  # noqa: SLF001
-    ends = np.cumsum([len(nodes.value) for nodes in found])
-    values, scale = scaled(np.concatenate([nodes.value for nodes in found]), 0.0)
-    parts = np.split(values, ends[:-1])
-    trees = [replace(nodes, value=part) for nodes, part in zip(found, parts, strict=True)]
     seen = tuple(np.asarray(learner.classes_, dtype=np.int64).tolist()) if model.n_classes else ()
-    model.take(from_nodes(trees, learner.n_features_in_), seen, tuple(base.tolist()), scale * units.spread)
+    base = tuple(np.ravel(learner._baseline_prediction).tolist())  # noqa: SLF001
+    model.take_boosted(found, learner.n_features_in_, base, units, seen=seen)
 
 
 def _nodes(record: NDArray[Any]) -> Nodes:

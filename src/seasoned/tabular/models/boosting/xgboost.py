@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seasoned.errors import InvalidInput
 from seasoned.space import Float, Int, Space
 from seasoned.tabular.models._common.boosting_rounds import STEP, most_rounds, patience
 from seasoned.tabular.models._common.histogram_bins import bins
 from seasoned.tabular.models._common.optional_packages import require
 from seasoned.tabular.models._common.target_scaling import PLAIN, Units
-from seasoned.tabular.safe_files.xgboost_ubjson import check_model
+from seasoned.tabular.models.boosting.xgboost_trees import xgboost_nodes
+from seasoned.tabular.models.trees import tree_ensemble
+from seasoned.tabular.models.trees.tree_ensemble import TreeModel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -106,6 +107,15 @@ class XGBooster:
         found: NDArray[np.float64] = raw / raw.sum(axis=1, keepdims=True)
         return found
 
+    def trees(self) -> TreeModel:
+        """Return the fitted trees as arrays."""
+        model = TreeModel(None, self.n_classes, boosted=True)
+        outputs = self.n_classes if self.n_classes > 2 else 1
+        nodes = xgboost_nodes(bytes(self.booster.save_raw(raw_format="json")), outputs)
+        model.take_boosted(nodes, self.booster.num_features(), (0.0,) * outputs, self.units)
+        model.single = True
+        return model
+
     def _known(self, held: NDArray[Any], y: NDArray[Any]) -> NDArray[np.bool_]:
         """Mask of the validation rows whose class occurs in the training rows; the loss of other classes only rises."""
         return np.isin(held, y) if self.n_classes else np.ones(len(held), dtype=np.bool_)
@@ -189,21 +199,10 @@ class XGBoost:
         """Return the configuration with a fixed number of rounds."""
         return config if rounds is None else {**config, "rounds": rounds}
 
-    def dump(self, estimator: XGBooster) -> bytes:
-        """Serialise as XGBoost's UBJSON, after a line with the scale of a numeric target."""
-        head = b"" if estimator.n_classes else f"{estimator.units.to_text()}\n".encode()
-        return head + bytes(estimator.booster.save_raw(raw_format="ubj"))
+    def dump(self, estimator: XGBooster | TreeModel) -> bytes:
+        """Serialise the trees as arrays."""
+        return tree_ensemble.dump(estimator if isinstance(estimator, TreeModel) else estimator.trees())
 
-    def load(self, data: bytes) -> XGBooster:
-        """Deserialise XGBoost's UBJSON after a check."""
-        head = b""
-        if not data.startswith(b"{"):  # classifiers and older files lack the first line
-            head, _, data = data.partition(b"\n")
-        n_classes = check_model(data)
-        units = Units.from_text(head.decode("latin-1"), n_classes) if head else PLAIN
-        library = require("xgboost")
-        try:
-            booster = library.Booster(model_file=bytearray(data))
-        except library.core.XGBoostError as error:
-            raise InvalidInput(f"the XGBoost model in the file cannot be read ({error}); get another copy.") from error
-        return XGBooster({}, booster.num_boosted_rounds(), 0, n_classes, units=units, booster=booster)
+    def load(self, data: bytes) -> TreeModel:
+        """Deserialise arrays after a check."""
+        return tree_ensemble.load(data, boosted=True)

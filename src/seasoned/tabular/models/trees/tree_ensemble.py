@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import functools
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.execution._system.resources import cpu_count
-from seasoned.tabular.models.trees.tree_arrays import Trees, structure
+from seasoned.tabular.models.trees.tree_arrays import LevelSets, Nodes, Trees, from_nodes, structure
 from seasoned.tabular.models.trees.tree_prediction import Compiled, Walk
 from seasoned.tabular.safe_files import npz
 from seasoned.tabular.safe_files.tree_structure import check_finite, check_thresholds, forged
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
+
+    from seasoned.tabular.models._common.target_scaling import Units
 
 __all__ = ["TreeModel", "dump", "load", "scaled"]
 
@@ -35,8 +40,11 @@ _FILE: Final = {
     "threshold": ("uint8", 2),
     "value": ("uint8", 2),
 }
+_SETS: Final = {"split": ("uint8", 1), "sizes": ("int32", 1), "levels": ("int32", 1)}
 _MOST_NODES: Final = 2**27  # largest number of nodes in a file: a hundred trees on 670,000 rows with single-row leaves
+_HIGHEST_LEVEL: Final = 2**23  # half a code below and above are exact in single precision
 _ROWS: Final = 5_000  # rows per thread; with fewer rows, synchronisation between the trees takes longer than the work
+_CELLS: Final = 500_000  # largest number of leaf values that are summed in one call
 _LEVEL: Final = 1  # deflate level: much faster than level 6, and slightly larger files
 
 
@@ -57,6 +65,7 @@ class TreeModel:
         base: Constant of each output, shape (outputs,).
         scale: Factor of the leaf values.
         quantile: Quantile in the leaves of a forest; None for the mean.
+        single: Sum in single precision, as XGBoost does.
     """
 
     learner: Any
@@ -67,17 +76,16 @@ class TreeModel:
     base: tuple[float, ...] = (0.0,)
     scale: float = 1.0
     quantile: float | None = None
+    single: bool = False
     _walk: Walk | None = None
 
     def __getstate__(self) -> tuple[Any, ...]:
         """State without the compiled trees, which are rebuilt on demand."""
-        return self.learner, self.n_classes, self.boosted, self.trees, self.seen, self.base, self.scale, self.quantile
+        return tuple(None if one.name == "_walk" else getattr(self, one.name) for one in fields(self))
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        (
-            self.learner, self.n_classes, self.boosted, self.trees, self.seen, self.base, self.scale, self.quantile,
-        ) = state  # fmt: skip
-        self._walk = None
+        for one, value in zip(fields(self), state, strict=True):
+            setattr(self, one.name, value)
 
     @property
     def classes_(self) -> NDArray[np.int64]:
@@ -103,6 +111,34 @@ class TreeModel:
     ) -> None:
         """Store the fitted trees, and drop the learner."""
         self.learner, self.trees, self.seen, self.base, self.scale, self._walk = None, trees, seen, base, scale, None
+
+    def take_boosted(
+        self,
+        nodes: Sequence[Nodes],
+        width: int,
+        base: tuple[float, ...],
+        units: Units,
+        *,
+        seen: tuple[int, ...] | None = None,
+        double: bool = False,
+    ) -> None:
+        """Store the trees of a boosting library, ordered by round and output.
+
+        Args:
+            nodes: The trees.
+            width: Number of columns.
+            base: Constant of each output, on the scale of the training.
+            units: That scale.
+            seen: Class codes of the training rows; all by default.
+            double: Double precision.
+        """
+        values, scale = scaled(np.concatenate([tree.value for tree in nodes]), 0.0)
+        parts = np.split(values, np.cumsum([len(tree.value) for tree in nodes])[:-1])
+        trees = from_nodes(
+            [replace(tree, value=part) for tree, part in zip(nodes, parts, strict=True)], width, double=double
+        )
+        raw = tuple(units.back(np.array(base)).tolist())
+        self.take(trees, tuple(range(self.n_classes)) if seen is None else seen, raw, scale * units.spread)
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Predict numbers, shape (n,)."""
@@ -145,15 +181,18 @@ class TreeModel:
         return np.asarray(total * share + np.array(self.base))
 
     def _sums(self, compiled: Compiled, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        value, outputs = self._fitted().value, len(self.base)
-        total = np.zeros((outputs, len(X)))
-        for number, leaves in enumerate(compiled.leaves(X)):
-            found = value.take(leaves, axis=0).T
-            if len(found) == 1:
-                total[number % outputs] += found[0]
-            else:
-                total += found
-        return total.T
+        """Sum the leaves in the order of the trees, shape (n, outputs)."""
+        value, outputs, kind = self._fitted().value, len(self.base), np.float32 if self.single else np.float64
+        columns = value.shape[1]  # 1 in boosting, whose trees take turns with the outputs
+        if len(X) * self.n_trees * columns <= _CELLS:
+            found = value.take(np.concatenate(list(compiled.leaves(X))), axis=0)
+            rounds = found.transpose(0, 2, 1) if columns == outputs else found.reshape(-1, outputs, len(X))
+            return np.asarray(np.add.accumulate(rounds, axis=0, dtype=kind)[-1].T, dtype=np.float64)
+        total = np.zeros((outputs, len(X)), dtype=kind)
+        for number, leaves in enumerate(chain.from_iterable(compiled.leaves(X))):
+            place = slice(None) if columns == outputs else number % outputs
+            total[place] += value.take(leaves, axis=0).T if columns == outputs else value[:, 0].take(leaves)
+        return np.asarray(total.T, dtype=np.float64)
 
 
 def scaled(values: NDArray[np.float64], base: float) -> tuple[NDArray[np.float64], float]:
@@ -173,7 +212,11 @@ def dump(model: TreeModel) -> bytes:
             f"the trees have {len(trees.inner):,} nodes, and a file holds {_MOST_NODES:,}; leave forest and "
             "extra_trees out of SearchSettings(models=...), or fit on fewer rows."
         )
-    settings = [model.n_classes, model.boosted, trees.width, len(trees.inner), trees.value.shape[1]]
+    settings = [
+        model.n_classes, model.boosted, trees.width, len(trees.inner), trees.value.shape[1], trees.value.itemsize,
+        model.single,
+    ]  # fmt: skip
+    sets = trees.sets
     return npz.dump(
         {
             "settings": np.array(settings, dtype=np.int64),
@@ -184,6 +227,7 @@ def dump(model: TreeModel) -> bytes:
             "feature": _planes(trees.feature),
             "threshold": _planes(trees.threshold),
             "value": _planes(trees.value.ravel()),
+            **({} if sets is None else _packed_sets(sets)),
         },
         level=_LEVEL,
     )
@@ -195,31 +239,63 @@ def load(data: bytes, *, boosted: bool) -> TreeModel:
     Raises:
         InvalidInput: If the file is damaged, or its arrays are not valid trees.
     """
-    found = npz.load(data, _FILE)
-    if len(found["settings"]) != 5 or not 2 <= len(found["base"]) <= 2**16:
+    found = npz.load(data, _FILE, _SETS)
+    if len(found["settings"]) != 7 or not 2 <= len(found["base"]) <= 2**16:
         raise forged("a tree model without settings")
-    n_classes, kind, width, count, columns = found["settings"].tolist()
+    n_classes, kind, width, count, columns, itemsize, single = found["settings"].tolist()
     seen, (*base, scale) = found["seen"].tolist(), found["base"].tolist()
-    if kind != boosted or not 0 < width < 2**31 or not 0 < count <= _MOST_NODES:
+    if (
+        kind != boosted
+        or itemsize not in {4, 8}
+        or single not in {0, 1}
+        or not 0 < width < 2**31
+        or not 0 < count <= _MOST_NODES
+    ):
         raise forged("a tree model with impossible settings")
     inner = _bits(found["inner"], count)
     splits = int(inner.sum())
     leaves = count - splits
     if columns != (1 if boosted else len(base)):
         raise forged("a tree model with impossible outputs")
-    feature, threshold = _numbers(found["feature"], splits, "<i4"), _numbers(found["threshold"], splits, "<f4")
-    value = _numbers(found["value"], leaves * columns, "<f4").reshape(leaves, columns)
-    trees = Trees(inner, feature, threshold, _bits(found["missing_left"], splits), value, width)
+    real = f"<f{itemsize}"
+    feature, threshold = _numbers(found["feature"], splits, "<i4"), _numbers(found["threshold"], splits, real)
+    value = _numbers(found["value"], leaves * columns, real).reshape(leaves, columns)
+    sets = _unpacked_sets(found, splits)
+    trees = Trees(inner, feature, threshold, _bits(found["missing_left"], splits), value, width, sets)
     _, roots = structure(inner)
     if boosted and len(roots) % len(base):
         raise forged("an incomplete round")
     if ((feature < 0) | (feature >= width)).any():
         raise forged("a tree that splits a column outside the table")
+    if sets is not None and np.isin(feature[~sets.split], feature[sets.split]).any():
+        raise forged("a column with thresholds and level sets")
     check_thresholds(threshold)
     check_finite("leaf values", value)
-    model = TreeModel(None, n_classes, boosted, trees, tuple(seen), tuple(base), scale)
+    model = TreeModel(None, n_classes, boosted, trees, tuple(seen), tuple(base), scale, single=bool(single))
     _check_outputs(model)
     return model
+
+
+def _packed_sets(sets: LevelSets) -> dict[str, NDArray[Any]]:
+    sizes = np.diff(sets.bounds).astype(np.int32)
+    return {"split": np.packbits(sets.split), "sizes": sizes, "levels": sets.levels}
+
+
+def _unpacked_sets(found: dict[str, NDArray[Any]], splits: int) -> LevelSets | None:
+    """Level sets of a file: one set for each marked split, none empty, codes ascending."""
+    if not found.keys() & _SETS.keys():
+        return None
+    if not found.keys() >= _SETS.keys() or not splits:
+        raise forged("level sets without splits")
+    split, sizes, levels = _bits(found["split"], splits), found["sizes"], found["levels"]
+    bounds = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+    if np.count_nonzero(split) != len(sizes) or not len(sizes) or (sizes < 1).any() or bounds[-1] != len(levels):
+        raise forged("level sets that point outside")
+    rises = np.diff(levels, prepend=-1) > 0
+    rises[bounds[:-1]] = True
+    if not rises.all() or (levels < 0).any() or (levels > _HIGHEST_LEVEL).any():
+        raise forged("impossible level sets")
+    return LevelSets(split, bounds, levels)
 
 
 def _check_outputs(model: TreeModel) -> None:
@@ -248,13 +324,13 @@ def _check_outputs(model: TreeModel) -> None:
 
 
 def _planes(numbers: NDArray[Any]) -> NDArray[np.uint8]:
-    """Bytes of all numbers, shape (4, n): the lowest bytes first."""
+    """Bytes of all numbers, shape (4 or 8, n): the lowest bytes first."""
     little = np.ascontiguousarray(numbers, dtype=numbers.dtype.newbyteorder("<"))
     return np.ascontiguousarray(little.view(np.uint8).reshape(-1, numbers.dtype.itemsize).T)
 
 
 def _numbers(planes: NDArray[np.uint8], count: int, kind: str) -> NDArray[Any]:
-    if planes.shape != (4, count):
+    if planes.shape != (np.dtype(kind).itemsize, count):
         raise forged("arrays that do not fit together")
     return np.ascontiguousarray(planes.T).reshape(-1).view(kind).astype(np.dtype(kind).newbyteorder("="))
 
