@@ -18,12 +18,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import common
 import numpy as np
 import pandas as pd
+
+import common
 from comparison.splits import manifest
 from comparison.text import table
-
 from seasoned.tabular.models._common.base import Job
 from seasoned.tabular.models.registry import find
 

@@ -15,7 +15,7 @@ from seasoned.tabular.models._common.quantile_regression import rows_to_know
 from seasoned.tabular.models._common.target_scaling import PLAIN, Units
 from seasoned.tabular.models.boosting.lightgbm_trees import lightgbm_nodes
 from seasoned.tabular.models.trees import tree_ensemble
-from seasoned.tabular.models.trees.tree_ensemble import TreeModel
+from seasoned.tabular.models.trees.tree_ensemble import TreeModel, probabilities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -123,13 +123,12 @@ class Booster:
         return known if known.any() else ~known
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Raw output: numbers (n,), probability of the second class (n,), or of all classes (n, classes)."""
+        """Predict numbers, shape (n,)."""
         return self.units.back(self.booster.predict(X))
 
     def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Predict probabilities, shape (n, n_classes)."""
-        raw = self.predict(X)
-        return np.column_stack([1.0 - raw, raw]) if self.n_classes == 2 else raw
+        return probabilities(self.booster.predict(X, raw_score=True).reshape(len(X), -1))
 
 
 def _least_of_a_level(rows: int) -> int:

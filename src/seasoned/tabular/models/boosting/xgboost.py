@@ -13,9 +13,9 @@ from seasoned.tabular.models._common.boosting_rounds import STEP, most_rounds, p
 from seasoned.tabular.models._common.histogram_bins import bins
 from seasoned.tabular.models._common.optional_packages import require
 from seasoned.tabular.models._common.target_scaling import PLAIN, Units
-from seasoned.tabular.models.boosting.xgboost_trees import xgboost_nodes
+from seasoned.tabular.models.boosting.xgboost_trees import base_scores, xgboost_nodes
 from seasoned.tabular.models.trees import tree_ensemble
-from seasoned.tabular.models.trees.tree_ensemble import TreeModel
+from seasoned.tabular.models.trees.tree_ensemble import TreeModel, probabilities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,6 +45,7 @@ class XGBooster:
         categorical: Indices of the columns that contain level codes.
         units: Scale of the target.
         booster: The fitted `xgboost.Booster`, truncated at the best round.
+        base: Base score of each output.
     """
 
     parameters: dict[str, Any]
@@ -54,6 +55,7 @@ class XGBooster:
     categorical: tuple[int, ...] = ()
     units: Units = PLAIN
     booster: Any = None
+    base: tuple[float, ...] = ()
 
     @property
     def classes_(self) -> NDArray[np.int64]:
@@ -93,27 +95,27 @@ class XGBooster:
             callbacks=stop,
             verbose_eval=False,
         )
+        self.base = base_scores(self.booster.save_config(), self.n_classes if self.n_classes > 2 else 1)
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Raw output: numbers (n,), probability of the second class (n,), or of all classes (n, classes)."""
-        return self.units.back(self.booster.inplace_predict(X.astype(np.float32), missing=np.nan).astype(np.float64))
+        """Predict numbers, shape (n,)."""
+        return self._sums(X)[:, 0] * self.units.spread + self.units.back(self.base[0])
 
     def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Predict probabilities, shape (n, n_classes)."""
-        raw = self.predict(X)
-        if self.n_classes == 2:
-            return np.column_stack([1.0 - raw, raw])
-        # normalise: sums equal 1 only in single precision
-        found: NDArray[np.float64] = raw / raw.sum(axis=1, keepdims=True)
-        return found
+        return probabilities(self._sums(X) + np.array(self.base))
+
+    def _sums(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Sums of the leaves without the base scores, shape (n, outputs)."""
+        rows, start = X.astype(np.float32), np.zeros((len(X), len(self.base)), dtype=np.float32)
+        raw = self.booster.inplace_predict(rows, predict_type="margin", missing=np.nan, base_margin=start)
+        return np.asarray(raw.reshape(start.shape), dtype=np.float64)
 
     def trees(self) -> TreeModel:
         """Return the fitted trees as arrays."""
-        model = TreeModel(None, self.n_classes, boosted=True)
-        outputs = self.n_classes if self.n_classes > 2 else 1
-        nodes = xgboost_nodes(bytes(self.booster.save_raw(raw_format="json")), outputs)
-        model.take_boosted(nodes, self.booster.num_features(), (0.0,) * outputs, self.units)
-        model.single = True
+        model = TreeModel(None, self.n_classes, boosted=True, single=True)
+        nodes = xgboost_nodes(bytes(self.booster.save_raw(raw_format="json")))
+        model.take_boosted(nodes, self.booster.num_features(), self.base, self.units)
         return model
 
     def _known(self, held: NDArray[Any], y: NDArray[Any]) -> NDArray[np.bool_]:

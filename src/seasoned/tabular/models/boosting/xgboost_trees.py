@@ -6,31 +6,28 @@ Reference: XGBoost's JSON schema, https://xgboost.readthedocs.io/en/stable/tutor
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import math
 from typing import Any
 
 import numpy as np
 
 from seasoned.tabular.models.trees.tree_arrays import Nodes
 
-__all__ = ["xgboost_nodes"]
+__all__ = ["base_scores", "xgboost_nodes"]
 
 
-def xgboost_nodes(text: bytes, outputs: int) -> list[Nodes]:
-    """Return the trees of a model with this number of outputs, round after round.
-
-    The leaves of the first round contain the base scores, rounded as XGBoost rounds its first sum.
-    """
-    learner = json.loads(text)["learner"]
-    scores = np.array(learner["learner_model_param"]["base_score"].strip("[]").split(","), dtype=np.float32)
+def base_scores(config: str, outputs: int) -> tuple[float, ...]:
+    """Return the base score of each output before the sigmoid or softmax, from a booster's configuration."""
+    learner = json.loads(config)["learner"]
+    scores = [float(score) for score in learner["learner_model_param"]["base_score"].strip("[]").split(",")]
     if learner["objective"]["name"] == "binary:logistic":
-        scores = -np.log(np.float32(1) / scores - np.float32(1))
-    trees = [_nodes(tree) for tree in learner["gradient_booster"]["model"]["trees"]]
-    first = [
-        replace(tree, value=tree.value + score)
-        for tree, score in zip(trees, np.broadcast_to(scores, outputs), strict=False)
-    ]
-    return first + trees[outputs:]
+        scores = [math.log(score) - math.log1p(-score) for score in scores]
+    return tuple(scores) if len(scores) == outputs else tuple(scores) * outputs
+
+
+def xgboost_nodes(text: bytes) -> list[Nodes]:
+    """Return the trees of a booster, round after round."""
+    return [_nodes(tree) for tree in json.loads(text)["learner"]["gradient_booster"]["model"]["trees"]]
 
 
 def _nodes(tree: dict[str, Any]) -> Nodes:

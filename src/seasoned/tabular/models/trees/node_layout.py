@@ -68,7 +68,8 @@ class Layout:
         if sets is not None:
             behind = (roots + sizes + moved)[tree[parents]] + _before(further, tree[parents])
             split = np.flatnonzero(sets.split)
-            _fill_searches(nodes, cuts, ends, here[split], behind[split], children[0][split], children[1][split])
+            places = np.column_stack([here, behind, *children])[split]
+            _fill_searches(nodes, cuts, ends, places)
         spread = np.zeros(len(nodes), dtype=np.int32)
         spread[place] = leaf
         return cls(nodes, spread, roots + moved)
@@ -94,18 +95,19 @@ def _cuts(sets: LevelSets) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
 
 
 def _fill_searches(
-    nodes: NDArray[Any],
-    cuts: NDArray[np.float64],
-    ends: NDArray[np.int64],
-    root: NDArray[np.int64],
-    behind: NDArray[np.int64],
-    inside: NDArray[np.int64],
-    outside: NDArray[np.int64],
+    nodes: NDArray[Any], cuts: NDArray[np.float64], ends: NDArray[np.int64], places: NDArray[np.int64]
 ) -> None:
-    """Fill the comparisons of each set: the first one at `root`, the others from `behind` on.
+    """Fill the comparisons of each set.
 
-    Missing values go where `missing_go_to_left` of the root says: left, inside the set, or right.
+    Missing values go where `missing_go_to_left` of the first comparison says: left, inside the set, or right.
+
+    Args:
+        nodes: All nodes; the first comparison of each set has the split's values.
+        cuts: Thresholds of all sets.
+        ends: Set i has the thresholds ends[i] to ends[i + 1].
+        places: Of each set the first comparison, the start of the others, and the nodes inside and outside the set.
     """
+    root, behind, inside, outside = places.T
     counts = np.diff(ends)
     for count in np.unique(counts).tolist():
         some = np.flatnonzero(counts == count)

@@ -1,7 +1,7 @@
 """Rows in single precision for compiled trees, with the branches of double precision.
 
-scikit-learn's compiled trees read float32 rows. For trees with float64 thresholds, a number is replaced by its rank: the
-number of thresholds of its column that are smaller. With thresholds t_0 < t_1 < ..., x <= t_i if and only if
+scikit-learn's compiled trees read float32 rows. For trees with float64 thresholds, a number is replaced by its rank:
+the number of thresholds of its column that are smaller. With thresholds t_0 < t_1 < ..., x <= t_i if and only if
 rank(x) <= i, and ranks are exact in single precision.
 """
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from seasoned.tabular.models._common.target_scaling import Units
 
-__all__ = ["TreeModel", "dump", "load", "scaled"]
+__all__ = ["TreeModel", "dump", "load", "probabilities", "scaled"]
 
 _FILE: Final = {
     "settings": ("int64", 1),
@@ -150,12 +150,10 @@ class TreeModel:
         if len(self.seen) == 1:
             return np.ones((len(raw), 1))
         if self.boosted:
-            raw = np.column_stack([np.zeros(len(raw)), raw]) if raw.shape[1] == 1 else raw
-            raw = np.exp(raw - raw.max(axis=1, keepdims=True))
-        elif raw.shape[1] == 1:
+            return probabilities(raw)
+        if raw.shape[1] == 1:
             return np.column_stack([1.0 - raw, raw])
-        found: NDArray[np.float64] = raw / raw.sum(axis=1, keepdims=True)
-        return found
+        return np.asarray(raw / raw.sum(axis=1, keepdims=True))
 
     def _fitted(self) -> Trees:
         assert self.trees is not None, "fitted or loaded first"
@@ -193,6 +191,13 @@ class TreeModel:
             place = slice(None) if columns == outputs else number % outputs
             total[place] += value.take(leaves, axis=0).T if columns == outputs else value[:, 0].take(leaves)
         return np.asarray(total.T, dtype=np.float64)
+
+
+def probabilities(raw: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sigmoid of one output, shape (n, 1), or softmax of several; returns shape (n, classes)."""
+    both = np.column_stack([np.zeros(len(raw)), raw]) if raw.shape[1] == 1 else raw
+    powers = np.exp(both - both.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def scaled(values: NDArray[np.float64], base: float) -> tuple[NDArray[np.float64], float]:
