@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DAMAGE", "FORMAT", "pack", "unpack"]
 
-FORMAT: Final = 11
+FORMAT: Final = 12
 """Format of bundles. Files of other formats are refused: no version has been released."""
 DAMAGE: Final = (  # errors of zipfile, zlib, json and the models' loaders on a file that was cut or changed
     ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, NotImplementedError, OSError, RuntimeError,

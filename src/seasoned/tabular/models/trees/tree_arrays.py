@@ -40,7 +40,7 @@ class Nodes:
     feature: NDArray[Any]
     threshold: NDArray[np.float64]
     missing_left: NDArray[Any]
-    value: NDArray[np.float64]
+    value: NDArray[Any]
     sets: Mapping[int, Sequence[int]] = field(default_factory=dict)
 
 
@@ -168,7 +168,7 @@ def _in_preorder(nodes: Nodes) -> Nodes:
     place[order] = np.arange(len(order))
     children = [np.where(child[order] >= 0, place[child[order]], -1) for child in (nodes.left, nodes.right)]
     rest = [getattr(nodes, name)[order] for name in ("feature", "threshold", "missing_left", "value")]
-    return Nodes(children[0], children[1], *rest, {int(place[node]): levels for node, levels in nodes.sets.items()})
+    return Nodes(children[0], children[1], *rest, sets={int(place[node]): levels for node, levels in nodes.sets.items()})
 
 
 def _preorder(left: list[int], right: list[int]) -> Iterator[int]:
