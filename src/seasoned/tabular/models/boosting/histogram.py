@@ -13,7 +13,7 @@ from seasoned.tabular.models._common.boosting_rounds import most_rounds, patienc
 from seasoned.tabular.models._common.histogram_bins import BYTE, bins
 from seasoned.tabular.models._common.quantile_regression import rows_to_know
 from seasoned.tabular.models._common.target_scaling import Units
-from seasoned.tabular.models.trees import tree_ensemble
+from seasoned.tabular.models.trees import tree_file
 from seasoned.tabular.models.trees.tree_arrays import Nodes
 from seasoned.tabular.models.trees.tree_ensemble import TreeModel
 
@@ -106,11 +106,11 @@ class Histogram:
 
     def dump(self, estimator: TreeModel) -> bytes:
         """Serialise the trees as arrays."""
-        return tree_ensemble.dump(estimator)
+        return tree_file.dump(estimator)
 
     def load(self, data: bytes) -> TreeModel:
         """Deserialise arrays after a check."""
-        return tree_ensemble.load(data, boosted=True)
+        return tree_file.load(data, boosted=True)
 
 
 def _rounds_in(seconds: float, estimator: Any, X: NDArray[np.float64], y: NDArray[Any], trees: int) -> int:

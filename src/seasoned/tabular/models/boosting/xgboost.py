@@ -14,7 +14,7 @@ from seasoned.tabular.models._common.histogram_bins import bins
 from seasoned.tabular.models._common.optional_packages import require
 from seasoned.tabular.models._common.target_scaling import PLAIN, Units
 from seasoned.tabular.models.boosting.xgboost_trees import base_scores, xgboost_nodes
-from seasoned.tabular.models.trees import tree_ensemble
+from seasoned.tabular.models.trees import tree_file
 from seasoned.tabular.models.trees.tree_ensemble import TreeModel, probabilities
 
 if TYPE_CHECKING:
@@ -203,8 +203,8 @@ class XGBoost:
 
     def dump(self, estimator: XGBooster | TreeModel) -> bytes:
         """Serialise the trees as arrays."""
-        return tree_ensemble.dump(estimator if isinstance(estimator, TreeModel) else estimator.trees())
+        return tree_file.dump(estimator if isinstance(estimator, TreeModel) else estimator.trees())
 
     def load(self, data: bytes) -> TreeModel:
         """Deserialise arrays after a check."""
-        return tree_ensemble.load(data, boosted=True)
+        return tree_file.load(data, boosted=True)

@@ -167,8 +167,11 @@ def _in_preorder(nodes: Nodes) -> Nodes:
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
     children = [np.where(child[order] >= 0, place[child[order]], -1) for child in (nodes.left, nodes.right)]
-    rest = [getattr(nodes, name)[order] for name in ("feature", "threshold", "missing_left", "value")]
-    return Nodes(children[0], children[1], *rest, sets={int(place[node]): levels for node, levels in nodes.sets.items()})
+    feature, threshold, missing_left, value = (
+        getattr(nodes, name)[order] for name in ("feature", "threshold", "missing_left", "value")
+    )
+    sets = {int(place[node]): levels for node, levels in nodes.sets.items()}
+    return Nodes(children[0], children[1], feature, threshold, missing_left, value, sets)
 
 
 def _preorder(left: list[int], right: list[int]) -> Iterator[int]:
