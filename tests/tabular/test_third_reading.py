@@ -42,7 +42,6 @@ from seasoned.tabular.models.boosting.histogram import _rounds_in
 from seasoned.tabular.models.neural import numpy_training
 from seasoned.tabular.models.neural.numpy_network import Loss, Shape
 from seasoned.tabular.models.registry import find
-from seasoned.tabular.models.trees import tree_file
 from seasoned.tabular.schema.column import Column
 from seasoned.tabular.schema.schema import read
 from seasoned.tabular.trial.run_folder import RunFolder

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pytest
 
@@ -94,28 +92,6 @@ def test_one_huge_number_does_not_make_all_others_one():
     model.fit(estimator, (X[train], y[train]), None)
     errors = np.abs(predict(estimator, X[test], 0) - y[test])
     assert np.median(errors) < 0.6 * np.median(np.abs(y - np.median(y)))
-
-
-OLDER = {
-    "lightgbm": lambda data: b"0\n" + data.partition(b"\n")[2],
-    "xgboost": lambda data: data.partition(b"\n")[2],
-    "catboost": lambda data: re.sub(rb', "units": "[^"]*"', b"", data, count=1),
-}
-
-
-@pytest.mark.parametrize("name", OLDER)
-def test_files_from_before_there_were_units_are_read(name):
-    needs(name)
-    X, y = rows()
-    model = find(name)
-    estimator = model.build({**model.space("regression").default, "rounds": 20}, Job("regression", 0, 0))
-    model.fit(estimator, (X, y), None)
-    older = OLDER[name](model.dump(estimator))
-    assert older != model.dump(estimator)
-    found = predict(model.load(older), X, 0)
-    np.testing.assert_allclose(estimator.units.back(found), predict(estimator, X, 0))
-    with pytest.raises(InvalidInput):
-        model.load(model.dump(estimator).replace(estimator.units.to_text().encode(), b"nan 1"))
 
 
 def test_units_are_those_of_the_bulk():
