@@ -14,7 +14,7 @@ from in_process import stay_in_process
 from seasoned import fidelity, samplers
 from seasoned.tabular.models.registry import MODELS
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_a_trial_that_cannot_fit_fails_at_once_and_the_others_go_on(tmp_path, mo
 
 
 def measured(*words: str) -> dict[str, float]:
-    script = Path(__file__).parents[2] / "benchmarks" / "memory.py"
+    script = Path(__file__).parents[3] / "benchmarks" / "memory.py"
     found = subprocess.run(
         [sys.executable, "-W", "ignore", script, "child", *words], check=True, capture_output=True, text=True
     )
