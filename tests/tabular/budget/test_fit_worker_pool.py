@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from in_process import Here
+from in_process import Here, estimator, stay_in_process
+from messy import messy
 from seasoned.errors import StorageError
 from seasoned.execution.base import Ending
 from seasoned.tabular.budget import worker_pool
@@ -71,3 +72,17 @@ def test_calls_that_cannot_be_started_are_logged_and_the_others_count(pool, monk
     assert found == [2.0]
     assert "not all fits are started: the disk is full" in caplog.text
     assert pool.map(ratio, [(9, 3)], math.inf) is None
+
+
+def test_fold_models_predict_when_a_full_disk_stops_the_last_fits(cache, monkeypatch, caplog):
+    stay_in_process(monkeypatch)
+    X, y = messy("binary", rows=80)
+
+    class Full(worker_pool.LocalExecutor):
+        def submit(self, *_, **__):
+            raise StorageError("the disk is full")
+
+    monkeypatch.setattr(worker_pool, "LocalExecutor", Full)
+    model = estimator("binary", ("linear", "tree")).fit(X, y)
+    assert "not all fits are started: the disk is full" in caplog.text
+    assert model.predict_proba(X).shape == (80, 2)

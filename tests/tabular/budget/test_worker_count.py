@@ -9,9 +9,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from seasoned import AutoClassifier
+from seasoned.errors import InvalidInput
 from seasoned.tabular.budget import worker_count
 from seasoned.tabular.budget.budget import Budget
-from seasoned.tabular.budget.worker_count import limit_workers
+from seasoned.tabular.budget.worker_count import limit_workers, with_room_for
+from seasoned.tabular.fit.parameters import budget_of
 from seasoned.tabular.models.registry import choose
 from seasoned.tabular.trial.memory_estimate import SHARE
 
@@ -65,3 +68,26 @@ def test_a_limit_on_memory_counts_as_what_is_free(monkeypatch):
 def test_one_is_left_where_nothing_fits(monkeypatch):
     monkeypatch.setattr(worker_count, "free_memory", lambda: 10**8)
     assert limit_workers(EIGHT, choose(None), table(1_000_000), PLAN, TWO).workers == 1
+
+
+def test_refit_workers_are_limited_by_the_memory_of_their_models(monkeypatch, caplog):
+    monkeypatch.setattr(worker_count, "free_memory", lambda: 10 * 10**9)
+    monkeypatch.setattr("seasoned.tabular.budget.budget.resident", lambda _: 0)
+    usual = Budget(1e9, 300.0, None, 4, None)
+    limited = replace(usual, memory=8 * 10**9)
+    assert with_room_for(limited, [10**9] * 4).workers == 4
+    assert with_room_for(limited, [2 * 10**9] * 4).workers == 2, "each would be killed at its share"
+    with caplog.at_level(logging.INFO):
+        assert with_room_for(usual, [4 * 10**9, 10**9, 4 * 10**9, 4 * 10**9]).workers == 2
+        assert with_room_for(usual, [6 * 10**9] * 4).workers == 1
+    assert "1 fit(s) at a time rather than 4" in caplog.text
+    assert with_room_for(replace(usual, told=True), [6 * 10**9] * 4).workers == 4
+
+
+def test_default_workers_are_lowered_to_the_memory_limit(monkeypatch):
+    monkeypatch.setattr("seasoned.tabular.fit.parameters.cpu_count", lambda: 64)
+    monkeypatch.setattr("seasoned.tabular.budget.budget.resident", lambda _: 300 * 10**6)
+    model = AutoClassifier(memory_limit="4GB")
+    assert 1 < budget_of(model, 0.0).workers < 64
+    with pytest.raises(InvalidInput, match="use fewer workers"):
+        budget_of(model.set_params(workers=64), 0.0)

@@ -1,3 +1,5 @@
+"""Saved models: predictions after loading, the content of a file, and damaged files."""
+
 from __future__ import annotations
 
 import copy
@@ -9,6 +11,8 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
+from in_process import estimator
+from messy import messy
 from seasoned import CustomModel, Int, SearchSettings, Space, load
 from seasoned.errors import InvalidInput
 from seasoned.report import report_data
@@ -146,3 +150,18 @@ def test_a_forged_tree_is_refused(kind):
         model._predictors[0][0].nodes["left"][0] = 10**6
     with pytest.raises(InvalidInput, match="points outside"):
         skops_file.load(skops_file.dump(model))
+
+
+def test_a_model_with_a_dropped_column_named_self_is_saved(here):
+    X, y = messy("regression", rows=90)
+    model = estimator("regression", ["linear"]).fit(X.assign(same=1.0).rename(columns={"same": "self"}), y)
+    model.save(here / "m.seasoned")
+
+
+def test_numpy_numbers_are_saved_as_plain_parameters(here):
+    X, y = messy("binary")
+    model = estimator("classification", ["linear"]).fit(X, y)
+    model.set_params(trials=np.int64(1), time_limit=np.float32(60), random_state=np.int64(1))
+    model.save(here / "m.seasoned")
+    again = load(here / "m.seasoned")
+    assert (again.unsaved_, again.trials, again.time_limit, again.random_state) == ((), 1, 60.0, 1)

@@ -1,23 +1,25 @@
-"""What no file can hold is told: a model before the search, a metric and a splitter when the file is written."""
+"""Objects that no file can hold: warnings about models before the search, about metrics and splitters in `save`."""
 
 from __future__ import annotations
 
 import logging
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.model_selection import KFold
+from sklearn.model_selection import KFold, TimeSeriesSplit
 from sklearn.svm import SVC
 
 from in_process import estimator, stay_in_process
 from messy import messy
-from seasoned import CustomModel, Float, SearchSettings, Space
+from seasoned import AutoClassifier, CustomModel, Float, SearchSettings, Space, load
 from seasoned.errors import InvalidInput
 from seasoned.tabular.fit.data_warnings import warn_of_models
 from seasoned.tabular.input.sample_roles import Roles
 from seasoned.tabular.metrics.registry import resolve
 from seasoned.tabular.models.registry import find
+from two_columns import QUICK, table
 
 TOL = Space(tol=Float(1e-6, 1e-2, log=True))
 KEPT = CustomModel("kept", LinearDiscriminantAnalysis(), TOL)
@@ -87,3 +89,31 @@ def test_what_is_lost_is_told_when_the_file_is_written(monkeypatch, caplog, tmp_
     assert [record.levelname for record in said] == ([] if level is None else [level])
     if sentence is not None:
         assert sentence in said[0].getMessage()
+
+
+def test_a_function_as_metric_is_listed_as_unsaved(tmp_path):
+    def own(truth, labels):
+        return float((truth == labels).mean())
+
+    frame, y = pd.DataFrame({"x": np.arange(60) % 7, "z": np.arange(60) % 3}), np.arange(60) % 2
+    model = AutoClassifier(own, trials=1, search=SearchSettings(["linear"]), experience=None, random_state=0)
+    model.fit(frame, y).save(tmp_path / "m.s")
+    assert "metric" in load(tmp_path / "m.s").unsaved_
+
+
+def test_a_loaded_model_without_its_splitter_is_not_fitted_again(here, tmp_path):
+    X, y = table()
+    AutoClassifier(validation=TimeSeriesSplit(3), **QUICK).fit(X, y).save(tmp_path / "m.seasoned")
+    model = load(tmp_path / "m.seasoned")
+    with pytest.raises(InvalidInput, match=r"could not hold validation.*set_params\(validation=...\)"):
+        model.fit(X, y)
+    again = model.set_params(validation=TimeSeriesSplit(3)).fit(X, y)
+    assert len(again.fitted_.validated.truth) == 150
+
+
+def test_refit_of_a_loaded_model_keeps_its_list_of_unsaved_objects(here):
+    X, y = messy("binary")
+    model = estimator("classification", ["linear"], validation=KFold(3, shuffle=True, random_state=0)).fit(X, y)
+    model.save(here / "m.seasoned")
+    again = load(here / "m.seasoned").refit(X, y)
+    assert again.unsaved_ == ("validation",)

@@ -22,6 +22,7 @@ from seasoned import Space, load
 from seasoned.errors import InvalidInput
 from seasoned.tabular.ensemble import reseeded_fits
 from seasoned.tabular.ensemble.fitted_model import Member
+from seasoned.tabular.ensemble.reseeded_fits import _folds_of
 from seasoned.tabular.features.pipeline import FeaturePipeline
 from seasoned.tabular.models.custom import CustomModel
 from seasoned.tabular.models.registry import find
@@ -356,3 +357,13 @@ def test_whatever_the_dump_of_an_own_family_does_the_fit_goes_on(error):
     own = SimpleNamespace(name="mine", dump=dump)
     assert reseeded_fits._bytes(Member("mine", {}, "fitted"), own) == 0.0
     assert reseeded_fits._bytes(Member("forest", {}, "fitted"), SimpleNamespace(name="forest", dump=dump)) == np.inf
+
+
+def test_at_most_five_fold_models_predict_however_many_validate():
+    def folds(count):
+        parted = [(np.delete(np.arange(count), place), np.array([place])) for place in range(count)]
+        data = SimpleNamespace(target=np.zeros(count), folds=parted, known_rows=lambda: np.arange(count))
+        return _folds_of(SimpleNamespace(data=data, folds=count))
+
+    assert folds(3) == [0, 1, 2]
+    assert folds(50) == [0, 10, 20, 30, 40]

@@ -19,6 +19,7 @@ from seasoned.tabular.ensemble.fitted_model import Member
 from seasoned.tabular.metrics.decision_rule import Decision
 from seasoned.tabular.postprocessing.calibration import Scaling
 from seasoned.tabular.postprocessing.postprocessor import Postprocessor
+from three_families import fit
 
 TASKS = ("binary", "multiclass", "regression")
 
@@ -236,3 +237,46 @@ def test_a_loaded_model_knows_its_parts_and_may_need_its_metric(monkeypatch, tmp
     pd.testing.assert_frame_equal(again.leaderboard(X, y), model.leaderboard(X, y))
     best = model.leaderboard(X, y)
     assert best.set_index("model")["test_gap"][name] == pytest.approx(gap(y, model.predict(X, model=name)))
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_a_selected_model_predicts_and_is_saved_on_its_own(here, task, tmp_path):
+    model, X, y = fit(task)
+    members = model.fitted_.members
+    assert len(members) > 1
+    number = int(model.leaderboard().query("weight > 0")["number"].iloc[0])
+    alone = model.only(number)
+    np.testing.assert_array_equal(alone.predict(X), model.predict(X, model=number))
+    assert alone.get_params()["search"] == model.get_params()["search"]
+    assert len(model.fitted_.members) == len(members), "the ensemble is as it was"
+    for name, one in (("all", model), ("one", alone)):
+        one.save(tmp_path / f"{name}.seasoned")
+    assert (tmp_path / "one.seasoned").stat().st_size < (tmp_path / "all.seasoned").stat().st_size
+    again = load(tmp_path / "one.seasoned")
+    np.testing.assert_array_equal(again.predict(X), alone.predict(X))
+    assert [member.weight for member in again.fitted_.members] == [1.0]
+    assert again.refit(X, y).predict(X).shape == (160,)
+    with pytest.raises(InvalidInput, match="single model of an ensemble"):
+        alone.predict_set(X) if task == "binary" else alone.predict_interval(X)
+
+
+def test_a_selected_model_decides_by_the_costs_of_the_fit(here):
+    model, X, _ = fit("binary", Metric("cost", costs={("yes", "no"): 9}))
+    number = int(model.leaderboard().query("weight > 0")["number"].iloc[0])
+    alone = model.only(number)
+    expected = np.where(alone.predict_proba(X)[:, 1] > 0.1, "yes", "no")
+    np.testing.assert_array_equal(alone.predict(X), expected)
+
+
+def _twice(fitted):
+    return replace(fitted, members=fitted.members * 2)
+
+
+def test_a_stacked_model_cannot_be_selected_alone(here, monkeypatch):
+    model, _, _ = fit("regression")
+    pair = model.fitted_.alone(0)
+    monkeypatch.setattr("seasoned.tabular.estimator.select_member", lambda *_: _twice(pair))
+    with pytest.raises(InvalidInput, match="learns from other models' predictions"):
+        model.only(0)
+    with pytest.raises(InvalidInput, match="give the number of one model"):
+        model.only("ensemble")

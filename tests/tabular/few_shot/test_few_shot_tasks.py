@@ -1,3 +1,5 @@
+"""Tasks of few-shot estimators: names of tasks, and rows of several tasks."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -108,3 +110,26 @@ def test_rows_without_a_task_are_told(caplog):
         FewShotRegressor().fit(frame.assign(shop="NA"), frame["x"], task="shop")
     FewShotRegressor(brief(), random_state=0).fit(frame, frame["x"], task="shop")
     assert "5 of 40 rows have no task and are left out; empty cells and words such as NA" in caplog.text
+
+
+@pytest.mark.parametrize("observed", [True, False])
+def test_task_names_of_categorical_groups_are_their_categories(observed):
+    store = pd.Categorical(["b", "c", "b", "d"], categories=["a", "b", "c", "d"])
+    frame = pd.DataFrame({"store": store, "x": range(4)})
+    by_name = read_tasks(frame.groupby("store", observed=observed), None)
+    by_values = read_tasks(frame.groupby(frame["store"].rename("other"), observed=observed), None)
+    assert by_name.words.tolist() == by_values.words.tolist() == ["b", "c", "b", "d"]
+
+
+def test_task_names_are_spelt_alike_in_groups_and_columns():
+    frame = pd.DataFrame({"flag": [True, False, None], "store": ["b", None, "c"], "x": range(3)})
+    groups = read_tasks(frame.groupby(["flag", "store"], dropna=False), None)
+    assert groups.words.tolist() == read_tasks(frame, list(groups.columns)).words.tolist()
+
+
+def test_long_task_numbers_keep_their_digits():
+    assert task_words([1234567890123456781, 1234567890123456782]).tolist() == [
+        "1234567890123456781",
+        "1234567890123456782",
+    ]
+    assert task_words([3]).tolist() == task_words([3.0]).tolist() == task_words(["3"]).tolist()

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from in_process import estimator, stay_in_process
+from messy import messy
 from seasoned.tabular.fit.data_warnings import warn_of_groups, warn_of_index, warn_of_order, warn_of_time
 from seasoned.tabular.fit.leakage import warn_of_leaks
 from seasoned.tabular.input.sample_roles import Roles
@@ -152,3 +156,46 @@ def test_gaps_do_not_hide_the_order_of_time(caplog):
 def test_rows_that_share_a_person(name, values, groups, found, caplog):
     warn_of_groups(pd.DataFrame({name: values}), Roles(None, groups), None)
     assert (f"pass groups=X[{name!r}]" in caplog.text) == found
+
+
+def test_score_and_leaderboard_warn_of_rows_in_another_order(fitted, caplog):
+    model, X, y = fitted["regression"]
+    X, y = X.reset_index(drop=True), pd.Series(np.asarray(y))
+    for judge in (model.score, model.leaderboard):
+        caplog.clear()
+        judge(X.sample(frac=1, random_state=0), y)
+        assert "X and y have the same index in another order" in caplog.text
+
+
+def test_fit_and_refit_warn_of_weights_and_groups_in_another_order(monkeypatch, caplog):
+    stay_in_process(monkeypatch)
+    X, y = messy("binary", rows=120)
+    X, y = X.reset_index(drop=True), pd.Series(np.asarray(y))
+    mixed = X.sample(frac=1.0, random_state=0)
+    aside = pd.Series(1.0, index=X.index), pd.Series(np.arange(len(X)) // 4)
+    with caplog.at_level(logging.WARNING, logger="seasoned"):
+        model = estimator("classification").fit(mixed, y.loc[mixed.index], sample_weight=aside[0], groups=aside[1])
+    assert "X and sample_weight have the same index in another order" in caplog.text
+    assert "pass groups.loc[X.index]" in caplog.text
+    assert "X and y" not in caplog.text
+    with caplog.at_level(logging.WARNING, logger="seasoned"):
+        model.refit(mixed, y, groups=aside[1].loc[mixed.index], sample_weight=aside[0].loc[mixed.index])
+    assert "X and y have the same index in another order" in caplog.text
+
+
+def test_fit_warns_of_rows_in_time_order_with_random_folds(monkeypatch, caplog):
+    stay_in_process(monkeypatch)
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=80), "x": rng.normal(size=80)})
+    told = "the rows are in the order of 'day', and validation splits them at random"
+    for validation, rows, groups, said in (
+        (None, X, None, True),
+        (2, X[::-1], None, True),
+        (None, X.sample(frac=1.0, random_state=0), None, False),
+        ("day", X, None, False),
+        (None, X, np.arange(80) // 4, False),
+    ):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING, logger="seasoned"):
+            estimator("regression", validation=validation).fit(rows, rows["x"].to_numpy(), groups=groups)
+        assert (told in caplog.text) == said

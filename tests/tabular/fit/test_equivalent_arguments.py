@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 
+from in_process import estimator
 from seasoned import AutoClassifier, AutoRegressor
 from seasoned.cli.declared_table import Declared
 from seasoned.errors import InvalidInput
 from seasoned.tabular.models.registry import choose
+from two_columns import QUICK, table
 
 TABLE = pd.DataFrame({"a": np.arange(20.0), "b": np.arange(20) % 3, "Churn": ["yes", "no"] * 10})
 X, y = TABLE[["a", "b"]], TABLE["Churn"]
@@ -83,3 +85,15 @@ def test_a_column_that_is_nearly_there_is_named():
         Declared("churn").check(TABLE)
     with pytest.raises(InvalidInput, match=r"no such column; the columns are a, b, Churn\."):
         Declared("Churn", weights="mass").check(TABLE)
+
+
+def test_a_column_name_as_target_is_refused():
+    X = pd.DataFrame({"a": [1.0, 2.0], "b": [1.0, 2.0]})
+    with pytest.raises(InvalidInput, match=r"y is a str; is it a column of X\? Then pass X.drop\(columns='b'\)"):
+        estimator("regression").fit(X, "b")
+
+
+def test_separate_validation_rows_are_refused_with_advice(here):
+    X, y = table()
+    with pytest.raises(InvalidInput, match="append a separate validation set"):
+        AutoClassifier(validation=(X[:50], y[:50]), **QUICK).fit(X, y)

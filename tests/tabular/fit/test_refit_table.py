@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from in_process import estimator
+from in_process import estimator, stay_in_process
 from messy import messy
 from seasoned import CustomModel, Float, Metric, Space, load
 from seasoned.errors import InvalidInput
+from seasoned.report.model.collect import report_data
+from seasoned.tabular.fit.refit_table import _trial
 from seasoned.tabular.trial.seed_average import Repeated, fits_of
+from seasoned.tabular.trial.trial_row import TrialRow
 
 
 def the_task(task):
@@ -127,3 +131,46 @@ def test_workers_that_are_none_are_refused(here, workers, sentence):
     model = estimator("regression", ["linear"]).fit(X, y)
     with pytest.raises(InvalidInput, match=sentence):
         model.set_params(workers=workers).refit(X, y)
+
+
+def test_refit_passes_the_memory_of_its_members_to_the_worker_count(cache, monkeypatch):
+    stay_in_process(monkeypatch)
+    X, y = messy("binary", rows=80)
+    model = estimator("binary", ("linear", "tree")).fit(X, y)
+    asked = []
+    monkeypatch.setattr(
+        "seasoned.tabular.fit.refit_table.with_room_for", lambda budget, needs: asked.append(needs) or budget
+    )
+    model.refit(X, y)
+    assert len(asked[0]) == len(model.fitted_.members)
+    assert all(need > 0 for need in asked[0])
+
+
+def test_refit_requires_the_groups_of_the_fit(here):
+    X, y = messy("regression")
+    groups = np.arange(len(X)) // 12
+    model = estimator("regression", ["splines"]).fit(X, y, groups=groups)
+    assert "groups=groups" in report_data(model).code
+    model.save(here / "m.seasoned")
+    for one in (model, load(here / "m.seasoned")):
+        with pytest.raises(InvalidInput, match="groups is None"):
+            one.refit(X, y)
+    before = model.predict(X)
+    np.testing.assert_allclose(model.refit(X, y, groups=groups).predict(X), before)
+    assert model.fitted_.grouped
+
+
+def test_refit_for_a_relative_error_weighs_rows_as_the_fit_does(here):
+    X, y = messy("regression")
+    y = np.exp(np.asarray(y, dtype=float))
+    model = estimator("regression", ["tree"], metric="mape").fit(X, y)
+    before = model.predict(X)
+    np.testing.assert_allclose(model.refit(X, y).predict(X), before, rtol=1e-9)
+
+
+def test_refit_uses_the_complete_trial_of_a_repeated_configuration():
+    rows = [TrialRow(number, "tree", {"a": 1}, state) for number, state in enumerate(["failed", "complete"])]
+    member = SimpleNamespace(name="tree", config={"a": 1})
+    assert _trial(SimpleNamespace(trials=rows), member).number == 1
+    assert _trial(SimpleNamespace(trials=rows[:1]), member).number == 0
+    assert _trial(SimpleNamespace(trials=[]), member) is None

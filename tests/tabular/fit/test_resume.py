@@ -24,6 +24,8 @@ from seasoned.tabular.fit.parameters import budget_of
 from seasoned.tabular.trial.arrays import stored_folds
 from seasoned.tabular.trial.run_folder import RunFolder, cache_folder, clear_runs, fingerprint, list_runs
 
+RNG = np.random.default_rng(0)
+
 SCRIPT = """
 import sys
 sys.path[:0] = {path!r}
@@ -441,3 +443,31 @@ def test_an_opening_that_was_interrupted_goes_on_as_if_it_had_not_been(cache, mo
     again = AutoClassifier(**options).fit(X, y, resume=True)
     assert [trial.state for trial in again.fitted_.trials] == [trial.state for trial in whole.fitted_.trials]
     np.testing.assert_array_equal(again.predict_proba(X), whole.predict_proba(X))
+
+
+def failing(error):
+    def fail(*_, **__):
+        raise error
+
+    return fail
+
+
+def test_a_resume_that_cannot_learn_its_text_vectors_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
+    stay_in_process(monkeypatch)
+    X, y = messy("binary", rows=200)
+    words = np.array([f"word{number}" for number in range(60)])
+    X = X.assign(note=[" ".join(RNG.choice(words, 12)) for _ in range(len(X))])
+    model = AutoClassifier(
+        trials=1, workers=1, search=SearchSettings(models=["linear"], folds=2), random_state=0, experience=None
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr(fit_table, "finalize", failing(RuntimeError("stopped")))
+        with pytest.raises(RuntimeError, match="stopped"):
+            model.fit(X, y)
+    with monkeypatch.context() as patched:
+        patched.setattr(plan, "_plan_from_file", failing(MemoryError("too large")))
+        with pytest.raises(InvalidInput, match="which this run's trials had, could not be learned again"):
+            model.fit(X, y, resume=True)
+    model.fit(X, y, resume=True)
+    assert model.fitted_.plan.transform(X[:3], "dense").shape[1] > 30

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 
+import pyarrow as pa
 import pytest
 
 from in_process import estimator, stay_in_process
@@ -11,6 +12,7 @@ from seasoned import load
 from seasoned.cli.column_formats import TextFormat, format_of, store_format
 from seasoned.cli.read_table import Reading, rows_to_predict
 from seasoned.errors import InvalidInput
+from seasoned.tabular.input.frames import read_table
 
 CHINESE = "价格,城市,备注\n1.5,北京,很好的商品\n2.5,上海,还不错\n"
 GERMAN = "größe,farbe\n1,grün\n2,übel\n"
@@ -127,3 +129,23 @@ def test_the_encoding_is_part_of_the_model(tmp_path, monkeypatch):
 )
 def test_a_point_between_semicolons_is_a_thousand_only_beside_a_decimal_comma(content, values):
     assert Reading().table(content.encode())["a"].tolist() == values
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.csv.zst"])
+def test_rows_that_end_in_a_separator_keep_their_columns(name, tmp_path):
+    compression = "detect" if name.endswith(("gz", "zst")) else None
+    with pa.output_stream(str(tmp_path / name), compression=compression) as file:
+        file.write(b"x,y,churn,z\n0,0.0,0,7,\n1,2.5,1,8,\n")
+    frame = read_table(tmp_path / name)
+    assert frame.to_dict("list") == {"x": [0, 1], "y": [0.0, 2.5], "churn": [0, 1], "z": [7, 8]}
+
+
+def test_an_empty_last_column_is_read_without_a_warning(tmp_path, caplog):
+    (tmp_path / "t.csv").write_text("x,y\n1,\n2,\n")
+    assert read_table(tmp_path / "t.csv")["x"].tolist() == [1, 2]
+    assert not caplog.text
+
+
+def test_row_names_without_a_column_title_are_the_index(tmp_path):
+    (tmp_path / "t.csv").write_text("x,y\nfirst,1,\nsecond,2,3\n")
+    assert read_table(tmp_path / "t.csv").index.tolist() == ["first", "second"]

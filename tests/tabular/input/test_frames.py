@@ -1,4 +1,9 @@
+"""Frames: tables of other libraries, files and dictionaries as data frames."""
+
 from __future__ import annotations
+
+from array import array
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -6,8 +11,10 @@ import pyarrow as pa
 import pytest
 import scipy.sparse
 
+from commands import call, fit_line
 from seasoned.errors import InvalidInput
-from seasoned.tabular.input.frames import read_table, to_frame, to_series
+from seasoned.tabular.input.frames import kind_of, read_table, to_frame, to_series
+from seasoned.tabular.input.target import read_target
 
 ROWS = [{"a": 1, "b": "x"}, {"a": 2, "b": None}]
 
@@ -123,3 +130,52 @@ def test_files_that_cannot_be_read(tmp_path):
     }.items():
         with pytest.raises(InvalidInput, match=sentence):
             read_table(tmp_path / name)
+
+
+def test_series_of_a_dict_are_paired_by_position():
+    frame = to_frame({"a": pd.Series([10, 20, 30], index=[2, 0, 1]), "b": pd.Series([7, 8, 9]), "c": [1, 2, 3]})
+    assert frame.to_dict("list") == {"a": [10, 20, 30], "b": [7, 8, 9], "c": [1, 2, 3]}
+
+
+def test_a_structured_array_of_one_column_is_a_table():
+    rows = np.zeros((5, 1), dtype=[("a", float), ("b", int)])
+    assert to_frame(rows).shape == (5, 2)
+    with pytest.raises(InvalidInput, match="durations without a unit"):
+        to_frame(np.zeros((5, 2), dtype="m8"))
+
+
+@pytest.mark.parametrize("values", [range(3), array("i", [0, 1, 2])])
+def test_a_sequence_is_read_as_a_series(values):
+    assert to_series(values).tolist() == [0, 1, 2]
+
+
+def test_the_named_index_of_a_parquet_file_is_a_column(here, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=80), "y": rng.normal(size=80)})
+    frame.index = pd.date_range("2024-01-01", periods=80, name="day")
+    frame.to_parquet("days.parquet")
+    assert list(read_table("days.parquet").columns) == ["day", "a", "y"]
+    fit_line("days.parquet", "--validation", "day", "--out", "m.seasoned")
+    assert "day" in call("explain", "m.seasoned", "days.parquet", "--target", "y").stdout
+    frame.rename_axis(None).to_parquet("plain.parquet")
+    assert list(read_table("plain.parquet").columns) == ["a", "y"]
+    (tmp_path / "folder.parquet").mkdir()
+    with pytest.raises(InvalidInput, match="is a folder; a table in several files is not covered"):
+        read_table("folder.parquet")
+
+
+def test_file_kinds_ignore_case_and_labels_of_bytes_become_text():
+    assert kind_of(Path("DATA.CSV")) == ".csv"
+    assert kind_of(Path("DATA.CSV.GZ")) == ".csv"
+    assert read_target([b"a", b"b", b"a", b"b"], "classification").classes.tolist() == ["a", "b"]
+
+
+def test_series_of_unequal_length_are_refused_and_unequal_indexes_logged(caplog):
+    frame = pd.DataFrame({"a": [1.0, 2.0, 3.0, 4.0], "b": [10.0, np.nan, 30.0, 40.0]})
+    with pytest.raises(InvalidInput, match="'a' has 4 values and 'b' 3; pass as many"):
+        to_frame({"a": frame["a"], "b": frame["b"].dropna()})
+    assert to_frame({"a": frame["a"], "b": frame["b"]})["b"].tolist()[2:] == [30.0, 40.0]
+    assert not caplog.records
+    assert to_frame({"a": frame["a"], "b": frame["b"].iloc[::-1]})["b"].tolist()[:2] == [40.0, 30.0]
+    assert "'a' and 'b' have different indexes" in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn import config_context
 from sklearn.model_selection import GroupKFold, cross_validate
@@ -10,10 +11,14 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from in_process import estimator, stay_in_process
 from optional import needs
-from seasoned import CustomModel, Int, Space
+from seasoned import AutoClassifier, AutoRegressor, CustomModel, Int, SearchSettings, Space
+from seasoned.errors import InvalidInput
 from seasoned.tabular.models._common.base import Job, predict
 from seasoned.tabular.models.registry import MODELS, find, takes_weights
 from seasoned.tabular.postprocessing.validation_evidence import ValidationEvidence
+
+SEARCH = SearchSettings(models=["linear"], folds=2)
+RNG = np.random.default_rng(0)
 
 WEIGHING = ("baseline", *(name for name, model in MODELS.items() if takes_weights(model)))
 QUICK = {"tuned_mlp": {"layers": 1, "width": 16, "rounds": 50}}
@@ -114,3 +119,51 @@ def test_weights_in_validation_survive_a_file_and_forged_ones_are_refused():
     for weights in ([1.0], [1.0, 0.0], [2.0, -1.0]):
         with pytest.raises(ValueError, match="weights in validation"):
             ValidationEvidence.load(ValidationEvidence(truth, predicted, 0.5, np.array(weights)).dump(), 0)
+
+
+@pytest.mark.parametrize("given", [[np.inf] * 40, [1.0] * 39 + [np.inf]])
+def test_infinite_sample_weights_are_refused(given):
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    with pytest.raises(InvalidInput, match="sample_weight holds infinity"):
+        estimator("regression").fit(X, X[:, 0], sample_weight=given)
+
+
+@pytest.fixture
+def table():
+    X = pd.DataFrame(RNG.normal(size=(120, 2)), columns=["a", "b"])
+    return X, pd.Series(np.where(X["a"] > 0, "yes", "no"))
+
+
+def test_rows_of_weight_zero_are_left_out_of_scores(table, monkeypatch):
+    stay_in_process(monkeypatch)
+    X, y = table
+    w = np.ones(len(y))
+    w[:3] = 0.0
+    odd = y.copy()
+    odd[:3] = "test"
+    model = AutoClassifier("accuracy", trials=1, workers=1, search=SEARCH, random_state=0, experience=None)
+    model.fit(X, odd, sample_weight=w)
+    assert model.score(X, odd, sample_weight=w) == model.score(X[3:], y[3:])
+    assert len(model.leaderboard(X, odd, sample_weight=w)) >= 2
+    with pytest.raises(InvalidInput, match="'test', a class that was not there"):
+        model.score(X, odd)
+    with pytest.raises(InvalidInput, match="inconsistent numbers of samples"):
+        model.score(X, odd[1:], sample_weight=w)
+    number = X["a"].copy()
+    number[:3] = 1e6
+    regressor = AutoRegressor("max_error", trials=1, workers=1, search=SEARCH, random_state=0, experience=None)
+    regressor.fit(X, number, sample_weight=w)
+    assert regressor.score(X, number, sample_weight=w) > -1.0
+    with pytest.raises(InvalidInput, match="takes no sample_weight"):
+        regressor.explain(X, method="shap", sample_weight=w)
+    with pytest.raises(InvalidInput, match="takes no background"):
+        regressor.explain(X, number, background=X)
+
+
+def test_a_report_without_rows_refuses_weights(table, tmp_path, monkeypatch):
+    stay_in_process(monkeypatch)
+    X, y = table
+    model = AutoClassifier("accuracy", trials=1, workers=1, search=SEARCH, random_state=0, experience=None).fit(X, y)
+    with pytest.raises(InvalidInput, match="no rows are given"):
+        model.report(tmp_path / "r.html", sample_weight=np.ones(len(y)))
+    assert not (tmp_path / "r.html").exists()

@@ -1,6 +1,9 @@
+"""Target: the inferred task, the classes, and labels as codes."""
+
 from __future__ import annotations
 
 import logging
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -158,3 +161,35 @@ def test_impossible_numbers_of_folds_are_refused(count):
     target = read_target([0, 1] * 6, "classification")
     with pytest.raises(InvalidInput, match=f"validation is {count}"):
         make_folds(count, target, 0)
+
+
+def test_decimal_targets_are_numbers():
+    prices = [Decimal("1.5") * place for place in range(300)]
+    assert infer_task(prices) == "regression"
+    assert read_target(prices, "regression").values[2] == 3.0
+    flags = [Decimal(place % 2) for place in range(300)]
+    assert infer_task(flags) == "classification"
+    assert read_target(flags, "classification").classes.tolist() == [0, 1]
+    assert infer_task([True, Decimal(1)] * 20) == "classification"
+
+
+def test_whole_labels_stay_integers_in_a_target_with_gaps():
+    target = read_target([0, 1, None, 1], "classification")
+    assert target.classes.dtype == np.int64
+    assert encode([1.0, 0], target.classes).tolist() == [1, 0]
+    assert read_target(np.array([0.0, 1.0]), "classification").classes.dtype == np.float64
+    assert read_target([0.0, 1e17, None], "classification").classes.tolist() == [0.0, 1e17]
+
+
+def test_missing_labels_are_refused_when_labels_are_encoded():
+    for y, classes in (([True, None], [False, True]), (["a", None], ["None", "a"]), ([1, np.nan], [0, 1])):
+        with pytest.raises(InvalidInput, match="y is missing in 1 of 2 rows; score the other rows"):
+            encode(y, np.array(classes))
+
+
+def test_whole_floats_match_the_classes_of_whole_numbers():
+    classes = np.array(["1", "2", "3+"])
+    assert encode(pd.Series([1.0, 2.0]), classes).tolist() == [0, 1]
+    assert encode(pd.Series([1.0, 2.0], dtype=object), np.array(["1.0", "2.0", "3+"])).tolist() == [0, 1]
+    with pytest.raises(InvalidInput, match="a class that was not there in fit"):
+        encode(pd.Series([1.0, 1.5]), classes)

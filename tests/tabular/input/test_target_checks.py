@@ -91,3 +91,11 @@ def test_many_classes_bring_no_warning_of_a_library(tmp_path, monkeypatch):
 def test_a_fit_refuses_three_rows(make):
     with pytest.raises(InvalidInput, match="the target has 3 labelled rows"):
         make().fit([[1.0], [2.0], [3.0]], [1, 2, 1])
+
+
+def test_constant_targets_are_accepted_where_a_model_adapts(caplog):
+    assert read_target([5.0], "regression", few=True).values.tolist() == [5.0]
+    assert read_target([5.0, 5.0], "regression", few=True).values.tolist() == [5.0, 5.0]
+    assert not caplog.text
+    with pytest.raises(InvalidInput, match="1 row"):
+        read_target([5.0], "regression")

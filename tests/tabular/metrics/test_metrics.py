@@ -1,3 +1,5 @@
+"""Metrics: names, scorers and functions, weights, and vectorized losses."""
+
 from __future__ import annotations
 
 import math
@@ -7,10 +9,11 @@ import warnings
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn import config_context
 from sklearn import metrics as reference
-from sklearn.metrics import make_scorer
+from sklearn.metrics import f1_score, make_scorer
 
 from messy import messy
 from seasoned import AutoClassifier, AutoRegressor, Metric, SearchSettings, load
@@ -18,8 +21,12 @@ from seasoned.errors import InvalidInput
 from seasoned.report import report_data
 from seasoned.tabular.ensemble.greedy_selection import select
 from seasoned.tabular.metrics.metric import Measure
-from seasoned.tabular.metrics.registry import metric_key, resolve
+from seasoned.tabular.metrics.registry import measure_key, metric_key, resolve
 from seasoned.tabular.metrics.vectorized import _COUNTS, _NUMBERS, _PROPER, _RANKS, losses_of
+from seasoned.tabular.models._common.log_target import logarithm_for
+from two_columns import QUICK, table
+
+RNG = np.random.default_rng(0)
 
 FAST = {
     "trials": 2,
@@ -360,3 +367,69 @@ def test_what_is_said_of_scikit_learns_functions_of_probabilities_must_be_so(wro
         resolve(wrong, "binary", 2)
     right = replace(wrong, greater_is_better=None, needs="proba")
     assert resolve(right, "binary", 2).scorer == resolve(wrong.metric, "binary", 2).scorer != ""
+
+
+def error_of(y, predicted):
+    return float(np.mean(y != predicted))
+
+
+def test_measure_keys_differ_by_direction_and_positive_class():
+    labels = np.array(["no", "yes"])
+    one = resolve(Metric(error_of, greater_is_better=False), "binary", 2, labels)
+    other = resolve(Metric(error_of, greater_is_better=True), "binary", 2, labels)
+    assert measure_key(one) != measure_key(other)
+    about = [
+        resolve(Metric(error_of, needs="proba", positive=label, greater_is_better=True), "binary", 2, labels)
+        for label in labels
+    ]
+    assert len({measure_key(one) for one in about}) == 2
+    assert measure_key(resolve("average_precision", "multiclass", 3)) == "average_precision_macro"
+    assert measure_key(resolve("average_precision", "binary", 2)) == "average_precision"
+
+
+@pytest.mark.parametrize("name", ["accuracy", "balanced_accuracy", "f1_macro", "kappa"])
+def test_classification_metrics_are_refused_for_whole_numbers(name):
+    with pytest.raises(InvalidInput, match=r"does not fit a regression target"):
+        resolve(name, "regression", 0, y=np.arange(60.0))
+
+
+def test_rmsle_is_defined_between_minus_one_and_zero():
+    metric = resolve("rmsle", "regression", 0)
+    y = np.array([-0.5, 0.5, 2.0])
+    assert metric.loss(y, y) == 0.0
+    assert losses_of(y[None], y, metric).tolist() == [0.0]
+    wrong = np.array([-2.0, 0.5, 2.0])
+    np.testing.assert_allclose(losses_of(wrong[None], y, metric)[0], metric.loss(y, wrong))
+    assert metric.loss(y, wrong) == 0.0  # what is below all that there is counts as the least of it
+    assert logarithm_for(metric, y).offset == 1.0
+    assert logarithm_for(metric, y - 0.6) is None
+    assert logarithm_for(resolve("rmse", "regression", 0), y) is None
+
+
+def test_the_refusal_of_a_metric_function_names_its_exception(here):
+    X, y = table()
+    with pytest.raises(InvalidInput, match=r"failed with ValueError: pos_label=1 .*Metric\('f1', positive="):
+        AutoClassifier(f1_score, **QUICK).fit(X, y)
+
+
+def test_poisson_deviance_accepts_counts_of_zero():
+    y = np.array([0.0, 2.0, 1.0, 5.0])
+    measure = resolve("neg_mean_poisson_deviance", "regression", 0, y=y)
+    assert isinstance(measure, Measure)
+    assert measure.loss(y, y) < 1e-6 < measure.loss(y, np.array([0.5, 2.0, 1.0, 5.0]))
+    assert math.isfinite(measure.loss(y, np.array([-1.0, 2.0, 1.0, 5.0])))
+
+
+def test_the_refusal_of_a_metric_of_another_task_names_its_estimator():
+    y = pd.Series([3, 4, 5, 6] * 20)
+    X = pd.DataFrame({"a": RNG.normal(size=80)})
+    with pytest.raises(
+        InvalidInput, match=r"if it holds numbers, take it for such \(AutoRegressor, --task regression\)"
+    ):
+        AutoClassifier("rmse").fit(X, y)
+    with pytest.raises(InvalidInput, match="if it holds numbers, take it for such"):
+        AutoClassifier("quantile@0.9").fit(X, y)
+    with pytest.raises(InvalidInput, match=r"AutoClassifier, --task classification"):
+        AutoRegressor("accuracy").fit(X, y)
+    with pytest.raises(InvalidInput, match=r"choose another\.$"):
+        AutoRegressor("rmsle").fit(X, X["a"])

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import get_scorer
 
 from in_process import estimator, stay_in_process
-from seasoned import Metric, load
+from seasoned import AutoClassifier, Metric, SearchSettings, load
 from seasoned.errors import InvalidInput
 from seasoned.tabular.metrics.metric import OF_ONE_CLASS
 from seasoned.tabular.metrics.positive_class import Positive, Reason
 from seasoned.tabular.metrics.registry import metric_key, resolve
+
+QUICK = {"trials": 1, "random_state": 0, "experience": None, "workers": 1}
+LINEAR = SearchSettings(["linear"], ensemble=1)
 
 
 @pytest.mark.parametrize(
@@ -102,3 +108,36 @@ def test_a_fit_tells_its_positive_class_and_a_file_keeps_it(tmp_path, monkeypatc
     assert (again.positive_class_, again.positive_reason_) == ("good", "as you named it")
     assert again.metric == Metric(positive="good")
     np.testing.assert_array_equal(model.decide(0.8).predict(X) == "bad", model.predict_proba(X)[:, 0] > 0.8)
+
+
+def test_a_scorer_with_another_positive_class_is_refused():
+    with pytest.raises(InvalidInput, match="positive is 0, but the scorer"):
+        resolve(Metric(get_scorer("f1"), positive=0), "binary", 2, np.array([0, 1]))
+
+
+@pytest.mark.parametrize(
+    ("metric", "labels", "told"),
+    [
+        (
+            "f1",
+            ["cat", "dog"],
+            "f1 is about the class 'dog', the one sorted last; pass Metric('f1', positive='cat'), or --positive, for",
+        ),
+        ("f1", ["churn", "stay"], None),
+        ("average_precision", ["fraud", "legit"], None),
+        (Metric("f1", positive="stay"), ["churn", "stay"], None),
+        ("f1", [0, 1], None),
+        ("f1", [False, True], None),
+        ("accuracy", ["churn", "stay"], None),
+    ],
+)
+def test_the_positive_class_is_logged_where_it_is_ambiguous(here, caplog, metric, labels, told):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=60)})
+    y = np.array(labels)[(X["a"] > 0).astype(int)]
+    with caplog.at_level(logging.WARNING, "seasoned.tabular"):
+        AutoClassifier(metric, search=LINEAR, **QUICK).fit(X, y)
+    if told is None:
+        assert "is about the class" not in caplog.text
+    else:
+        assert told in caplog.text

@@ -24,7 +24,7 @@ from seasoned.tabular.trial.fold_fitter import Fitter, Pipeline
 from seasoned.tabular.validation.folds import make_folds
 
 TASKS = ("binary", "multiclass", "regression")
-NAMES = (*(name for name in MODELS if name not in EXTRAS), "baseline")  # the extras: test_more_models.py
+NAMES = (*(name for name in MODELS if name not in EXTRAS), "baseline")  # the extras: test_family_fits.py
 
 
 @pytest.fixture(autouse=True, scope="module")

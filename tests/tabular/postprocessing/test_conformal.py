@@ -267,3 +267,35 @@ def test_a_few_large_groups_leave_enough_rows_to_say_how_far_off(sizes, scaled):
         low, high = found.intervals(np.zeros(1), x[:1, None], 0.9)[0]
         assert low < 0 < high
         assert (found.scale is not None) == scaled
+
+
+def sites(classes):
+    """Out-of-fold predictions of 20 groups with 2,000 rows each; every group has its own bias."""
+    rng = np.random.default_rng(0)
+    group = np.repeat(np.arange(20), 2_000)
+    truth = rng.normal(size=20)[group] + 0.01 * rng.normal(size=len(group))
+    predicted = np.zeros(len(group))
+    if classes:
+        truth = (truth > 0).astype(np.int64)
+        predicted = np.column_stack([1 - 0.02 * group, 0.02 * group])
+    rows = np.arange(len(group))
+    return OutOfFold(rows, truth, predicted, None, rows % 5, groups=group)
+
+
+@pytest.mark.parametrize(("kind", "groups"), [("numbers", 20), ("numbers with a scale", 10), ("classes", 20)])
+def test_conformal_scores_are_drawn_from_all_large_groups(kind, groups, monkeypatch):
+    told, codes, scale = sites(kind == "classes"), None, kind == "numbers with a scale"
+    if scale:  # a column says where errors are large; half of the groups teach that, the others are scored
+        rng = np.random.default_rng(1)
+        codes = rng.uniform(size=(len(told.truth), 1))
+        told = replace(told, truth=told.truth + 10 * (codes[:, 0] > 0.5) * rng.normal(size=len(codes)))
+    some, drawn = conformal._some, []
+    monkeypatch.setattr(conformal, "_some", lambda *given: drawn.append(some(*given)) or drawn[-1])
+    found = learn_conformal(told, codes, 0)
+    assert len(found.scores) == conformal._MOST
+    assert (found.scale is not None) == scale
+    assert len(np.unique(told.groups[drawn[-1]])) == groups
+    if kind == "classes":
+        assert len(np.unique(found.scores)) >= 18
+    elif not scale:
+        assert (np.diff(found.scores) > 0.03).sum() >= 5, "biases of several groups"

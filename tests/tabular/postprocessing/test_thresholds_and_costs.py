@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn import metrics as reference
+from sklearn.metrics import f1_score
 
 from in_process import estimator, stay_in_process
 from seasoned import AutoClassifier, AutoRegressor, Metric, load
@@ -323,3 +324,10 @@ def test_with_a_lost_metric_it_is_not_known_what_other_labels_reached():
     metric = resolve(lambda y, predicted: float(np.mean(y == predicted)), "binary", 2)
     assert metric.of_labels
     assert replace(metric, function=None).of_labels, "it may have judged labels"
+
+
+@pytest.mark.parametrize("scores", [[0.0] * 6 + [0.9] * 2, [0.0] * 8, [0.0, 0.2, 0.0, 0.4, 0.4, 0.4, 0.7, 0.0]])
+def test_the_best_threshold_reaches_the_score_that_it_reports(scores):
+    truth, scores = np.array([1, 1, 1, 1, 1, 0, 1, 1], bool), np.array(scores)
+    cut, promised = best_cut(scores, truth, np.ones(8), counts_of("f1"))
+    assert promised == pytest.approx(f1_score(truth, scores > cut))

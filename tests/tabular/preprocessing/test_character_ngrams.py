@@ -80,3 +80,16 @@ def test_arrays_that_are_not_of_one_model_are_refused(change):
     for name, damage in change.items():
         with pytest.raises((ValueError, OverflowError)):
             Ngrams.from_arrays({**arrays, name: damage(arrays[name])})
+
+
+def test_ngrams_of_one_text_among_very_many_are_left_out():
+    rng = np.random.default_rng(0)
+    words = ["red", "white", "green", "black"]
+    texts = pd.Series([f"{rng.choice(words)} wine {rng.integers(10**9)}" for _ in range(600)], dtype="str")
+    found = Ngrams.fit(texts, seed=0)
+    assert " red" in found.ngrams
+    few = Ngrams.fit(texts[:400], seed=0)
+    assert len(found.ngrams) < 0.8 * len(few.ngrams)
+    assert found._loadings.flags.c_contiguous
+    long = pd.Series(["tea " * 10_000] * 2, dtype="str")
+    np.testing.assert_allclose(found.transform(long), found.transform(long.str.slice(0, 5_000)))

@@ -284,3 +284,15 @@ def test_parts_of_a_table_and_shuffles_are_told_of_once(tmp_path, monkeypatch, l
     model.fitted_.predict(bad, noted)
     assert {one.column.name for one in noted} == {"a"}
     assert not log.records
+
+
+def test_a_category_column_without_a_known_level_is_warned_of(fitted, caplog):
+    model, X, _ = fitted["binary"]
+    column = next(one.name for one in model.fitted_.plan.schema.used if one.kind == "category")
+    renamed = X.assign(**{column: X[column].astype(str).str.upper() + "?"})
+    model.predict(renamed)
+    assert f"cells of {column!r} is a level of the fit (such as" in caplog.text
+    caplog.clear()
+    model.predict(X.assign(**{column: ["new", *X[column][1:]]}))
+    model.predict(renamed.head(10))
+    assert "is a level of the fit" not in caplog.text

@@ -132,3 +132,9 @@ def test_what_is_foreseen_is_what_is_taken(name):
     rounds = ["--config", json.dumps({"rounds": 20})] if name not in {"linear", "tree", "neighbours", "splines"} else []
     found = measured(name, "--rows", "60000", "--columns", "40", "--classes", "2", *rounds)
     assert 0.9 <= found["foreseen"] / found["bytes"] <= 4, found
+
+
+def test_memory_estimate_includes_preconditioners_of_many_classes():
+    few, many = (DataShape(4_000, 1_000, 500, classes) for classes in (2, 100))
+    assert estimate_bytes("adaptive_linear", {}, many) > 2e9
+    assert estimate_bytes("adaptive_linear", {}, few) < 1e9

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -77,3 +79,11 @@ def test_groups_of_a_whole_fit_reach_the_models(monkeypatch):
     seen.clear()
     estimator("regression", ["splines"]).fit(X, y)
     assert seen == [None] * 3
+
+
+def test_few_groups_stay_whole_in_inner_folds():
+    together = np.repeat([0, 1, 2, 3], 25)
+    rows = Rows(SimpleNamespace(codes=np.zeros((100, 1))), frozenset(), np.zeros((100, 1)), None, 0, together=together)
+    dealt = rows.dealt(5)
+    assert all(len(np.unique(dealt[together == group])) == 1 for group in range(4))
+    assert len(np.unique(dealt)) == 4

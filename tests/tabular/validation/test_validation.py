@@ -1,8 +1,9 @@
-"""What `validation=` may be, beside the columns, and that the folds obey it."""
+"""Declared validation: splitters, pairs of rows, groups, times and weights, and the folds that follow them."""
 
 from __future__ import annotations
 
 import itertools
+import logging
 
 import numpy as np
 import pandas as pd
@@ -11,12 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut, PredefinedSplit, TimeSeriesSplit
 
+from in_process import estimator, stay_in_process
+from messy import messy
+from seasoned import AutoClassifier, SearchSettings
 from seasoned.errors import InvalidInput
 from seasoned.tabular.input.sample_roles import Roles, read_roles, read_weights
 from seasoned.tabular.input.target import read_target
 from seasoned.tabular.trial.cross_validation import _mean
 from seasoned.tabular.validation.declared import declared_folds
 from seasoned.tabular.validation.time_series import forward_folds, read_times
+
+QUICK = {"trials": 1, "random_state": 0, "experience": None, "workers": 1}
+LINEAR = SearchSettings(["linear"], ensemble=1)
+
 
 ROWS = 30
 
@@ -232,3 +240,91 @@ def test_a_row_that_several_folds_validate_gets_the_mean():
     found = _mean(np.array([3.0, 1.0, 2.0, 4.0]), held)
     np.testing.assert_array_equal(found, [1.5, 1.0, 2.0, 4.0])
     assert _mean(np.ones((4, 2)), held).tolist()[0] == [0.5, 0.5]
+
+
+def test_an_exhausted_generator_of_pairs_is_refused_at_the_second_fit(cache, monkeypatch):
+    stay_in_process(monkeypatch)
+    X, y = messy("binary", rows=60)
+    model = estimator("binary", validation=iter([(np.arange(40), np.arange(40, 60))]))
+    model.fit(X, y)
+    with pytest.raises(InvalidInput, match=r"holds no pairs; .* pass list\(kf.split\(X, y\)\)"):
+        model.fit(X, y)
+
+
+def test_a_refused_fold_count_is_named_with_its_limits():
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    search = SearchSettings(models=["linear"], folds=5)
+    with pytest.raises(InvalidInput, match="folds is 5; with 3 groups it must be from 2 to 3"):
+        estimator("regression", search=search).fit(X, X[:, 0], groups=np.arange(40) % 3)
+    with pytest.raises(InvalidInput, match=r"folds is 50; with 40 row\(s\) it must be from 2 to 40"):
+        estimator("regression", search=SearchSettings(models=["linear"], folds=50)).fit(X, X[:, 0])
+
+
+@pytest.mark.parametrize("validation", ["t", KFold(2), [(np.arange(20), np.arange(20, 40))]])
+def test_declared_folds_that_cut_groups_are_warned_of(validation, caplog):
+    frame = pd.DataFrame({"t": range(40), "x": range(40)})
+    target = read_target(pd.Series([0, 1] * 20), "classification")
+    with caplog.at_level(logging.WARNING, "seasoned.tabular"):
+        declared_folds(validation, None, frame, target, Roles(None, np.arange(40) % 4), default=2)
+    assert "4 of 4 groups have rows on both sides" in caplog.text
+
+
+class Forward:
+    """Years in their order, as a walk through time has them."""
+
+    def __init__(self, kind=None):
+        self.kind = kind
+        self.seen = []
+
+    def split(self, X, y, groups=None):
+        self.seen.append((np.asarray(y)[:3].tolist(), np.unique(groups).tolist()))
+        if self.kind is not None:
+            raise self.kind("made up")
+        for year in np.unique(groups)[1:]:
+            yield np.flatnonzero(groups < year), np.flatnonzero(groups == year)
+
+
+def test_a_splitter_receives_the_original_groups_and_labels():
+    years = np.array([2023, 2019, 2021] * 20)
+    y = pd.Series(["no", "yes", "no"] * 20)
+    target, roles, splitter = read_target(y, "classification"), read_roles(None, years, 60), Forward()
+    folds = declared_folds(splitter, None, pd.DataFrame({"a": np.arange(60)}), target, roles)
+    assert splitter.seen == [(["no", "yes", "no"], [2019, 2021, 2023])]
+    assert [set(years[valid]) for _, valid in folds] == [{2021}, {2023}]
+    assert [set(years[train]) for train, _ in folds] == [{2019}, {2019, 2021}]
+
+
+@pytest.mark.parametrize("kind", [KeyError, AttributeError, RuntimeError])
+def test_an_exception_of_a_splitter_is_refused_in_a_sentence(kind):
+    target, roles = read_target(pd.Series([0, 1] * 10), "classification"), read_roles(None, np.arange(20), 20)
+    with pytest.raises(InvalidInput, match="Forward cannot split these rows"):
+        declared_folds(Forward(kind), None, pd.DataFrame({"a": np.arange(20)}), target, roles)
+
+
+def test_index_labels_are_no_row_positions_in_declared_splits(here):
+    X = pd.DataFrame({"a": np.random.default_rng(0).normal(size=40)}).sample(frac=1, random_state=0)
+    y = (X["a"] > 0).to_numpy().astype(int)
+    early, late = X.index[:30], X.index[30:]
+    with pytest.raises(InvalidInput, match="labels of an index"):
+        AutoClassifier(validation=[(early, late)], search=LINEAR, **QUICK).fit(X, y)
+    places = [(X.index.get_indexer(early), X.index.get_indexer(late))]
+    assert AutoClassifier(validation=places, search=LINEAR, **QUICK).fit(X, y).fitted_.trials
+    plain = X.reset_index(drop=True)
+    assert AutoClassifier(validation=[(plain.index[:30], plain.index[30:])], search=LINEAR, **QUICK).fit(plain, y)
+
+
+@pytest.mark.parametrize(("metric", "refused"), [(None, True), ("log_loss", False)])
+def test_validation_rows_of_one_class_are_refused_for_ranking_metrics(here, metric, refused):
+    X, y = pd.DataFrame({"a": np.arange(40) % 7 + 0.5}), np.r_[np.arange(30) % 2, np.zeros(10, int)]
+    model = estimator("classification", models=["tree"], metric=metric, validation=[(range(30), range(30, 40))])
+    if refused:
+        with pytest.raises(InvalidInput, match="all 10 validation rows are of class 0, for which roc_auc is undefined"):
+            model.fit(X, y)
+    else:
+        assert len(model.fit(X, y).predict(X)) == 40
+
+
+def test_splits_of_three_parts_are_refused(here):
+    X, y = messy("binary")
+    with pytest.raises(InvalidInput, match="pairs of row indices"):
+        estimator("classification", ["linear"], validation=[(np.arange(9), np.arange(9, 18), [1])]).fit(X, y)

@@ -217,3 +217,9 @@ def test_weights_count_in_what_judges_a_joint_training():
     assert not known[3:].any()
     even = np.asarray(Data.of(rows, np.arange(20) % 2, np.zeros(20, np.int64), held).known)
     np.testing.assert_allclose(even[:3], 1 / 3, rtol=1e-6)
+
+
+def test_level_groups_include_a_first_column_without_ones():
+    X = np.array([[0.0, 1.0, 0.3], [0.0, 0.0, 0.1]])
+    assert levels_together(X).tolist() == [0, 0, 1]
+    assert levels_together(X[:, :1]).tolist() == [0]

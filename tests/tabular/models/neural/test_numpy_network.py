@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from seasoned.tabular.models.neural import numpy_training
 from seasoned.tabular.models.neural.numpy_network import Dropout, Loss, Shape, forward, gradient, initial, loss_of
 from seasoned.tabular.models.neural.numpy_training import Recipe, train
 
@@ -111,3 +112,13 @@ def test_whom_the_time_cuts_off_says_how_far_it_came(monkeypatch):
     recipe = Recipe(50, 4, 0.01, 0.0, 0.0, 0.0, Loss("squares"))
     _, epochs = train(shape, initial(shape, rng), rows, None, recipe, rng=rng, seconds=3.5)
     assert epochs == 6
+
+
+def test_an_epoch_of_the_network_ends_at_its_time_limit(monkeypatch):
+    steps = []
+    monkeypatch.setattr(numpy_training._Adam, "step", lambda *_: steps.append(1))
+    shape, rng = Shape((2, 4, 1)), np.random.default_rng(0)
+    data = rng.normal(size=(4000, 2)).astype(np.float32), rng.normal(size=(4000, 1)).astype(np.float32), None
+    recipe = numpy_training.Recipe(3, 8, 0.1, 0.0, 0.0, 0.0, Loss("squares"))
+    numpy_training.train(shape, np.zeros(shape.size, np.float32), data, None, recipe, rng=rng, seconds=0.0)
+    assert len(steps) == 50

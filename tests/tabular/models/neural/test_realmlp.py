@@ -9,7 +9,9 @@ import jax
 import numpy as np
 import pytest
 
+from family_tables import learned
 from in_process import stay_in_process
+from optional import needs
 from seasoned import AutoRegressor, SearchSettings
 from seasoned.errors import InvalidInput
 from seasoned.tabular.models._common.base import Job
@@ -175,3 +177,14 @@ def test_forged_files_are_refused():
     ):
         with pytest.raises(InvalidInput):
             family.load(npz.dump({**good, **change}))
+
+
+@pytest.mark.slow
+def test_realmlp_batches_count_heavy_rows_by_their_weight():
+    """Each batch was divided by its own weight: one without a heavy row counted as much as one with it."""
+    needs("realmlp")
+    rng = np.random.default_rng(0)
+    X, heavy = rng.normal(size=(3_000, 2)), np.arange(3_000) % 200 == 0
+    weight = np.where(heavy, 199.0, 1.0)
+    predicted = learned("realmlp", X, heavy.astype(float), weight / weight.mean(), rounds=10)
+    assert np.average(predicted, weights=weight) == pytest.approx(0.5, abs=0.1)
