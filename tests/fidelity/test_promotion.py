@@ -12,6 +12,7 @@ from seasoned.fidelity import ASHA, Decision, Hyperband, SuccessiveHalving
 from seasoned.fidelity.rungs import Rungs
 from seasoned.storage import MemoryStorage
 from seasoned.trials import Config, Finished, Reassigned, Reported, StudySpec, Suggested, TrialState
+from study_parts import ledger_of
 
 LINE = Space(x=Float(0, 1))
 
@@ -127,7 +128,7 @@ def test_due_trials_give_the_same_study_as_all_paused_trials(name, monkeypatch):
     def log():
         study = Study(Space(x=Float(0, 1)), fidelity=PROMOTING[name], sampler=Random(), seed=3)
         study.optimize(train, trials=40)
-        told = [event for event in study._ledger.log.read() if not isinstance(event, Finished | Suggested)]
+        told = [event for event in ledger_of(study).log.read() if not isinstance(event, Finished | Suggested)]
         return [event.number if isinstance(event, Reassigned) else event for event in told], [
             (trial.state, trial.error, trial.value) for trial in study.trials
         ]

@@ -10,6 +10,7 @@ from seasoned.errors import InvalidInput
 from seasoned.samplers import TPE, Bayes
 from seasoned.samplers.tpe import _order
 from seasoned.trials import Config, Finished, StudySpec, Suggested, TrialState
+from study_parts import ledger_of
 
 SQUARE = Space(x=Float(0, 1), y=Float(0, 1))
 
@@ -211,7 +212,7 @@ def test_a_batch_of_tpe_has_no_point_twice():
     study = Study(space, sampler=TPE(startup=2), seed=0)
     batch = [study.ask() for _ in range(2)]
     sampler = TPE(startup=2)
-    state = sampler.init(study._ledger.spec)
+    state = sampler.init(ledger_of(study).spec)
     suggestions, _ = sampler.ask(state, range(8))
     assert len({suggestion.config["a"] for suggestion in suggestions}) == 8
     assert len({trial.config["a"] for trial in batch}) == 2

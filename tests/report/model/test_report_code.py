@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from sklearn.metrics import fbeta_score, make_scorer
 from sklearn.model_selection import GroupKFold
 from sklearn.naive_bayes import GaussianNB
 
-from seasoned import AutoClassifier, CustomModel, Float, SearchSettings, Space
+from seasoned import AutoClassifier, CustomModel, Float, Metric, SearchSettings, Space
 from seasoned.errors import InvalidInput
 from seasoned.report import report_data
 from seasoned.report.model.code import code_of
@@ -60,3 +62,19 @@ def test_passwords_are_masked_in_report_code_and_saved_parameters(rare):
         refuse_incomplete(loaded.set_params(experience=None))
     finally:
         model.set_params(experience=None)
+
+
+@pytest.mark.parametrize(
+    ("metric", "shown"),
+    [
+        (Metric("cost", costs=np.array([[0, 1], [5, 0]])), True),
+        (make_scorer(fbeta_score, beta=2), False),
+    ],
+)
+def test_report_code_with_a_custom_metric_runs(metric, shown):
+    code = code_of(AutoClassifier(metric), SimpleNamespace(weighted=False, grouped=False))
+    assert ("array(" in code) is shown
+    assert ("metric=..." in code) is not shown
+    space = {}
+    exec(code.rpartition("\n")[0], space)
+    assert isinstance(space["model"], AutoClassifier)

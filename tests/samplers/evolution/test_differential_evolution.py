@@ -23,6 +23,7 @@ from seasoned.samplers.evolution.differential import (
 )
 from seasoned.space import Categorical, Float, Space
 from seasoned.trials import Config, Finished, StudySpec, Suggested, TrialState
+from study_parts import ledger_of
 
 SQUARE = Space(x=Float(0, 1), y=Float(0, 1))
 LINE = Space(x=Float(0, 1))
@@ -214,6 +215,6 @@ def test_differential_evolution_has_a_population_beyond_its_budget():
     sampler = DifferentialEvolution()
     study = Study(LINE, sampler=sampler, budget=40, seed=0)
     study.optimize(lambda config: config["x"] ** 2, trials=400)
-    state = study._ledger.state
+    state = ledger_of(study).state
     assert state.start > 40  # it has begun anew, for all members had become one
     assert _size_now(state) == len(state.points) > 4
