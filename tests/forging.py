@@ -14,7 +14,7 @@ def forged(bundle, path, change, key=None):
     manifest, members = zip_container.unpack(bundle, None)
     change(manifest, members)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(zip_container, "_LARGEST_RATIO", 10**6)  # a stranger's writer refuses nothing
+        patch.setattr(zip_container, "MAX_RATIO", 10**6)  # a stranger's writer refuses nothing
         path.write_bytes(zip_container.pack(manifest, members, key))
     return path
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import scipy.sparse
+
 from weird import NAN, ROWS, beside, collection, plain, repeated
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+
 from weird import ROWS, beside, collection, plain, repeated
 
 TABLES, weird = collection()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupKFold, LeavePGroupsOut
+
 from weird import ROWS, beside, collection, plain
 
 TABLES, weird = collection()

@@ -91,7 +91,7 @@ def test_the_report_has_what_is_left_of_the_limit_or_what_is_asked_for(words, le
     found, clock = {}, iter([0.0, 300.0 - left])
     monkeypatch.setattr(fit, "write_report", over)
     monkeypatch.setattr(fit.time, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(fit, "_learn", lambda *_, **__: None)
+    monkeypatch.setattr(fit, "fit_estimator", lambda *_, **__: None)
     for name in ("_save", "_show", "_tell_if_stopped", "store_format"):
         monkeypatch.setattr(fit, name, lambda *_: None)
     result = call("fit", "t.csv", "--target", "y", "--report", "r.html", *words)
@@ -107,7 +107,7 @@ def test_report_takes_seconds_too(first):
 def test_predictions_are_counted_in_parts_and_are_the_same(first, monkeypatch):
     model, table = load("m.s"), pd.read_csv("t.csv")
     before = model.predict(table)
-    monkeypatch.setattr(fitted_module, "_MOST_WATCHED", 30)
+    monkeypatch.setattr(fitted_module, "MAX_PART_ROWS", 30)
     seen = []
     with Display("predicting", shown=False) as display:
         watch(model, 80, 1, display)

@@ -87,7 +87,7 @@ def agree(rule, state, latest, seen):
     assert {number: rule.decide(state, number, step) for number, step in latest.items()} == plain
     standings = rungs_of(state).standings
     paused = {number for number in latest if standings[number].verdict is Decision.PAUSE}
-    assert rule.due(state) == {number for number in paused if plain[number] is not Decision.PAUSE}
+    assert rule.ready(state) == {number for number in paused if plain[number] is not Decision.PAUSE}
     seen.update(plain.values())
 
 
@@ -134,7 +134,7 @@ def test_due_trials_give_the_same_study_as_all_paused_trials(name, monkeypatch):
         ]
 
     kept = log()
-    monkeypatch.setattr(type(PROMOTING[name]), "due", lambda rule, state: None)
+    monkeypatch.setattr(type(PROMOTING[name]), "ready", lambda rule, state: None)
     assert log() == kept
 
 

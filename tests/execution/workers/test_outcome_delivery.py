@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from seasoned.execution.local import LocalExecutor
-from seasoned.execution.workers.worker import _failure
+from seasoned.execution.workers.worker import failure
 
 
 def test_outcomes_are_delivered_after_an_answer_that_failed(until):
@@ -35,5 +35,5 @@ def test_an_error_of_the_scheduler_reaches_the_caller(monkeypatch, caplog):
 
 
 def test_the_reason_of_a_failed_task_is_one_line():
-    ending, _, reason, *_ = _failure(RuntimeError("sizes differ:\n" + "layer\n" * 100))
+    ending, _, reason, *_ = failure(RuntimeError("sizes differ:\n" + "layer\n" * 100))
     assert (ending, reason) == ("raised", "RuntimeError: sizes differ:")

@@ -153,7 +153,7 @@ def test_sampler_of_learner_tuning_gets_the_default_budget(monkeypatch):
         asked.append(given[2].get("trials"))
         raise Stopped
 
-    monkeypatch.setattr("seasoned.knowledge.tuning.meta_learner._study", study)
+    monkeypatch.setattr("seasoned.knowledge.tuning.meta_learner.open_study", study)
     for options, expected in (({}, 30), ({"trials": 4}, 4), ({"time_limit": 9.0}, None)):
         with pytest.raises(Stopped):
             tune_meta_learner(POOR, groups(0), space=RATES, **options)

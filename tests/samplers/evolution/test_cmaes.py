@@ -12,7 +12,7 @@ import pytest
 from sampler_runs import MIXED, best_of, box, complete, distance, drive, sphere
 from seasoned.errors import InvalidInput
 from seasoned.samplers import CMAES
-from seasoned.samplers.evolution.cmaes import _flat
+from seasoned.samplers.evolution.cmaes import is_flat
 from seasoned.samplers.evolution.normal_distribution import Axes, drawn, injected, made, updated
 from seasoned.space import Categorical, Float, Int, Space
 from seasoned.trials import Finished, StudySpec, Suggested, TrialState, WarmStart
@@ -179,9 +179,9 @@ def test_cmaes_refuses_wrong_settings():
 
 
 def test_a_single_generation_of_failures_is_no_stagnation():
-    assert not _flat((1.0, 0.5, math.inf))
-    assert _flat((math.inf, math.inf))
-    assert _flat((1.0, 1.0 + 1e-15))
+    assert not is_flat((1.0, 0.5, math.inf))
+    assert is_flat((math.inf, math.inf))
+    assert is_flat((1.0, 1.0 + 1e-15))
 
 
 def test_a_falling_violation_is_no_stagnation():

@@ -84,14 +84,14 @@ def test_workers_are_warm_when_the_members_are_chosen(monkeypatch):
     monkeypatch.setattr(search, "choose_members", lambda *_: order.append("chosen") or "members")
     objective = SimpleNamespace(fitter=SimpleNamespace(model=find))
     rows = [TrialRow(n, name, {}) for n, name in enumerate(("lightgbm", "linear", "lightgbm"))]
-    assert search._chosen(objective, rows, WorkerPool(budget()), 1.0) == "members"
+    assert search.select_members(objective, rows, WorkerPool(budget()), 1.0) == "members"
     assert order == ["lightgbm", "chosen"]
     order.clear()
     for nothing, left in (([], 600.0), (rows, -1.0)):  # no fits will come, or too late
-        assert search._chosen(objective, nothing, WorkerPool(budget(left=left)), 1.0) == "members"
+        assert search.select_members(objective, nothing, WorkerPool(budget(left=left)), 1.0) == "members"
     assert order == ["chosen", "chosen"]
     order.clear()
-    search._chosen(objective, rows, WorkerPool(budget(workers=4, trials=9, most=2)), 1.0)
+    search.select_members(objective, rows, WorkerPool(budget(workers=4, trials=9, most=2)), 1.0)
     assert order == ["lightgbm"] * 2 + ["chosen"], "no more workers than there are fits"
 
 
@@ -195,11 +195,11 @@ def test_who_asks_to_stop_does_not_wait_for_the_early_fit():
     limit, still = budget(left=1e9), Lasting()
     limit.stop.ask("SIGINT")
     limit.stop.deadline = 0.0
-    assert refit_members._awaited(still, limit) is None
+    assert refit_members.await_early_model(still, limit) is None
     assert still.asked == [0.0]
     limit, still = budget(left=0.6), Lasting()
     still.member = time.sleep
-    assert refit_members._awaited(still, limit) is None  # nor does the deadline
+    assert refit_members.await_early_model(still, limit) is None  # nor does the deadline
 
 
 def test_what_failed_early_is_tried_again(monkeypatch):

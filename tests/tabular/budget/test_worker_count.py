@@ -43,7 +43,7 @@ def test_a_large_table_has_as_many_workers_as_most_families_fit_beside_each_othe
         found = limit_workers(EIGHT, models, arrays, PLAN, TWO, lambda: released.append(1))
     assert released == [1]
     assert 1 < found.workers < 8
-    needs = np.array([worker_count._need(model, arrays, PLAN, TWO) for model in models])
+    needs = np.array([worker_count.default_bytes(model, arrays, PLAN, TWO) for model in models])
     assert (needs <= SHARE * free / (found.workers + 1)).mean() >= 0.65, "one more fits the early model"
     assert (needs <= SHARE * free / (found.workers + 2)).mean() < 0.7
     assert f"{found.workers} worker(s) rather than 8" in caplog.text
@@ -54,7 +54,7 @@ def test_a_small_table_keeps_a_worker_a_core(free):
 
 
 def test_what_the_user_says_stays(free):
-    told = replace(EIGHT, told=True)
+    told = replace(EIGHT, explicit_workers=True)
     assert limit_workers(told, choose(None), table(1_000_000), PLAN, TWO) is told
 
 
@@ -81,7 +81,7 @@ def test_refit_workers_are_limited_by_the_memory_of_their_models(monkeypatch, ca
         assert with_room_for(usual, [4 * 10**9, 10**9, 4 * 10**9, 4 * 10**9]).workers == 2
         assert with_room_for(usual, [6 * 10**9] * 4).workers == 1
     assert "1 fit(s) at a time rather than 4" in caplog.text
-    assert with_room_for(replace(usual, told=True), [6 * 10**9] * 4).workers == 4
+    assert with_room_for(replace(usual, explicit_workers=True), [6 * 10**9] * 4).workers == 4
 
 
 def test_default_workers_are_lowered_to_the_memory_limit(monkeypatch):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 
 import pytest
-from forging import forged
 
+from forging import forged
 from in_process import estimator, stay_in_process
 from messy import messy
 from seasoned import load

@@ -13,8 +13,8 @@ import tokenize
 import numpy as np
 import pandas as pd
 import pytest
-from forging import forged, in_json
 
+from forging import forged, in_json
 from in_process import estimator, stay_in_process
 from seasoned import load
 from seasoned.errors import InvalidInput, MissingExtra
@@ -174,7 +174,7 @@ def test_a_missing_package_is_still_that(bundle, monkeypatch):
     def raises(*_):
         raise MissingExtra("a model needs 'xgboost', which is not installed.")
 
-    monkeypatch.setattr(archive, "_member", raises)
+    monkeypatch.setattr(archive, "read_member", raises)
     with pytest.raises(MissingExtra):
         load(bundle)
 

@@ -35,11 +35,11 @@ def test_a_killed_save_leaves_the_old_file_and_nothing_else(tmp_path):
 @pytest.mark.parametrize("nameless", [True, False])
 def test_a_save_replaces_the_file_with_the_rights_of_a_new_one(tmp_path, monkeypatch, nameless):
     if not nameless:  # as on a file system without such files
-        monkeypatch.setattr(archive, "_nameless", lambda _: None)
+        monkeypatch.setattr(archive, "open_unnamed", lambda _: None)
     path, usual = tmp_path / "m.seasoned", tmp_path / "usual"
     usual.touch()
     for content in (b"one", b"two"):
-        archive._replace(path, content)
+        archive.replace_file(path, content)
         assert path.read_bytes() == content
     assert path.stat().st_mode == usual.stat().st_mode
     assert len(list(tmp_path.iterdir())) == 2
@@ -51,7 +51,7 @@ def test_a_folder_that_knows_no_nameless_files_is_no_error(monkeypatch, tmp_path
 
     with monkeypatch.context() as patch:
         patch.setattr(archive.os, "open", refuses)
-        assert archive._nameless(tmp_path) is None
+        assert archive.open_unnamed(tmp_path) is None
 
 
 @pytest.mark.parametrize("refuse", [check_name, check_model, lambda path: archive.write(None, None, {}, path)])

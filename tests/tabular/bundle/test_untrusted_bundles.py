@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from forging import forged
 
+from forging import forged
 from seasoned import load
 from seasoned.errors import InvalidInput
 from seasoned.tabular.ensemble.fitted_model import Member
@@ -262,8 +262,8 @@ def test_a_zip_that_unpacks_to_too_much_for_its_size(bundle, tmp_path, monkeypat
         own = sum(member.file_size for member in archive.infolist())
     size = bundle.stat().st_size
     path = rezipped(bundle, tmp_path / "zip", extra=[("zeros", bytes(4 * size))])
-    monkeypatch.setattr(zip_container, "_SMALL", own)
-    monkeypatch.setattr(zip_container, "_LARGEST_RATIO", 2)
+    monkeypatch.setattr(zip_container, "FREE_UNPACKED_BYTES", own)
+    monkeypatch.setattr(zip_container, "MAX_RATIO", 2)
     with pytest.raises(InvalidInput, match="unpacks to"):
         load(path)
 

@@ -31,7 +31,7 @@ def test_an_undefined_loss_is_dropped_and_keeps_the_intervals(monkeypatch, caplo
         raise ValueError("undefined here")
 
     for metric in (SimpleNamespace(**fields(lambda *_: np.nan)), SimpleNamespace(**fields(told))):
-        fitted = SimpleNamespace(metric=metric, members=[SimpleNamespace(below=(), weight=1.0)])
+        fitted = SimpleNamespace(metric=metric, members=[SimpleNamespace(base_configurations=(), weight=1.0)])
         found = finalize.learn_postprocessing(fitted, objective, calibrate=None)
         assert "validated" not in found
         assert found["finish"] == Postprocessor()

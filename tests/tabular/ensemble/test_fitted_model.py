@@ -46,7 +46,7 @@ def test_feature_columns_count_in_the_parts_of_a_long_prediction(monkeypatch):
 
     monkeypatch.setattr("seasoned.tabular.ensemble.fitted_model.in_parts", noted)
     monkeypatch.setattr(
-        "seasoned.tabular.ensemble.fitted_model._FITS", 0
+        "seasoned.tabular.ensemble.fitted_model.CONCURRENT_FITS", 0
     )  # of the numbers of a row, or few columns would not count
     search = SearchSettings(models=["linear"], folds=2, features="all")
     model = AutoRegressor(trials=2, workers=1, search=search, random_state=0, experience=None).fit(X, y)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seasoned.tabular.ensemble import greedy_selection
-from seasoned.tabular.ensemble.greedy_selection import _rows, select
+from seasoned.tabular.ensemble.greedy_selection import select, selection_rows
 from seasoned.tabular.metrics.registry import resolve
 from seasoned.tabular.metrics.vectorized import losses_of
 
@@ -120,7 +120,7 @@ def test_drawing_makes_the_average_better_on_new_rows():
         losses = []
         for shares in (np.zeros(1), np.array([0.0, 0.25, 0.5])):
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(greedy_selection, "_SHARES", shares)
+                patch.setattr(greedy_selection, "SHRINKAGE_SHARES", shares)
                 weights = select([p[:100] for p in predictions], y[:100], metric, most=8, seed=0)
             losses.append(metric.loss(y[100:], sum(w * predictions[index][100:] for index, w in weights.items())))
         gains.append(losses[0] - losses[1])
@@ -151,15 +151,15 @@ def test_a_rare_class_has_its_say_where_rows_are_many():
 
 def test_rows_that_are_drawn_more_often_count_less():
     y = np.repeat([0, 1, 2], [39_000, 900, 100])
-    rows, mass = _rows(y, 0, None, classes=True)
+    rows, mass = selection_rows(y, 0, None, classes=True)
     assert np.bincount(y[rows])[1:].tolist() == [900, 100]
     assert len(rows) < 11_000
     np.testing.assert_allclose(np.bincount(y[rows], mass) / mass.sum(), [0.975, 0.0225, 0.0025], rtol=1e-9)
     given = np.linspace(1, 2, len(y))
-    _, weighted = _rows(y, 0, given, classes=True)
+    _, weighted = selection_rows(y, 0, given, classes=True)
     np.testing.assert_allclose(weighted / given[rows] / mass, (weighted / given[rows] / mass)[0])
-    assert _rows(np.repeat([0, 1], 20_000), 0, None, classes=True)[1] is None, "none is rare"
-    assert _rows(y, 0, None, classes=False)[1] is None
+    assert selection_rows(np.repeat([0, 1], 20_000), 0, None, classes=True)[1] is None, "none is rare"
+    assert selection_rows(y, 0, None, classes=False)[1] is None
 
 
 def test_rows_and_models_are_fewer_where_classes_are_very_many(tmp_path, monkeypatch):
@@ -177,7 +177,7 @@ def test_rows_and_models_are_fewer_where_classes_are_very_many(tmp_path, monkeyp
         scores[np.arange(len(y)), y] += 10.0 if number == 9 else 1.0
         np.save(tmp_path / f"{number}.npy", scores / scores.sum(axis=1, keepdims=True))
         files.append(np.load(tmp_path / f"{number}.npy", mmap_mode="r"))
-    rows, mass = _rows(y, 0, None, classes=True, most=500)
+    rows, mass = selection_rows(y, 0, None, classes=True, most=500)
     assert len(rows) == 500
     assert set(y[rows]) == set(range(classes))
     assert mass == pytest.approx(np.ones(500))
@@ -194,14 +194,14 @@ def test_what_is_judged_in_parts_is_judged_alike():
     metric, y, predictions = made("log_loss", 7, models=9, rows=60)
     whole = select(predictions, y, metric, most=6, seed=0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(greedy_selection, "_AT_ONCE", 300)
+        patch.setattr(greedy_selection, "CANDIDATES_AT_ONCE", 300)
         assert select(predictions, y, metric, most=6, seed=0) == whole
 
 
 def test_groups_are_drawn_whole():
     rng = np.random.default_rng(0)
     groups = rng.integers(20, size=200)
-    drawn = greedy_selection._resampled(np.arange(200), groups, rng)
+    drawn = greedy_selection.resampled(np.arange(200), groups, rng)
     times = np.bincount(drawn, minlength=200)
     for group in range(20):
         assert len(set(times[groups == group])) == 1

@@ -18,7 +18,7 @@ from three_families import MODELS, fit
 
 
 def test_extra_rows_of_rare_classes_keep_their_share_of_the_weight(monkeypatch):
-    monkeypatch.setattr(member_predictions, "_MOST", 100)
+    monkeypatch.setattr(member_predictions, "MAX_ROWS", 100)
     rng = np.random.default_rng(0)
     y = np.concatenate([np.zeros(900, np.int64), np.arange(100, dtype=np.int64) % 20 + 1])
     p = rng.dirichlet(np.ones(21), 1_000)
@@ -29,7 +29,7 @@ def test_extra_rows_of_rare_classes_keep_their_share_of_the_weight(monkeypatch):
     objective = SimpleNamespace(
         job=SimpleNamespace(seed=0), metric=SimpleNamespace(n_classes=21), data=data, records=records
     )
-    monkeypatch.setattr(member_predictions, "_FEWEST", 100)
+    monkeypatch.setattr(member_predictions, "MIN_ROWS", 100)
     found = member_predictions.pool(objective, [SimpleNamespace(name="a", config={}, weight=1.0)])
     rare = found.truth > 0
     assert rare.mean() > 0.3, "five rows of each class are there"
@@ -74,10 +74,10 @@ def test_out_of_fold_predictions_cover_the_rows_that_fit_received(here):
 
 
 def test_out_of_fold_predictions_of_very_many_rows_are_not_stored(here, monkeypatch):
-    monkeypatch.setattr(member_predictions, "_WHOLE", 100)
+    monkeypatch.setattr(member_predictions, "MAX_USER_VALUES", 100)
     assert fit("binary")[0].out_of_fold_ is None
-    monkeypatch.setattr(member_predictions, "_WHOLE", 10**6)
-    monkeypatch.setattr(member_predictions, "_EACH", 50)
+    monkeypatch.setattr(member_predictions, "MAX_USER_VALUES", 10**6)
+    monkeypatch.setattr(member_predictions, "MAX_MEMBER_VALUES", 50)
     model = fit("binary")[0]
     assert np.isfinite(model.out_of_fold_).all(), "put together part by part"
     assert isinstance(model, AutoClassifier)

@@ -20,7 +20,7 @@ from seasoned.tabular.ensemble import prediction_time
 from seasoned.tabular.ensemble.fitted_model import Member
 from seasoned.tabular.ensemble.greedy_selection import select
 from seasoned.tabular.ensemble.prediction_time import PredictionTime, members_within_limit, milliseconds
-from seasoned.tabular.ensemble.refit_members import _diverse, choose_members
+from seasoned.tabular.ensemble.refit_members import choose_members, diverse_trials
 from seasoned.tabular.fit import fit_table
 from seasoned.tabular.metrics.registry import resolve
 from seasoned.tabular.trial.arrays import Arrays
@@ -169,7 +169,7 @@ def test_where_there_is_no_time_trials_stand_for_a_measurement(clock, plan):
     )
     assert clock.now == 0.0
     assert [member.config["n"] for member in kept] == [0, 2]
-    assert (found.measured, found.told) == (3.0, True)
+    assert (found.measured, found.estimated) == (3.0, True)
     assert "In the trials a row took 3 ms to predict, within the limit of 3.5; there was no time" in found.sentence
     assert PredictionTime.from_json(found.to_json()) == found
     assert PredictionTime.from_json({"limit": 1.0, "measured": 2.0}) == PredictionTime(1.0, 2.0)
@@ -194,7 +194,7 @@ def test_a_fit_that_must_end_measures_nothing(tmp_path, monkeypatch, hurry):
     settings = SearchSettings(models=["linear", "tree"], folds=2, predict_limit=1e6)
     found = estimator("regression", ["linear", "tree"], search=settings).fit(X, X[:, 0] + X[:, 1] ** 2).fitted_
     trials = [t for t in found.trials if (t.model, t.config) in [(m.name, m.config) for m in found.members]]
-    assert found.pace.told
+    assert found.pace.estimated
     assert found.pace.measured > sum(trial.predict_ms for trial in trials) > 0  # and what comes before any model
 
 
@@ -241,10 +241,10 @@ def test_a_pace_survives():
 def test_the_best_of_each_family_may_be_chosen_however_many_of_one_are_better():
     many = [TrialRow(n, "catboost", {}, loss=n / 100) for n in range(60)]
     few = [TrialRow(60 + n, name, {}, loss=1.0 + n) for n, name in enumerate("abbbbbb")]
-    found = _diverse([*many, *few])
+    found = diverse_trials([*many, *few])
     assert len(found) == 40
     assert [row.number for row in found] == [*range(35), 60, 61, 62, 63, 64]
-    assert _diverse([*many[:10], *few]) == [*many[:10], *few]
+    assert diverse_trials([*many[:10], *few]) == [*many[:10], *few]
 
 
 def test_who_keeps_the_limit_is_not_thrown_out_before_who_cannot(clock, plan):

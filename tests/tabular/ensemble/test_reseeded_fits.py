@@ -22,7 +22,7 @@ from seasoned import Space, load
 from seasoned.errors import InvalidInput
 from seasoned.tabular.ensemble import reseeded_fits
 from seasoned.tabular.ensemble.fitted_model import Member
-from seasoned.tabular.ensemble.reseeded_fits import _folds_of
+from seasoned.tabular.ensemble.reseeded_fits import folds_of
 from seasoned.tabular.features.pipeline import FeaturePipeline
 from seasoned.tabular.models.custom import CustomModel
 from seasoned.tabular.models.registry import find
@@ -37,9 +37,9 @@ def here(monkeypatch):
 
 @pytest.fixture
 def again(monkeypatch):
-    monkeypatch.setattr(reseeded_fits, "_wanted", lambda *_: True)
-    monkeypatch.setattr(reseeded_fits, "_BYTES", math.inf)
-    monkeypatch.setattr(reseeded_fits, "_MILLISECONDS", math.inf)
+    monkeypatch.setattr(reseeded_fits, "is_worthwhile", lambda *_: True)
+    monkeypatch.setattr(reseeded_fits, "MAX_BYTES", math.inf)
+    monkeypatch.setattr(reseeded_fits, "MAX_MILLISECONDS", math.inf)
 
 
 def table(rows: int) -> tuple[pd.DataFrame, np.ndarray]:
@@ -91,20 +91,20 @@ def test_fits_are_added_as_far_as_the_file_stays_small(again, monkeypatch, tmp_p
     X, y = table(1_200)
     model = estimator("regression", ["lightgbm"]).fit(X, y)
     (member,) = model.fitted_.members
-    one = reseeded_fits._bytes(member, member.model)  # all five are about as large
+    one = reseeded_fits.bytes_per_fit(member, member.model)  # all five are about as large
     model.save(tmp_path / "model.seasoned")
     with zipfile.ZipFile(tmp_path / "model.seasoned") as archive:
         written = [file.compress_size for file in archive.infolist() if file.filename.startswith("model-")]
     assert one == pytest.approx(np.mean(written), rel=0.25)
-    monkeypatch.setattr(reseeded_fits, "_MOST", 1.0)
-    monkeypatch.setattr(reseeded_fits, "_BYTES", 3.5 * one)
-    monkeypatch.setattr(reseeded_fits, "_BYTES_A_ROW", 0.0)
+    monkeypatch.setattr(reseeded_fits, "MAX_RESERVE_SHARE", 1.0)
+    monkeypatch.setattr(reseeded_fits, "MAX_BYTES", 3.5 * one)
+    monkeypatch.setattr(reseeded_fits, "BYTES_PER_ROW", 0.0)
     (member,) = estimator("regression", ["lightgbm"]).fit(X, y).fitted_.members
     assert shares_of(member.estimator) == pytest.approx([1 / 3] * 3)
 
 
 def test_slow_models_are_fitted_once(again, monkeypatch):
-    monkeypatch.setattr(reseeded_fits, "_MILLISECONDS", 1e-9)
+    monkeypatch.setattr(reseeded_fits, "MAX_MILLISECONDS", 1e-9)
     X, y = table(200)
     (member,) = estimator("regression", ["lightgbm"]).fit(X, y).fitted_.members
     assert shares_of(member.estimator) == (1.0,)
@@ -314,7 +314,7 @@ def test_reading_ends_with_the_time(monkeypatch):
     """Two members whose models of the folds are there, and time for one of them."""
     read = []
     members = {place: Member("linear", {"place": place}, "fitted") for place in (0, 1)}
-    fits = [reseeded_fits._Fit(place, 1.0, fold=fold) for place in members for fold in (0, 1)]
+    fits = [reseeded_fits.ReseededFit(place, 1.0, fold=fold) for place in members for fold in (0, 1)]
 
     def fold_models(config, folds):
         read.append(config["model"]["linear"]["place"])
@@ -323,8 +323,8 @@ def test_reading_ends_with_the_time(monkeypatch):
 
     limit = SimpleNamespace(remaining=10.0, full=False)
     objective = SimpleNamespace(fold_models=fold_models)
-    monkeypatch.setattr(reseeded_fits, "_folds_of", lambda _: [0, 1])
-    found = reseeded_fits._stored_fold_models(objective, members, fits, limit)
+    monkeypatch.setattr(reseeded_fits, "folds_of", lambda _: [0, 1])
+    found = reseeded_fits.stored_fold_models(objective, members, fits, limit)
     assert read == [0]
     assert [(fit.fold, fit.estimator) for fit in found] == [(0, "of fold 0"), (1, "of fold 1")]
 
@@ -355,15 +355,17 @@ def test_whatever_the_dump_of_an_own_family_does_the_fit_goes_on(error):
         raise error
 
     own = SimpleNamespace(name="mine", dump=dump)
-    assert reseeded_fits._bytes(Member("mine", {}, "fitted"), own) == 0.0
-    assert reseeded_fits._bytes(Member("forest", {}, "fitted"), SimpleNamespace(name="forest", dump=dump)) == np.inf
+    assert reseeded_fits.bytes_per_fit(Member("mine", {}, "fitted"), own) == 0.0
+    assert (
+        reseeded_fits.bytes_per_fit(Member("forest", {}, "fitted"), SimpleNamespace(name="forest", dump=dump)) == np.inf
+    )
 
 
 def test_at_most_five_fold_models_predict_however_many_validate():
     def folds(count):
         parted = [(np.delete(np.arange(count), place), np.array([place])) for place in range(count)]
         data = SimpleNamespace(target=np.zeros(count), folds=parted, known_rows=lambda: np.arange(count))
-        return _folds_of(SimpleNamespace(data=data, folds=count))
+        return folds_of(SimpleNamespace(data=data, folds=count))
 
     assert folds(3) == [0, 1, 2]
     assert folds(50) == [0, 10, 20, 30, 40]

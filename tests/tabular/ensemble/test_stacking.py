@@ -111,7 +111,7 @@ def classifier():
 
 
 def uppers(model):
-    return [member for member in model.fitted_.members if member.below]
+    return [member for member in model.fitted_.members if member.base_configurations]
 
 
 def test_a_second_layer_joins_where_it_helps(regressor, monkeypatch):
@@ -167,7 +167,7 @@ def test_it_predicts_alone_with_those_below_it(regressor):
     ((_, row),) = regressor.leaderboard()[learned_from_others].iterrows()
     alone = regressor.predict(X, model=int(row["number"]))
     assert np.sqrt(np.mean((alone - y) ** 2)) < 2.0
-    places = [place for place, member in enumerate(regressor.fitted_.members) if member.below]
+    places = [place for place, member in enumerate(regressor.fitted_.members) if member.base_configurations]
     assert alone == pytest.approx(regressor.fitted_.predict_each(X)[places[0]])
 
 
@@ -182,7 +182,7 @@ def test_it_is_saved_and_loaded_bit_for_bit(which, request, tmp_path):
 
 def test_a_bundle_without_a_model_below_is_refused(regressor):
     found = regressor.fitted_
-    kept = tuple(member for member in found.members if member.below or member.name != "linear")
+    kept = tuple(member for member in found.members if member.base_configurations or member.name != "linear")
     total = sum(member.weight for member in kept)
     with pytest.raises(ValueError, match="stacked on is missing"):
         check_fitted(replaced(found, kept, total))
@@ -196,7 +196,9 @@ def test_a_bundle_with_another_number_of_models_below_is_refused(regressor, tmp_
     regressor.save(tmp_path / "m.seasoned")
     found = load(tmp_path / "m.seasoned").fitted_
     short = tuple(
-        replace(member, config={**member.config, STACKED_ON: member.config[STACKED_ON][:1]}) if member.below else member
+        replace(member, config={**member.config, STACKED_ON: member.config[STACKED_ON][:1]})
+        if member.base_configurations
+        else member
         for member in found.members
     )
     with pytest.raises(ValueError, match="another table"):
@@ -270,9 +272,9 @@ def test_it_stays_out_where_it_does_not_help(monkeypatch):
 @pytest.mark.slow
 def test_what_helps_only_the_rows_it_was_chosen_by_is_refused(monkeypatch):
     stay_in_process(monkeypatch)
-    monkeypatch.setattr(stacking, "_gains_on_held_out_folds", lambda *_: [0.1, -0.2])
+    monkeypatch.setattr(stacking, "gains_on_held_out_folds", lambda *_: [0.1, -0.2])
     assert not uppers(fitted(AutoRegressor, numbers))
-    monkeypatch.setattr(stacking, "_gains_on_held_out_folds", lambda *_: [])
+    monkeypatch.setattr(stacking, "gains_on_held_out_folds", lambda *_: [])
     assert not uppers(fitted(AutoRegressor, numbers))
 
 
@@ -404,19 +406,19 @@ def test_what_is_held_out_of_everything_is_held_out(monkeypatch):
         monkeypatch.setattr(type(objective.fitter), "on_fold", on_fold)
         for outer, (_, held) in enumerate(objective.data.folds):
             fits.clear()
-            within = objective.within(sources[0], outer)
+            within = objective.nested_predictions(sources[0], outer)
             assert not within[held].any()
             for train, valid in fits:
                 seen.append(set(train) & (set(held) | set(valid)))
                 seen.append(set(valid) & set(held))
             assert len(fits) == len(objective.data.folds) - 1
-            others = [objective.within(source, outer) for source in sources]
+            others = [objective.nested_predictions(source, outer) for source in sources]
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(type(objective.fitter), "on_all", on_all)
-                assert objective.above(configs[0], outer, others).shape == held.shape
+                assert objective.stacked_predictions(configs[0], outer, others).shape == held.shape
         return [1.0]
 
-    monkeypatch.setattr(stacking, "_gains_on_held_out_folds", asked)
+    monkeypatch.setattr(stacking, "gains_on_held_out_folds", asked)
     fitted(AutoRegressor, numbers)
     assert seen
     assert not any(seen)
@@ -444,4 +446,4 @@ def test_a_second_layer_that_the_metric_refuses_is_left_out():
         raise ValueError("the metric failed")
 
     records = SimpleNamespace(out_of_fold=lambda config: np.ones(5))
-    assert stacking._best(SimpleNamespace(records=records, loss_of=refuse), np.ones(5), [TREE]) is None
+    assert stacking.best_layer(SimpleNamespace(records=records, loss_of=refuse), np.ones(5), [TREE]) is None

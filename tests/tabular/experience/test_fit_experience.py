@@ -379,16 +379,16 @@ NAMED = [["age", "size"], ["x0", "x1", "age"], ["x1", "y1"], ["size"]]
 @pytest.mark.parametrize("columns", NAMELESS, ids="-".join)
 def test_names_that_are_places_make_no_family(columns):
     one, other = ({"log_rows": 2.0, "skew": value} for value in (0.5, 0.7))
-    assert record._family(columns, one).startswith(UNNAMED)
-    assert record._family(columns, one) == record._family(columns, dict(reversed(one.items())))
-    assert record._family(columns, one) != record._family(columns, other)
+    assert record.table_identifier(columns, one).startswith(UNNAMED)
+    assert record.table_identifier(columns, one) == record.table_identifier(columns, dict(reversed(one.items())))
+    assert record.table_identifier(columns, one) != record.table_identifier(columns, other)
 
 
 @pytest.mark.parametrize("columns", NAMED, ids="-".join)
 def test_names_make_a_family_whatever_the_table_is_like(columns):
     one, other = ({"log_rows": 2.0, "skew": value} for value in (0.5, 0.7))
-    assert record._family(columns, one) == record._family(columns[::-1], other)
-    assert not record._family(columns, one).startswith(UNNAMED)
+    assert record.table_identifier(columns, one) == record.table_identifier(columns[::-1], other)
+    assert not record.table_identifier(columns, one).startswith(UNNAMED)
 
 
 def test_the_same_array_is_one_family_and_another_of_its_width_is_not(url):

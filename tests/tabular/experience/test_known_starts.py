@@ -9,7 +9,7 @@ import numpy as np
 from advised import FEATURES, SCENE, SPACE, guide, loss, play, sampler
 from seasoned.knowledge.advice.similar_tasks import SimilarTasks
 from seasoned.tabular.experience.advice import TaskAdvice
-from seasoned.tabular.experience.record import _gained
+from seasoned.tabular.experience.record import search_statistics
 from seasoned.tabular.features.pipeline import LEVELS
 from seasoned.tabular.trial.configuration import textual
 from seasoned.tabular.trial.trial_row import TrialRow
@@ -51,8 +51,8 @@ def test_gain_of_advice_excludes_initial_configurations():
     known, start = with_start()
     ((family, settings),) = start["model"].items()
     trials = [TrialRow(0, family, settings, loss=-0.8)]
-    assert _gained(trials, known, -0.5, frozenset())["advised"]
-    assert not _gained(trials, known, -0.5, frozenset([textual(start)]))["advised"]
+    assert search_statistics(trials, known, -0.5, frozenset())["advised"]
+    assert not search_statistics(trials, known, -0.5, frozenset([textual(start)]))["advised"]
 
 
 def test_a_start_with_level_features_has_the_row_of_its_family_default():

@@ -146,7 +146,7 @@ class TestSelections:
                 {"made": {name: True, "columns": 20}}, of(matrix, np.zeros(size)), matrix, "codes"
             )
             assert found.shape[1] > 0, "never nothing at all"
-            assert made is None or found.shape[1] == len(made.kept)
+            assert made is None or found.shape[1] == len(made.selection)
 
 
 def test_of_columns_that_say_the_same_the_more_telling_stays():
@@ -204,17 +204,17 @@ def test_what_is_left_out_stays_left_out(diet):
     matrix = rows.codes if diet == "codes" else np.nan_to_num(rows.codes)
     config = {"made": {**dict.fromkeys([*STEPS, *SELECTIONS], True), "columns": 30}}
     made, found = fit_features(config, rows, matrix, diet)
-    full = replace(made, kept=None).extend(rows.given, matrix, diet)
-    assert 0 < found.shape[1] == len(made.kept) < full.shape[1]
-    np.testing.assert_array_equal(made.extend(rows.given, matrix, diet), full[:, made.kept])
+    full = replace(made, selection=None).extend(rows.given, matrix, diet)
+    assert 0 < found.shape[1] == len(made.selection) < full.shape[1]
+    np.testing.assert_array_equal(made.extend(rows.given, matrix, diet), full[:, made.selection])
     again = FeaturePipeline.from_json(plain(made.to_json()), 6, 2)
-    np.testing.assert_array_equal(again.extend(rows.given, matrix, diet), full[:, made.kept])
-    assert made.extend(made.nothing(), matrix[:0], diet).shape == (0, len(made.kept))
-    levels = set(made.kept[list(made.categorical((2, 4), matrix.shape[1]))].tolist())
-    assert levels & set(range(6)) == {2, 4} & set(made.kept.tolist())
+    np.testing.assert_array_equal(again.extend(rows.given, matrix, diet), full[:, made.selection])
+    assert made.extend(made.nothing(), matrix[:0], diet).shape == (0, len(made.selection))
+    levels = set(made.selection[list(made.categorical((2, 4), matrix.shape[1]))].tolist())
+    assert levels & set(range(6)) == {2, 4} & set(made.selection.tolist())
     assert len(levels - set(range(6))) <= 1, "the city, once more"
     with pytest.raises(ValueError, match="not there"):
-        replace(made, kept=np.array([0, 999])).extend(made.nothing(), matrix[:0], diet)
+        replace(made, selection=np.array([0, 999])).extend(made.nothing(), matrix[:0], diet)
 
 
 @pytest.mark.parametrize("texts", [0, 2])
@@ -242,7 +242,7 @@ def test_forged_places_are_refused(kept):
     state = plain(made.to_json())
     assert FeaturePipeline.from_json(state, 6, 2).count == made.count
     with pytest.raises((ValueError, TypeError)):
-        FeaturePipeline.from_json({**state, "kept": kept}, 6, 2)
+        FeaturePipeline.from_json({**state, "selection": kept}, 6, 2)
 
 
 @pytest.mark.parametrize(
@@ -331,12 +331,12 @@ def test_aims_are_those_of_the_ten_most_common_classes():
 
 @pytest.mark.parametrize("sparse", [0, 4])
 def test_combinations_of_levels_are_numbered_as_other_rows_are(monkeypatch, sparse):
-    monkeypatch.setattr(target_encoding, "_SPARSE", sparse)
+    monkeypatch.setattr(target_encoding, "MAX_DENSE_COMBINATIONS", sparse)
     rng = np.random.default_rng(0)
     codes = rng.integers(0, 5, (200, 2)).astype(float)
     codes[rng.random((200, 2)) < 0.2] = np.nan
     levels = [levels_of(column) for column in codes.T]
-    keys, places = target_encoding._combinations(levels)
+    keys, places = target_encoding.level_combinations(levels)
     np.testing.assert_array_equal(
         keys[places], target_encoding.keys_of(codes, (0, 1), tuple(values for values, _ in levels))
     )
@@ -348,7 +348,7 @@ def test_groups_in_which_a_quantity_is_always_missing_have_no_statistic():
     group, quantity = np.repeat([1.0, 2.0, 4.0, np.nan], 30), np.arange(120.0)
     quantity[30:60] = np.nan
     codes = np.column_stack([group, quantity])
-    (mean, *_) = group_statistics._statistics(codes, 0, 1, levels_of(group))
+    (mean, *_) = group_statistics.level_statistics(codes, 0, 1, levels_of(group))
     assert mean.values.tolist() == [1.0, 4.0]
     assert len(mean.summary) == 3
 

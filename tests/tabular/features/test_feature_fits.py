@@ -128,8 +128,8 @@ def test_noise_is_left_out(tmp_path, model):
     assert made < (0.75 if model == "neighbours" else 1.0) * plain
     found = survives(fitted, X, tmp_path / "m.seasoned")
     assert found.made.count == 0
-    assert {12, 13} <= set(found.made.kept.tolist())
-    assert len(found.made.kept) < 8
+    assert {12, 13} <= set(found.made.selection.tolist())
+    assert len(found.made.selection) < 8
 
 
 def test_a_category_stays_one_where_columns_before_it_are_left_out(tmp_path):
@@ -149,9 +149,9 @@ def test_a_category_stays_one_where_columns_before_it_are_left_out(tmp_path):
         config = {"model": {"lightgbm": {**small, "features": features}}}
         assert objective(config) < 0.5 * y.std()
     refitted = objective.refit(config)
-    assert refitted.made.kept[-1] == 5
-    assert len(refitted.made.kept) < 6
-    assert refitted.estimator.categorical == (len(refitted.made.kept) - 1,)
+    assert refitted.made.selection[-1] == 5
+    assert len(refitted.made.selection) < 6
+    assert refitted.estimator.categorical == (len(refitted.made.selection) - 1,)
 
 
 @pytest.mark.parametrize("name", ["lightgbm", "xgboost", "catboost"])
@@ -207,7 +207,7 @@ def test_a_file_whose_texts_are_those_of_another_table_is_refused(tmp_path):
             FeaturePipeline.from_json({**state, "texts": texts}, width, 1)
     with pytest.raises(ValueError, match="another table"):
         FeaturePipeline.from_json(state, width, 0)
-    beyond = replace(made, kept=np.array([0, 9_999]))
+    beyond = replace(made, selection=np.array([0, 9_999]))
     changed = replace(member, estimator=replace(member.estimator, made=beyond))
     with pytest.raises(ValueError, match="not there"):
         check_fitted(replace(fitted.fitted_, members=(changed,)))

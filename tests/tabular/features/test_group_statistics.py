@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from seasoned.tabular.features.group_statistics import _PAIRS, GroupStatistics
+from seasoned.tabular.features.group_statistics import MAX_PAIRS, GroupStatistics
 
 RNG = np.random.default_rng(0)
 
@@ -20,4 +20,4 @@ def test_group_statistics_choose_the_pairs_of_the_best_columns():
         patch.setattr("seasoned.tabular.features.group_statistics.few_valued", lambda _: groups)
         found = GroupStatistics()._pairs(rows, alone)
     every = sorted(((g, q) for g in groups for q in quantities), key=lambda pair: -(alone[pair[0]] + alone[pair[1]]))
-    assert set(found) == set(every[:_PAIRS])
+    assert set(found) == set(every[:MAX_PAIRS])

@@ -87,7 +87,7 @@ def test_as_experience_it_counts_once(tmp_path):
 
 
 def test_the_latest_are_kept_beside_those_that_were_stopped(monkeypatch, caplog):
-    monkeypatch.setattr(run_folder, "_MOST_ENDED", 2)
+    monkeypatch.setattr(run_folder, "MAX_FINISHED", 2)
     stopped = RunFolder.open("stopped", {}, resume=False)
     stopped.release()
     for number in range(4):
@@ -122,7 +122,7 @@ def test_a_folder_that_cannot_be_cleared_goes_as_a_whole(monkeypatch):
 
 
 def test_an_ended_run_that_is_too_large_to_stay_goes_at_once(monkeypatch):
-    monkeypatch.setattr(run_folder, "_MOST_ENDED_BYTES", 10_000)
+    monkeypatch.setattr(run_folder, "MAX_FINISHED_BYTES", 10_000)
     for name, size in (("large", 20_000), ("small", 10)):
         folder = RunFolder.open(name, {}, resume=False)
         (folder.path / "trials" / "one.npy").write_bytes(bytes(size))

@@ -10,7 +10,7 @@ from in_process import stay_in_process
 from messy import messy
 from seasoned import AutoClassifier, SearchSettings
 from seasoned.tabular.fit import description
-from seasoned.tabular.fit.description import _key
+from seasoned.tabular.fit.description import validation_key
 from seasoned.tabular.metrics.code_hash import code_digest
 
 
@@ -36,12 +36,14 @@ def test_splitter_keys_differ_by_the_values_of_their_attributes():
         KFold(4),
         KFold(5),
     ]
-    assert len({description._key(Until(cutoff)) for cutoff in several}) == len(several)
-    assert description._key(Until(pd.Timestamp("2024-01-01"))) == description._key(Until(pd.Timestamp("2024-01-01")))
+    assert len({description.validation_key(Until(cutoff)) for cutoff in several}) == len(several)
+    assert description.validation_key(Until(pd.Timestamp("2024-01-01"))) == description.validation_key(
+        Until(pd.Timestamp("2024-01-01"))
+    )
     assert (
-        description._key(KFold(5))
-        == description._key(KFold(5))
-        != description._key(KFold(5, shuffle=True, random_state=1))
+        description.validation_key(KFold(5))
+        == description.validation_key(KFold(5))
+        != description.validation_key(KFold(5, shuffle=True, random_state=1))
     )
     assert code_digest(pd.DataFrame({"a": [1]})) != code_digest(pd.DataFrame({"a": [2]}))
 
@@ -49,7 +51,7 @@ def test_splitter_keys_differ_by_the_values_of_their_attributes():
 def test_long_splits_that_differ_in_the_middle_have_different_keys():
     one, other = np.zeros(5000, int), np.zeros(5000, int)
     one[1000:4000:2] = other[1001:4001:2] = 1
-    assert _key(PredefinedSplit(one)) != _key(PredefinedSplit(other))
+    assert validation_key(PredefinedSplit(one)) != validation_key(PredefinedSplit(other))
 
 
 def test_fingerprints_include_labels_only_for_metric_functions(tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ from messy import messy
 from seasoned import CustomModel, Float, Metric, Space, load
 from seasoned.errors import InvalidInput
 from seasoned.report.model.collect import report_data
-from seasoned.tabular.fit.refit_table import _trial
+from seasoned.tabular.fit.refit_table import trial_of
 from seasoned.tabular.trial.seed_average import Repeated, fits_of
 from seasoned.tabular.trial.trial_row import TrialRow
 
@@ -171,6 +171,6 @@ def test_refit_for_a_relative_error_weighs_rows_as_the_fit_does(here):
 def test_refit_uses_the_complete_trial_of_a_repeated_configuration():
     rows = [TrialRow(number, "tree", {"a": 1}, state) for number, state in enumerate(["failed", "complete"])]
     member = SimpleNamespace(name="tree", config={"a": 1})
-    assert _trial(SimpleNamespace(trials=rows), member).number == 1
-    assert _trial(SimpleNamespace(trials=rows[:1]), member).number == 0
-    assert _trial(SimpleNamespace(trials=[]), member) is None
+    assert trial_of(SimpleNamespace(trials=rows), member).number == 1
+    assert trial_of(SimpleNamespace(trials=rows[:1]), member).number == 0
+    assert trial_of(SimpleNamespace(trials=[]), member) is None

@@ -7,13 +7,13 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from weird import ROWS, numbers, plain
 
 import seasoned.tabular.fit.fit_table
 from in_process import estimator, stay_in_process
 from seasoned import load
 from seasoned.errors import InvalidInput, SeasonedError, StorageError
 from seasoned.tabular.bundle import archive
+from weird import ROWS, numbers, plain
 
 X, Y = plain()
 NUMBERS = numbers(Y)

@@ -108,7 +108,7 @@ def test_a_folder_is_private_and_has_one_owner(cache):
 
 
 def test_of_unfinished_runs_the_latest_are_kept(cache, monkeypatch, caplog):
-    monkeypatch.setattr("seasoned.tabular.trial.run_folder._MOST_IDLE", 3)
+    monkeypatch.setattr("seasoned.tabular.trial.run_folder.MAX_UNFINISHED", 3)
     at_work = RunFolder.open("at work", {}, resume=False)
     os.utime(at_work.path / "run.json", (0, 0))
     for number in range(5):
@@ -122,13 +122,13 @@ def test_of_unfinished_runs_the_latest_are_kept(cache, monkeypatch, caplog):
     again = RunFolder.open("key 1", {}, resume=True)
     assert {run.name for run in list_runs()} == {"at work", "key 1", "key 2", "key 3", "key 4"}, "the oldest goes on"
     again.release()
-    monkeypatch.setattr("seasoned.tabular.trial.run_folder._MOST_BYTES", 1)
+    monkeypatch.setattr("seasoned.tabular.trial.run_folder.MAX_UNFINISHED_BYTES", 1)
     RunFolder.open("large", {}, resume=False)
     assert {run.name for run in list_runs()} == {"at work", "large"}
 
 
 def test_a_run_that_is_too_large_goes_alone(cache, monkeypatch):
-    monkeypatch.setattr("seasoned.tabular.trial.run_folder._MOST_BYTES", 4_000)
+    monkeypatch.setattr("seasoned.tabular.trial.run_folder.MAX_UNFINISHED_BYTES", 4_000)
     for number, size in enumerate((10, 10, 5_000)):
         left = RunFolder.open(f"key {number}", {}, resume=False)
         (left.path / "study.db").write_bytes(b"x" * size)
@@ -212,14 +212,14 @@ def test_a_failed_fit_keeps_its_folder_and_an_interrupted_one_gives_a_model(cach
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("seasoned.tabular.search.search._run", interrupt)
+        patch.setattr("seasoned.tabular.search.search.run_study", interrupt)
         assert model.fit(X, y).predict(X).shape == (80,)
     assert "interrupted" in caplog.text
 
     def fail(*_, **__):
         raise RuntimeError("disk")
 
-    monkeypatch.setattr("seasoned.tabular.search.search._run", fail)
+    monkeypatch.setattr("seasoned.tabular.search.search.run_study", fail)
     with pytest.raises(RuntimeError, match="disk"):
         model.fit(X, y)
     assert [run.running for run in list_runs()] == [False]
@@ -249,7 +249,7 @@ def test_a_resumed_run_has_a_model_before_its_first_new_trial(cache, monkeypatch
         raise KeyboardInterrupt
 
     monkeypatch.setattr("seasoned.tabular.search.search.fit_members", look)
-    monkeypatch.setattr("seasoned.tabular.search.search._run", interrupt)
+    monkeypatch.setattr("seasoned.tabular.search.search.run_study", interrupt)
     model.fit(X, y, resume=True)
     assert seen[0] is not None
     assert seen[0][0] in {"linear", "tree"}
@@ -353,7 +353,7 @@ def test_splitters_that_say_nothing_of_themselves_are_told_apart_by_their_settin
             raise NotImplementedError
 
     def key(share, rows):
-        return description._key(Share(share, np.array(rows)))
+        return description.validation_key(Share(share, np.array(rows)))
 
     assert key(0.2, [1, 2]) == key(0.2, [1, 2]), "in another process, too: it names no place in the memory"
     assert len({key(0.2, [1, 2]), key(0.4, [1, 2]), key(0.2, [1, 3])}) == 3
@@ -361,7 +361,7 @@ def test_splitters_that_say_nothing_of_themselves_are_told_apart_by_their_settin
 
 def test_folders_of_others_are_none_of_ours(cache, monkeypatch):
     """`runs` is what many tools call theirs: nothing of it is listed, forgotten or removed."""
-    monkeypatch.setattr("seasoned.tabular.trial.run_folder._MOST_IDLE", 0)
+    monkeypatch.setattr("seasoned.tabular.trial.run_folder.MAX_UNFINISHED", 0)
     cache_folder().mkdir(parents=True)
     for number in range(3):
         other = cache_folder() / f"exp{number}"
@@ -399,7 +399,7 @@ def test_a_resumed_run_has_the_text_that_its_trials_had(cache, monkeypatch, vect
         plans.append(fitted.plan)
         raise RuntimeError("stopped")
 
-    learn = plan._plan_from_file
+    learn = plan.plan_from_file
 
     def cut_short(*given):
         if not vectors:
@@ -408,7 +408,7 @@ def test_a_resumed_run_has_the_text_that_its_trials_had(cache, monkeypatch, vect
 
     with monkeypatch.context() as patched:
         patched.setattr(fit_table, "finalize", broken)
-        patched.setattr(plan, "_plan_from_file", cut_short)
+        patched.setattr(plan, "plan_from_file", cut_short)
         with pytest.raises(RuntimeError, match="stopped"):
             model.fit(X, y)
     model.fit(X, y, resume=True)
@@ -466,7 +466,7 @@ def test_a_resume_that_cannot_learn_its_text_vectors_is_refused(tmp_path, monkey
         with pytest.raises(RuntimeError, match="stopped"):
             model.fit(X, y)
     with monkeypatch.context() as patched:
-        patched.setattr(plan, "_plan_from_file", failing(MemoryError("too large")))
+        patched.setattr(plan, "plan_from_file", failing(MemoryError("too large")))
         with pytest.raises(InvalidInput, match="which this run's trials had, could not be learned again"):
             model.fit(X, y, resume=True)
     model.fit(X, y, resume=True)

@@ -7,12 +7,12 @@ import re
 
 import numpy as np
 import pytest
+
 import weird_columns
 import weird_containers
 import weird_levels
 import weird_roles
 import weird_targets
-
 from in_process import estimator, stay_in_process
 from seasoned import SearchSettings, load
 from seasoned.errors import InvalidInput

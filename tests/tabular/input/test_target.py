@@ -59,7 +59,7 @@ def test_classes(y, classes):
 def test_rows_without_a_target_are_left_out_with_a_note(caplog):
     with caplog.at_level(logging.WARNING, "seasoned.tabular"):
         target = read_target([1.0, np.nan, 3.5], "regression")
-    assert target.kept.tolist() == [True, False, True]
+    assert target.labelled.tolist() == [True, False, True]
     assert "1 of 3 rows have no target" in caplog.text
 
 

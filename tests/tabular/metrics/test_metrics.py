@@ -22,7 +22,7 @@ from seasoned.report import report_data
 from seasoned.tabular.ensemble.greedy_selection import select
 from seasoned.tabular.metrics.metric import Measure
 from seasoned.tabular.metrics.registry import measure_key, metric_key, resolve
-from seasoned.tabular.metrics.vectorized import _COUNTS, _NUMBERS, _PROPER, _RANKS, losses_of
+from seasoned.tabular.metrics.vectorized import COUNT_METRICS, NUMBER_METRICS, PROPER_METRICS, RANK_METRICS, losses_of
 from seasoned.tabular.models._common.log_target import logarithm_for
 from two_columns import QUICK, table
 
@@ -53,7 +53,10 @@ def slowly(metric, stack, y, weight=None):
 
 OF_TWO = {"f1", "precision", "recall", "jaccard", "roc_auc"}
 OF_CLASSES = [
-    (one, k) for one in sorted({*_PROPER, *_RANKS, *_COUNTS}) for k in (2, 3, 5) if k == 2 or one not in OF_TWO
+    (one, k)
+    for one in sorted({*PROPER_METRICS, *RANK_METRICS, *COUNT_METRICS})
+    for k in (2, 3, 5)
+    if k == 2 or one not in OF_TWO
 ]
 
 
@@ -71,7 +74,7 @@ def test_fast_losses_of_classes_are_scikit_learns(scorer, k):
                 np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("scorer", sorted(_NUMBERS))
+@pytest.mark.parametrize("scorer", sorted(NUMBER_METRICS))
 def test_fast_losses_of_numbers_are_scikit_learns(scorer):
     rng = np.random.default_rng(0)
     metric = Measure(scorer, scorer, 0, greater_is_better=scorer == "r2")

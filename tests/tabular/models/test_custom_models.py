@@ -24,7 +24,7 @@ from in_process import estimator, stay_in_process
 from messy import messy
 from seasoned import AutoClassifier, Categorical, Choice, CustomModel, Float, Int, SearchSettings, Space, load
 from seasoned.errors import InvalidInput
-from seasoned.tabular.bundle.archive import _hashable
+from seasoned.tabular.bundle.archive import with_tuples
 from seasoned.tabular.models._common.base import Job
 from seasoned.tabular.models.registry import choose
 
@@ -128,7 +128,7 @@ def test_tuples_stay_tuples_in_configurations_of_a_custom_model(here):
     assert all(isinstance(m.config["robustscaler__quantile_range"], tuple) for m in model.fitted_.members)
     board = model.leaderboard()
     assert board["weight"].sum() == pytest.approx(1.0)
-    assert _hashable(json.loads(json.dumps(model.fitted_.members[0].config))) == model.fitted_.members[0].config
+    assert with_tuples(json.loads(json.dumps(model.fitted_.members[0].config))) == model.fitted_.members[0].config
 
 
 def test_the_steps_of_a_custom_pipeline_are_seeded():

@@ -16,11 +16,11 @@ from seasoned.tabular.metrics.registry import Metric, resolve
 from seasoned.tabular.postprocessing.calibration import (
     Isotonic,
     Scaling,
-    _row_losses,
     choose_calibration,
     fit_isotonic,
     fit_scaling,
     from_json,
+    row_losses,
 )
 from seasoned.tabular.postprocessing.out_of_fold import OutOfFold
 
@@ -50,7 +50,7 @@ def test_a_rows_losses_over_all_classes_are_summed_without_taking_them_one_by_on
     metric = Metric("cost", costs=costs) if name == "cost" else name
     measure = resolve(metric, "binary" if k == 2 else "multiclass", k)
     p, y = drawn(300, k, 1.0)
-    loss, every = _row_losses(measure)
+    loss, every = row_losses(measure)
     one_by_one = np.stack([loss(p, np.full_like(y, code)) for code in range(k)])
     np.testing.assert_allclose(every(p), one_by_one.sum(axis=0), rtol=1e-9)
     if name == "brier":

@@ -86,11 +86,11 @@ def test_the_interval_score_is_that_of_the_rows_that_count():
     low, high = np.quantile(gap / size, [0.05, 0.95])
     outside = np.maximum(low * size - gap, 0) + np.maximum(gap - high * size, 0)
     expected = np.mean((high - low) * size + 20 * outside)
-    assert conformal._interval_score(gap, size, np.ones(400)) == pytest.approx(expected)
+    assert conformal.interval_score(gap, size, np.ones(400)) == pytest.approx(expected)
     more = np.concatenate([gap, 50 * rng.normal(size=400)]), np.concatenate([size, np.ones(400)])
     mass = np.repeat([1.0, 1e-9], 400)
-    assert conformal._interval_score(*more, mass) == pytest.approx(expected, rel=0.01)
-    assert conformal._interval_score(*more, np.ones(800)) > 5 * expected
+    assert conformal.interval_score(*more, mass) == pytest.approx(expected, rel=0.01)
+    assert conformal.interval_score(*more, np.ones(800)) > 5 * expected
 
 
 @pytest.mark.parametrize("coverage", [0.6, 0.9])
@@ -247,12 +247,12 @@ def test_halves_share_no_group(sizes):
     groups = np.repeat(np.arange(len(sizes)), sizes)
     rows = replace(pooled(np.zeros(len(groups)), np.zeros(len(groups))), groups=groups)
     for seed in range(5):
-        order = conformal._dealt(rows, np.random.default_rng(seed))
-        one, other = conformal._halves(order, rows)
+        order = conformal.shuffled_groups(rows, np.random.default_rng(seed))
+        one, other = conformal.split_in_halves(order, rows)
         assert sorted([*one, *other]) == list(range(len(groups)))
         assert min(len(one), len(other)) > 0
         assert not set(groups[one]) & set(groups[other]) or len(sizes) == 1
-    assert len({tuple(conformal._dealt(rows, np.random.default_rng(seed))) for seed in range(5)}) == 5
+    assert len({tuple(conformal.shuffled_groups(rows, np.random.default_rng(seed))) for seed in range(5)}) == 5
 
 
 @pytest.mark.parametrize(
@@ -289,10 +289,10 @@ def test_conformal_scores_are_drawn_from_all_large_groups(kind, groups, monkeypa
         rng = np.random.default_rng(1)
         codes = rng.uniform(size=(len(told.truth), 1))
         told = replace(told, truth=told.truth + 10 * (codes[:, 0] > 0.5) * rng.normal(size=len(codes)))
-    some, drawn = conformal._some, []
-    monkeypatch.setattr(conformal, "_some", lambda *given: drawn.append(some(*given)) or drawn[-1])
+    some, drawn = conformal.sample_rows, []
+    monkeypatch.setattr(conformal, "sample_rows", lambda *given: drawn.append(some(*given)) or drawn[-1])
     found = learn_conformal(told, codes, 0)
-    assert len(found.scores) == conformal._MOST
+    assert len(found.scores) == conformal._MAX_STORED_SCORES
     assert (found.scale is not None) == scale
     assert len(np.unique(told.groups[drawn[-1]])) == groups
     if kind == "classes":

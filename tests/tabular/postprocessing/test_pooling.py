@@ -11,7 +11,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from in_process import estimator, stay_in_process
 from seasoned import SearchSettings, load
-from seasoned.tabular.ensemble.member_predictions import _parts
+from seasoned.tabular.ensemble.member_predictions import cross_fit_parts
 from seasoned.tabular.fit import refit_table
 from seasoned.tabular.metrics.registry import resolve
 from seasoned.tabular.postprocessing.out_of_fold import OutOfFold
@@ -167,11 +167,13 @@ def test_what_is_learned_for_rows_is_learned_from_other_groups_and_folds(folds):
     rng = np.random.default_rng(0)
     together = rng.integers(12, size=300)
     fold_of = together % folds
-    parts = _parts(fold_of, together, rng)
+    parts = cross_fit_parts(fold_of, together, rng)
     assert 2 < len(np.unique(parts)) <= 5
     assert all(len(np.unique(parts[together == group])) == 1 for group in range(12))
-    assert len(np.unique(_parts(fold_of * 0, np.zeros(300, dtype=np.int64), rng))) == 5  # one group: rows are parted
-    assert len(np.unique(_parts(fold_of * 0, None, rng))) == 5
+    assert (
+        len(np.unique(cross_fit_parts(fold_of * 0, np.zeros(300, dtype=np.int64), rng))) == 5
+    )  # one group: rows are parted
+    assert len(np.unique(cross_fit_parts(fold_of * 0, None, rng))) == 5
 
 
 @pytest.mark.parametrize(("data", "classes"), [(witnesses, 3), (numbers, 0)])
@@ -231,8 +233,8 @@ def test_a_refit_without_one_of_the_members_averages_the_others(here, monkeypatc
     model = estimator("regression", ["linear", "forest"], metric="rmse").fit(X, y)
     model.fitted_ = replace(model.fitted_, finish=replace(model.fitted_.finish, blend=OpinionPool((0.7, 0.4), (0.1,))))
     assert model.refit(X, y).fitted_.finish.blend == OpinionPool((0.7, 0.4), (0.1,))
-    whole = refit_table._fitted
-    monkeypatch.setattr(refit_table, "_fitted", lambda *a, **k: {1: whole(*a, **k)[1]})
+    whole = refit_table.fit_in_time
+    monkeypatch.setattr(refit_table, "fit_in_time", lambda *a, **k: {1: whole(*a, **k)[1]})
     left = model.refit(X, y).fitted_
     assert left.finish.blend is None
     assert "no longer pooled" in caplog.text

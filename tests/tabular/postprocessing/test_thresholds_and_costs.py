@@ -164,12 +164,12 @@ def test_many_classes_are_resampled_in_parts_with_the_same_result(monkeypatch):
         return counts_of(metric.scorer)(confusion)
 
     given = pooled(np.full((500, 30), 1 / 30), y), codes, metric, score, 0
-    whole = choose_threshold._standard_error(*given)
+    whole = choose_threshold.standard_error(*given)
     assert whole > 0
     assert max(sizes) == 200 * 30**2
-    monkeypatch.setattr(choose_threshold, "_CELLS", 7 * 30**2 + 1)
+    monkeypatch.setattr(choose_threshold, "MAX_MATRIX_CELLS", 7 * 30**2 + 1)
     sizes.clear()
-    assert choose_threshold._standard_error(*given) == pytest.approx(whole, rel=1e-12)
+    assert choose_threshold.standard_error(*given) == pytest.approx(whole, rel=1e-12)
     assert max(sizes) == 7 * 30**2
 
 
@@ -179,11 +179,11 @@ def test_rows_that_hardly_count_make_no_gain_certain():
     given = metric, counts_of(metric.scorer), 0
     mass = np.where(np.arange(4_000) < 100, 1.0, 1e-6)
     p = np.full((4_000, 2), 0.5)
-    few = choose_threshold._standard_error(pooled(p[:100], y[:100]), [found[:100] for found in codes], *given)
-    assert choose_threshold._standard_error(pooled(p, y, mass), codes, *given) == pytest.approx(few, rel=0.1)
-    assert choose_threshold._standard_error(pooled(p, y), codes, *given) < few / 4
+    few = choose_threshold.standard_error(pooled(p[:100], y[:100]), [found[:100] for found in codes], *given)
+    assert choose_threshold.standard_error(pooled(p, y, mass), codes, *given) == pytest.approx(few, rel=0.1)
+    assert choose_threshold.standard_error(pooled(p, y), codes, *given) < few / 4
     alike = replace(pooled(p, y), groups=np.arange(4_000) // 40)  # a hundred groups
-    assert choose_threshold._standard_error(alike, codes, *given) > 4 * choose_threshold._standard_error(
+    assert choose_threshold.standard_error(alike, codes, *given) > 4 * choose_threshold.standard_error(
         pooled(p, y), codes, *given
     )
 

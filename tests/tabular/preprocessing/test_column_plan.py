@@ -192,7 +192,7 @@ def test_text_is_learned_from_so_many_rows_and_computed_once_for_each_different_
     fit, transform = Ngrams.fit, Ngrams.transform
     monkeypatch.setattr(Ngrams, "fit", lambda texts, **options: seen.append(len(texts)) or fit(texts, **options))
     monkeypatch.setattr(Ngrams, "transform", lambda self, texts: seen.append(len(texts)) or transform(self, texts))
-    monkeypatch.setattr("seasoned.tabular.preprocessing.text._MOST_LEARNED", 500)
+    monkeypatch.setattr("seasoned.tabular.preprocessing.text.MAX_COMPONENT_ROWS", 500)
     text = TextColumn.fit("code", column, seed=0)
     codes = text.codes(column)
     assert seen == [500, column.nunique()]

@@ -19,9 +19,9 @@ from seasoned.tabular.schema.schema import Schema
 
 @pytest.fixture
 def small_parts(monkeypatch):
-    monkeypatch.setattr(matrix_files, "_CELLS", 700)
-    monkeypatch.setattr(matrix_files, "_LEAST_ROWS", 1)
-    monkeypatch.setattr(one_hot_scaling, "_CELLS", 300)
+    monkeypatch.setattr(matrix_files, "BLOCK_CELLS", 700)
+    monkeypatch.setattr(matrix_files, "MIN_BLOCK_ROWS", 1)
+    monkeypatch.setattr(one_hot_scaling, "BLOCK_CELLS", 300)
 
 
 def plan_of(frame):
@@ -34,9 +34,9 @@ def test_matrices_are_stored_in_parts_as_they_are_encoded_in_one(tmp_path, monke
     frame = messy()[0]
     plan, canonical = plan_of(frame)
     expected = {diet: plan.encode(canonical, diet) for diet in ("codes", "dense")}
-    monkeypatch.setattr(matrix_files, "_CELLS", 700)
-    monkeypatch.setattr(matrix_files, "_LEAST_ROWS", 1)
-    monkeypatch.setattr(one_hot_scaling, "_CELLS", 300)
+    monkeypatch.setattr(matrix_files, "BLOCK_CELLS", 700)
+    monkeypatch.setattr(matrix_files, "MIN_BLOCK_ROWS", 1)
+    monkeypatch.setattr(one_hot_scaling, "BLOCK_CELLS", 300)
     assert len(list(in_parts(canonical, plan.dense.width))) > 3
     store(plan, canonical, tmp_path, ("codes", "dense"))
     for diet, matrix in expected.items():
@@ -47,7 +47,7 @@ def test_rows_of_a_large_file_do_not_stay_in_memory(tmp_path, monkeypatch):
     matrix = np.random.default_rng(0).normal(size=(300, 4))
     np.save(tmp_path / "x.npy", matrix)
     mapped, rows = np.load(tmp_path / "x.npy", mmap_mode="r"), np.array([5, 0, 299])
-    monkeypatch.setattr(matrix_files, "_LARGE", 10)
+    monkeypatch.setattr(matrix_files, "RELEASED_BYTES", 10)
     for _ in range(2):  # what has left is read again
         found = matrix_files.rows_of(mapped, rows)
         np.testing.assert_array_equal(found, matrix[rows])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seasoned.tabular.preprocessing.one_hot_scaling import Dense, _centre_and_scale
+from seasoned.tabular.preprocessing.one_hot_scaling import Dense, centre_and_scale
 
 
 def test_rounding_errors_of_a_number_set_no_scale():
@@ -20,4 +20,4 @@ def test_rounding_errors_of_a_number_set_no_scale():
 def test_a_constant_column_with_gaps_has_no_scale(value):
     column = np.full(1_000, value)
     column[::7] = np.nan
-    assert _centre_and_scale(column) == (value, 0.0)
+    assert centre_and_scale(column) == (value, 0.0)

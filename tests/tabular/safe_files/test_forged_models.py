@@ -275,7 +275,7 @@ def test_forged_arrays():
 
 
 def test_a_file_that_unpacks_to_too_much_is_refused(monkeypatch):
-    monkeypatch.setattr("seasoned.tabular.safe_files.npz._LARGEST", 2**20)
+    monkeypatch.setattr("seasoned.tabular.safe_files.npz.MAX_UNPACKED_BYTES", 2**20)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("X.npy", bytes(2**21))
@@ -295,10 +295,10 @@ def test_the_sources_of_checks_are_listed():
 
 
 def test_what_could_not_be_loaded_again_is_not_saved(monkeypatch):
-    monkeypatch.setattr("seasoned.tabular.safe_files.npz._LARGEST", 2**20)
+    monkeypatch.setattr("seasoned.tabular.safe_files.npz.MAX_UNPACKED_BYTES", 2**20)
     with pytest.raises(InvalidInput, match=r"more than a file of one holds \(2\); leave its family out"):
         arrays_file.dump({"leaves": np.zeros(2**18)})
     inner = arrays_file.dump({"leaves": np.zeros(2**16)})
-    monkeypatch.setattr("seasoned.tabular.safe_files.zip_container._LARGEST", 2**19)
+    monkeypatch.setattr("seasoned.tabular.safe_files.zip_container.MAX_UNPACKED_BYTES", 2**19)
     with pytest.raises(InvalidInput, match="more than a bundle holds"):
         pack({}, {"model-0": inner}, None)

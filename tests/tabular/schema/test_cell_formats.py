@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
+
 import weird_columns
 import weird_containers
 import weird_levels
 import weird_roles
 import weird_targets
-
 from seasoned.cli.read_table import Reading
 from seasoned.errors import InvalidInput
 from seasoned.tabular.input.frames import to_frame

@@ -270,8 +270,8 @@ def test_parts_of_a_table_and_shuffles_are_told_of_once(tmp_path, monkeypatch, l
     (record,) = log.records
     assert "4 of the 200 cells of 'a' cannot be read as a number (such as '0,126')" in record.getMessage()
     assert told.loc[told["column"] == "a", "importance"].item() > 0
-    monkeypatch.setattr(matrix_files, "_CELLS", 100)
-    monkeypatch.setattr(matrix_files, "_LEAST_ROWS", 1)
+    monkeypatch.setattr(matrix_files, "BLOCK_CELLS", 100)
+    monkeypatch.setattr(matrix_files, "MIN_BLOCK_ROWS", 1)
     for predict in (model.predict, lambda X: model.predict_interval(X, 0.9)[:, 0]):
         log.clear()
         found = predict(bad)

@@ -59,7 +59,7 @@ def odd_table():
 def read(frame, target, *, together):
     """All that is decided and made of a table before its first trial."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(wide_tables, "_WIDE", 0 if together else 10**9)
+        patch.setattr(wide_tables, "WIDE_COLUMNS", 0 if together else 10**9)
         found = Schema.infer(frame)
         plain = found.apply(frame)
         plan = ColumnPlan.fit(plain, found, seed=0)
@@ -122,7 +122,7 @@ def test_meta_features_of_a_very_wide_table_are_of_some_columns(monkeypatch):
     X = pd.DataFrame(RNG.normal(size=(30, 400))).rename(columns=str)
     target = read_target([0, 1] * 15, "classification")
     whole = described(X, target, 0)
-    monkeypatch.setattr("seasoned.tabular.experience.record._MOST_COLUMNS", 50)
+    monkeypatch.setattr("seasoned.tabular.experience.record.MAX_COLUMNS", 50)
     some = described(X, target, 0)
     for name in ("log_columns", "log_rows", "log_ratio"):
         assert some[name] == pytest.approx(whole[name])

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from advised import DEFAULTS, FEATURES, POOL, SCENE, SPACE, guide, loss, play, sampler
 
+from advised import DEFAULTS, FEATURES, POOL, SCENE, SPACE, guide, loss, play, sampler
 from seasoned.knowledge.advice.similar_tasks import SimilarTasks
 from seasoned.knowledge.experience.locations import Places
 from seasoned.knowledge.meta_features.meta_features import METAFEATURES
@@ -143,7 +143,7 @@ def found_state():
 def test_it_tells_which_tasks_were_similar():
     weights = np.full(20, 0.5 / 19)
     weights[7] = 0.5
-    told = guide(weights=weights).told()
+    told = guide(weights=weights).summary()
     assert told["similar"][0]["name"] == "t7"
     assert told["similar"][0]["model"] == "two"
     assert told["tasks"] == 20
@@ -387,7 +387,7 @@ def test_a_task_whose_best_is_told_is_none_that_was_stopped():
     best = int(np.argmin(plain.recalled.scores[0]))
     stopped[0, best] = True
     found = SimilarTasks(scores=plain.recalled.scores, failed=plain.recalled.failed, about={}, stopped=stopped, **parts)
-    told = TaskAdvice(found, SCENE, SPACE, 60.0).told()["similar"][0]
+    told = TaskAdvice(found, SCENE, SPACE, 60.0).summary()["similar"][0]
     assert {"model": {told["model"]: told["config"]}} != POOL[best]
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from seasoned.tabular.search.fold_racing import Race, _luck
+from seasoned.tabular.search.fold_racing import Race, lag_deviation
 from seasoned.tabular.trial.results import ALL, Records, TrialRecord
 from seasoned.trials import TrialState
 
@@ -77,11 +77,13 @@ def test_luck_within_a_family_is_what_lags_have_differed_by():
     best = (0.5, 0.5, 0.5)
     even = (0.6, 0.6, 0.6)  # always a fifth of the gap behind
     uneven = (0.4, 0.5, 0.6)  # lags of -0.2, 0 and 0.2
-    assert _luck([best, even], best, baseline) == pytest.approx(0.0)
-    assert _luck([best, uneven], best, baseline) == pytest.approx(0.2)
-    assert _luck([best, even, uneven], best, baseline) == pytest.approx(0.2 / np.sqrt(2))
-    assert _luck([best], best, baseline) == 0.0
-    assert _luck([best, (None, 0.5, 0.7)], best, baseline) == pytest.approx(0.4 / np.sqrt(2))  # folds that are known
+    assert lag_deviation([best, even], best, baseline) == pytest.approx(0.0)
+    assert lag_deviation([best, uneven], best, baseline) == pytest.approx(0.2)
+    assert lag_deviation([best, even, uneven], best, baseline) == pytest.approx(0.2 / np.sqrt(2))
+    assert lag_deviation([best], best, baseline) == 0.0
+    assert lag_deviation([best, (None, 0.5, 0.7)], best, baseline) == pytest.approx(
+        0.4 / np.sqrt(2)
+    )  # folds that are known
 
 
 def test_bars_are_those_of_all_and_of_ones_own(tmp_path):

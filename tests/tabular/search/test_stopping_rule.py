@@ -62,11 +62,11 @@ def test_without_a_model_the_search_may_use_nearly_all_of_the_time(monkeypatch):
     monkeypatch.setattr(
         "seasoned.tabular.budget.budget.time.monotonic", lambda: 0.0
     )  # the reserve is to be met exactly
-    assert not StoppingRule(objective(), budget(3.1), study()).due()
-    assert StoppingRule(objective(), budget(2.9), study()).due()
-    assert not StoppingRule(objective(), budget(1.1, seconds=5.0), study()).due()
-    assert StoppingRule(objective(), budget(0.9, seconds=5.0), study()).due()
-    assert not StoppingRule(objective(), budget(0.6, seconds=1.0), study()).due()  # of very little time half
+    assert not StoppingRule(objective(), budget(3.1), study()).should_end()
+    assert StoppingRule(objective(), budget(2.9), study()).should_end()
+    assert not StoppingRule(objective(), budget(1.1, seconds=5.0), study()).should_end()
+    assert StoppingRule(objective(), budget(0.9, seconds=5.0), study()).should_end()
+    assert not StoppingRule(objective(), budget(0.6, seconds=1.0), study()).should_end()  # of very little time half
 
 
 def test_time_is_kept_for_the_best_trial_and_for_a_slower_one_that_beats_it():
@@ -74,28 +74,28 @@ def test_time_is_kept_for_the_best_trial_and_for_a_slower_one_that_beats_it():
     stopping_rule = StoppingRule(fits, budget(10.0), study())
     quick, slow = trial(0, 1.0), trial(1, 0.5)
     stopping_rule(study(quick), quick)
-    assert not stopping_rule.due()
+    assert not stopping_rule.should_end()
     stopping_rule._again = 0.0
     stopping_rule(study(quick, slow), slow)
-    assert stopping_rule.due()
+    assert stopping_rule.should_end()
 
 
 def test_trials_that_failed_change_nothing():
     stopping_rule = StoppingRule(objective(t0=100.0), budget(30.0), study())
     failed = trial(0, None, TrialState.FAILED)
     stopping_rule(study(failed), failed)
-    assert not stopping_rule.due()
+    assert not stopping_rule.should_end()
 
 
 def test_a_resumed_study_is_known_at_once():
-    assert StoppingRule(objective(t0=30.0), budget(30.0), study(trial(0, 1.0))).due()
+    assert StoppingRule(objective(t0=30.0), budget(30.0), study(trial(0, 1.0))).should_end()
 
 
 def test_who_asked_to_stop_is_heard():
     asked = budget(59.0)
     stopping_rule = StoppingRule(objective(), asked, study())
     asked.stop.ask("SIGINT")
-    assert stopping_rule.due()
+    assert stopping_rule.should_end()
 
 
 def test_a_search_that_gains_nothing_for_long_is_over():
@@ -114,13 +114,13 @@ def test_a_search_whose_members_are_chosen_at_every_trial_ends_as_well(monkeypat
     """Where trials come further apart than choosing takes, each was looked at, and the end never came."""
     for name, value in {"_TRIALS": 3, "_LEAST": 0.0, "_SHARE": 0.0}.items():
         monkeypatch.setattr(stopping_rule, name, value)
-    monkeypatch.setattr(stopping_rule, "_loss_of", lambda *_: 0.5)
+    monkeypatch.setattr(stopping_rule, "ensemble_loss", lambda *_: 0.5)
     found, trials = StoppingRule(objective(**{f"t{n}": 0.01 for n in range(6)}), budget(50.0), study()), []
     for number in range(6):
         found._again = 0.0
         trials.append(trial(number, 0.5))
         found(study(*trials), trials[-1])
-    assert found.due()
+    assert found.should_end()
 
 
 def test_a_gain_of_a_thousandth_is_none_and_a_loss_that_is_not_known_tells_nothing():
@@ -156,7 +156,7 @@ def test_a_loss_that_is_not_defined_on_the_rows_at_hand_ends_no_fit(monkeypatch)
     judged = SimpleNamespace(metric=resolve("roc_auc", "multiclass", 3))
     with pytest.raises(ValueError, match="Number of classes"):
         judged.metric.loss(truth, predicted)
-    assert np.isnan(stopping_rule._loss_of(judged, []))
+    assert np.isnan(stopping_rule.ensemble_loss(judged, []))
 
 
 def test_nothing_is_given_up_before_the_last_trials_were_looked_at(monkeypatch):
@@ -164,7 +164,7 @@ def test_nothing_is_given_up_before_the_last_trials_were_looked_at(monkeypatch):
     for name, value in {"_TRIALS": 2, "_LEAST": 0.0, "_SHARE": 0.0}.items():
         monkeypatch.setattr(stopping_rule, name, value)
     losses = iter([0.5, 0.4, 0.4])
-    monkeypatch.setattr(stopping_rule, "_loss_of", lambda *_: next(losses))
+    monkeypatch.setattr(stopping_rule, "ensemble_loss", lambda *_: next(losses))
     fits = objective(t0=0.01, t1=0.01, t2=0.01, t3=0.01, t4=0.01)
     found = StoppingRule(fits, budget(50.0), study())
     trials = [trial(0, 0.5)]
@@ -173,9 +173,9 @@ def test_nothing_is_given_up_before_the_last_trials_were_looked_at(monkeypatch):
         found._again = time.monotonic() + 1000.0
         trials.append(trial(number, 0.4))
         found(study(*trials), trials[-1])
-    assert not found.due(), "the members were chosen once more, and lost less"
+    assert not found.should_end(), "the members were chosen once more, and lost less"
     for number in (3, 4):
         found._again = time.monotonic() + 1000.0
         trials.append(trial(number, None, TrialState.PRUNED))
         found(study(*trials), trials[-1])
-    assert found.due()
+    assert found.should_end()

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from advised import DEFAULTS, POOL, SPACE, guide, loss, play, sampler
 
+from advised import DEFAULTS, POOL, SPACE, guide, loss, play, sampler
 from seasoned.samplers.bayes.sampler import Bayes
 from seasoned.space import Choice, Space
 from seasoned.tabular.search.advised_sampler import AdvisedSampler
-from seasoned.tabular.search.family_bandit import EXTERNAL, FamilyBandit, _first
+from seasoned.tabular.search.family_bandit import EXTERNAL, FamilyBandit, initial_configurations
 from seasoned.trials import Config, Finished, StudySpec, Suggested, TrialState, WarmStart
 from seasoned.trials.trial import Remaining
 
@@ -79,7 +79,7 @@ def test_families_without_settings_are_tried_once():
 
 
 def test_advised_trials_take_no_place_of_those_near_a_family_s_default():
-    near = [config["x"] for config in _first(SPACE.parameters["model"].options["two"], 3)[1:]]
+    near = [config["x"] for config in initial_configurations(SPACE.parameters["model"].options["two"], 3)[1:]]
     alone = FamilyBandit(Bayes(initial=3, explore=1))
     state = alone.init(StudySpec(Space(model=Choice(two=SPACE.parameters["model"].options["two"])), seed=3))
     tried = [(DEFAULTS[1], None), *[({"model": {"two": {"x": x}}}, EXTERNAL) for x in (0.75, 1.0, 0.625)]]
@@ -113,4 +113,6 @@ def test_a_default_that_is_advised_is_no_guest():
         state = search.tell(state, [asked, Finished(number, TrialState.COMPLETE, (loss(config),), 1.0)])
     assert state.free.guests == {"two": 1}
     (given,), _ = search.free.ask(state.free, [2])
-    assert given.config["model"]["two"]["x"] == _first(SPACE.parameters["model"].options["two"], 3)[1]["x"]
+    assert (
+        given.config["model"]["two"]["x"] == initial_configurations(SPACE.parameters["model"].options["two"], 3)[1]["x"]
+    )

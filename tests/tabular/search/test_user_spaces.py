@@ -418,21 +418,21 @@ def test_the_call_in_a_report_can_be_run():
 
 def test_labels_in_the_call_keep_their_infinities():
     from seasoned import Metric
-    from seasoned.report.model.code import _literal
+    from seasoned.report.model.code import literal
 
-    assert _literal(Metric("f1", positive="(30.0, inf]")) == "Metric(metric='f1', positive='(30.0, inf]')"
-    assert _literal((1.0, np.inf)) == '(1.0, float("inf"))'
+    assert literal(Metric("f1", positive="(30.0, inf]")) == "Metric(metric='f1', positive='(30.0, inf]')"
+    assert literal((1.0, np.inf)) == '(1.0, float("inf"))'
 
 
 def test_a_killed_run_goes_on_only_under_the_same_ranges(tmp_path, monkeypatch):
     monkeypatch.setenv("SEASONED_CACHE", str(tmp_path))
-    from seasoned.tabular.fit.description import _textual  # what tells one run from another
+    from seasoned.tabular.fit.description import textual_settings  # what tells one run from another
     from seasoned.tabular.fit.parameters import settings_of
     from seasoned.tabular.input.sample_roles import Roles
 
     def text(**given):
         settings = settings_of(AutoRegressor(search=SearchSettings(["tree"], **given)))
-        return _textual(settings, "regression", None, Roles(), None)
+        return textual_settings(settings, "regression", None, Roles(), None)
 
     assert text() == text(spaces={}, starts=[])
     assert text(spaces={"tree": {"max_depth": 3}}) == text(spaces={"tree": Space(max_depth=Categorical([3]))})

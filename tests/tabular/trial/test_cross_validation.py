@@ -9,7 +9,7 @@ from seasoned.tabular.models._common.base import Job
 from seasoned.tabular.models.registry import find
 from seasoned.tabular.trial import cross_validation
 from seasoned.tabular.trial.arrays import Arrays, write_arrays
-from seasoned.tabular.trial.cross_validation import CrossValidation, _rounds
+from seasoned.tabular.trial.cross_validation import CrossValidation, mean_rounds
 from seasoned.tabular.trial.fold_fitter import Part, Pipeline
 
 
@@ -25,14 +25,14 @@ def test_rounds_ignore_folds_that_validate_unseen_classes_only(family, tmp_path)
     settings = find(family).space("multiclass").default
     parts = [objective.fitter.on_fold(Pipeline(family, dict(settings), None), fold) for fold in folds]
     assert [part.tells for part in parts] == [False, True]
-    assert _rounds(parts) == parts[1].rounds
-    assert _rounds(parts[:1]) == parts[0].rounds, "where nothing tells, it is what it took"
+    assert mean_rounds(parts) == parts[1].rounds
+    assert mean_rounds(parts[:1]) == parts[0].rounds, "where nothing tells, it is what it took"
 
 
 def test_folds_of_far_fewer_rows_do_not_set_the_training_rounds():
     parts = [Part(np.zeros(1), rounds, 1.0, 0.0, True, rows) for rounds, rows in ((10, 100), (40, 450), (60, 500))]
-    assert cross_validation._rounds(parts) == 50.0
-    assert cross_validation._rounds([parts[0]]) == 10.0
+    assert cross_validation.mean_rounds(parts) == 50.0
+    assert cross_validation.mean_rounds([parts[0]]) == 10.0
     strange = Part(np.zeros(1), 7, 1.0, 0.0, False, 900)
-    assert cross_validation._rounds([*parts, strange]) == 50.0
-    assert cross_validation._rounds([strange]) == 7.0
+    assert cross_validation.mean_rounds([*parts, strange]) == 50.0
+    assert cross_validation.mean_rounds([strange]) == 7.0

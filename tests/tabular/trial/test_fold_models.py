@@ -66,7 +66,7 @@ def test_what_is_kept_of_every_family_is_what_validated(tmp_path, name):
     objective = run(tmp_path, np.arange(120) % 2, classes=2)
     config = {"model": {name: find(name).space("binary").default}}
     objective(config)
-    found = objective.spare(config)
+    found = objective.fold_average(config)
     assert shares_of(found) == pytest.approx([1 / 3] * 3)
     known, X = objective.records.out_of_fold(config), objective.data.matrix(find(name).diet)
     for fit, (_, valid) in zip(fits_of(found), objective.data.folds, strict=True):
@@ -80,14 +80,14 @@ def test_models_of_logarithms_get_the_factor_of_all_folds(tmp_path):
     objective(config)
     factor = objective.records.of(config).factor
     assert factor != 1.0
-    assert [fit.factor for fit in fits_of(objective.spare(config))] == [factor] * 3
+    assert [fit.factor for fit in fits_of(objective.fold_average(config))] == [factor] * 3
 
 
 def test_one_held_out_part_gives_one_model(tmp_path):
     objective = run(tmp_path, np.arange(60) % 2, classes=2, folds=1)
     config = {"model": {"linear": {"penalty": 1.0}}}
     objective(config)
-    assert not isinstance(objective.spare(config), Repeated)
+    assert not isinstance(objective.fold_average(config), Repeated)
 
 
 def test_what_is_not_needed_is_forgotten_but_not_what_a_member_shares_with_another_trial(tmp_path):
@@ -96,8 +96,8 @@ def test_what_is_not_needed_is_forgotten_but_not_what_a_member_shares_with_anoth
     objective(one)
     objective(other)
     objective.records.forget_models([one, one, other], but=[one])
-    assert objective.spare(one) is not None
-    assert objective.spare(other) is None
+    assert objective.fold_average(one) is not None
+    assert objective.fold_average(other) is None
 
 
 def test_under_a_limit_of_time_to_predict_one_model_predicts(tmp_path):
@@ -105,7 +105,7 @@ def test_under_a_limit_of_time_to_predict_one_model_predicts(tmp_path):
     objective.predict_limit = 10.0
     config = {"model": {"linear": {"penalty": 1.0}}}
     objective(config)
-    assert not isinstance(objective.spare(config), Repeated)
+    assert not isinstance(objective.fold_average(config), Repeated)
 
 
 def test_of_a_split_by_time_the_models_of_the_past_have_no_say():
@@ -121,15 +121,15 @@ def test_of_the_first_trials_all_are_kept_and_later_only_what_takes_long(tmp_pat
     first, second = ({"model": {"linear": {"penalty": penalty}}} for penalty in (1.0, 2.0))
     objective(first)
     objective(second)
-    assert objective.spare(first) is not None
-    assert objective.spare(second) is None
+    assert objective.fold_average(first) is not None
+    assert objective.fold_average(second) is None
 
 
 def test_what_is_stacked_on_others_is_not_kept(tmp_path):
     objective = run(tmp_path, np.arange(60) % 2, classes=2)
     config = {"model": {"linear": {"penalty": 1.0}}}
-    objective.unraced(config)
-    assert objective.spare(config) is None
+    objective.full_loss(config)
+    assert objective.fold_average(config) is None
 
 
 def left(folder):
@@ -268,7 +268,7 @@ NO_EARLY = SimpleNamespace(member=lambda seconds: None, fitted=None)
 def test_what_is_not_ready_is_replaced_and_what_was_not_kept_is_left_out(monkeypatch, caplog):
     again = late(monkeypatch, ready={1})
     there = {0.0: "of folds", 1.0: "of folds"}
-    objective = SimpleNamespace(spare=lambda config: there.get(config["model"]["linear"]["penalty"]))
+    objective = SimpleNamespace(fold_average=lambda config: there.get(config["model"]["linear"]["penalty"]))
     found = refit_members.fit_members(objective, ROWS, WorkerPool(budget()), NO_EARLY)
     assert [(one.estimator, pytest.approx(one.weight)) for one in found] == [("of folds", 2 / 3), ("on all", 1 / 3)]
     assert [one.whole for one in found] == [False, True]
@@ -279,7 +279,7 @@ def test_what_is_not_ready_is_replaced_and_what_was_not_kept_is_left_out(monkeyp
 def test_what_weighs_little_keeps_its_trial_s_model_unless_that_is_gone(monkeypatch, caplog):
     again = late(monkeypatch, ready={0, 1}, light={1, 2})
     objective = SimpleNamespace(
-        spare=lambda config: "its trial's" if config["model"]["linear"]["penalty"] > 1 else None
+        fold_average=lambda config: "its trial's" if config["model"]["linear"]["penalty"] > 1 else None
     )
     found = refit_members.fit_members(objective, ROWS, WorkerPool(budget()), NO_EARLY)
     assert [(one.estimator, one.whole) for one in found] == [("on all", True), ("on all", True), ("its trial's", False)]
@@ -291,14 +291,14 @@ def test_what_weighs_little_keeps_its_trial_s_model_unless_that_is_gone(monkeypa
 def test_where_memory_is_full_nothing_more_is_read(monkeypatch):
     late(monkeypatch, light={2})
     monkeypatch.setattr(Budget, "full", True)
-    objective = SimpleNamespace(spare=lambda config: pytest.fail("read"), refit=lambda config: "a baseline")
+    objective = SimpleNamespace(fold_average=lambda config: pytest.fail("read"), refit=lambda config: "a baseline")
     (found,) = refit_members.fit_members(objective, ROWS, WorkerPool(budget()), NO_EARLY)
     assert found.name == "baseline"
 
 
 def test_what_is_read_late_is_the_heaviest_alone(monkeypatch):
     late(monkeypatch)
-    objective = SimpleNamespace(spare=lambda config: "of folds")
+    objective = SimpleNamespace(fold_average=lambda config: "of folds")
     over = replace(budget(), deadline=time.monotonic() - 10.0)
     (found,) = refit_members.fit_members(objective, ROWS, WorkerPool(over), NO_EARLY)
     assert (found.estimator, found.config, found.weight) == ("of folds", {"penalty": 0.0}, 1.0)
@@ -327,6 +327,6 @@ def test_mean_over_folds(tmp_path):
     objective = run(tmp_path, np.arange(90) / 10.0)
     config = {"model": {"linear": {"penalty": 1.0}}}
     objective(config)
-    found, X = objective.spare(config), objective.data.matrix("dense")
+    found, X = objective.fold_average(config), objective.data.matrix("dense")
     each = np.mean([predict(fit, X, 0) for fit in fits_of(found)], axis=0)
     np.testing.assert_allclose(predict_matrices(found, {"dense": X}, "dense", 0), each)

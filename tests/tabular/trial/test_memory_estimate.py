@@ -18,7 +18,7 @@ from in_process import estimator, stay_in_process
 from seasoned.tabular.models.linear.additive import MOST_CELLS, MOST_COLUMNS
 from seasoned.tabular.models.registry import MODELS
 from seasoned.tabular.trial.memory_estimate import (
-    _KNOBS,
+    SIZE_PARAMETERS,
     DataShape,
     NotEnoughMemory,
     check_memory,
@@ -56,10 +56,10 @@ def _all_rows(at):
     return at.rows * max(MOST_COLUMNS + 300, at.columns) <= MOST_CELLS
 
 
-@given(at=EXTENTS, name=st.sampled_from(list(_KNOBS)), share=st.floats(0.05, 0.99))
+@given(at=EXTENTS, name=st.sampled_from(list(SIZE_PARAMETERS)), share=st.floats(0.05, 0.99))
 def test_the_setting_that_is_named_fits_and_the_next_one_does_not(at, name, share):
     task = "regression" if not at.classes else "binary" if at.classes == 2 else "multiclass"
-    config, (parameter, _, last) = MODELS[name].space(task).default, _KNOBS[name]
+    config, (parameter, _, last) = MODELS[name].space(task).default, SIZE_PARAMETERS[name]
     least, now = estimate_bytes(name, {**config, parameter: last}, at), estimate_bytes(name, config, at)
     assume(least < now)  # with very many rows the depth of a tree decides, whatever its leaves
     allowed = least + share * (now - least)
@@ -73,7 +73,7 @@ def test_the_setting_that_is_named_fits_and_the_next_one_does_not(at, name, shar
 
 
 def test_where_no_setting_decides_none_is_named():
-    for name in MODELS.keys() - _KNOBS.keys():
+    for name in MODELS.keys() - SIZE_PARAMETERS.keys():
         assert reduce_to_fit(name, MODELS[name].space("binary").default, LARGE, 2.0**50) is None
 
 

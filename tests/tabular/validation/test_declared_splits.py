@@ -104,7 +104,7 @@ def test_a_metric_that_is_undefined_costs_the_evidence_and_no_more(caplog):
 
 
 def test_rows_of_large_tables_are_drawn_alike(monkeypatch):
-    monkeypatch.setattr(module, "_MOST", 100)
+    monkeypatch.setattr(module, "MAX_ROWS", 100)
     first, second = (validated(Trials(5_000, 0), MEMBERS) for _ in range(2))
     assert len(first.truth) == 100
     np.testing.assert_array_equal(first.truth, second.truth)

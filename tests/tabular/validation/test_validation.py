@@ -18,7 +18,7 @@ from seasoned import AutoClassifier, SearchSettings
 from seasoned.errors import InvalidInput
 from seasoned.tabular.input.sample_roles import Roles, read_roles, read_weights
 from seasoned.tabular.input.target import read_target
-from seasoned.tabular.trial.cross_validation import _mean
+from seasoned.tabular.trial.cross_validation import fold_mean
 from seasoned.tabular.validation.declared import declared_folds
 from seasoned.tabular.validation.time_series import forward_folds, read_times
 
@@ -33,7 +33,7 @@ def declared(validation, groups=None, folds=None, y=None, default=5, **columns):
     frame = pd.DataFrame({"a": np.arange(ROWS), **columns})
     target = read_target(np.arange(float(ROWS)) if y is None else y, "regression" if y is None else "classification")
     roles = read_roles(None, groups, ROWS)
-    return declared_folds(validation, folds, frame[target.kept], target, roles.of(target.kept), default=default)
+    return declared_folds(validation, folds, frame[target.labelled], target, roles.of(target.labelled), default=default)
 
 
 def test_a_number_is_left_to_the_shuffle():
@@ -150,7 +150,7 @@ def test_a_splitter_that_names_rows_names_those_that_were_given():
     y = pd.Series(np.arange(float(ROWS)))
     y[[4, 10, 29]] = None
     target = read_target(y, "regression")
-    frame = pd.DataFrame({"a": np.arange(ROWS)})[target.kept].reset_index(drop=True)
+    frame = pd.DataFrame({"a": np.arange(ROWS)})[target.labelled].reset_index(drop=True)
     folds = declared_folds(PredefinedSplit(part), None, frame, target, Roles(None, None))
     assert len(folds) == 3
     for number, (train, valid) in enumerate(folds):
@@ -173,7 +173,7 @@ def test_pairs_name_the_rows_that_fit_was_given():
     y = np.arange(float(ROWS))
     y[:5] = np.nan
     frame, target = pd.DataFrame({"a": np.arange(ROWS)}), read_target(y, "regression")
-    ((train, valid),) = declared_folds([(range(20), range(20, 30))], None, frame[target.kept], target, Roles())
+    ((train, valid),) = declared_folds([(range(20), range(20, 30))], None, frame[target.labelled], target, Roles())
     np.testing.assert_array_equal(target.values[train], np.arange(5.0, 20.0))
     np.testing.assert_array_equal(target.values[valid], np.arange(20.0, 30.0))
 
@@ -206,7 +206,7 @@ def test_weights_of_all_kinds_are_read(caplog):
     assert "1 of 3 rows have the weight 0" in caplog.text
     target = read_target(["a", "b", "c"], "classification", roles.counted)
     assert target.classes.tolist() == ["a", "b"]
-    assert roles.of(target.kept).weights.tolist() == [0.5, 1.0]
+    assert roles.of(target.labelled).weights.tolist() == [0.5, 1.0]
     with pytest.raises(InvalidInput, match="both a target and a sample_weight"):
         read_target([None, None, "c"], "classification", roles.counted)
 
@@ -237,9 +237,9 @@ def test_a_time_that_cannot_be_read_is_shown(cell, sentence):
 
 def test_a_row_that_several_folds_validate_gets_the_mean():
     held = [np.arange(2), np.arange(2, 4), np.arange(1)]
-    found = _mean(np.array([3.0, 1.0, 2.0, 4.0]), held)
+    found = fold_mean(np.array([3.0, 1.0, 2.0, 4.0]), held)
     np.testing.assert_array_equal(found, [1.5, 1.0, 2.0, 4.0])
-    assert _mean(np.ones((4, 2)), held).tolist()[0] == [0.5, 0.5]
+    assert fold_mean(np.ones((4, 2)), held).tolist()[0] == [0.5, 0.5]
 
 
 def test_an_exhausted_generator_of_pairs_is_refused_at_the_second_fit(cache, monkeypatch):

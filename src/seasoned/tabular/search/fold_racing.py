@@ -101,7 +101,7 @@ class Race:
             if len(known) > 1:
                 best = _numbers(self._best[name][1])
                 self._bars[name] = PairedTest(
-                    best, self._baseline, _FAMILY, max(few, _luck(known, best, self._baseline))
+                    best, self._baseline, _FAMILY, max(few, lag_deviation(known, best, self._baseline))
                 )
         try:
             self.objective.records.set_bars(self._bars)
@@ -109,7 +109,9 @@ class Race:
             logger.info("the bars of the race could not be written: %s", error)
 
 
-def _luck(known: Iterable[Iterable[float | None]], best: tuple[float, ...], baseline: tuple[float, ...]) -> float:
+def lag_deviation(
+    known: Iterable[Iterable[float | None]], best: tuple[float, ...], baseline: tuple[float, ...]
+) -> float:
     """Standard deviation of a trial's lag over the folds, pooled over these trials; 0 if it cannot be estimated."""
     reference = np.array(best)
     gap = np.array(baseline) - reference

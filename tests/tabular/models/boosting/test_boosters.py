@@ -12,7 +12,7 @@ from family_tables import BOOSTERS, TASKS, learned, prepared
 from optional import needs
 from seasoned.tabular.models._common.base import Job, predict
 from seasoned.tabular.models._common.boosting_rounds import most_rounds
-from seasoned.tabular.models.boosting.histogram import _rounds_in
+from seasoned.tabular.models.boosting.histogram import rounds_in
 from seasoned.tabular.models.registry import find
 
 RNG = np.random.default_rng(0)
@@ -116,8 +116,8 @@ def test_the_probe_of_histogram_boosting_is_one_round_of_many_trees():
             fitted_with.append(self.max_iter)
             return self
 
-    assert _rounds_in(0.0, Learner(), np.zeros((2, 1)), np.zeros(2), 100) == 1
-    assert _rounds_in(0.0, Learner(), np.zeros((2, 1)), np.zeros(2), 1) == 10
+    assert rounds_in(0.0, Learner(), np.zeros((2, 1)), np.zeros(2), 100) == 1
+    assert rounds_in(0.0, Learner(), np.zeros((2, 1)), np.zeros(2), 1) == 10
     assert fitted_with == [1, 10]
 
 

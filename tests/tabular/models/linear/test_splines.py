@@ -45,7 +45,7 @@ def test_blocks_of_rows_change_nothing(monkeypatch, classes, quantile):
     weight = rng.gamma(2.0, 0.5, 500)
     found = []
     for rows in (500, 64):
-        monkeypatch.setattr(spline_basis, "_BLOCK", rows)
+        monkeypatch.setattr(spline_basis, "BLOCK_ROWS", rows)
         model = Additive(CONFIG, classes, 0, quantile)
         model.fit(X, y, weight)
         found.append(model.predict_proba(X) if classes else model.predict(X))
@@ -157,8 +157,8 @@ def test_of_very_many_columns_the_strongest_are_kept():
     y = 3 * X[:, 700] + rng.normal(size=200)
     model = Additive(dict(CONFIG), 0)
     model.fit(X, y)
-    assert len(model.basis.kept) == 400
-    assert 700 in model.basis.kept
+    assert len(model.basis.inputs) == 400
+    assert 700 in model.basis.inputs
     assert strongest(X, y[:, None], np.ones(200), 1).tolist() == [700]
     again = Splines().load(Splines().dump(model))
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
@@ -193,7 +193,7 @@ def test_forged_files_are_refused():
     family.fit(estimator, (X, np.digitize(X[:, 0] * X[:, 1], [-1, 1])), None)
     data = family.dump(estimator)
     kinds = {
-        "weights": ("float64", 2), "kept": ("int64", 1), "column": ("int64", 1), "knot": ("float64", 1),
+        "weights": ("float64", 2), "inputs": ("int64", 1), "column": ("int64", 1), "knot": ("float64", 1),
         "pairs": ("int64", 2),
         "classes": ("int64", 1), "target": ("float64", 1),
     }  # fmt: skip
@@ -207,8 +207,8 @@ def test_forged_files_are_refused():
         {"column": good["column"] + 5},
         {"column": good["column"] - 5},
         {"knot": good["knot"][1:]},
-        {"kept": good["kept"] + 1},
-        {"kept": good["kept"][1:]},
+        {"inputs": good["inputs"] + 1},
+        {"inputs": good["inputs"][1:]},
         {"pairs": good["pairs"] + 1000},
         {"pairs": good["pairs"] - 1000},
         {"pairs": good["pairs"][:, :1]},

@@ -106,7 +106,7 @@ def test_whom_the_time_cuts_off_says_how_far_it_came(monkeypatch):
     ticks = iter([0.0, *[0.0] * 2, *range(1, 90)])
     clock = SimpleNamespace(monotonic=lambda: float(next(ticks)))
     monkeypatch.setattr("seasoned.tabular.models.neural.numpy_training.time", clock)
-    monkeypatch.setattr("seasoned.tabular.models.neural.numpy_training._epoch", lambda *_, **__: None)
+    monkeypatch.setattr("seasoned.tabular.models.neural.numpy_training.run_epoch", lambda *_, **__: None)
     shape, rng = Shape((2, 3, 1)), np.random.default_rng(7)
     rows = rng.normal(size=(8, 2)).astype(np.float32), rng.normal(size=(8, 1)).astype(np.float32), None
     recipe = Recipe(50, 4, 0.01, 0.0, 0.0, 0.0, Loss("squares"))
@@ -116,7 +116,7 @@ def test_whom_the_time_cuts_off_says_how_far_it_came(monkeypatch):
 
 def test_an_epoch_of_the_network_ends_at_its_time_limit(monkeypatch):
     steps = []
-    monkeypatch.setattr(numpy_training._Adam, "step", lambda *_: steps.append(1))
+    monkeypatch.setattr(numpy_training.Adam, "step", lambda *_: steps.append(1))
     shape, rng = Shape((2, 4, 1)), np.random.default_rng(0)
     data = rng.normal(size=(4000, 2)).astype(np.float32), rng.normal(size=(4000, 1)).astype(np.float32), None
     recipe = numpy_training.Recipe(3, 8, 0.1, 0.0, 0.0, 0.0, Loss("squares"))

@@ -17,7 +17,7 @@ from seasoned.errors import InvalidInput
 from seasoned.tabular.models._common.base import Job
 from seasoned.tabular.models.neural.realmlp import RealMLP
 from seasoned.tabular.models.neural.realmlp_forward import ACTIVATIONS, Build, forward, initial, shapes
-from seasoned.tabular.models.neural.realmlp_training import Rows, _compiled, _padded
+from seasoned.tabular.models.neural.realmlp_training import Rows, compiled_passes, padded
 from seasoned.tabular.safe_files import npz
 
 SMALL = {"width": 32, "layers": 2, "epochs": 60, "batch": 64, "dropout": 0.0}
@@ -71,16 +71,16 @@ def test_the_same_seed_gives_the_same_network(task):
 
 def test_folds_share_what_is_compiled():
     fitted(rows=400)
-    before = _compiled.cache_info()
+    before = compiled_passes.cache_info()
     fitted(rows=396)
-    after = _compiled.cache_info()
+    after = compiled_passes.cache_info()
     assert (after.hits, after.misses) == (before.hits + 1, before.misses)
-    sizes = {len(_padded(Rows(np.zeros((n, 2)), np.zeros((n, 1)), np.ones(n))).X) for n in range(290, 300)}
+    sizes = {len(padded(Rows(np.zeros((n, 2)), np.zeros((n, 1)), np.ones(n))).X) for n in range(290, 300)}
     assert sizes == {384}
 
 
 def test_rows_that_pad_count_nothing():
-    found = _padded(Rows(np.ones((3, 2)), np.ones((3, 1)), np.ones(3)))
+    found = padded(Rows(np.ones((3, 2)), np.ones((3, 1)), np.ones(3)))
     assert found.weight.sum() == 3
     assert found.X.shape == (64, 2)
 

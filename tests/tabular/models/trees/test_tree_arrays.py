@@ -159,7 +159,9 @@ def test_few_rows_and_many_walk_to_the_same_leaves(name):
 def test_a_large_forest_is_compiled_once(monkeypatch):
     X, y = table()
     _, estimator, _ = fitted("forest", "regression", X, y)
-    monkeypatch.setattr("seasoned.tabular.models.trees.tree_prediction._LARGE", len(estimator.trees.inner) - 1)
+    monkeypatch.setattr(
+        "seasoned.tabular.models.trees.tree_prediction.MAX_TWO_FORM_NODES", len(estimator.trees.inner) - 1
+    )
     walk = Walk.over(estimator.trees)
     assert walk.compiled(1_000) is walk.compiled(1) is walk.compiled(1_000)
     monkeypatch.undo()

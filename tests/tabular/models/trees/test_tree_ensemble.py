@@ -34,6 +34,6 @@ def test_a_forest_of_too_many_nodes_is_refused_when_it_is_saved(monkeypatch):
     model = family.build(family.space("regression").default, Job("regression", 0, 0))
     X = np.random.default_rng(0).normal(size=(50, 2))
     family.fit(model, (X, X[:, 0]), None)
-    monkeypatch.setattr(tree_file, "_MOST_NODES", 50)
+    monkeypatch.setattr(tree_file, "MAX_NODES", 50)
     with pytest.raises(InvalidInput, match="a file holds 50"):
         family.dump(model)

@@ -93,7 +93,7 @@ class Histogram:
             weight_valid = weight_valid[known] if weight_valid is not None and known.any() else weight
         if seconds is not None:
             learner.set_params(
-                max_iter=_rounds_in(seconds, learner, X, y, estimator.n_classes if estimator.n_classes > 2 else 1)
+                max_iter=rounds_in(seconds, learner, X, y, estimator.n_classes if estimator.n_classes > 2 else 1)
             )
         found = learner.fit(X, y, weight, X_val=X_valid, y_val=y_valid, sample_weight_val=weight_valid)
         best = max(1, int(np.argmax(learner.validation_score_)))  # the first score is the score without trees
@@ -113,7 +113,7 @@ class Histogram:
         return tree_file.load(data, boosted=True)
 
 
-def _rounds_in(seconds: float, estimator: Any, X: NDArray[np.float64], y: NDArray[Any], trees: int) -> int:
+def rounds_in(seconds: float, estimator: Any, X: NDArray[np.float64], y: NDArray[Any], trees: int) -> int:
     """Number of rounds of `trees` trees within the time limit, from a timed probe.
 
     scikit-learn has no callback that could stop the training.

@@ -28,7 +28,7 @@ _FILE: Final = {
     "value": ("uint8", 2),
 }
 _SETS: Final = {"split": ("uint8", 1), "sizes": ("int32", 1), "levels": ("int32", 1)}
-_MOST_NODES: Final = 2**27  # largest number of nodes in a file: a hundred trees on 670,000 rows with single-row leaves
+MAX_NODES: Final = 2**27  # largest number of nodes in a file: a hundred trees on 670,000 rows with single-row leaves
 _HIGHEST_LEVEL: Final = 2**23  # half a code below and above are exact in single precision
 _LEVEL: Final = 1  # deflate level: much faster than level 6, and slightly larger files
 
@@ -37,9 +37,9 @@ def dump(model: TreeModel) -> bytes:
     """Serialise the fitted trees as arrays; bytes of equal significance lie together and compress better."""
     trees = model.trees
     assert trees is not None, "only what was fitted is stored"
-    if len(trees.inner) > _MOST_NODES:
+    if len(trees.inner) > MAX_NODES:
         raise InvalidInput(
-            f"the trees have {len(trees.inner):,} nodes, and a file holds {_MOST_NODES:,}; leave forest and "
+            f"the trees have {len(trees.inner):,} nodes, and a file holds {MAX_NODES:,}; leave forest and "
             "extra_trees out of SearchSettings(models=...), or fit on fewer rows."
         )
     settings = [
@@ -79,7 +79,7 @@ def load(data: bytes, *, boosted: bool) -> TreeModel:
         or itemsize not in {4, 8}
         or single not in {0, 1}
         or not 0 < width < 2**31
-        or not 0 < count <= _MOST_NODES
+        or not 0 < count <= MAX_NODES
     ):
         raise forged("a tree model with impossible settings")
     inner = _bits(found["inner"], count)

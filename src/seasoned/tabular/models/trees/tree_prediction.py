@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["Compiled", "Walk"]
 
 _BLOCK: Final = 16_384  # row copies in one call under the router; they fit into the cache
-_MANY: Final = 100  # smallest number of rows with one call per tree
-_LARGE: Final = 2_000_000  # nodes of a large ensemble, which take 150 MB in compiled form
+_MIN_ROWS_APART: Final = 100  # smallest number of rows with one call per tree
+MAX_TWO_FORM_NODES: Final = 2_000_000  # nodes of a large ensemble, which take 150 MB in compiled form
 
 
 class Compiled(Protocol):
@@ -67,9 +67,9 @@ class Walk:
         A large ensemble keeps its first form, to save memory.
         """
         known = self._together or self._apart
-        if known is not None and len(self.source.inner) > _LARGE:
+        if known is not None and len(self.source.inner) > MAX_TWO_FORM_NODES:
             return known
-        if rows < _MANY:
+        if rows < _MIN_ROWS_APART:
             if self._together is None:
                 self._together = _Together.of(self.source)
             return self._together
