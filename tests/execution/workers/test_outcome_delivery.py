@@ -13,7 +13,7 @@ def test_outcomes_are_delivered_after_an_answer_that_failed(until):
         raise RuntimeError("no room")
 
     with LocalExecutor(workers=2) as executor:
-        news = executor._loop.exchange
+        news = executor.scheduler.exchange
         executor.submit(lambda value, ask: ask(value), 1, answer=refuse)
         done = executor.submit(abs, -2)
         until(lambda: news._questions and news._endings, "one asks and one has ended")

@@ -201,12 +201,12 @@ def test_a_fit_that_must_end_measures_nothing(tmp_path, monkeypatch, hurry):
 def test_slow_trials_are_given_up_once_there_is_a_quick_one(tmp_path):
     objective = CrossValidation(Arrays(tmp_path), None, RMSE, predict_limit=1.0)
     np.savez(tmp_path / "folds.npz", t0=[0], v0=[1], t1=[1], v1=[0])
-    objective._check_pace(100.0)  # the first of all goes on, whatever it takes
+    objective.check_pace(100.0)  # the first of all goes on, whatever it takes
     (tmp_path / "quick.json").write_text("0.5")
     with pytest.raises(Pruned, match="its predictions take too long, 100 ms a row"):
-        objective._check_pace(100.0)
-    objective._check_pace(1.2)
-    replace(objective, predict_limit=None)._check_pace(100.0)
+        objective.check_pace(100.0)
+    objective.check_pace(1.2)
+    replace(objective, predict_limit=None).check_pace(100.0)
 
 
 @pytest.mark.parametrize("limit", [1e-6, 1e6])

@@ -210,13 +210,13 @@ def test_a_training_rows_own_target_never_reaches_it():
     rows = table(y, categorical=[0], a=level)
     fold = np.random.default_rng(rows.seed).permutation(300) % 5
     levels = {0: levels_of(rows.codes[:, 0])}
-    made = STEPS["encoding"]._out_of_fold(rows, rows.aims, (0,), levels, fold)
+    made = STEPS["encoding"].out_of_fold(rows, rows.aims, (0,), levels, fold)
     others, y = fold != fold[7], rows.aims[:, 0]
     alike = others & (level == level[7])
     assert made[7, 0] == pytest.approx((y[alike].sum() + 10 * y[others].mean()) / (alike.sum() + 10))
     changed = rows.aims.copy()
     changed[7] += 5.0
-    again = STEPS["encoding"]._out_of_fold(
+    again = STEPS["encoding"].out_of_fold(
         Rows(rows.given, rows.categorical, changed, None, 0), changed, (0,), levels, fold
     )
     assert made[7] == again[7]

@@ -18,6 +18,6 @@ def test_group_statistics_choose_the_pairs_of_the_best_columns():
     rows = SimpleNamespace(quantities=np.array(quantities))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("seasoned.tabular.features.group_statistics.few_valued", lambda _: groups)
-        found = GroupStatistics()._pairs(rows, alone)
+        found = GroupStatistics().candidate_pairs(rows, alone)
     every = sorted(((g, q) for g in groups for q in quantities), key=lambda pair: -(alone[pair[0]] + alone[pair[1]]))
     assert set(found) == set(every[:MAX_PAIRS])

@@ -403,7 +403,7 @@ def test_what_would_be_cut_off_is_not_advised_while_something_would_end(left, sl
     found = guide((scores + 0.5) / 0.5, seconds)
     sampler = AdvisedSampler(FamilyBandit(seconds=100.0), found, (), True)
     state = sampler.tell(sampler.init(StudySpec(SPACE, seed=3)), [Remaining(0, left / 100.0)])
-    advised = sampler._advised(state)
+    advised = sampler.advised_row(state)
     assert (advised == best) == slow
 
 
@@ -472,7 +472,7 @@ def test_near_the_end_what_would_end_in_time_goes_first():
     assert found.guide.floor == pytest.approx(1.8)
     start = found.init(StudySpec(SPACE, seed=3))
     state = found.tell(start, [Remaining(0, 0.015)])  # 1.5 s, where the least that counts is 1.8
-    assert found._advised(state) == quick
+    assert found.advised_row(state) == quick
     assert found.guide.expected_seconds({}, np.array([quick]))[0] < 1.5
     late = found.tell(state, [Remaining(0, 0.001)])  # 0.1 s are enough for none: then what is worth most
-    assert found._advised(late) == slow
+    assert found.advised_row(late) == slow

@@ -123,7 +123,7 @@ def test_families_far_behind_the_best_are_drawn_less_beyond_what_is_luck():
     }.items():
         state = sampler.init(StudySpec(FAMILIES, seed=3))
         state = sampler.tell(state, _history({"good": (0.1,), "fair": (0.12,), "poor": (0.4,)}, seconds=1.0))
-        weights = sampler._weights(state, {})
+        weights = sampler.weights(state, {})
         shares[name] = {family: weights[family] / weights["good"] for family in ("fair", "poor")}
     assert shares["unknown"] == pytest.approx({"fair": 0.7, "poor": 0.49})
     assert shares["told"] == pytest.approx(
@@ -141,7 +141,7 @@ def test_a_family_that_cannot_predict_fast_enough_is_left_alone_after_some_trial
         config = Config({"model": {"poor": {**FAMILIES.parameters["model"].options["poor"].default, "x": count / 9}}})
         slow = Finished(count, TrialState.PRUNED, None, 1.0, prune_reason=PruneReason.PREDICTION_TIME)
         state = sampler.tell(state, [Suggested(count, config), slow])
-        assert ("poor" in sampler._weights(state, {})) == (count < 4)
+        assert ("poor" in sampler.weights(state, {})) == (count < 4)
 
 
 def _history(losses, seconds):

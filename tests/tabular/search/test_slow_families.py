@@ -25,7 +25,7 @@ def test_family_bandit_draws_a_family_with_a_slow_default_again():
     events += ended(1, "two", TrialState.PRUNED, reason=PruneReason.PREDICTION_TIME)
     events += ended(2, "three", TrialState.PRUNED, reason=PruneReason.FOLDS)
     state = found.tell(state, events)
-    assert set(found._weights(state, {})) == {"one", "two"}
+    assert set(found.weights(state, {})) == {"one", "two"}
     fresh = found.init(StudySpec(SPACE, seed=0))
     assert same(found.tell(found.tell(fresh, events[:3]), events[3:]), state)
 

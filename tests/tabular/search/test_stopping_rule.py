@@ -75,7 +75,7 @@ def test_time_is_kept_for_the_best_trial_and_for_a_slower_one_that_beats_it():
     quick, slow = trial(0, 1.0), trial(1, 0.5)
     stopping_rule(study(quick), quick)
     assert not stopping_rule.should_end()
-    stopping_rule._again = 0.0
+    stopping_rule.next_selection = 0.0
     stopping_rule(study(quick, slow), slow)
     assert stopping_rule.should_end()
 
@@ -117,7 +117,7 @@ def test_a_search_whose_members_are_chosen_at_every_trial_ends_as_well(monkeypat
     monkeypatch.setattr(stopping_rule, "ensemble_loss", lambda *_: 0.5)
     found, trials = StoppingRule(objective(**{f"t{n}": 0.01 for n in range(6)}), budget(50.0), study()), []
     for number in range(6):
-        found._again = 0.0
+        found.next_selection = 0.0
         trials.append(trial(number, 0.5))
         found(study(*trials), trials[-1])
     assert found.should_end()
@@ -170,12 +170,12 @@ def test_nothing_is_given_up_before_the_last_trials_were_looked_at(monkeypatch):
     trials = [trial(0, 0.5)]
     found(study(*trials), trials[0])
     for number in (1, 2):
-        found._again = time.monotonic() + 1000.0
+        found.next_selection = time.monotonic() + 1000.0
         trials.append(trial(number, 0.4))
         found(study(*trials), trials[-1])
     assert not found.should_end(), "the members were chosen once more, and lost less"
     for number in (3, 4):
-        found._again = time.monotonic() + 1000.0
+        found.next_selection = time.monotonic() + 1000.0
         trials.append(trial(number, None, TrialState.PRUNED))
         found(study(*trials), trials[-1])
     assert found.should_end()

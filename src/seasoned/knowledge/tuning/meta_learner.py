@@ -152,7 +152,7 @@ class MetaValidation:
             learner = learner.fit(self.tasks, resume=place > 0, stop_at=steps, progress=False)
             value = self.judged(learner)
             if place < len(rungs) - 1:
-                self._compare(place - len(rungs), steps, value)
+                self.compare(place - len(rungs), steps, value)
         return value
 
     def judged(self, learner: MetaLearner) -> float:
@@ -161,7 +161,7 @@ class MetaValidation:
         values = learner.evaluate(self.validation, steps=[steps], count=self.count, metric=self.metric)[steps]
         return float(np.mean(values))
 
-    def _compare(self, rung: int, steps: int, value: float) -> None:
+    def compare(self, rung: int, steps: int, value: float) -> None:
         loss = -value if self.metric == "accuracy" else value
         loss = loss if math.isfinite(loss) else math.inf
         earlier = self.reached.setdefault(rung, [])

@@ -96,7 +96,7 @@ class GroupStatistics:
         looked = rows.sample(_ROWS)
         aims = rows.aims[looked]
         alone = relevance(rows.codes[looked], aims)
-        pairs = self._pairs(rows, alone)
+        pairs = self.candidate_pairs(rows, alone)
         levels = {group: levels_of(rows.codes[:, group]) for group in {group for group, _ in pairs}}
         made = [statistic for pair in pairs for statistic in level_statistics(rows.codes, *pair, levels[pair[0]])]
         if not made:
@@ -109,7 +109,7 @@ class GroupStatistics:
         chosen = GroupColumns(tuple(made[place] for place in order[:most]))
         return chosen, chosen.transform(rows.given)
 
-    def _pairs(self, rows: Rows, alone: NDArray[np.float64]) -> list[tuple[int, int]]:
+    def candidate_pairs(self, rows: Rows, alone: NDArray[np.float64]) -> list[tuple[int, int]]:
         groups = few_valued(rows)
         named = set(groups)
         quantities = [place for place in rows.quantities.tolist() if place not in named]

@@ -104,7 +104,7 @@ class Encoding:
         looked = rows.sample(_ROWS)
         levels = {column: levels_of(rows.codes[:, column]) for column in few_valued(rows)}
         aims = rows.common_aims(min(_AIMS, most))
-        sets = self._sets(levels)
+        sets = self.candidate_sets(levels)
         levels = {column: levels[column] for column in sorted({column for columns in sets for column in columns})}
         told_alone = relevance(rows.codes[looked][:, list(levels)], rows.aims[looked])
         alone = dict(zip(levels, told_alone.tolist(), strict=True))
@@ -112,7 +112,7 @@ class Encoding:
         folds = [looked[dealt[looked] == fold] for fold in np.unique(dealt[looked])]
         found: list[tuple[float, tuple[int, ...], NDArray[np.float64]]] = []
         for columns in sets:
-            made = self._out_of_fold(rows, aims, columns, levels, dealt)
+            made = self.out_of_fold(rows, aims, columns, levels, dealt)
             known = max(alone[column] for column in columns)
             gain = _told(made, rows.aims, folds) - known
             enough = beyond_chance(len(looked) // len(folds), len(sets) * aims.shape[1]) / np.sqrt(len(folds))
@@ -124,7 +124,7 @@ class Encoding:
         made = np.hstack([np.zeros((len(rows.codes), 0)), *(made for *_, made in found)])
         return EncodingColumns(tuple(encodings)), made
 
-    def _sets(self, levels: Mapping[int, Levels]) -> list[tuple[int, ...]]:
+    def candidate_sets(self, levels: Mapping[int, Levels]) -> list[tuple[int, ...]]:
         """Candidates: single columns, then the pairs with the fewest level combinations."""
         sizes = {column: len(values) for column, (values, _) in levels.items()}
         alone = [(column,) for column, size in sizes.items() if size > 2]
@@ -134,7 +134,7 @@ class Encoding:
         pairs = sorted(combinations(few, 2), key=lambda pair: sizes[pair[0]] * sizes[pair[1]])
         return [*alone[:MAX_SETS], *pairs[:MAX_SETS]]
 
-    def _out_of_fold(
+    def out_of_fold(
         self,
         rows: Rows,
         aims: NDArray[np.float64],

@@ -206,7 +206,7 @@ class FamilyBandit(Sampler[_State]):
     def _suggest(
         self, state: _State, number: int, ahead: Mapping[str, int], new: Mapping[str, Sequence[Config]]
     ) -> tuple[Suggestion, _State]:
-        weights = self._weights(state, new)
+        weights = self.weights(state, new)
         names = list(weights)
         shares = np.array(list(weights.values()))
         family = names[int(generator(state.spec, number).choice(len(names), p=shares / shares.sum()))]
@@ -247,7 +247,7 @@ class FamilyBandit(Sampler[_State]):
         )
         return due[trials - guests] if trials - guests < len(due) else None
 
-    def _weights(self, state: _State, new: Mapping[str, Sequence[Config]]) -> dict[str, float]:
+    def weights(self, state: _State, new: Mapping[str, Sequence[Config]]) -> dict[str, float]:
         """Weights of the families that have an untried configuration."""
         tunable = [name for name in state.spaces if self._is_open(state, name, new)] or list(state.spaces)
         met = [name for name in tunable if _is_met(state.records[name])]

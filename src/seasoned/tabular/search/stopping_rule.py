@@ -122,7 +122,7 @@ class StoppingRule:
         self._fresh = fresh
         self._upper = upper
         self._layering = 0.0
-        self._again = 0.0  # earliest time of the next selection, on `time.monotonic`'s clock
+        self.next_selection = 0.0  # earliest time of the next selection, on `time.monotonic`'s clock
         self._unseen = False  # True if a trial completed after the last selection
         self.warm_up = max(_WARM_UP, fresh)
         self._reserve = min(max(_LAST * budget.seconds, 1.0), 0.5 * budget.seconds)
@@ -135,7 +135,7 @@ class StoppingRule:
         """Update the time reserve and the plateau after a trial."""
         complete = trial.state is TrialState.COMPLETE
         self._unseen |= complete
-        if complete and time.monotonic() >= self._again:
+        if complete and time.monotonic() >= self.next_selection:
             self._measure([TrialRow.of(found) for found in study.trials])
         if self._plateau is None or self._over:
             return
@@ -199,7 +199,7 @@ class StoppingRule:
             )
         took = time.monotonic() - started
         near = self._budget.remaining < _NEAR_RESERVE * self._reserve
-        self._again = time.monotonic() + (_SELECTION_WAIT / 4 if near else _SELECTION_WAIT) * took
+        self.next_selection = time.monotonic() + (_SELECTION_WAIT / 4 if near else _SELECTION_WAIT) * took
 
     def _has_spares(self, chosen: Sequence[tuple[TrialRow, float]]) -> bool:
         """True if each member has the single model of its trial, so that a late refit is hardly missed."""

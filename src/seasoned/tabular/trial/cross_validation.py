@@ -120,7 +120,7 @@ class CrossValidation:
                 if raced and place + 1 < len(folds):
                     self._check_bars(pipeline.name, losses)
                 if raced and place == 0:
-                    self._check_pace(parts[0].pace)
+                    self.check_pace(parts[0].pace)
             for places, found in zip(held, retransformed, strict=True):
                 total[places] += found
             predicted = fold_mean(total, held)
@@ -327,7 +327,7 @@ class CrossValidation:
         free = free_memory()
         return free if self.share is None else min(free, self.share)
 
-    def _check_pace(self, pace: float) -> None:
+    def check_pace(self, pace: float) -> None:
         """Prune a trial that predicts too slowly, once some trial is fast enough."""
         limit = self.predict_limit
         if limit is None or pace <= _PATIENCE * limit or self.folds == 1:
