@@ -174,7 +174,7 @@ def test_a_warm_start_sets_the_mean_and_the_step_size():
     assert step_size_of(state.model) == 0.01
     assert step_size_of(CMAES(step=0.3).init(spec).model) == 0.3
     praised = WarmStart(points=((0.1, 0.1), (0.8, 0.7)), values=(2.0, 1.0))
-    assert CMAES().init(StudySpec(box(2), warm_start=praised)).mean_of(model) == pytest.approx([0.8, 0.7])
+    assert mean_of(CMAES().init(StudySpec(box(2), warm_start=praised)).model) == pytest.approx([0.8, 0.7])
 
 
 def test_the_cmaes_package_is_loaded_only_when_needed():

@@ -28,8 +28,8 @@ def test_neighbor_search_uses_one_thread(monkeypatch):
         seen.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp")
         return found(*given)
 
-    found = model._index.kneighbors
-    monkeypatch.setattr(model._index, "kneighbors", looked)
+    found = model.index.kneighbors
+    monkeypatch.setattr(model.index, "kneighbors", looked)
     with threadpool_limits(3, user_api="openmp"):
         model.predict(X)
     assert seen

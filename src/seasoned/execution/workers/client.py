@@ -149,7 +149,8 @@ class ExecutorClient(ABC):
     def _check(self) -> None:
         if os.getpid() != self.scheduler.pid:
             raise RuntimeError(
-                f"this executor belongs to process {self.scheduler.pid}, which forked this one: create a new executor here"
+                f"this executor belongs to process {self.scheduler.pid}, which forked this one: "
+                "create a new executor here"
             )
         if not self._finalizer.alive:
             raise RuntimeError("this executor is closed: create a new one")

@@ -162,6 +162,7 @@ class MetaValidation:
         return float(np.mean(values))
 
     def compare(self, rung: int, steps: int, value: float) -> None:
+        """Record the value at a rung; prune a trial that is worse than the median of its rung."""
         loss = -value if self.metric == "accuracy" else value
         loss = loss if math.isfinite(loss) else math.inf
         earlier = self.reached.setdefault(rung, [])

@@ -110,6 +110,7 @@ class GroupStatistics:
         return chosen, chosen.transform(rows.given)
 
     def candidate_pairs(self, rows: Rows, alone: NDArray[np.float64]) -> list[tuple[int, int]]:
+        """Pairs of a group column and a numeric column."""
         groups = few_valued(rows)
         named = set(groups)
         quantities = [place for place in rows.quantities.tolist() if place not in named]

@@ -71,7 +71,7 @@ class Vote:
     y: NDArray[np.float64] | None = None
     weight: NDArray[np.float64] | None = None
     quantile: float | None = None
-    _index: Any = field(default=None, init=False)
+    index: Any = field(default=None, init=False)
 
     @property
     def classes_(self) -> NDArray[np.int64]:
@@ -91,7 +91,7 @@ class Vote:
         from sklearn.neighbors import NearestNeighbors
 
         self.X, self.y, self.weight = X, y, weight
-        self._index = NearestNeighbors(n_neighbors=min(self.neighbours, len(X)), p=self.power, n_jobs=1).fit(X)
+        self.index = NearestNeighbors(n_neighbors=min(self.neighbours, len(X)), p=self.power, n_jobs=1).fit(X)
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Predict numbers, shape (n,)."""
@@ -133,7 +133,7 @@ class Vote:
         """Weights and target values of each row's neighbours, both of shape (n, m)."""
         assert self.y is not None, "fitted or loaded first"
         with one_thread("openmp"):  # with several threads, their schedule would decide between ties
-            distance, place = self._index.kneighbors(X.astype(np.float32))
+            distance, place = self.index.kneighbors(X.astype(np.float32))
         values = self.y[place]
         own = np.ones(values.shape) if self.weight is None else self.weight[place]
         if not self.by_distance:

@@ -66,7 +66,7 @@ def test_it_learns_products_and_waves():
 def test_the_same_seed_gives_the_same_network(task):
     (_, a, one, X, _), (_, b, two, _, _) = fitted(task, epochs=20, dropout=0.2), fitted(task, epochs=20, dropout=0.2)
     assert one == two
-    np.testing.assert_array_equal(a._outputs(X), b._outputs(X))
+    np.testing.assert_array_equal(a.outputs(X), b.outputs(X))
 
 
 def test_folds_share_what_is_compiled():
