@@ -41,5 +41,5 @@ def test_race_ignores_rivals_above_the_prediction_limit():
     records = SimpleNamespace(of=lambda config: SimpleNamespace(losses=(0.1, 0.2), predict_ms=config["ms"]))
     race = Race(SimpleNamespace(records=records, predict_limit=1.0), True, 5)
     trial = SimpleNamespace(value=0.1, config={"ms": 2.0, "model": {}}, number=9, state=TrialState.COMPLETE)
-    assert not race._saw(trial)
-    assert race._saw(SimpleNamespace(**{**vars(trial), "config": {"ms": 0.5, "model": {}}}))
+    assert not race.record_trial(trial)
+    assert race.record_trial(SimpleNamespace(**{**vars(trial), "config": {"ms": 0.5, "model": {}}}))

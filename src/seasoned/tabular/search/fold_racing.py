@@ -63,17 +63,17 @@ class Race:
             self._met.add(trial.number)
         if len(self._met) == self.opening and self.share != MAX_LAG:
             self.close_defaults([trial])
-        elif self._saw(trial):
+        elif self.record_trial(trial):
             self._place(trial.config["model"])
 
     def close_defaults(self, trials: Iterable[Trial]) -> None:
         """End the first configurations, with these trials among them. The bars are stricter from here on."""
         for trial in trials:
-            self._saw(trial)
+            self.record_trial(trial)
         self.share = MAX_LAG
         self._place(self._complete)
 
-    def _saw(self, trial: Trial) -> bool:
+    def record_trial(self, trial: Trial) -> bool:
         """Record a trial. Return True if it may change a bar: it is complete, and its fold losses are known."""
         if trial.value is None:
             return False
