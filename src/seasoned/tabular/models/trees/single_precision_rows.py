@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Rows"]
 
-_FEW: Final = 8  # largest number of rows whose ranks are searched one by one, without numpy's cost per call
+_MAX_BISECTED_ROWS: Final = (
+    8  # largest number of rows whose ranks are searched one by one, without numpy's cost per call
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Rows:
             rows = np.array(X, dtype=np.float32, order="C")
         if not len(self.columns):
             return rows
-        if len(X) <= _FEW:
+        if len(X) <= _MAX_BISECTED_ROWS:
             ranks = [list(map(bisect_left, self.lists, row)) for row in X[:, self.columns].tolist()]
             rows[:, self.columns] = ranks
         else:
