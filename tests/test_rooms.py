@@ -19,7 +19,9 @@ FILES = sorted(SOURCE.rglob("*.py"))
 FOLDERS = sorted({path.parent for path in FILES})
 QUESTIONS = re.compile(r"(What|Whether|Which|How|Who|When|Where)\b")
 TESTS = Path(__file__).parent
-OCCASIONS = re.compile(r"_reading|(first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth)_|_(again|misc|more)\b")
+OCCASIONS = re.compile(
+    r"_reading|(first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth)_|_(again|misc|more)\b"
+)
 """Words in the name of a test file that tell of an occasion and of no module or behaviour."""
 HEAVY = ["pandas", "sklearn", "scipy", "lightgbm", "jax", "matplotlib", "plotly", "sqlalchemy", "numpy"]
 

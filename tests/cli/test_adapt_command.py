@@ -1,3 +1,5 @@
+"""`seasoned adapt`: few-shot models from a shell."""
+
 from __future__ import annotations
 
 import io

@@ -1,4 +1,4 @@
-"""Commands say what they understood and what they do, on no terminal as well."""
+"""Messages of commands: what a fit understood, and its progress, also without a terminal."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""Commands: fit, predict, demo and their options."""
+
 from __future__ import annotations
 
 import io

@@ -1,4 +1,4 @@
-"""What the commands say of the tables that they read."""
+"""Tables read from the command line: messages about columns, cells and the target."""
 
 from __future__ import annotations
 

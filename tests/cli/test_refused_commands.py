@@ -1,4 +1,4 @@
-"""What commands refuse before they work for nothing, and cells that they must not misread."""
+"""Refusals of commands before any work, and cells that must not be misread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams that are closed, endings in capitals, cells that are no numbers: what commands do at their edges."""
+"""Closed streams, file endings in capitals, and cells that are no numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said while a fit runs, to the log and to callbacks; and its scores as numbers."""
+"""Progress of a fit in the log and in callbacks, and its scores as numbers."""
 
 from __future__ import annotations
 

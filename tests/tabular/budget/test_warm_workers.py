@@ -1,4 +1,4 @@
-"""What is ready before it is asked for: workers that have loaded what fits need, and the first model."""
+"""Warm workers and the early model: both are ready before they are needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What follows the ensemble, in files from a stranger and in files from before there was any."""
+"""Postprocessing of bundles, in files from a stranger and in files from before there was any."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ships: small, sound, without tables that must not be in it, and valid in today's spaces."""
+"""Shipped experience: small, sound, without forbidden tables, valid in the present spaces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every feature step promises, and what every step that leaves columns out does."""
+"""Contract of feature steps, and of steps that leave columns out."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""Global model of few-shot learning beside the adapted one."""
+
 from __future__ import annotations
 
 import math

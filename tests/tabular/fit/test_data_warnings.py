@@ -1,3 +1,5 @@
+"""Warnings about data: leaks, order of time, and rows that belong together."""
+
 from __future__ import annotations
 
 import logging

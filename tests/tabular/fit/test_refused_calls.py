@@ -1,4 +1,4 @@
-"""What cannot be done is refused in one sentence, whichever method is asked; nothing else is ever raised."""
+"""Refused calls: one sentence from every method, and no other exception."""
 
 from __future__ import annotations
 

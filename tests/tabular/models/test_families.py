@@ -1,3 +1,5 @@
+"""Model families: every family on every task, its space, and its file."""
+
 from __future__ import annotations
 
 import pickle

@@ -1,3 +1,5 @@
+"""Column plan: input encodings of columns for each kind of model."""
+
 from __future__ import annotations
 
 import datetime as dt

@@ -1,3 +1,5 @@
+"""Kinds of columns: numbers, dates, categories, texts and identifiers from their cells."""
+
 from __future__ import annotations
 
 import datetime as dt

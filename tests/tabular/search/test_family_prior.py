@@ -1,4 +1,4 @@
-"""What past tasks expect inside a family, and what the search there makes of it."""
+"""Family priors: past tasks' expectations inside a family, and their use by its search."""
 
 from __future__ import annotations
 

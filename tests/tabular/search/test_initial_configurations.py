@@ -1,4 +1,4 @@
-"""What a search can afford: folds, and configurations to start with."""
+"""Initial configurations and number of folds, from the time and the rows."""
 
 from __future__ import annotations
 

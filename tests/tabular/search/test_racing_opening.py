@@ -1,4 +1,4 @@
-"""When the race becomes strict, and who is compared with whom: with all at first, then with one's own family, too."""
+"""Opening of the race: the first trials are compared with all, later ones with their own family too."""
 
 from __future__ import annotations
 

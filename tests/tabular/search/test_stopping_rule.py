@@ -1,4 +1,4 @@
-"""When a search ends for the sake of the last fits."""
+"""Stopping rule: the end of a search, and the time reserve for the final fits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What models learn of a number: on which scale, and the mean or the median."""
+"""Targets of regression: their scale, and the mean or the median."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model makes of a target does not depend on the unit that it is measured in, nor on where its zero is."""
+"""Scaling of targets: models do not depend on a target's unit or zero."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""Validation evidence: out-of-fold predictions of the ensemble, bounded and stored with the model."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -54,7 +56,7 @@ def validated(trials, members):
 
 
 @pytest.mark.parametrize("classes", [0, 3])
-def test_it_is_the_weighted_mean_on_rows_that_were_validated(classes):
+def test_evidence_is_the_weighted_mean_on_rows_that_were_validated(classes):
     trials = Trials(500, classes)
     found = validated(trials, MEMBERS)
     expected = 0.75 * trials.made["a"][10:].astype(float) + 0.25 * trials.made["b"][10:]
@@ -66,7 +68,7 @@ def test_it_is_the_weighted_mean_on_rows_that_were_validated(classes):
 
 
 @pytest.mark.parametrize(("classes", "kept"), [(0, MOST_ROWS), (3, MOST_ROWS), (100, 1_000)])
-def test_what_is_kept_is_bounded_and_survives(classes, kept):
+def test_stored_evidence_is_bounded_and_survives_a_file(classes, kept):
     found = validated(Trials(5_000, classes), MEMBERS)
     assert len(found.truth) == kept
     again = ValidationEvidence.load(found.dump(), classes)
@@ -77,11 +79,11 @@ def test_what_is_kept_is_bounded_and_survives(classes, kept):
     assert len(found.dump()) < 450_000
 
 
-def test_a_member_whose_predictions_are_lost_leaves_none():
+def test_a_member_without_predictions_leaves_no_evidence():
     assert validated(Trials(50, 3), (*MEMBERS, Member("c", {}, None, 0.1))) is None
 
 
-def test_what_belongs_to_another_model_is_refused():
+def test_evidence_of_another_model_is_refused():
     found = validated(Trials(50, 3), MEMBERS)
     with pytest.raises(ValueError, match="another model"):
         ValidationEvidence.load(found.dump(), 4)
