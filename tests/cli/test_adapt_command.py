@@ -1,4 +1,4 @@
-"""`seasoned adapt`: few-shot models from a shell."""
+"""Command `seasoned adapt`: few-shot models of tasks in a table."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from few_shot_data import quick, stores
 from seasoned import FewShotClassifier, FewShotRegressor, load
 
 KNOWN = 10
+ROWS = 60
 
 
 @pytest.fixture(scope="module")
@@ -31,17 +32,12 @@ def saved(table, tmp_path_factory):
     return path
 
 
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
 def half_labelled(frame, rows=5):
     """The target of each store's first rows only."""
     return frame.assign(sales=frame["sales"].where(frame.groupby("store").cumcount() < rows))
 
 
-def test_new_tasks_are_adapted_to_and_known_ones_known(table, saved):
+def test_new_tasks_are_adapted_and_known_tasks_predicted(table, saved):
     frame, store = table
     new = half_labelled(frame[store >= KNOWN])
     known = frame[store == 0].assign(sales=np.nan)
@@ -62,7 +58,7 @@ def test_new_tasks_are_adapted_to_and_known_ones_known(table, saved):
     np.testing.assert_allclose(found.loc[found["store"] == "s12", "prediction"], expected, rtol=1e-6)
 
 
-def test_a_table_without_the_task_is_one_new_task(table, saved):
+def test_table_without_a_task_column_is_one_new_task(table, saved):
     frame, store = table
     rows = half_labelled(frame[store == KNOWN]).drop(columns="store").rename(columns={"sales": "amount"})
     words = ["adapt", "-", "--model", saved, "--target", "amount", "--no-tune", "--out", "-"]
@@ -71,7 +67,7 @@ def test_a_table_without_the_task_is_one_new_task(table, saved):
     assert found["row"].tolist() == [5, 6, 7, 8, 9]
 
 
-def test_predict_knows_the_tasks_of_the_fit(table, saved):
+def test_predict_command_takes_the_tasks_of_the_fit(table, saved):
     frame, store = table
     frame[store < 3].to_parquet("known.parquet")
     call("predict", saved, "known.parquet")
@@ -79,7 +75,7 @@ def test_predict_knows_the_tasks_of_the_fit(table, saved):
 
 
 @pytest.mark.slow
-def test_learning_from_tasks_of_a_file(table):
+def test_adapt_command_fits_the_tasks_of_a_file(table):
     frame, store = table
     frame.assign(sales=np.where(frame["sales"] > 0, "good", "bad"))[store < KNOWN].to_csv("train.csv", index=False)
     words = ["adapt", "train.csv", "--task", "store", "--target", "sales", "--shots", "5", "--seed", "0"]
@@ -94,7 +90,7 @@ def test_learning_from_tasks_of_a_file(table):
     assert pd.read_csv("predictions.csv").columns.tolist() == columns
 
 
-def test_what_cannot_be_done_is_said_in_a_sentence(table, saved):
+def test_bad_input_of_adapt_is_one_line(table, saved):
     frame, store = table
     frame[store < KNOWN].to_csv("train.csv", index=False)
     new = frame[store == KNOWN]
@@ -122,7 +118,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(table, saved):
 
 
 @pytest.mark.slow
-def test_a_column_of_tasks_that_predictions_have_too_is_named(table):
+def test_task_column_with_a_name_of_the_predictions_is_refused(table):
     frame, _ = table
     renamed = frame.rename(columns={"store": "row"})
     model = FewShotRegressor(quick(), random_state=0).fit(renamed.drop(columns="sales"), renamed["sales"], task="row")
@@ -130,3 +126,19 @@ def test_a_column_of_tasks_that_predictions_have_too_is_named(table):
     renamed.assign(sales=renamed["sales"].mask(renamed.index % 2 == 0)).to_csv("new.csv", index=False)
     error = call("adapt", "new.csv", "--model", "rows.seasoned", "--target", "sales", code=2)
     assert "the column 'row' tells the tasks, and predictions have one of that name; rename it" in error.stderr
+
+
+@pytest.mark.slow
+def test_few_shot_labels_that_look_like_numbers_stay_words():
+    rng = np.random.default_rng(0)
+    shop, x = np.arange(ROWS) // 6, rng.normal(size=ROWS)
+    size = np.where(x > 0.5, "3+", np.where(x > -0.5, "2", "1"))
+    frame = pd.DataFrame({"shop": shop, "x": x, "size": size})
+    model = FewShotClassifier(quick(), random_state=0)
+    model.fit(frame.drop(columns="size"), frame["size"], task="shop").save("m.seasoned")
+    new = frame[(shop == 1) & (size != "3+")].assign(shop=99)
+    new.assign(size=new["size"].where(np.arange(len(new)) < len(new) - 1)).to_csv("new.csv", index=False)
+    call("adapt", "new.csv", "--model", "m.seasoned", "--no-tune")
+    found = pd.read_csv("predictions.csv", dtype={"prediction": str})
+    assert found["row"].tolist() == [len(new) - 1]
+    assert set(found["prediction"]) <= {"1", "2", "3+"}

@@ -1,4 +1,4 @@
-"""`seasoned fit` with weights, groups, validation and features."""
+"""Column roles, holdout and validation of a table, as the options of `seasoned fit` declare them."""
 
 from __future__ import annotations
 
@@ -10,53 +10,16 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from in_process import stay_in_process
+from declared_fits import ROWS, call, columns, fit, table
 from seasoned import load
 from seasoned.cli import app
 from seasoned.cli.declared_table import Declared
 from seasoned.errors import InvalidInput
-from seasoned.tabular.features.pipeline import NEEDS, SELECTIONS, STEPS
 
-ROWS = 120
-
-
-@pytest.fixture(autouse=True)
-def table(tmp_path, monkeypatch):
-    monkeypatch.setenv("SEASONED_CACHE", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
-    stay_in_process(monkeypatch)
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame(
-        {
-            "x": rng.normal(size=ROWS),
-            "z": rng.normal(size=ROWS),
-            "day": pd.date_range("2024-01-01", periods=ROWS).astype(str),
-            "customer": [f"c{place // 6}" for place in range(ROWS)],
-            "weight": np.where(np.arange(ROWS) % 4 == 3, 100.0, 1.0),
-        }
-    )
-    frame["target"] = np.where(frame["weight"] == 100, -1, 1) * 3.0 * frame["x"] + 0.1 * rng.normal(size=ROWS)
-    frame.to_csv("train.csv", index=False)
-    return frame
+__all__ = ["table"]
 
 
-def call(*words, code=0):
-    quick = ("--target", "target", "--models", "linear", "--trials", 1, "--seed", 0)
-    result = CliRunner().invoke(app, [str(word) for word in ("fit", "train.csv", *quick, *words)])
-    assert result.exit_code == code, result.output
-    return result
-
-
-def fit(*words, code=0):
-    result = call(*words, code=code)
-    return result.stderr if code else load("model.seasoned").fitted_
-
-
-def columns(fitted):
-    return [column.name for column in fitted.plan.schema.columns]
-
-
-def test_weights(table):
+def test_row_weights_change_the_fit(table):
     plain, heavy = fit("--metric", "mae"), fit("--metric", "mae", "--weights", "weight")
     assert "weight" in columns(plain)
     assert columns(heavy) == ["x", "z", "day", "customer"]
@@ -65,7 +28,7 @@ def test_weights(table):
     assert error[1] < 0.5 * error[0]
 
 
-def test_held_out_rows_are_weighed_as_well():
+def test_score_of_held_out_rows_is_weighted():
     shown = call("--metric", "mae", "--weights", "weight", "--holdout", 0.25, "--report", "r.html").output
     frame = pd.read_csv("train.csv")
     model = load("model.seasoned")
@@ -77,7 +40,7 @@ def test_held_out_rows_are_weighed_as_well():
     assert told != pytest.approx(errors.mean(), rel=0.01)
 
 
-def test_groups(table):
+def test_groups_limit_the_folds_and_are_no_feature(table):
     fitted = fit("--groups", "customer", "--folds", 4)
     assert "customer" not in columns(fitted)
     assert len(fitted.validated.truth) == ROWS
@@ -93,7 +56,7 @@ def test_groups(table):
         ([600, 400], 400, 400),
     ],
 )
-def test_a_holdout_of_whole_groups_is_a_share_of_the_rows(sizes, least, most):
+def test_holdout_of_whole_groups_is_a_share_of_the_rows(sizes, least, most):
     """A share of the groups was next to nothing or next to all where they differ in size."""
     frame = pd.DataFrame({"target": 0.0, "customer": np.repeat(np.arange(len(sizes)), sizes)})
     for seed in range(20):
@@ -103,7 +66,7 @@ def test_a_holdout_of_whole_groups_is_a_share_of_the_rows(sizes, least, most):
         assert least <= len(test) <= most
 
 
-def test_groups_and_weights_are_looked_at_before_anything_is_fitted(table):
+def test_groups_and_weights_are_checked_before_the_fit(table):
     table.assign(customer=table["customer"].where(table.index > 0)).to_csv("train.csv", index=False)
     assert "groups is missing for 1 of 120 rows" in fit("--groups", "customer", "--holdout", 0.2, code=2)
     said = Declared("target", weights="weight")
@@ -117,29 +80,29 @@ def test_groups_and_weights_are_looked_at_before_anything_is_fitted(table):
 
 
 @pytest.mark.parametrize("seed", [-1, 5_000_000_000])
-def test_any_whole_number_is_a_seed_of_the_holdout_too(seed):
+def test_any_integer_is_a_seed_of_the_holdout(seed):
     assert "held-out rows" in call("--holdout", 0.25, "--seed", seed).output
 
 
-def test_a_gap_in_the_rows_to_validate_on_makes_no_floats_of_classes(table):
+def test_validation_file_with_a_gap_keeps_integer_classes(table):
     table.assign(target=(table["target"] > 0).astype(int)).to_csv("train.csv", index=False)
     more = table.assign(target=(table["target"] > 0).astype(int).where(table.index > 0))
     more.to_csv("more.csv", index=False)
     assert fit("--task", "classification", "--validation", "more.csv").classes.tolist() == [0, 1]
 
 
-def test_number_of_folds():
+def test_validation_takes_a_number_of_folds():
     assert "validation is 1" in fit("--validation", 1, code=2)
     assert len(fit("--validation", 3).validated.truth) == ROWS
 
 
-def test_time():
+def test_validation_takes_a_column_of_times():
     fitted = fit("--validation", "day")
     assert "day" in columns(fitted)
     assert len(fitted.validated.truth) == 100, "the first sixth is only learned from"
 
 
-def test_a_file_of_rows_to_validate_on(table):
+def test_validation_takes_a_file_of_rows(table):
     more = table.head(50).assign(extra=1, target=table["target"].head(50).where(table.index[:50] > 4))
     more.to_csv("more.csv", index=False)
     fitted = fit("--validation", "more.csv")
@@ -147,29 +110,6 @@ def test_a_file_of_rows_to_validate_on(table):
     assert fitted.rows == ROWS + 45, "the last fit is on all rows"
     more.drop(columns=["x", "z"]).to_csv("less.csv", index=False)
     assert "'less.csv' lacks the column(s) 'x', 'z'" in fit("--validation", "less.csv", code=2)
-
-
-def test_features():
-    names = {name for name in (*STEPS, *SELECTIONS) if NEEDS.get(name) != "text"}
-
-    def asked(fitted):
-        (trial,) = [trial for trial in fitted.trials if "made" in trial.config["features"]]
-        return set(trial.config["features"]["made"]) - {"columns"}
-
-    assert asked(fit("--features", "all", "--trials", 2)) == names
-    assert asked(fit("--features", "arithmetic, redundant", "--trials", 2)) == {"arithmetic", "redundant"}
-    assert "there is no feature step 'oracle'" in fit("--features", "oracle", code=2)
-
-
-def test_numbers_that_are_names(table):
-    rng = np.random.default_rng(1)
-    zips = rng.integers(10_000, 10_040, ROWS)
-    table.assign(zip=zips, target=np.sin(7.0 * zips)).to_csv("train.csv", index=False)
-    assert {column.name: column.kind for column in fit().plan.schema.columns}["zip"] == "numeric"
-    found = fit("--categorical", "zip, customer", "--holdout", 0.2)
-    assert {column.name: column.kind for column in found.plan.schema.columns}["zip"] == "category"
-    rows = pd.read_csv("train.csv")
-    np.testing.assert_array_equal(found.predict(rows), found.predict(rows.astype({"zip": str})))
 
 
 @pytest.mark.parametrize(
@@ -189,7 +129,7 @@ def test_numbers_that_are_names(table):
         (["--groups", "customer", "--holdout", "0.999"], "whole groups"),
     ],
 )
-def test_what_is_not_there_is_one_line_and_code_2(words, sentence):
+def test_bad_column_roles_are_one_line_and_exit_code_2(words, sentence):
     error = fit(*words, code=2)
     assert error.count("\n") == 1
     assert sentence in error
@@ -203,7 +143,7 @@ def test_what_is_not_there_is_one_line_and_code_2(words, sentence):
         (Declared("target", groups="customer", validation="customer"), "--groups"),
     ],
 )
-def test_a_column_that_has_another_role_tells_no_time(table, said, option):
+def test_validation_column_has_no_other_role(table, said, option):
     with pytest.raises(InvalidInput, match=f"the column of {option}; a column has one role"):
         said.check(table)
     replace(said, validation="day").check(table)
@@ -227,7 +167,7 @@ def test_held_out_rows_are_the_latest_or_whole_groups(table):
     assert test["target"].sum() == 10
 
 
-def test_the_report_of_a_saved_model_weighs_rows(table):
+def test_report_of_a_saved_model_uses_row_weights(table):
     fit("--weights", "weight")
     words = ["report", "model.seasoned", "train.csv", "--target", "target", "--out", "r.html"]
     assert CliRunner().invoke(app, [*words, "--weights", "weight"]).exit_code == 0
@@ -235,7 +175,7 @@ def test_the_report_of_a_saved_model_weighs_rows(table):
     assert "no column 'mass'" in CliRunner().invoke(app, [*words, "--weights", "mass"]).stderr
 
 
-def test_a_class_of_one_row_is_learned_from_and_the_others_are_held_out_in_proportion():
+def test_class_of_one_row_is_never_held_out():
     frame = pd.DataFrame({"x": range(61), "target": ["a"] * 40 + ["b"] * 20 + ["rare"]})
     for seed in range(20):
         train, test = Declared("target").split(frame, 0.2, seed, classes=True)
@@ -247,7 +187,7 @@ def test_a_class_of_one_row_is_learned_from_and_the_others_are_held_out_in_propo
     assert "rare" in set(few["target"])
 
 
-def test_held_out_rows_of_a_class_that_is_new_are_not_judged():
+def test_held_out_rows_of_a_new_class_are_not_scored():
     frame = pd.DataFrame({"day": range(10), "target": ["a", "b"] * 4 + ["new", "a"]})
     said = Declared("target", validation="day")
     train, test = said.split(frame, 0.2, 0, classes=True)
@@ -258,7 +198,7 @@ def test_held_out_rows_of_a_class_that_is_new_are_not_judged():
     assert said.judged(train, test, classes=False)[1] == 0
 
 
-def test_a_new_class_among_the_held_out_rows_ends_no_fit():
+def test_new_class_among_held_out_rows_is_no_error():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"x": rng.normal(size=80), "day": pd.date_range("2024-01-01", periods=80)})
     frame["target"] = np.where(frame["x"] > 0, "up", "down")
@@ -270,8 +210,3 @@ def test_a_new_class_among_the_held_out_rows_ends_no_fit():
     assert "1 held-out row(s) are of classes that no other row has, and are not judged" in result.output
     assert "on 19 held-out rows" in result.output
     assert Path("r.html").is_file()
-
-
-def test_columns_that_say_which_row_it_is_are_named(table):
-    table.assign(row_id=np.random.default_rng(0).permutation(ROWS)).to_csv("train.csv", index=False)
-    assert "left out    row_id. It is named as an identifier" in call().output

@@ -1,151 +1,164 @@
-"""Tables read from the command line: messages about columns, cells and the target."""
+"""Input tables of commands: separators, encodings, compression, reading options and kept columns."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+import gzip
+import io
+import sys
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
-from in_process import estimator, stay_in_process
-from seasoned.cli import app
-from seasoned.cli.column_formats import TextFormat, format_of
-from seasoned.cli.read_table import Reading, rows_to_predict, table_to_fit
-from seasoned.tabular.preprocessing.category import CategoryColumn
-
-
-def read(folder, capsys, targets):
-    pd.DataFrame({"x": range(len(targets)), "y": targets}).to_csv(folder / "t.csv", index=False)
-    frame = table_to_fit(folder / "t.csv", "y")
-    return frame["x"].tolist(), capsys.readouterr().err
+from command_tables import coloured_rows, read
+from commands import call, fit_line
+from seasoned.cli.prediction_table import write_table
+from seasoned.cli.read_table import Reading, rows_to_predict
+from seasoned.errors import InvalidInput
+from seasoned.tabular.input.frames import read_table
 
 
-def test_rows_without_a_target_are_left_out_and_told(tmp_path, capsys):
-    rows, told = read(tmp_path, capsys, [1.5, None, 2.5, None])
-    assert rows == [0, 2]
-    assert told == "2 of 4 rows have no 'y' and are left out\n"
+@pytest.fixture
+def table():
+    return coloured_rows()
 
 
-def test_nothing_is_said_where_all_have_one_or_none_has(tmp_path, capsys):
-    assert read(tmp_path, capsys, [1.5, 2.5]) == ([0, 1], "")
-    assert read(tmp_path, capsys, [None, None]) == ([0, 1], "")
+@pytest.mark.parametrize("separator", [";", "|", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_separator_and_utf_16_are_detected(table, separator, encoding):
+    table.to_csv("plain.csv", index=False)
+    content = table.to_csv(index=False, sep=separator).encode(encoding)
+    pd.testing.assert_frame_equal(read(content), read_table("plain.csv"))
+    pd.testing.assert_frame_equal(Reading().table(content), read_table("plain.csv"))
 
 
-def test_a_class_called_none_is_told(tmp_path, capsys):
-    (tmp_path / "t.csv").write_text("x,y\n1,None\n2,Mild\n3,\n4,None\n5,Severe\n")
-    assert table_to_fit(tmp_path / "t.csv", "y")["x"].tolist() == [2, 5]
-    assert "3 of 5 rows have no 'y' and are left out ('None' 2 times" in capsys.readouterr().err
+@pytest.mark.parametrize("name", ["t.csv.gz", "t.csv.bz2", "t.csv.xz", "t.csv.zst", "t.csv.zip"])
+def test_separator_of_a_compressed_file_is_detected(name):
+    write_table(pd.DataFrame({"a;b": ["1;x", "2;y"]}), Path(name))
+    frame = Reading().table(Path(name))
+    assert frame.to_dict("list") == {"a": [1, 2], "b": ["x", "y"]}
+    assert Reading(separator=",").table(Path(name)).columns.tolist() == ["a;b"]
 
 
-def test_digits_in_a_column_of_words_stay_words_whatever_rows_are_read(tmp_path):
-    (tmp_path / "q.csv").write_text("code;x\n007;1,5\n042;2.5\n")
-    rows, kept = rows_to_predict(tmp_path / "q.csv", keep=["code"], like=TextFormat(("code", "gone")))
-    assert rows["code"].tolist() == ["007", "042"]
-    assert kept["code"].tolist() == ["007", "042"]
-    assert rows["x"].dtype == "float64" or rows["x"].tolist() == ["1,5", "2.5"]
-
-
-def model_of(encoders=(), used=(), columns=(), tasks=(), decimal=None):
-    """As much of a saved model as is looked at."""
-    schema = SimpleNamespace(used=[SimpleNamespace(name=n, kind=k, format=f) for n, k, f in used])
-    fitted = SimpleNamespace(plan=SimpleNamespace(encoders=encoders, schema=schema), columns=columns)
-    return SimpleNamespace(fitted_=fitted, tasks_=tasks, decimal_=decimal, encoding_=None)
-
-
-def test_which_columns_are_words_to_a_model():
-    encoders = [
-        CategoryColumn("code", ("007", "X")),
-        CategoryColumn("size", ("1", "2")),
-        CategoryColumn("word", ("no", "yes")),
-    ]
-    used = [("code", "category", None), ("said", "text", None)]
-    assert format_of(model_of(encoders, used)) == TextFormat(("code", "word", "said"))
+def test_file_suffixes_in_capitals_are_known():
+    frame = pd.DataFrame({"a;b": ["1;x", "2;y"]})
+    for name in ("T.CSV.GZ", "T.CSV.ZST", "T.CSV.BZ2"):
+        write_table(frame, Path(name))
+        assert Reading().table(Path(name)).to_dict("list") == {"a": [1, 2], "b": ["x", "y"]}
+    Path("semi.CSV.GZ").write_bytes(gzip.compress("a;b\n1,5;x\n".encode("utf-16")))
+    assert Reading().table(Path("semi.CSV.GZ"))["a"].tolist() == [1.5]
+    write_table(frame, Path("T.PARQUET"))
+    assert pd.read_parquet("T.PARQUET").equals(frame)
 
 
 @pytest.mark.parametrize(
-    ("content", "style", "values"),
+    "content",
     [
-        ("a;b\n2;1,234\n", "1,234.5", ["1,234"]),  # nothing else says that the comma is not decimal
-        ("a;b\n0,5;1234,5\n", "1,234.5", [1234.5]),  # not to be read so: the file's own signs count
-        ("a,b\n2,1.234\n3,950\n", "1.234,5", ["1.234", "950"]),
-        ("a,b\n2,1234.5\n", "1.234,5", [1234.5]),
-        ('a,b\n2,"1.234,5"\n3,\n', "1.234,5", ["1.234,5", None]),
-        ("a,b\n2,many\n", "1.234,5", ["many"]),
+        "a,b\n1,2.5\n007,x;y\n",
+        "a\n1\n2\n",
+        "text;more\nhow\nwhy; so\n",  # not in all lines
+        "a;b|c\n1;2|3\n",  # two candidates
+        '"a;b"\n"1;2"\n',  # one name
+        "a,b\nr,2,3\ns,5,6\n",  # the first column is the index
+        'a,b\n"x\r\ny","1,5"\n',
+        "\ufeffa,b\n1,2\n",
+        "\na\n\n1\n",
+        "a,b\n",
     ],
 )
-def test_numbers_are_read_in_the_style_of_the_fit(content, style, values):
-    found = Reading().table(content.encode(), like=TextFormat(styles={"b": style, "gone": style}))["b"]
-    assert [None if pd.isna(value) else value for value in found] == values
+def test_comma_and_tab_files_are_read_as_by_pandas(content):
+    raw = content.encode()
+    for name, separator in (("t.csv", ","), ("t.tsv", "\t")):
+        Path(name).write_bytes(raw)
+        expected = pd.read_csv(name, sep=separator, low_memory=False)
+        if name == "t.csv" or "\t" in content or "," not in content:
+            pd.testing.assert_frame_equal(Reading().table(Path(name)), expected)
+    result = pd.read_csv(io.BytesIO(raw), low_memory=False)
+    pd.testing.assert_frame_equal(Reading().table(raw), result)
 
 
-def test_how_the_numbers_of_a_model_were_written():
-    used = [("a", "numeric", "1,234.5"), ("b", "numeric", "plain"), ("c", "numeric", None), ("d", "category", None)]
-    assert format_of(model_of(used=used)).styles == {"a": "1,234.5"}
-    assert [format_of(model_of(decimal=sign)).commas for sign in (None, ",")] == [False, True]
+def test_reading_options_override_the_detection():
+    assert read("a b\n1 2\n", separator=" ")["b"].tolist() == [2]
+    assert read("a\tb\n1\t2\n", separator="tab")["b"].tolist() == [2]
+    assert read("a;b\n1;2\n3\n", separator=";")["b"].tolist()[0] == 2
+    assert read('a,b\n"1,5",2\n', decimal=",")["a"].tolist() == [1.5]
+    assert read("a;b\n1,5;2\n", decimal=".")["a"].tolist() == ["1,5"]
+    assert read("a,b\n\u00e9,2\n".encode("utf-16-be"), encoding="utf-16-be")["a"].tolist() == ["\u00e9"]
+    pd.DataFrame({"a": [1]}).to_parquet("t.parquet")
+    assert Reading(";", ",", "cp1252").table(Path("t.parquet"))["a"].tolist() == [1]
 
 
 @pytest.mark.parametrize(
-    ("columns", "tasks", "words"),
+    ("how", "sentence"),
     [
-        (("shop",), ["007", "X1"], ("shop",)),
-        (("shop",), ["7", "8"], ()),
-        (("shop", "day"), ["7 a"], ()),
-        ((), ["a"], ()),
+        ({"separator": "||"}, r"separator is '\|\|'; it is one ASCII character"),
+        ({"separator": ""}, "separator is ''"),
+        ({"separator": "§"}, "separator is '§'"),
+        ({"decimal": "x"}, "decimal is 'x'; it is a point or a comma"),
+        ({"encoding": "klingon"}, "encoding is 'klingon', which is not known"),
+        ({"encoding": "hex"}, "encoding is 'hex'"),
     ],
 )
-def test_which_column_of_tasks_is_words(columns, tasks, words):
-    assert format_of(model_of(columns=columns, tasks=tasks)).words == words
+def test_bad_reading_options_are_refused(how, sentence):
+    with pytest.raises(InvalidInput, match=sentence):
+        Reading(**how)
 
 
-def test_a_file_tells_that_its_comma_is_decimal_and_another_may_not():
-    first = Reading().table(b"a;b\n1.200;0,5\n950;1,5\n")
-    assert (first["a"].tolist(), first.attrs) == ([1200, 950], {"decimal": ","})
-    alone = b"a;b\n1.200;1\n2.300;2\n"
-    assert Reading().table(alone)["a"].tolist() == [1.2, 2.3]
-    assert Reading().table(alone).attrs == {}
-    assert Reading().table(alone, like=TextFormat(commas=True))["a"].tolist() == [1200, 2300]
-    assert Reading(decimal=",").table(alone)["a"].tolist() == [1200, 2300]
-    assert Reading().table(b"a;b\n1.200;1.5\n2.300;2\n", like=TextFormat(commas=True))["a"].tolist() == [1.2, 2.3]
+def test_error_of_a_single_column_suggests_the_separator():
+    Path("t.csv").write_text("a;b\n1;2\n3\n", encoding="utf-8")
+    error = call("fit", "t.csv", "--target", "b", code=2).stderr
+    assert "t.csv has no column 'b'; its only column is 'a;b', so give the --separator" in error
+    assert error.count("\n") == 1
 
 
-def test_a_gap_makes_no_floats_of_whole_labels(tmp_path, capsys):
-    (tmp_path / "t.csv").write_text("x,y\n1,0\n2,\n3,1\n")
-    assert table_to_fit(tmp_path / "t.csv", "y")["y"].tolist() == [0, 1]
-    assert table_to_fit(tmp_path / "t.csv", "y")["y"].dtype == "int64"
-    (tmp_path / "t.csv").write_text("x,y\n1,0.5\n2,\n3,1\n")
-    assert table_to_fit(tmp_path / "t.csv", "y")["y"].tolist() == [0.5, 1.0]
-    (tmp_path / "t.csv").write_text("x,y\n1,1e300\n2,\n3,1\n")
-    assert table_to_fit(tmp_path / "t.csv", "y")["y"].tolist() == [1e300, 1.0]
+def test_encrypted_archive_is_refused(monkeypatch):
+    with zipfile.ZipFile("t.csv.zip", "w") as archive:
+        archive.writestr("t.csv", "a,y\n1,2\n")
+    packed = bytearray(Path("t.csv.zip").read_bytes())
+    for mark, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):  # the bit that says "encrypted"
+        packed[packed.find(mark) + place] |= 1
+    Path("t.csv.zip").write_bytes(packed)
+    error = fit_line("t.csv.zip", code=2).stderr
+    assert "'t.csv.zip' cannot be read as CSV" in error
+    assert "encrypted" in error
 
 
-def alone(folder, monkeypatch):
-    """Fits in this process, and their files in a folder of their own."""
-    monkeypatch.setenv("SEASONED_CACHE", str(folder / "cache"))
-    stay_in_process(monkeypatch)
+def test_closed_standard_input_is_refused(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(InvalidInput, match="the standard input is closed; give the path of a file"):
+        rows_to_predict(Path("-"))
 
 
-@pytest.mark.parametrize(("known", "labels"), [(["1", "2", "3+"], ["1", "2"]), (["01", "02", "0X"], ["01", "02"])])
-def test_the_classes_of_a_report_s_table_are_read_as_those_of_the_fit(known, labels, tmp_path, monkeypatch):
-    """Where a table has only "1" and "2", and a cell without a target, these were the numbers 1.0 and 2.0."""
-    alone(tmp_path, monkeypatch)
-    rows = pd.DataFrame({"x": range(60), "y": [known[place % 3] for place in range(60)]})
-    estimator("classification", ["linear"]).fit(rows[["x"]], rows["y"]).save(tmp_path / "m.seasoned")
-    judged = "".join(f"{place},{labels[place % 2]}\n" for place in range(20))
-    (tmp_path / "j.csv").write_text(f"x,y\n{judged}3,\n")
-    words = ["report", tmp_path / "m.seasoned", tmp_path / "j.csv", "--target", "y", "--out", tmp_path / "r.html"]
-    result = CliRunner().invoke(app, [str(word) for word in words])
-    assert result.exit_code == 0, result.output
-    assert "20 given rows" in (tmp_path / "r.html").read_text(encoding="utf-8")
+def test_last_column_of_na_is_no_trailing_separator():
+    """As R's `write.table` has rows whose target nobody knows yet."""
+    Path("r.csv").write_text('"x1","x2","y"\n"r1",5,1,NA\n"r2",6,0,NA\n', encoding="utf-8")
+    frame = read_table("r.csv")
+    assert frame["x1"].tolist() == [5, 6]
+    assert frame["x2"].tolist() == [1, 0]
+    assert frame["y"].isna().all()
 
 
-def test_a_label_that_utf_8_cannot_hold_is_reported(tmp_path, monkeypatch):
-    alone(tmp_path, monkeypatch)
-    rows = pd.DataFrame({"x": range(40)})
-    model = estimator("classification", ["linear"], random_state=np.int64(3))
-    model.fit(rows, np.where(rows["x"] > 19, "caf\udce9", "no"))
-    page = model.report(tmp_path / "r.html").read_text(encoding="utf-8")
-    assert "caf\\udce9" in page
-    assert "random_state was no number" not in page
-    assert "np.int64" not in page
+def test_trailing_separator_does_not_move_kept_columns():
+    Path("t.csv").write_text("id,country,x\n1,NA,3,\n2,DE,4,\n", encoding="utf-8")
+    rows, kept = rows_to_predict(Path("t.csv"), keep=["id", "country"])
+    assert rows["x"].tolist() == [3, 4]
+    assert kept.to_csv(index=False) == "id,country\n1,NA\n2,DE\n"
+
+
+def test_kept_words_for_missing_and_true_stay():
+    Path("t.csv").write_text("id,who,yes,price\nNone,NA,TRUE,1.50\nnull,,FALSE,2\n", encoding="utf-8")
+    _, kept = rows_to_predict(Path("t.csv"), keep=["id", "who", "yes", "price"])
+    assert kept.to_csv(index=False) == "id,who,yes,price\nNone,NA,TRUE,1.5\nnull,,FALSE,2.0\n"
+    assert kept["who"].isna().tolist() == [False, True]
+
+
+def test_kept_numbers_stay_as_written():
+    Path("t.csv").write_text("a;b;c;d;e\n007;1;1,5;x;1\n08;;2,5;;2\n", encoding="utf-8")
+    rows, kept = rows_to_predict(Path("t.csv"), keep=["e", "a", "b", "c", "d"])
+    assert rows["a"].tolist() == [7, 8]
+    assert kept.to_csv(index=False) == "e,a,b,c,d\n1,007,1,1.5,x\n2,08,,2.5,\n"
+    assert kept["e"].dtype == np.int64
+    pd.DataFrame({"a": [1, 2]}).to_parquet("t.parquet")
+    assert rows_to_predict(Path("t.parquet"), keep=["a"])[1]["a"].tolist() == [1, 2]

@@ -1,4 +1,6 @@
-"""`seasoned studies`: stores of studies, from a shell."""
+"""Command `seasoned studies`: list, show, export and delete studies of a store."""
+
+from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
@@ -32,7 +34,7 @@ def store(tmp_path):
     return path
 
 
-def test_a_store_is_listed(store):
+def test_studies_of_a_store_are_listed(store):
     told = call("studies", "list", store).stdout
     rows = {
         line.split("\u2502")[1].strip(): line.split("\u2502")[2:-1] for line in told.splitlines() if "\u2502" in line
@@ -44,7 +46,7 @@ def test_a_store_is_listed(store):
     assert [cell.strip() for cell in rows["empty"]] == ["0", "0", "0", "0", "-"]
 
 
-def test_a_study_is_shown_with_its_best_and_why_trials_failed(store, tmp_path):
+def test_study_is_shown_with_its_best_trials_and_failures(store, tmp_path):
     told = call("studies", "show", store, "one [b]", "--report", tmp_path / "page.html").stdout
     assert "one [b]: minimize; seed 0; trials: 19 complete, 1 failed" in told
     assert "the best, 10 of 19" in told
@@ -57,7 +59,7 @@ def test_a_study_is_shown_with_its_best_and_why_trials_failed(store, tmp_path):
     assert "trials: none" in call("studies", "show", store, "empty").stdout
 
 
-def test_the_best_come_first_whatever_is_sought(tmp_path):
+def test_best_trials_come_first_when_maximizing(tmp_path):
     study = Study(Space(x=Float(0, 1)), storage=tmp_path / "up.db", name="up", direction="maximize", seed=0)
     study.optimize(lambda config: config["x"], trials=8)
     best = study.best
@@ -66,7 +68,7 @@ def test_the_best_come_first_whatever_is_sought(tmp_path):
     assert lines[0].split("\u2502")[1].strip() == str(best.number)
 
 
-def test_trials_become_a_table(store, tmp_path):
+def test_trials_are_exported_as_a_table(store, tmp_path):
     call("studies", "export", store, "one [b]", tmp_path / "trials.csv")
     frame = pd.read_csv(tmp_path / "trials.csv")
     assert len(frame) == 20
@@ -74,7 +76,7 @@ def test_trials_become_a_table(store, tmp_path):
     assert frame["state"].value_counts().to_dict() == {"complete": 19, "failed": 1}
 
 
-def test_a_study_is_deleted_once_it_is_meant(store):
+def test_study_is_deleted_after_a_confirmation(store):
     assert (
         "Delete the study 'two' with 7 trial(s)?" in call("studies", "delete", store, "two", given="n\n", code=1).output
     )
@@ -84,12 +86,12 @@ def test_a_study_is_deleted_once_it_is_meant(store):
     assert "there is no study 'two'" in call("studies", "show", store, "two", code=1).stderr
 
 
-def test_nobody_to_say_yes_is_told_how(store):
+def test_deletion_without_an_answer_names_the_yes_option(store):
     assert "give --yes to skip the question" in call("studies", "delete", store, "two", given="", code=2).stderr
     assert "two" in call("studies", "list", store).stdout
 
 
-def test_a_foreign_database_is_left_as_it_is(tmp_path):
+def test_foreign_database_is_refused_and_unchanged(tmp_path):
     other = tmp_path / "other.db"
     with closing(sqlite3.connect(other)) as connection:
         connection.execute("CREATE TABLE cakes (name TEXT)")
@@ -100,7 +102,7 @@ def test_a_foreign_database_is_left_as_it_is(tmp_path):
     assert other.read_bytes() == before
 
 
-def test_trials_of_a_space_that_was_left_do_not_count(store):
+def test_trials_of_an_earlier_space_do_not_count(store):
     moved = Study(Space(z=Float(0, 1)), storage=store, name="one [b]")
     moved.ask(detached=True)
     moved.close()
@@ -109,7 +111,7 @@ def test_trials_of_a_space_that_was_left_do_not_count(store):
     assert "the best" not in call("studies", "show", store, "one [b]").stdout
 
 
-def test_a_choice_of_words_and_numbers_fits_into_parquet(tmp_path):
+def test_choice_of_words_and_numbers_is_exported_to_parquet(tmp_path):
     study = Study(Space(features=Categorical(["sqrt", 0.5])), storage=tmp_path / "mixed.db", name="mixed", seed=0)
     study.optimize(lambda config: len(str(config["features"])), trials=2)
     study.close()
@@ -117,7 +119,7 @@ def test_a_choice_of_words_and_numbers_fits_into_parquet(tmp_path):
     assert set(pd.read_parquet(tmp_path / "trials.parquet")["features"]) == {"sqrt", "0.5"}
 
 
-def test_looking_makes_no_store_and_writing_over_one_is_refused(store, tmp_path):
+def test_reading_creates_no_store_and_export_overwrites_none(store, tmp_path):
     none = tmp_path / "none.db"
     assert "there is no file" in call("studies", "list", none, code=2).stderr
     assert call("studies", "show", none, "one", code=2).stderr.startswith("error: ")

@@ -1,4 +1,4 @@
-"""Permutation importance of columns: algebra, scikit-learn, time and drawn rows."""
+"""Permutation importance of columns: algebra, scikit-learn, time, drawn rows and repeated warnings."""
 
 from __future__ import annotations
 

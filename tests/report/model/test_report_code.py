@@ -1,15 +1,17 @@
-"""Code of a report: a repetition of the fit, without passwords."""
+"""Code of a report: a repetition of the fit, without passwords, and with labels and seeds of any type."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import fbeta_score, make_scorer
 from sklearn.model_selection import GroupKFold
 from sklearn.naive_bayes import GaussianNB
 
+from in_process import alone, estimator
 from seasoned import AutoClassifier, CustomModel, Float, Metric, SearchSettings, Space
 from seasoned.errors import InvalidInput
 from seasoned.report import report_data
@@ -78,3 +80,14 @@ def test_report_code_with_a_custom_metric_runs(metric, shown):
     space = {}
     exec(code.rpartition("\n")[0], space)
     assert isinstance(space["model"], AutoClassifier)
+
+
+def test_report_escapes_a_label_outside_utf_8_and_reads_a_numpy_seed(tmp_path, monkeypatch):
+    alone(tmp_path, monkeypatch)
+    rows = pd.DataFrame({"x": range(40)})
+    model = estimator("classification", ["linear"], random_state=np.int64(3))
+    model.fit(rows, np.where(rows["x"] > 19, "caf\udce9", "no"))
+    page = model.report(tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "caf\\udce9" in page
+    assert "random_state was no number" not in page
+    assert "np.int64" not in page

@@ -1,4 +1,4 @@
-"""Fitted model: predictions of many rows and classes in parts."""
+"""Fitted model: predictions of many rows, columns and classes in parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refit of ensemble members: the fallback where no model is fitted."""
+"""Refit of ensemble members: repeated configurations, and the fallback where no model is fitted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Description of a fit: keys of splitters and other objects."""
+"""Description of a fit: keys of splitters, labels and other objects."""
 
 from __future__ import annotations
 

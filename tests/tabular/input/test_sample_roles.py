@@ -1,4 +1,4 @@
-"""Sample roles: groups of several types as codes."""
+"""Sample roles: groups of several types as codes, and refused groups."""
 
 from __future__ import annotations
 

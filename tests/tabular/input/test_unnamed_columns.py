@@ -1,4 +1,4 @@
-"""Features without column names: a fitted model matches them by position."""
+"""Features without column names: prediction, explanation and report match them by position."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time zones: offsets in text cells."""
+"""Time zones: offsets in text cells, Arrow columns and Python times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run folders: removal, owners and writes on a full disk."""
+"""Run folders: removal, owners, resumes and writes on a full disk."""
 
 from __future__ import annotations
 

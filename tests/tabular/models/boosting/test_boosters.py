@@ -1,4 +1,4 @@
-"""Boosters: categories, small tables, unseen classes and the corners of their spaces."""
+"""Boosters: categories, small tables, unseen classes, copies and the corners of their spaces."""
 
 from __future__ import annotations
 
