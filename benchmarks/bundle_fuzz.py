@@ -4,7 +4,7 @@
 
 Fits a few small models, changes their manifest, JSON members and arrays at random, and loads, predicts and shows each
 forged file in this process. Prints each kind of raw error once, with the change that caused it; ends with 1 if there is
-one. What it found is a table in `tests/tabular/test_bundle_corpus.py`.
+one. What it found is a table in `tests/tabular/bundle/test_forged_content.py`.
 """
 
 from __future__ import annotations

@@ -36,6 +36,12 @@ def stay_in_process(monkeypatch) -> None:
     monkeypatch.setattr(fold_fitter, "cpu_count", lambda: 1)
 
 
+def alone(folder, monkeypatch):
+    """Fits run in this process, and their files are in a folder of their own."""
+    monkeypatch.setenv("SEASONED_CACHE", str(folder / "cache"))
+    stay_in_process(monkeypatch)
+
+
 def estimator(task, models=("linear",), **options):
     """A quick one: two folds, a trial a family."""
     make = AutoRegressor if task == "regression" else AutoClassifier

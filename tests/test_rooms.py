@@ -18,6 +18,11 @@ SOURCE = Path(seasoned.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 FOLDERS = sorted({path.parent for path in FILES})
 QUESTIONS = re.compile(r"(What|Whether|Which|How|Who|When|Where)\b")
+TESTS = Path(__file__).parent
+OCCASIONS = re.compile(
+    r"_reading|(first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth)_|_(again|misc|more)\b"
+)
+"""Words in the name of a test file that tell of an occasion and of no module or behaviour."""
 HEAVY = ["pandas", "sklearn", "scipy", "lightgbm", "jax", "matplotlib", "plotly", "sqlalchemy", "numpy"]
 
 
@@ -76,6 +81,15 @@ def test_a_folder_holds_few_modules_and_is_a_package(folder):
     modules = [path.stem for path in folder.glob("*.py")]
     assert "__init__" in modules
     assert len(modules) - 1 <= 17, f"{len(modules) - 1} modules; split the package"
+
+
+def test_tests_stand_in_the_folders_of_the_rooms():
+    rooms = {tuple(part.removeprefix("_") for part in folder.relative_to(SOURCE).parts) for folder in FOLDERS}
+    for path in TESTS.rglob("test_*.py"):
+        place = tuple(path.parent.relative_to(TESTS).parts)
+        if place[:1] not in {("benchmarks",), ("tools",)}:  # scripts of the checkout, which are no room
+            assert tuple("ray" if part == "ray_cluster" else part for part in place) in rooms, path
+        assert not OCCASIONS.search(path.stem), path
 
 
 def test_no_room_reaches_up_by_the_name_of_a_module():

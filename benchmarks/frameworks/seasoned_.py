@@ -107,7 +107,7 @@ def at_random(first: str | None, seed: int) -> Iterator[None]:
 
     with (
         patch("seasoned.tabular.fit.search_start.first_configurations", of_all),
-        patch("seasoned.tabular.search.family_bandit._first", of_one),
+        patch("seasoned.tabular.search.family_bandit.initial_configurations", of_one),
     ):
         yield
 

@@ -97,13 +97,13 @@ class Shifted:
 
     def __init__(self, name: str, dimension: int, seed: int) -> None:
         self._name = name
-        self._shift = np.random.default_rng((1, seed)).uniform(-4, 4, dimension)
+        self.shift = np.random.default_rng((1, seed)).uniform(-4, 4, dimension)
         self.space = [{"name": f"x{i}", "type": "float", "low": -5.0, "high": 5.0} for i in range(dimension)]
         self.optimum: float | None = 0.0
 
     def values(self, configs: Configs) -> list[float]:
         """One value for each configuration."""
-        points = np.array([[config[p["name"]] for p in self.space] for config in configs]) - self._shift
+        points = np.array([[config[p["name"]] for p in self.space] for config in configs]) - self.shift
         if self._name == "sphere":
             return list((points**2).sum(axis=1).tolist())
         if self._name == "rastrigin":

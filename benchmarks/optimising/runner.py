@@ -66,7 +66,7 @@ class Crew:
 
     def __init__(self, metadata: Path | None, size: int, *, background: bool, say: Callable[[str], None]) -> None:
         self._metadata, self._size, self._background, self._say = metadata, size, background, say
-        self._services: dict[int, tuple[str, Service]] = {}
+        self.services: dict[int, tuple[str, Service]] = {}
         self._lock = threading.Lock()
         self._done = threading.Event()
         self._paused = threading.Event()
@@ -88,7 +88,7 @@ class Crew:
         finally:
             self._done.set()
             with self._lock:
-                services = [service for _, service in self._services.values()]
+                services = [service for _, service in self.services.values()]
             for service in services:
                 service.close()
 
@@ -117,7 +117,7 @@ class Crew:
                 return {**about, **service.ask(job.request())}
             except ServiceError as error:
                 with self._lock:
-                    self._services.pop(place, None)
+                    self.services.pop(place, None)
                 service.close()
                 if overdue.is_set():
                     return {**about, "error": f"not done after {PATIENCE} s"}
@@ -129,14 +129,14 @@ class Crew:
     def _service(self, place: int, framework: Framework) -> Service:
         """The worker of this place, made anew where the environment changes."""
         with self._lock:
-            name, service = self._services.get(place, ("", None))
+            name, service = self.services.get(place, ("", None))
             if service is not None and name == str(framework.python):
                 return service
             if service is not None:
                 service.close()
             words = [framework.python, HERE / "worker.py", PROBLEMS.python]
             made = Service([*words, *([self._metadata] if self._metadata else [])], log())
-            self._services[place] = (str(framework.python), made)
+            self.services[place] = (str(framework.python), made)
             return made
 
     def _watch(self) -> None:
@@ -147,7 +147,7 @@ class Crew:
             (self._paused.set if held else self._paused.clear)()
             if held or stopped:
                 with self._lock:
-                    for _, service in self._services.values():
+                    for _, service in self.services.values():
                         with suppress(ProcessLookupError):
                             os.killpg(service.group, signal.SIGSTOP if held else signal.SIGCONT)
             stopped = held

@@ -61,11 +61,11 @@ def test_without_tuned_defaults_no_family_begins_with_its_default():
     usual = search_start.first_configurations(families, "binary")
     with seasoned_.at_random("random", 0):
         drawn = search_start.first_configurations(families, "binary", 1.0, 500)
-        near = [family_bandit._first(space, 0) for space in spaces]
+        near = [family_bandit.initial_configurations(space, 0) for space in spaces]
     assert [list(start["model"]) for start in drawn] == [list(start["model"]) for start in usual]
     for space, start, others in zip(spaces, drawn, near, strict=True):
         (config,) = start["model"].values()
-        assert len(others) == len(family_bandit._first(space, 0)) == seasoned_.DRAWN
+        assert len(others) == len(family_bandit.initial_configurations(space, 0)) == seasoned_.DRAWN
         assert all(space.check(one) and one != space.default for one in (config, *others))
     with seasoned_.at_random("random", 0):
         assert search_start.first_configurations(families, "binary") == drawn

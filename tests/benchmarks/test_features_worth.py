@@ -1,4 +1,4 @@
-"""What features are worth: the tests it uses, the rows it draws, its verdict, and what it keeps; no search is run."""
+"""Benchmark of features: tests, drawn rows, verdict and stored results, without a search."""
 
 from __future__ import annotations
 

@@ -205,9 +205,9 @@ def test_a_recorded_table_answers_what_was_recorded(tmp_path):
 @pytest.mark.parametrize("name", problems.CLASSICS)
 def test_the_classics_have_their_optimum_where_it_was_moved(name):
     found = problems.problem("shifted", name, 3, None)
-    at = {parameter["name"]: shift for parameter, shift in zip(found.space, found._shift, strict=True)}
+    at = {parameter["name"]: shift for parameter, shift in zip(found.space, found.shift, strict=True)}
     assert found.values([at]) == pytest.approx([0.0], abs=1e-12)
-    assert np.all(np.abs(found._shift) <= 4)
+    assert np.all(np.abs(found.shift) <= 4)
     assert found.values([{**at, "x3": at["x3"] + 0.3}])[0] > 0.01
 
 
@@ -304,10 +304,10 @@ def test_only_a_run_that_takes_too_long_is_a_failure_where_its_worker_is_killed(
     crew = Crew(None, 1, background=False, say=said.append)
     thread = threading.Thread(target=crew.run, args=([job],))
     thread.start()
-    while patience > 1 and not crew._services:
+    while patience > 1 and not crew.services:
         time.sleep(0.05)
     if patience > 1:
-        os.killpg(crew._services[0][1].group, signal.SIGKILL)
+        os.killpg(crew.services[0][1].group, signal.SIGKILL)
     thread.join(60)
     assert [row["error"] for row in store.all()] == ([] if patience > 1 else ["not done after 0.3 s"])
     assert patience < 1 or "code -9; still missing" in said[0]

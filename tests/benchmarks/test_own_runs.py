@@ -1,4 +1,4 @@
-"""What a user's own fits are worth: blocks, the verdict, and going on after an interruption, on made-up fits."""
+"""Benchmark of a user's own fits: blocks, the verdict, and resumption, on invented fits."""
 
 from __future__ import annotations
 

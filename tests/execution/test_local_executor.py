@@ -54,7 +54,7 @@ def test_wait_without_tasks_returns_at_once(executor):
 def test_a_forgotten_executor_is_closed_by_the_garbage_collector(until):
     executor = LocalExecutor(workers=1)
     executor.submit(time.sleep, 1000)
-    crew = weakref.ref(executor._loop)
+    crew = weakref.ref(executor.scheduler)
     del executor
     gc.collect()
     until(lambda: crew() is None or not crew()._thread.is_alive(), "the thread ends")

@@ -117,7 +117,7 @@ class DealsAsTheyCome(Hyperband):
     def tell(self, state, events):
         for event in events:
             place = len(state.standings)
-            state = state.told([event], lambda _, place=place: self._ladder(place), lambda *_: Decision.GO_ON)
+            state = state.tell([event], lambda _, place=place: self._ladder(place), lambda *_: Decision.GO_ON)
         return state
 
     def decide(self, state, number, step):
@@ -133,7 +133,7 @@ class CountsTheAsked(Stopping):
     def tell(self, state, events):
         for event in events:
             early = len(state.standings) < 10
-            state = state.told(
+            state = state.tell(
                 [event],
                 lambda _: self._ladder,
                 lambda table, entry, early=early: (
@@ -158,7 +158,7 @@ class PromotesNobody(Stopping):
         found = super().decide(state, number, step)
         return Decision.PAUSE if found is Decision.PROMOTE else found
 
-    def due(self, state):
+    def ready(self, state):
         return frozenset()
 
 
@@ -175,7 +175,7 @@ class NeedsToBeBetter(Stopping):
     """Of equal trials it lets none go on."""
 
     def tell(self, state, events):
-        return state.told(events, lambda _: Hyperband(max=27)._ladder(0), self._judge)
+        return state.tell(events, lambda _: Hyperband(max=27)._ladder(0), self._judge)
 
     @staticmethod
     def _judge(table, entry):
@@ -283,7 +283,7 @@ class PromotesNaN(Stopping):
         found = super().decide(state, number, step)
         return Decision.PROMOTE if found is Decision.PAUSE and state.standings[number].value == math.inf else found
 
-    def due(self, state):
+    def ready(self, state):
         return None
 
 
@@ -342,21 +342,21 @@ class Keeping(Stopping):
 class ForgetsSomeDue(Keeping):
     """Leaves out every second trial that is to be promoted."""
 
-    def due(self, state):
-        return frozenset(number for number in super().due(state) if number % 2)
+    def ready(self, state):
+        return frozenset(number for number in super().ready(state) if number % 2)
 
 
 @breaks("check_due_is_who_waits_no_longer")
 class NamesThoseThatWait(Keeping):
     """Names trials that still wait."""
 
-    def due(self, state):
-        return super().due(state) | {n for n, s in state.standings.items() if s.verdict is Decision.PAUSE}
+    def ready(self, state):
+        return super().ready(state) | {n for n, s in state.standings.items() if s.verdict is Decision.PAUSE}
 
 
 @breaks("check_due_is_who_waits_no_longer")
 class NamesTheDead(Keeping):
     """Names trials that have ended."""
 
-    def due(self, state):
-        return super().due(state) | {n for n, s in state.standings.items() if s.ended}
+    def ready(self, state):
+        return super().ready(state) | {n for n, s in state.standings.items() if s.ended}

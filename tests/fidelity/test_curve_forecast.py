@@ -20,6 +20,6 @@ def test_a_forecast_depends_on_the_reported_steps_alone():
 def test_the_forecast_of_a_flat_curve_does_not_depend_on_its_unit():
     """A loss that has stood at 0.002 for ten epochs, with a best of 0.001, is as hopeless as one of 2,000 and 1,000."""
     flat = [forecast(dict.fromkeys(range(1, 11), 2 * unit), 81) for unit in (1e-3, 1.0, 1e3)]
-    chances = [found.below(unit) for found, unit in zip(flat, (1e-3, 1.0, 1e3), strict=True)]
+    chances = [found.probability_below(unit) for found, unit in zip(flat, (1e-3, 1.0, 1e3), strict=True)]
     assert chances == pytest.approx([chances[0]] * 3)
     assert chances[0] < 0.05

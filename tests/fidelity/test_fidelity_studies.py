@@ -17,6 +17,7 @@ from seasoned.errors import InvalidInput, Pruned
 from seasoned.fidelity import ASHA, Curve, Hyperband, Median, Racing, SuccessiveHalving
 from seasoned.samplers import TPE, Grid
 from seasoned.trials import Finished, Reassigned, Reported, TrialState
+from study_parts import ledger_of
 
 UNIT_LINE = Space(x=Float(0, 1))
 
@@ -273,7 +274,7 @@ def test_the_frame_and_the_log_hold_pruned_trials_and_their_reports():
     frame = study.frame()
     assert set(frame["state"]) == {"complete", "pruned"}
     assert frame.loc[frame["state"] == "pruned", "value"].isna().all()
-    events = study._ledger.log.read()
+    events = ledger_of(study).log.read()
     assert sum(isinstance(event, Reported) for event in events) == sum(len(t.reports) for t in study.trials)
 
 
@@ -290,7 +291,7 @@ def test_a_stopped_trial_whose_end_was_not_written_is_stopped_on_resume(tmp_path
     def worse_and_worse(config, trial):
         for step in range(trial.step + 1, trial.budget + 1):
             if trial.number == 1 and trial.step == 0:
-                study._ledger.record([Reported(1, step, 1e6)])
+                ledger_of(study).record([Reported(1, step, 1e6)])
                 raise KeyboardInterrupt
             trial.report(step, float(trial.number))
         return float(trial.number)
@@ -299,7 +300,7 @@ def test_a_stopped_trial_whose_end_was_not_written_is_stopped_on_resume(tmp_path
         study.optimize(worse_and_worse, trials=8)
     again = Study(SPACE, **options, name="s", checkpoints=tmp_path / "c")
     again.optimize(worse_and_worse, trials=8)
-    ended = [event.number for event in again._ledger.log.read() if isinstance(event, Finished)]
+    ended = [event.number for event in ledger_of(again).log.read() if isinstance(event, Finished)]
     assert sorted(ended) == list(range(8))
     assert ended.index(1) <= 2, "it holds a slot no longer than until paused trials are looked at"
 
@@ -329,7 +330,7 @@ def test_the_log_records_the_new_driver_of_a_trial(tmp_path):
         Study(SPACE, **options, seed=1).optimize(interrupted, trials=2)
     study = Study(SPACE, **options)
     study.optimize(train, trials=2)
-    assert [event.number for event in study._ledger.log.read() if isinstance(event, Reassigned)] == [0]
+    assert [event.number for event in ledger_of(study).log.read() if isinstance(event, Reassigned)] == [0]
 
 
 def test_a_stopped_trial_that_ignores_the_stop_stays_stopped():

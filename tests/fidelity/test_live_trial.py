@@ -12,6 +12,7 @@ from seasoned.fidelity import ASHA, Curve, Hyperband, Median, Racing, Successive
 from seasoned.samplers import TPE
 from seasoned.storage import MemoryStorage
 from seasoned.trials import Finished, Reported, Suggested, TrialState
+from study_parts import ledger_of
 
 SPACE = Space(x=Float(0, 1))
 RULES = {
@@ -49,7 +50,7 @@ def run(study):
 
 def story(study):
     """Events of a study without times and drivers."""
-    events = study._ledger.log.read()
+    events = ledger_of(study).log.read()
     asked = [(event.number, event.config) for event in events if isinstance(event, Suggested)]
     reported = [(event.number, event.step, event.value) for event in events if isinstance(event, Reported)]
     ended = [(e.number, e.state, e.values, e.error) for e in events if isinstance(e, Finished)]

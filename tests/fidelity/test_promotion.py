@@ -12,6 +12,7 @@ from seasoned.fidelity import ASHA, Decision, Hyperband, SuccessiveHalving
 from seasoned.fidelity.rungs import Rungs
 from seasoned.storage import MemoryStorage
 from seasoned.trials import Config, Finished, Reassigned, Reported, StudySpec, Suggested, TrialState
+from study_parts import ledger_of
 
 LINE = Space(x=Float(0, 1))
 
@@ -86,7 +87,7 @@ def agree(rule, state, latest, seen):
     assert {number: rule.decide(state, number, step) for number, step in latest.items()} == plain
     standings = rungs_of(state).standings
     paused = {number for number in latest if standings[number].verdict is Decision.PAUSE}
-    assert rule.due(state) == {number for number in paused if plain[number] is not Decision.PAUSE}
+    assert rule.ready(state) == {number for number in paused if plain[number] is not Decision.PAUSE}
     seen.update(plain.values())
 
 
@@ -127,13 +128,13 @@ def test_due_trials_give_the_same_study_as_all_paused_trials(name, monkeypatch):
     def log():
         study = Study(Space(x=Float(0, 1)), fidelity=PROMOTING[name], sampler=Random(), seed=3)
         study.optimize(train, trials=40)
-        told = [event for event in study._ledger.log.read() if not isinstance(event, Finished | Suggested)]
+        told = [event for event in ledger_of(study).log.read() if not isinstance(event, Finished | Suggested)]
         return [event.number if isinstance(event, Reassigned) else event for event in told], [
             (trial.state, trial.error, trial.value) for trial in study.trials
         ]
 
     kept = log()
-    monkeypatch.setattr(type(PROMOTING[name]), "due", lambda rule, state: None)
+    monkeypatch.setattr(type(PROMOTING[name]), "ready", lambda rule, state: None)
     assert log() == kept
 
 

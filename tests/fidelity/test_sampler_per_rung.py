@@ -9,6 +9,7 @@ from seasoned.fidelity import ASHA, Hyperband
 from seasoned.fidelity.sampler_per_rung import ByRung
 from seasoned.samplers import TPE, Bayes
 from seasoned.trials import Config, Finished, StudySpec, Suggested, TrialState
+from study_parts import ledger_of
 
 LINE = Space(x=Float(0, 1))
 PLANE = Space(x=Float(0, 1), y=Float(0, 1))
@@ -30,7 +31,7 @@ def test_a_rung_holds_only_values_that_were_measured_there(sampler, reports):
         return train(config, trial) if reports else config["x"] + 1 / trial.budget
 
     study.optimize(objective, trials=30)
-    views = study._ledger.state
+    views = ledger_of(study).state
     there = [0] * len(rule.levels)
     for trial in study.trials:
         steps = {step for step, _ in trial.reports} | ({27} if trial.state is TrialState.COMPLETE else set())
@@ -58,7 +59,7 @@ def test_a_result_told_by_configuration_enters_the_last_rung_alone():
     study = Study(PLANE, sampler=TPE(), fidelity=ASHA(max=9), seed=0)
     study.tell({"x": 0.4, "y": 0.1}, 0.5)  # lower than any value after one epoch
     study.optimize(train, trials=6)
-    views = study._ledger.state
+    views = ledger_of(study).state
     assert views.results[0] == len(study.trials) - 1 == 5
     assert views.results[-1] == 1 + sum(trial.state is TrialState.COMPLETE for trial in study.trials[1:])
 
@@ -66,5 +67,5 @@ def test_a_result_told_by_configuration_enters_the_last_rung_alone():
 def test_the_last_rung_is_modelled_where_nothing_is_reported():
     study = Study(PLANE, sampler=TPE(), fidelity=ASHA(max=9), seed=0)
     study.optimize(lambda config, trial: config["x"], trials=3)
-    assert study._ledger.state.results == (0, 0, 3)
-    assert study._ledger.state.chosen == 2
+    assert ledger_of(study).state.results == (0, 0, 3)
+    assert ledger_of(study).state.chosen == 2

@@ -12,6 +12,7 @@ from seasoned import ASHA, Float, Random, Space, Study
 from seasoned.fidelity.checkpoints import Checkpoints
 from seasoned.storage import MemoryStorage, SqlStorage
 from seasoned.trials import TrialState
+from study_parts import checkpoints_of, storage_of
 
 SPACE = Space(x=Float(-1, 1))
 LINE = Space(x=Float(0, 1))
@@ -76,9 +77,9 @@ def test_studies_on_one_storage_in_memory_share_their_checkpoints(tmp_path):
     storage = MemoryStorage()
     for folder in (None, tmp_path):
         one, two = (Study(SPACE, storage=storage, name="s", fidelity=ASHA(max=9), checkpoints=folder) for _ in range(2))
-        assert one._checkpoints.folder == two._checkpoints.folder
+        assert checkpoints_of(one).folder == checkpoints_of(two).folder
         other = Study(SPACE, storage=MemoryStorage(), name="s", seed=one.seed, checkpoints=folder)
-        assert other._checkpoints.folder != one._checkpoints.folder
+        assert checkpoints_of(other).folder != checkpoints_of(one).folder
 
 
 def test_a_new_study_of_the_same_name_finds_no_checkpoints(tmp_path):
@@ -102,7 +103,7 @@ def test_a_new_study_of_the_same_name_finds_no_checkpoints(tmp_path):
         study.optimize(objective, trials=3)
         assert [trial.state.value for trial in study.trials] == ["complete"] * 3
         study.close()
-        seasoned_storage = study._storage
+        seasoned_storage = storage_of(study)
         seasoned_storage.delete("s")
     assert list(storage.names()) == []
 
@@ -116,7 +117,7 @@ def test_an_enqueued_trial_finds_no_checkpoint_of_a_deleted_study(tmp_path):
 
     first = study()
     first.optimize(lambda config, trial: config["x"], trials=1)
-    left = first._checkpoints.folder / "0"
+    left = checkpoints_of(first).folder / "0"
     left.mkdir(parents=True, exist_ok=True)
     (left / "mark").write_text("old")
     first.close()
@@ -140,12 +141,12 @@ def test_the_checkpoint_folder_does_not_depend_on_the_form_of_the_store(tmp_path
     monkeypatch.setenv("SEASONED_CACHE", str(tmp_path / "cache"))
     url = f"sqlite:///{tmp_path}/runs.db"
     folders = [
-        Study(LINE, storage=given, name="s", sampler=Random(), seed=0, fidelity=ASHA())._checkpoints.folder
+        checkpoints_of(Study(LINE, storage=given, name="s", sampler=Random(), seed=0, fidelity=ASHA())).folder
         for given in (url, SqlStorage(url), tmp_path / "runs.db")
     ]
     assert len(set(folders)) == 1
     assert folders[0].is_relative_to(tmp_path / "cache")
-    alone = Study(LINE, sampler=Random(), fidelity=ASHA())._checkpoints.folder
+    alone = checkpoints_of(Study(LINE, sampler=Random(), fidelity=ASHA())).folder
     assert not alone.is_relative_to(tmp_path / "cache")
 
 

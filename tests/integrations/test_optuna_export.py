@@ -12,6 +12,7 @@ from seasoned import Categorical, Choice, Float, Int, Random, Space, Study
 from seasoned.errors import InvalidInput, Pruned, StudyConflict
 from seasoned.integrations.optuna import export
 from seasoned.trials import Reported
+from study_parts import ledger_of
 
 SPACE = Space(
     lr=Float(1e-4, 1e-1, log=True),
@@ -44,7 +45,7 @@ def ours():
 
     study.optimize(objective, trials=12)
     running = study.ask()
-    study._ledger.record([Reported(running.number, 1, -0.5)])
+    ledger_of(study).record([Reported(running.number, 1, -0.5)])
     return study
 
 

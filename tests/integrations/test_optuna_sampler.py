@@ -242,8 +242,8 @@ def test_running_trials_of_others_are_pending(tmp_path):
 
 
 def test_a_running_trial_that_was_enqueued_is_pending_where_it_is(monkeypatch):
-    found, pending = [], module._pending
-    monkeypatch.setattr(module, "_pending", lambda *given: found.append(pending(*given)) or found[-1])
+    found, pending = [], module.pending_trials
+    monkeypatch.setattr(module, "pending_trials", lambda *given: found.append(pending(*given)) or found[-1])
     study = study_of(SeasonedSampler(Bayes(), seed=4))
     space = {"x": optuna.distributions.FloatDistribution(0, 1)}
     for _ in range(3):

@@ -10,6 +10,7 @@ from seasoned.samplers import CMAES, TPE, Auto, Bayes, DifferentialEvolution, Ge
 from seasoned.samplers.auto import choose
 from seasoned.samplers.checks import same
 from seasoned.trials import Config, Finished, Reported, StudySpec, Suggested, TrialState, WarmStart
+from study_parts import ledger_of
 
 SQUARE = Space(x=Float(0, 1), y=Float(0, 1))
 LINE = Space(x=Float(0, 1))
@@ -149,8 +150,8 @@ def test_the_second_sampler_ignores_draws_in_an_old_space(tmp_path):
     moved = Study(Space(x=Int(1, 100), y=Float(0, 1), z=Float(0, 1)), storage=store, name="a")
     moved.optimize(objective, trials=303)
     assert len(moved.trials) == 303
-    assert moved._ledger.state.chosen == CMAES()
-    assert moved._ledger.state.inner.spec.first == 300, "notes from before it count no longer"
+    assert ledger_of(moved).state.chosen == CMAES()
+    assert ledger_of(moved).state.inner.spec.first == 300, "notes from before it count no longer"
 
 
 def test_auto_keeps_no_reports_for_the_second_sampler():
@@ -168,4 +169,4 @@ def test_auto_tries_all_of_a_large_warm_start_first():
     study = Study(LINE, sampler=Auto(warm_start=WarmStart(configurations=configs)), budget=2000, seed=0)
     study.optimize(lambda config: config["x"], trials=295)
     assert [trial.config["x"] for trial in study.trials[:290]] == [config["x"] for config in configs]
-    assert type(study._ledger.state.chosen).__name__ != "Bayes"
+    assert type(ledger_of(study).state.chosen).__name__ != "Bayes"

@@ -8,8 +8,9 @@ import pytest
 from seasoned import Categorical, Choice, Constrained, Float, Int, Random, Space, Study, WarmStart
 from seasoned.errors import InvalidInput
 from seasoned.samplers import TPE, Bayes
-from seasoned.samplers.tpe import _order
+from seasoned.samplers.tpe import best_first
 from seasoned.trials import Config, Finished, StudySpec, Suggested, TrialState
+from study_parts import ledger_of
 
 SQUARE = Space(x=Float(0, 1), y=Float(0, 1))
 
@@ -130,7 +131,7 @@ def test_tpe_refuses_settings_out_of_range(settings):
 def test_tpe_orders_infeasible_trials_after_feasible_ones():
     feasible = [(0.0, 1.0, 5.0), (0.0, 2.0, 2.0), (0.0, 5.0, 1.0), (0.0, 5.5, 5.5)]
     broken = [(0.2, 1.9, 1.9), (0.1, 0.0, 0.0)]
-    order = _order(np.array([*broken, *feasible]), 6).tolist()
+    order = best_first(np.array([*broken, *feasible]), 6).tolist()
     assert set(order[:3]) == {2, 3, 4}, "the front among those that keep the constraint"
     assert order[3:] == [5, 1, 0], "then the dominated one, then by how far the constraint is broken"
 
@@ -169,7 +170,7 @@ def test_tpe_orders_two_objectives_by_the_first_fronts_alone(monkeypatch):
     rng = np.random.default_rng(0)
     one = rng.random(2000)
     results = np.column_stack([np.zeros(2000), one, one + 0.001 * rng.random(2000)])
-    order = _order(results, 20)
+    order = best_first(results, 20)
     assert len(calls) < 40
     assert set(order[:20]) <= set(np.argsort(one)[:60])
 
@@ -183,7 +184,7 @@ def test_tpe_searches_integers_of_a_wide_range():
 def test_tpe_orders_the_first_fronts_alike_at_any_length():
     rng = np.random.default_rng(0)
     results = np.column_stack([np.zeros(200), rng.random((200, 3))])
-    whole, some = _order(results, 200), _order(results, 30)
+    whole, some = best_first(results, 200), best_first(results, 30)
     np.testing.assert_array_equal(some[:30], whole[:30])
     assert sorted(some) == list(range(200))
 
@@ -211,7 +212,7 @@ def test_a_batch_of_tpe_has_no_point_twice():
     study = Study(space, sampler=TPE(startup=2), seed=0)
     batch = [study.ask() for _ in range(2)]
     sampler = TPE(startup=2)
-    state = sampler.init(study._ledger.spec)
+    state = sampler.init(ledger_of(study).spec)
     suggestions, _ = sampler.ask(state, range(8))
     assert len({suggestion.config["a"] for suggestion in suggestions}) == 8
     assert len({trial.config["a"] for trial in batch}) == 2

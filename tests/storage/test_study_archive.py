@@ -119,7 +119,7 @@ def test_a_read_only_archive_can_be_read(tmp_path, monkeypatch):
         store.add([row("one")], {1: "{}"})
     (folder / "past.db").chmod(0o444)
     folder.chmod(0o555)
-    monkeypatch.setattr("seasoned.storage.engine._writable", lambda file: False)  # root may write whatever the mode
+    monkeypatch.setattr("seasoned.storage.engine.is_writable", lambda file: False)  # root may write whatever the mode
     try:
         with closing(PastStore(url)) as store:
             assert [found.key for found in store.read(9)] == ["one"]

@@ -12,6 +12,7 @@ from seasoned import ASHA, Categorical, Choice, Float, Random, Space, Study
 from seasoned.errors import InvalidInput, StorageError, StudyConflict
 from seasoned.samplers import Grid
 from seasoned.trials import TrialState
+from study_parts import ledger_of
 
 NESTED = Space(x=Float(-1, 1), branch=Choice(a=Space(y=Float(0, 1)), b=Space()))
 SPACE = Space(x=Float(0, 1))
@@ -89,17 +90,17 @@ def test_tell_accepts_an_exception_as_the_error():
 def test_the_number_of_an_interrupted_ask_is_asked_again(monkeypatch):
     space = Space(x=Categorical([1, 2, 3]))
     study = Study(space, sampler=Grid(), seed=0)
-    suggest = study._ledger.suggest
+    suggest = ledger_of(study).suggest
 
     def interrupted(*_):
         raise KeyboardInterrupt
 
     for detached in (False, True):
         with monkeypatch.context() as patch:
-            patch.setattr(study._ledger, "suggest", interrupted)
+            patch.setattr(ledger_of(study), "suggest", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 study.ask(detached=detached)
-    assert study._ledger.suggest == suggest
+    assert ledger_of(study).suggest == suggest
     asked = [study.ask() for _ in range(3)]
     assert sorted(trial.config["x"] for trial in asked) == [1, 2, 3]
     with pytest.raises(StudyConflict, match="have all been asked"):
@@ -111,17 +112,17 @@ def test_a_result_that_was_not_stored_is_judged_once(monkeypatch):
     trial = study.ask()
     running = study.live(trial)
     assert running.budget < 27
-    record = study._ledger.record
+    record = ledger_of(study).record
 
     def full(*_):
         raise StorageError("the disk is full")
 
     monkeypatch.setattr("seasoned.study.fidelity_control.RETRIES", ())
     with monkeypatch.context() as patch:
-        patch.setattr(study._ledger, "record", full)
+        patch.setattr(ledger_of(study), "record", full)
         with pytest.raises(StorageError):
             study.tell(trial, 0.5)
-    assert study._ledger.record == record
+    assert ledger_of(study).record == record
     told = study.tell(trial, 0.5)
     assert told.state is TrialState.RUNNING, "a rung is no end"
     assert [step for step, _ in told.reports] == [running.budget]
@@ -135,7 +136,7 @@ def test_a_second_tell_replaces_a_result_that_was_not_stored(monkeypatch):
         raise StorageError("the disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(study._ledger, "record", full)
+        patch.setattr(ledger_of(study), "record", full)
         with pytest.raises(StorageError):
             study.tell(trial, 0.5)
     assert study.tell(trial, error="lost").error == "lost"

@@ -11,6 +11,7 @@ from seasoned.storage.base import ASK_TELL
 from seasoned.study.fidelity_control import FidelityControl
 from seasoned.study.leases import Lease
 from seasoned.trials import Config, Created, Finished, Reassigned, Reported, StudySpec, Suggested, TrialState
+from study_parts import ledger_of
 
 POSITIVE = Space(x=Float(0.1, 1))
 LINE = Space(x=Float(0, 1))
@@ -27,7 +28,7 @@ def taken_over(url, study, *, given_back=False):
     if given_back:
         log.release("other")
     storage.close()
-    study._ledger.sync()  # as a look for others does now and then
+    ledger_of(study).sync()  # as a look for others does now and then
 
 
 @pytest.mark.parametrize("given_back", [False, True])
@@ -60,7 +61,7 @@ def test_a_number_claimed_by_another_driver_is_waited_for(tmp_path, monkeypatch)
     """Its number is taken and not in the log yet: its reports will come, so nobody's paused trials are out."""
     url = f"sqlite:///{tmp_path}/s.db"
     study = Study(LINE, sampler=Random(), storage=url, name="s", fidelity=SuccessiveHalving(max=9, size=9), seed=0)
-    other = SqlStorage(url).open("s", Created(study._ledger.spec))
+    other = SqlStorage(url).open("s", Created(ledger_of(study).spec))
     lease = Lease(other, "optimize")
     (held,) = other.claim(1, lease.driver)
     waits = []
@@ -84,7 +85,7 @@ def test_a_number_claimed_by_another_driver_is_waited_for(tmp_path, monkeypatch)
 def test_a_number_claimed_by_hand_is_not_waited_for(tmp_path):
     url = f"sqlite:///{tmp_path}/s.db"
     study = Study(LINE, sampler=Random(), storage=url, name="s", fidelity=SuccessiveHalving(max=9, size=9), seed=0)
-    other = SqlStorage(url).open("s", Created(study._ledger.spec))
+    other = SqlStorage(url).open("s", Created(ledger_of(study).spec))
     lease = Lease(other, ASK_TELL)
     other.claim(1, lease.driver)
     study.optimize(train, trials=9)  # and it ends
@@ -93,7 +94,7 @@ def test_a_number_claimed_by_hand_is_not_waited_for(tmp_path):
 
 
 def test_a_trial_taken_over_is_waited_for_while_its_new_driver_lives(tmp_path):
-    ledger = Study(SYMMETRIC, fidelity=SuccessiveHalving(max=9, size=2), sampler=Random(), seed=1)._ledger
+    ledger = ledger_of(Study(SYMMETRIC, fidelity=SuccessiveHalving(max=9, size=2), sampler=Random(), seed=1))
     ledger.suggest([0, 1], "dead")
     ledger.record([Reported(1, 1, 0.5)])
     pace = FidelityControl(ledger, tmp_path, lambda: False)

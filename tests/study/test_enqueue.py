@@ -8,6 +8,7 @@ from seasoned import Categorical, Float, Grid, Int, Random, Space, Study, WarmSt
 from seasoned.errors import InvalidConfig, StudyConflict
 from seasoned.samplers import TPE, Bayes, DifferentialEvolution, Genetic
 from seasoned.trials import TrialState
+from study_parts import storage_of
 
 SPACE = Space(x=Float(-1, 1), n=Int(1, 5))
 LINE = Space(x=Float(0, 1))
@@ -48,7 +49,7 @@ def test_enqueued_configurations_are_checked_and_fit_the_plan():
     with pytest.raises(InvalidConfig):
         study.enqueue({"x": 0.25})
     assert not study.trials
-    given_back = Study(SPACE, sampler=Random(), storage=study._storage, name="study")
+    given_back = Study(SPACE, sampler=Random(), storage=storage_of(study), name="study")
     lost = given_back.ask()
     given_back._by_hand.end()  # an earlier trial waits for somebody
     assert study.enqueue({"x": 0.0, "n": 1})[0].number == lost.number + 1

@@ -8,6 +8,7 @@ import time
 from seasoned import Float, Random, Space, Study
 from seasoned.storage import MemoryStorage
 from seasoned.study.leases import Lease, Verdicts, is_gone, new_driver
+from study_parts import ledger_of
 
 LINE = Space(x=Float(0, 1))
 
@@ -31,7 +32,7 @@ def test_a_driver_that_was_cut_off_declares_nobody_dead(monkeypatch):
 def test_a_heartbeat_goes_on_after_a_storage_error():
     storage = MemoryStorage()
     study = Study(LINE, storage=storage, name="s", sampler=Random(), seed=0)
-    log = study._ledger.log
+    log = ledger_of(study).log
     renew, calls = log.renew, []
 
     def shaky(driver):

@@ -13,6 +13,7 @@ from seasoned.errors import AllTrialsFailed, InvalidInput, StorageError, StudyCo
 from seasoned.fidelity import Hyperband
 from seasoned.storage import MemoryStorage
 from seasoned.trials import SpaceChanged, TrialState
+from study_parts import ledger_of
 
 SPACE = Space(x=Float(-1, 1), n=Int(1, 5))
 NESTED = Space(x=Float(-1, 1), branch=Choice(a=Space(y=Float(0, 1)), b=Space()))
@@ -33,7 +34,7 @@ def test_opening_a_study_in_another_space_changes_nothing(tmp_path):
     assert looked.best.config["n"] <= 2
     running.optimize(loss, trials=8)
     assert len(looked.trials) == 8
-    assert not any(isinstance(event, SpaceChanged) for event in running._ledger.log.read())
+    assert not any(isinstance(event, SpaceChanged) for event in ledger_of(running).log.read())
 
 
 def test_a_study_moves_to_a_new_space_with_its_first_trial_there(caplog):
@@ -46,12 +47,12 @@ def test_a_study_moves_to_a_new_space_with_its_first_trial_there(caplog):
         trial = narrow.ask()
     assert trial.number == 6
     assert "6 of its 6 trials are not valid" in caplog.text
-    assert [event.first for event in narrow._ledger.log.read() if isinstance(event, SpaceChanged)] == [6]
+    assert [event.first for event in ledger_of(narrow).log.read() if isinstance(event, SpaceChanged)] == [6]
     narrow.tell(trial, 1.0)
     assert narrow.best.number == 6
     again = Study(Space(x=Float(-1, 1), n=Int(7, 9)), sampler=Random(), storage=storage, name="s")
     again.optimize(loss, trials=3)
-    assert sum(isinstance(event, SpaceChanged) for event in again._ledger.log.read()) == 1
+    assert sum(isinstance(event, SpaceChanged) for event in ledger_of(again).log.read()) == 1
 
 
 def square(config):
@@ -119,11 +120,11 @@ def test_a_refused_study_does_not_change_the_stored_space(tmp_path):
 def test_two_drivers_that_move_a_study_to_the_same_space_agree(tmp_path):
     RandomStudy(Space(x=Float(-1, 1)), storage=url(tmp_path), name="s", seed=1).optimize(square, trials=3)
     first = RandomStudy(NESTED, storage=url(tmp_path), name="s")
-    first._ledger.log.append([SpaceChanged(NESTED, first=3)])  # the other one had looked before
+    ledger_of(first).log.append([SpaceChanged(NESTED, first=3)])  # the other one had looked before
     first.optimize(square, trials=6)
-    assert first._ledger.spec.first == 3
+    assert ledger_of(first).spec.first == 3
     second = RandomStudy(NESTED, storage=url(tmp_path), name="s")
-    assert second._ledger.spec == first._ledger.spec
+    assert ledger_of(second).spec == ledger_of(first).spec
     assert len(second.trials) == 9
 
 
@@ -164,7 +165,7 @@ def test_a_change_of_space_that_was_not_stored_is_stored_later(monkeypatch):
     Study(LINE, storage=storage, name="s", sampler=Random(), seed=0).optimize(lambda config: config["x"], trials=2)
     wide = Space(x=Float(0, 1), y=Float(0, 1))
     study = Study(wide, storage=storage, name="s", sampler=Random())
-    log = study._ledger.log
+    log = ledger_of(study).log
 
     def full(_):
         raise StorageError("the disk is full")

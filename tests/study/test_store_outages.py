@@ -13,6 +13,7 @@ from seasoned.samplers import Grid
 from seasoned.storage import MemoryStorage
 from seasoned.storage.engine import Connections
 from seasoned.trials import Finished, TrialState
+from study_parts import ledger_of
 
 SPACE = Space(x=Float(0, 1))
 POSITIVE = Space(x=Float(0.1, 1))
@@ -75,7 +76,7 @@ def test_an_outage_without_a_running_trial_is_raised_at_once():
 def test_a_result_survives_a_short_outage(monkeypatch, written, caplog):
     monkeypatch.setattr("seasoned.study.driver.RETRIES", (0.01, 0.01, 0.01))
     study = Study(SPACE, storage=MemoryStorage(), name="s", sampler=Random(), seed=0)
-    kind = type(study._ledger.log)
+    kind = type(ledger_of(study).log)
     append, away, told = kind.append, [True, True], []
 
     def unsure(self, events):
@@ -102,8 +103,8 @@ def test_a_long_outage_is_raised_as_a_storage_error(monkeypatch):
             raise StorageError("the server is away")
         return append(self, events)
 
-    append = type(study._ledger.log).append
-    monkeypatch.setattr(type(study._ledger.log), "append", away)
+    append = type(ledger_of(study).log).append
+    monkeypatch.setattr(type(ledger_of(study).log), "append", away)
     with pytest.raises(StorageError, match="the server is away"):
         study.optimize(lambda config: config["x"], trials=3)
 

@@ -7,6 +7,7 @@ import pytest
 from random_search import RandomStudy
 from seasoned import Choice, Float, Grid, Random, Sobol, Space
 from seasoned.trials import TrialState
+from study_parts import ledger_of
 
 SPACE = Space(x=Float(-1, 1), branch=Choice(a=Space(y=Float(0, 1)), b=Space()))
 
@@ -45,7 +46,7 @@ def test_a_resumed_study_equals_an_uninterrupted_one(tmp_path, sampler):
         part = RandomStudy(SPACE, sampler=sampler, storage=url(tmp_path), name="s", seed=5)
 
         def stumble(config, part=part, upto=upto):
-            if len(part._ledger.history) == upto and upto < 12:
+            if len(ledger_of(part).history) == upto and upto < 12:
                 raise KeyboardInterrupt
             return square(config)
 

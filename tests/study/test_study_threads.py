@@ -13,6 +13,7 @@ from seasoned import Float, Space, Study
 from seasoned.fidelity import ASHA
 from seasoned.samplers import Random
 from seasoned.trials import Finished, TrialState
+from study_parts import ledger_of
 
 SPACE = Space(x=Float(0, 1))
 
@@ -50,7 +51,7 @@ def test_eight_threads_ask_and_tell_on_one_study(stored, tmp_path):
         list(pool.map(work, range(64)))
     assert [trial.number for trial in study.trials] == list(range(64))
     assert all(trial.state is TrialState.COMPLETE for trial in study.trials)
-    assert study._ledger.state[1] == 64, "the sampler has heard of each once"
+    assert ledger_of(study).state[1] == 64, "the sampler has heard of each once"
     study.close()
 
 
@@ -85,7 +86,7 @@ def test_readers_in_other_threads_see_whole_trials(rule):
         for thread in watching:
             thread.join()
     assert len(study.trials) == 60
-    assert study._ledger.state[1] == 60
+    assert ledger_of(study).state[1] == 60
     assert seen
     assert all(seen)
 

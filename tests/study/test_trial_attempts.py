@@ -11,6 +11,7 @@ from seasoned.storage import MemoryStorage
 from seasoned.storage.base import Claim
 from seasoned.study.replay import MOST_ATTEMPTS
 from seasoned.trials import Reassigned, Reported, TrialState
+from study_parts import ledger_of
 
 SPACE = Space(x=Float(0, 1))
 
@@ -27,7 +28,7 @@ def reports(config, trial):
 
 def left_by_dead_drivers(study, deaths, *, began=0):
     """Trial 0, taken over by one driver after another, of which the first ones died only after it had begun."""
-    ledger, log = study._ledger, study._ledger.log
+    ledger, log = ledger_of(study), ledger_of(study).log
     (claim,) = log.claim(1, "first")
     ledger.suggest([claim.number], "first")
     holder = "first"
@@ -62,7 +63,7 @@ def test_a_trial_that_was_taken_over_logs_its_beginning(options):
     study = Study(SPACE, sampler=Random(), storage=storage, name="s", seed=0)
     left_by_dead_drivers(study, 1)
     study.optimize(works, trials=2, **options)
-    taken = [event for event in study._ledger.log.read() if isinstance(event, Reassigned)]
+    taken = [event for event in ledger_of(study).log.read() if isinstance(event, Reassigned)]
     assert [(event.number, event.begun) for event in taken] == [(0, True)], "a fresh trial needs no such event"
 
 
@@ -70,7 +71,7 @@ def test_a_trial_asked_by_hand_begins_at_once():
     study = Study(SPACE, sampler=Random(), seed=0)
     left_by_dead_drivers(study, 1)
     assert study.ask().number == 0
-    assert study._ledger.history.begins(0) == 1
+    assert ledger_of(study).history.begins(0) == 1
 
 
 def stepwise(config, trial):
@@ -92,7 +93,7 @@ def test_drivers_that_died_while_a_trial_was_paused_do_not_count():
     study = Study(SPACE, sampler=Random(), seed=0, storage=storage, name="s", fidelity=rule)
     with pytest.raises(KeyboardInterrupt):
         study.optimize(counted, trials=9)
-    log, before = study._ledger.log, ()
+    log, before = ledger_of(study).log, ()
     for number in range(4):
         claims = log.claim(9, f"dead{number}", dead=before)
         before = (f"dead{number}",)
@@ -107,7 +108,7 @@ def test_drivers_that_died_while_a_trial_was_paused_do_not_count():
 
 def test_a_promoted_trial_that_kills_its_drivers_is_given_up():
     study = Study(SPACE, sampler=Random(), seed=0, fidelity=ASHA(max=4, eta=2, promote=True))
-    ledger, claim = study._ledger, Claim(0, MOST_ATTEMPTS + 1)
+    ledger, claim = ledger_of(study), Claim(0, MOST_ATTEMPTS + 1)
     ledger.suggest([0], "one")
     for number in range(MOST_ATTEMPTS - 1):
         assert not ledger.kills(claim, Decision.GO_ON), "it did not begin"
@@ -130,7 +131,7 @@ def test_a_promoted_trial_that_kills_its_drivers_is_given_up():
 def test_a_trial_that_comes_further_with_each_driver_is_not_given_up():
     """As on machines that are taken away every hour: the trial goes on from its checkpoint, and reports."""
     study = Study(SPACE, sampler=Random(), seed=0, fidelity=ASHA(max=4, eta=2))
-    ledger, claim = study._ledger, Claim(0, 2 * MOST_ATTEMPTS)
+    ledger, claim = ledger_of(study), Claim(0, 2 * MOST_ATTEMPTS)
     ledger.suggest([0], "one")
     for number in range(MOST_ATTEMPTS):
         ledger.take(0, f"driver{number}")

@@ -1,3 +1,5 @@
+"""Estimators: parameters, attributes and scikit-learn's conventions."""
+
 from __future__ import annotations
 
 import logging

@@ -1,4 +1,4 @@
-"""How shipped experience is made: targets by rules, configurations once and for all, and builds that can be stopped."""
+"""Build of shipped experience: targets by rules, fixed configurations, and builds that can be stopped."""
 
 from __future__ import annotations
 

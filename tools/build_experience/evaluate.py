@@ -178,7 +178,7 @@ def _read(asked: Asked, rules: Rules) -> tuple[pd.DataFrame, Target, Schema]:
     """The rows that are looked at, in canonical form, and their target."""
     frame, goal = _drawn(asked, rules.rows)
     target = read_target(goal, asked.sort)
-    frame = frame[target.kept].reset_index(drop=True)
+    frame = frame[target.labelled].reset_index(drop=True)
     schema = Schema.infer(frame)
     return schema.apply(frame), target, schema
 

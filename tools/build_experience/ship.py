@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["go_on_from", "ship", "studies_of"]
 
 _LEAST: Final = 20  # complete configurations of a task; those that were given up have half as many
-_MOST_BYTES: Final = 5_000_000
+MAX_BYTES: Final = 5_000_000
 _DIGITS: Final = 7  # of a score; the noise of two folds is far larger
 
 
@@ -52,9 +52,9 @@ def ship(folder: Path, out: Path, *parts: Path, without: Sequence[str] = ()) -> 
     try:
         write_file(experience, made)
         size = made.stat().st_size
-        if size > _MOST_BYTES:
+        if size > MAX_BYTES:
             raise InvalidInput(
-                f"{out.name} has {size / 1e6:.1f} MB, and {_MOST_BYTES / 1e6:g} is the most; leave tasks out."
+                f"{out.name} has {size / 1e6:.1f} MB, and {MAX_BYTES / 1e6:g} is the most; leave tasks out."
             )
         made.replace(out)
     finally:

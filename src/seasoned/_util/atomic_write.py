@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_name", "check_output_path", "write_page"]
 
-_SHORT: Final = 80  # longest path in a message, in characters; longer paths are shortened in the middle
+_MAX_SHOWN_PATH: Final = 80  # longest path in a message, in characters; longer paths are shortened in the middle
 
 
 def check_name(path: Path) -> None:
@@ -33,7 +33,7 @@ def check_name(path: Path) -> None:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _SHORT else f"{text[: _SHORT // 2]}...{text[-_SHORT // 2 :]}"
+    return text if len(text) <= _MAX_SHOWN_PATH else f"{text[: _MAX_SHOWN_PATH // 2]}...{text[-_MAX_SHOWN_PATH // 2 :]}"
 
 
 def check_output_path(path: Path) -> None:

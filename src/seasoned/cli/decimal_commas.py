@@ -15,7 +15,7 @@ DECIMAL: Final = "decimal"  # key in `DataFrame.attrs`: decimal sign of the file
 ENCODING: Final = "encoding"  # key in `DataFrame.attrs`: encoding that the user set
 _COMMA: Final = r"[+-]?(?=[\d,])(?:\d{1,3}(?:\.\d{3})+|\d+)?(?:,\d+)?(?:[eE][+-]?\d+)?"  # also 950 and 1.234,5
 _THOUSANDS: Final = r"[+-]?(?:[1-9]\d{0,2}(?:\.\d{3})+|\d{1,3})"
-_FEW: Final = 100  # cells that are tested before the whole column; they decide most columns
+_FIRST_CELLS: Final = 100  # cells that are tested before the whole column; they decide most columns
 
 
 def with_points(frame: pd.DataFrame, text: Iterable[str] = (), *, commas: bool = False) -> pd.DataFrame:
@@ -66,5 +66,5 @@ def replaced(frame: pd.DataFrame, columns: Mapping[str, pd.Series[Any]]) -> pd.D
 
 def _all(cells: pd.Series[Any], pattern: str) -> bool:
     present = cells.dropna()
-    parts = (present.head(_FEW), present)
+    parts = (present.head(_FIRST_CELLS), present)
     return len(present) > 0 and all(bool((part.str.fullmatch(pattern) & (part != "")).all()) for part in parts)

@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 
 __all__ = ["fit", "runs"]
 
-_LEAST = 5.0  # least seconds for column importances in the report, even after the end of the time limit
+_MIN_IMPORTANCE_SECONDS = (
+    5.0  # least seconds for column importances in the report, even after the end of the time limit
+)
 _Task = Annotated[Literal["auto", "classification", "regression"], typer.Option(help="What the target asks for.")]
 _MetricName = Annotated[str | None, typer.Option(help="What to optimise: roc_auc, log_loss, f1, rmse, mae, r2 ...")]
 _Models = Annotated[
@@ -73,7 +75,7 @@ _ReportSeconds = Annotated[
     float | None,
     typer.Option(
         help="Seconds to measure for the report which columns matter; by default what is left of --time-limit, from "
-        f"{_LEAST:g} to {SECONDS:g}."
+        f"{_MIN_IMPORTANCE_SECONDS:g} to {SECONDS:g}."
     ),
 ]
 
@@ -135,14 +137,14 @@ def fit(
         random_state=random_state,
     )
     end = time.monotonic() + time_limit
-    _learn(model, said, train, coded, resume=resume)
+    fit_estimator(model, said, train, coded, resume=resume)
     _save(store_format(model, frame), out)
     _show(model, said, test, time_limit, f"{kind} model saved to {out}")
     _write_report(model, report, said, (train, test), (report_seconds, end))
     _tell_if_stopped(model)
 
 
-def _learn(model: Any, said: Declared, train: pd.DataFrame, coded: list[str], *, resume: bool) -> None:
+def fit_estimator(model: Any, said: Declared, train: pd.DataFrame, coded: list[str], *, resume: bool) -> None:
     """Fit the estimator. Progress is shown even without a terminal."""
     features = as_categories(said.features(train), coded)
     model.fit(features, train[said.target], **said.roles(train), resume=resume, progress=True)
@@ -209,7 +211,7 @@ def _write_report(
     if path is None:
         return
     (train, test), (asked, end) = rows, allowed
-    seconds = min(max(end - time.monotonic(), _LEAST), SECONDS) if asked is None else max(asked, 0.0)
+    seconds = min(max(end - time.monotonic(), _MIN_IMPORTANCE_SECONDS), SECONDS) if asked is None else max(asked, 0.0)
     typer.echo(f"report: measuring which columns matter takes up to {seconds:.0f} s (--report-seconds)", err=True)
     unseen = len(test) > 0 and said.counts(test)
     judged = test if unseen else train

@@ -74,7 +74,7 @@ class Fidelity(ABC, Generic[State]):
     def decide(self, state: State, number: int, step: int) -> Decision:
         """Return the decision on a trial whose latest report was at `step`; for a paused trial, as of this state."""
 
-    def due(self, state: State) -> Collection[int] | None:  # noqa: ARG002 - it is for rules that keep this set
+    def ready(self, state: State) -> Collection[int] | None:  # noqa: ARG002 - it is for rules that keep this set
         """Running trials paused by their latest report and now to be promoted or stopped; None if not maintained.
 
         A rule that pauses trials maintains this set in its state. Without the set, the study checks every paused trial

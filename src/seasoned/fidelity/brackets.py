@@ -52,7 +52,7 @@ class Groups:
     rungs: Rungs
     groups: Mapping[int, Group] = field(default_factory=dict)
 
-    def told(self, events: Sequence[Event], levels: tuple[int, ...], size: int, eta: float) -> Groups:
+    def tell(self, events: Sequence[Event], levels: tuple[int, ...], size: int, eta: float) -> Groups:
         """Return the state after `events`; of n competitors on a rung the best max(1, floor(n / eta)) pass."""
         groups = dict(self.groups)
 
@@ -73,7 +73,7 @@ class Groups:
             groups[bracket] = group
             _mark(draft, touched, group)
 
-        rungs = self.rungs.told(events, lambda place: Ladder(place // size, levels), lambda *_: Decision.PAUSE, settle)
+        rungs = self.rungs.tell(events, lambda place: Ladder(place // size, levels), lambda *_: Decision.PAUSE, settle)
         return Groups(rungs, groups)
 
     def decide(self, number: int, step: int) -> Decision:
@@ -116,11 +116,11 @@ def _through(draft: Draft, bracket: int, level: int, group: Group, eta: float) -
 
 
 def _mark(draft: Draft, numbers: Iterable[int], group: Group) -> None:
-    """Add the given trials that are paused on a judged rung to `draft.due`; remove the others from it."""
+    """Add the given trials that are paused on a judged rung to `draft.ready`; remove the others from it."""
     for number in numbers:
         standing = draft.standings.get(number)
         pauses = standing is not None and standing.verdict is Decision.PAUSE and not standing.ended
         if standing is not None and pauses and standing.reached <= group.judged:
-            draft.due.add(number)
+            draft.ready.add(number)
         else:
-            draft.due.discard(number)
+            draft.ready.discard(number)

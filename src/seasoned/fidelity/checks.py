@@ -138,7 +138,7 @@ def check_due_is_who_waits_no_longer(make: Callable[[], Fidelity[Any]]) -> None:
                     stopped.add(number)
                 elif decision is not Decision.GO_ON:
                     steps[number] = step
-            due = rule.due(state)
+            due = rule.ready(state)
             wanted = {
                 number for number, step in steps.items() if rule.decide(state, number, step) is not Decision.PAUSE
             }

@@ -86,7 +86,7 @@ class Curve(Fidelity[Record]):
 
     def tell(self, state: Record, events: Sequence[Event]) -> Record:
         """Fold the events in; curves that reach a level are extrapolated."""
-        return state.told(events, self._judge)
+        return state.tell(events, self._judge)
 
     def _judge(self, record: Record, number: int, step: int) -> Decision:
         curve = record.curves[number]
@@ -99,7 +99,7 @@ class Curve(Fidelity[Record]):
         if curve[step] <= min(record.at_step.get(step, (math.inf,))):
             return Decision.GO_ON  # law 3: no complete trial was better at this step
         found = forecast(curve, self.max)
-        hopeless = found is not None and found.below(record.results[record.best]) < self.delta
+        hopeless = found is not None and found.probability_below(record.results[record.best]) < self.delta
         return Decision.STOP if hopeless else Decision.GO_ON
 
     def decide(self, state: Record, number: int, step: int) -> Decision:  # noqa: ARG002 - `tell` has judged it
@@ -132,7 +132,7 @@ class Forecast:
         """Mean of the mixture."""
         return float(self.weights @ self.centres)
 
-    def below(self, value: float) -> float:
+    def probability_below(self, value: float) -> float:
         """Return the probability that the value at the last step is smaller than `value`."""
         from scipy.special import stdtr
 
@@ -144,7 +144,7 @@ def forecast(curve: Mapping[int, float], last: int) -> Forecast | None:
 
     Example:
         >>> found = forecast({step: 0.2 + step**-0.5 for step in range(1, 20)}, 100)
-        >>> abs(found.mean - 0.3) < 0.02, found.below(0.2) < 0.05
+        >>> abs(found.mean - 0.3) < 0.02, found.probability_below(0.2) < 0.05
         (True, True)
     """
     known = [(step, value) for step, value in curve.items() if math.isfinite(value) and 1 <= step <= last]

@@ -80,15 +80,15 @@ class ASHA(Fidelity[Rungs]):
         """Fold the events in: each report enters the rungs that it reaches."""
         only = Ladder(0, self.levels)
         judge, settle = judge_at_rung(self.eta, promote=self.promote), settle_best(self.eta, promote=self.promote)
-        return state.told(events, lambda _: only, judge, settle)
+        return state.tell(events, lambda _: only, judge, settle)
 
     def decide(self, state: Rungs, number: int, step: int) -> Decision:
         """See `Fidelity.decide`."""
         return promotable(state, number, step, self.eta)
 
-    def due(self, state: Rungs) -> frozenset[int] | None:
+    def ready(self, state: Rungs) -> frozenset[int] | None:
         """Paused trials that are to be promoted; None unless `promote`."""
-        return state.due if self.promote else None
+        return state.ready if self.promote else None
 
     def budget(self, state: Rungs, number: int) -> int:
         """Return the next rung if `promote`, else `max`."""
@@ -132,9 +132,9 @@ def settle_best(eta: float, *, promote: bool) -> Callable[[Draft, int, Standing]
             where = draft.standings[other]
             pauses = where.verdict is Decision.PAUSE and not where.ended
             if pauses and _chosen(_own_rung(draft, where), where, other, eta):
-                draft.due.add(other)
+                draft.ready.add(other)
             else:
-                draft.due.discard(other)
+                draft.ready.discard(other)
 
     return settle if promote else lambda *_: None
 
@@ -198,15 +198,15 @@ class SuccessiveHalving(Fidelity[Groups]):
 
     def tell(self, state: Groups, events: Sequence[Event]) -> Groups:
         """Fold the events in; a rung is judged when it waits for no further trial."""
-        return state.told(events, self.levels, self.group, self.eta)
+        return state.tell(events, self.levels, self.group, self.eta)
 
     def decide(self, state: Groups, number: int, step: int) -> Decision:
         """See `Fidelity.decide`."""
         return state.decide(number, step)
 
-    def due(self, state: Groups) -> frozenset[int]:
+    def ready(self, state: Groups) -> frozenset[int]:
         """Paused trials whose rung is judged."""
-        return state.rungs.due
+        return state.rungs.ready
 
     def budget(self, state: Groups, number: int) -> int:
         """Return the next rung."""

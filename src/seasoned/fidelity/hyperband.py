@@ -73,7 +73,7 @@ class Hyperband(Fidelity[Rungs]):
     def tell(self, state: Rungs, events: Sequence[Event]) -> Rungs:
         """Fold the events in: each report enters the rungs of its trial's bracket."""
         judge, settle = judge_at_rung(self.eta, promote=self.promote), settle_best(self.eta, promote=self.promote)
-        return state.told(events, self._ladder, judge, settle)
+        return state.tell(events, self._ladder, judge, settle)
 
     def _ladder(self, place: int) -> Ladder:
         rungs = self.rungs_of(place)
@@ -83,9 +83,9 @@ class Hyperband(Fidelity[Rungs]):
         """See `Fidelity.decide`."""
         return promotable(state, number, step, self.eta)
 
-    def due(self, state: Rungs) -> frozenset[int] | None:
+    def ready(self, state: Rungs) -> frozenset[int] | None:
         """Paused trials that are to be promoted; None unless `promote`."""
-        return state.due if self.promote else None
+        return state.ready if self.promote else None
 
     def budget(self, state: Rungs, number: int) -> int:
         """Return the next rung if `promote`, else `max`."""

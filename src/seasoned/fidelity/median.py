@@ -66,7 +66,7 @@ class Median(Fidelity[Record]):
 
     def tell(self, state: Record, events: Sequence[Event]) -> Record:
         """Fold the events in; each report is compared with the trials completed before it."""
-        return state.told(events, self._judge)
+        return state.tell(events, self._judge)
 
     def _judge(self, record: Record, number: int, step: int) -> Decision:
         before = max((at for at in record.curves[number] if at < step), default=0)

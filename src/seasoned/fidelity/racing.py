@@ -79,7 +79,7 @@ class Racing(Fidelity[Record]):
 
     def tell(self, state: Record, events: Sequence[Event]) -> Record:
         """Fold the events in; each report is tested against the best trial completed before it."""
-        return state.told(events, self._judge)
+        return state.tell(events, self._judge)
 
     def _judge(self, record: Record, number: int, step: int) -> Decision:  # noqa: ARG002 - the number of folds counts
         own = record.curves[number]

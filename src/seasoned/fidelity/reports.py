@@ -34,7 +34,7 @@ class Record:
     at_step: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
     verdicts: Mapping[int, Decision] = field(default_factory=dict)
 
-    def told(self, events: Sequence[Event], judge: Judge) -> Record:
+    def tell(self, events: Sequence[Event], judge: Judge) -> Record:
         """Return the record with `events` folded in.
 
         Args:

@@ -66,20 +66,20 @@ class Rungs:
         first: Number of the first trial.
         tables: (Bracket, level) -> the entries of the rung, best first.
         standings: Trial number -> standing.
-        due: Running trials that are paused and now to be promoted or stopped, if the rule maintains this set; see
-            `Fidelity.due`.
+        ready: Running trials that are paused and now to be promoted or stopped, if the rule maintains this set; see
+            `Fidelity.ready`.
     """
 
     first: int = 0
     tables: Mapping[tuple[int, int], tuple[Entry, ...]] = field(default_factory=dict)
     standings: Mapping[int, Standing] = field(default_factory=dict)
-    due: frozenset[int] = frozenset()
+    ready: frozenset[int] = frozenset()
 
     def table(self, bracket: int, level: int) -> tuple[Entry, ...]:
         """Return the entries of a rung, best first."""
         return self.tables.get((bracket, level), ())
 
-    def told(
+    def tell(
         self,
         events: Sequence[Event],
         ladder_of: Callable[[int], Ladder],
@@ -119,7 +119,7 @@ class Draft:
 
     def __init__(self, rungs: Rungs) -> None:
         self.standings = dict(rungs.standings)
-        self.due = set(rungs.due)
+        self.ready = set(rungs.ready)
         self._rungs = rungs
         self._changed: dict[tuple[int, int], list[Entry]] = {}
 
@@ -138,7 +138,7 @@ class Draft:
     def done(self) -> Rungs:
         """Return the rungs after the events."""
         tables = {**self._rungs.tables, **{place: tuple(table) for place, table in self._changed.items()}}
-        return Rungs(self._rungs.first, tables, self.standings, frozenset(self.due))
+        return Rungs(self._rungs.first, tables, self.standings, frozenset(self.ready))
 
 
 def _climb(

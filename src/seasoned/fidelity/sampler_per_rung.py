@@ -67,7 +67,7 @@ class Views:
         tagged = [Suggestion(one.config, {"rung": rung, "tag": one.tag}) for one in given]
         return tagged, replace(self, states=(*self.states[:rung], after, *self.states[rung + 1 :]))
 
-    def told(
+    def tell(
         self,
         sampler: Sampler[Any],
         heard: Sequence[Sequence[Event]],
@@ -128,7 +128,7 @@ class ByRung(Sampler[Views]):
                     here = failed or rung >= pruned_from
                     heard[rung].append(event if here else _gone(event.number))
                     results[rung] += here and event.state is TrialState.COMPLETE
-        return state.told(self.sampler, heard, results, reached)
+        return state.tell(self.sampler, heard, results, reached)
 
     def _skipped(self, place: int) -> int:
         """Number of lowest rungs that the trial at `place` does not have."""

@@ -53,7 +53,7 @@ class _Fold:
     view: View
     first: int  # number of the first trial that was suggested in this space
     state: Any
-    told: set[int]
+    numbers: set[int]
     constraints: list[str] = field(default_factory=list)  # names of the constraints, in the order of their places
 
 
@@ -145,14 +145,14 @@ class SeasonedSampler(optuna.samplers.BaseSampler):  # type: ignore[misc,unused-
             fold = self._synced(study, trial)
             if fold is None or not search_space:
                 return {}
-            state = self._sampler.tell(fold.state, _pending(study, trial, fold.view))
+            state = self._sampler.tell(fold.state, pending_trials(study, trial, fold.view))
             end = self._sampler.capacity(state)
             if end is not None and trial.number >= fold.first + end:
                 with contextlib.suppress(RuntimeError):  # ask and tell has no loop to stop; uniform draws continue
                     study.stop()
                 return {}
             (suggestion,), after = self._sampler.ask(state, [trial.number])
-            fold.state = self._sampler.kept(fold.state, after)
+            fold.state = self._sampler.reuse(fold.state, after)
             params = fold.view.params(suggestion.config)
             note = {n: fold.view.distributions[n].to_internal_repr(value) for n, value in params.items()}
         tag = None if suggestion.tag is None else dict(suggestion.tag)
@@ -197,9 +197,9 @@ class SeasonedSampler(optuna.samplers.BaseSampler):  # type: ignore[misc,unused-
         study = _whole(study)
         finished = [t for t in study.get_trials(deepcopy=False) if t.state in _OURS]
         fold = self._fold
-        if fold is None or fold.study != study.study_name or not fold.told <= {t.number for t in finished}:
+        if fold is None or fold.study != study.study_name or not fold.numbers <= {t.number for t in finished}:
             fold = None
-        fresh = finished if fold is None else [t for t in finished if t.number not in fold.told]
+        fresh = finished if fold is None else [t for t in finished if t.number not in fold.numbers]
         if fold is None or not all(_foreseen(fold.view, t) for t in fresh):
             fold = self._built(study, finished, own)
             fresh = finished
@@ -207,7 +207,7 @@ class SeasonedSampler(optuna.samplers.BaseSampler):  # type: ignore[misc,unused-
             signs = [1 if direction == optuna.study.StudyDirection.MINIMIZE else -1 for direction in study.directions]
             events = [event for t in fresh for event in _events(t, fold, signs)]
             fold.state = self._sampler.tell(fold.state, events)
-            fold.told |= {t.number for t in fresh}
+            fold.numbers |= {t.number for t in fresh}
         self._fold = fold
         return fold
 
@@ -277,7 +277,7 @@ def _events(trial: FrozenTrial, fold: _Fold, signs: Sequence[int]) -> list[Event
     ]
 
 
-def _pending(study: optuna.Study, own: FrozenTrial, view: View) -> list[Event]:
+def pending_trials(study: optuna.Study, own: FrozenTrial, view: View) -> list[Event]:
     """Events of the other running trials, with their suggestions or the parameters requested so far."""
     events: list[Event] = []
     for trial in _whole(study).get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):

@@ -30,7 +30,7 @@ __all__ = ["bounded", "read_studies", "seconds_of", "study_of"]
 
 _log = logging.getLogger("seasoned.integrations")
 
-_FAR: Final = 1e100  # finite value that replaces an infinite constraint
+_FINITE_INFINITY: Final = 1e100  # finite value that replaces an infinite constraint
 
 
 def read_studies(storage: str | optuna.storages.BaseStorage) -> Experience:
@@ -185,7 +185,7 @@ def _end_of(trial: FrozenTrial, names: Sequence[str]) -> dict[str, Any]:
 
 def bounded(constraint: float) -> float:
     """Constraint value with infinities replaced by -1e100 and 1e100. NaN stays, because its feasibility is unknown."""
-    return constraint if math.isnan(constraint) else min(max(constraint, -_FAR), _FAR)
+    return constraint if math.isnan(constraint) else min(max(constraint, -_FINITE_INFINITY), _FINITE_INFINITY)
 
 
 def _storable(told: dict[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ __all__ = ["Auto", "choose"]
 
 _DECISIONS: Final = (100, 250, 1000)  # numbers of finished trials at which the choice is repeated
 _CHEAP: Final = 1.0  # mean seconds of a trial below which the time of a Gaussian process is worth saving
-_LARGE: Final = 1000  # number of trials beyond which a Gaussian process is too slow
+_MAX_GP_TRIALS: Final = 1000  # number of trials beyond which a Gaussian process is too slow
 _HUGE: Final = 10_000  # number of planned trials from which differential evolution is used instead of CMA-ES
 _WIDE: Final = 100  # number of parameters beyond which a Gaussian process predicts too little
 _PASSED_ON: Final = 100  # number of best trials in the warm start of a new sampler
@@ -63,7 +63,7 @@ def choose(spec: StudySpec, finished: int = 0, seconds: float | None = None) -> 
     cheap = seconds is not None and seconds < _CHEAP
     if len(spec.directions) > 1:
         return Genetic() if wide or finished >= (100 if cheap else 250) else Bayes()
-    if not wide and finished < (250 if cheap and planned > _LARGE else _LARGE):
+    if not wide and finished < (250 if cheap and planned > _MAX_GP_TRIALS else _MAX_GP_TRIALS):
         return Bayes()
     if _mostly_nominal(spec.space):
         return TPE()
@@ -125,9 +125,9 @@ class Auto(Sampler[AutoState]):
         suggestions, inner = state.chosen.ask(state.inner, numbers)
         return suggestions, replace(state, inner=inner)
 
-    def kept(self, state: AutoState, after: AutoState) -> AutoState:
+    def reuse(self, state: AutoState, after: AutoState) -> AutoState:
         """Return `state` with the computations that the active sampler reuses."""
-        return replace(state, inner=state.chosen.kept(state.inner, after.inner))
+        return replace(state, inner=state.chosen.reuse(state.inner, after.inner))
 
     def tell(self, state: AutoState, events: Sequence[Event]) -> AutoState:
         """Fold the events into the active sampler; at a decision another sampler may replace it."""

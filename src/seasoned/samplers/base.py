@@ -70,7 +70,7 @@ class Sampler(ABC, Generic[State]):
     def tell(self, state: State, events: Sequence[Event]) -> State:
         """Return the state after the events of all drivers, in log order."""
 
-    def kept(self, state: State, after: State) -> State:  # noqa: ARG002 - for samplers that keep something
+    def reuse(self, state: State, after: State) -> State:  # noqa: ARG002 - for samplers that keep something
         """Return `state` with the results that `ask` computed from ended trials and that later calls can reuse.
 
         It is for a caller that adds the running trials anew before each `ask`.

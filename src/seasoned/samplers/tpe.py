@@ -173,7 +173,7 @@ class TPE(Sampler[TPEState]):
             members = np.flatnonzero(mask)
             finite = int(np.isfinite(results[members, 0]).sum())
             count = min(math.ceil(self.good * len(members)), finite)
-            members = members[_order(results[members], count)]
+            members = members[best_first(results[members], count)]
             found.append(_Split(members[:count], members[count:]))
         return found
 
@@ -210,7 +210,7 @@ def _pending(state: TPEState) -> NDArray[np.float64]:
     return np.array(units).reshape(len(units), len(state.spec.space))
 
 
-def _order(results: NDArray[np.float64], most: int) -> NDArray[np.intp]:
+def best_first(results: NDArray[np.float64], most: int) -> NDArray[np.intp]:
     """Indices of the trials, best first: by violation, then by objective, or by front and crowding.
 
     Only feasible trials form fronts; infeasible trials rank behind them. With several objectives, only the first `most`

@@ -16,7 +16,7 @@ from seasoned.errors import InvalidSpace
 __all__ = ["Steps"]
 
 _FINEST: Final = 2**40  # largest number of steps from 0 to the larger bound; doubles separate the values up to it
-_NEAR: Final = 1e-6  # largest distance, in steps, at which a number counts as a value of the grid
+_GRID_TOLERANCE: Final = 1e-6  # largest distance, in steps, at which a number counts as a value of the grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Steps:
         if max(abs(low), abs(high)) / step > _FINEST:
             raise InvalidSpace(f"{text} has a step too fine for double precision; leave step out.")
         first, last, width = (Fraction(repr(number)) for number in (low, high, step))
-        slack = Fraction(_NEAR * step + math.ulp(max(abs(low), abs(high))))  # a bound may be an inexact sum
+        slack = Fraction(_GRID_TOLERANCE * step + math.ulp(max(abs(low), abs(high))))  # a bound may be an inexact sum
         count = (last - first + slack) // width + 1
         if count < 2:
             raise InvalidSpace(f"{text} holds {low} alone: step must not be above high - low.")
@@ -75,7 +75,7 @@ class Steps:
     def found(self, number: float) -> float | None:
         """Return the value equal to a number up to rounding; None if the number lies between values or outside."""
         value = self.value(self.nearest(number))
-        return value if abs(number - value) <= _NEAR * self.step else None
+        return value if abs(number - value) <= _GRID_TOLERANCE * self.step else None
 
     def beyond(self, number: float, sign: int) -> float | None:
         """Return the next value larger than a number in the grid (smaller, if `sign` is -1); None at an end."""

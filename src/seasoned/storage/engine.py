@@ -106,7 +106,7 @@ class Connections:
             wait = {"timeout": self.patience}
         own = {name: value for name, value in wait.items() if name not in self.url.query}  # the URL has priority
         options: dict[str, Any] = {"connect_args": own, "pool_pre_ping": not self.is_sqlite}  # a ping finds closed ones
-        reads = self.is_sqlite and (self._reads or not _writable(Path(str(self.url.database))))
+        reads = self.is_sqlite and (self._reads or not is_writable(Path(str(self.url.database))))
         if reads:
             creator = partial(_open_to_read, Path(str(self.url.database)), self.patience)
             options = {"creator": creator, "poolclass": sqlalchemy.pool.NullPool}  # each connection checks for writers
@@ -215,7 +215,7 @@ def _parse(url: str) -> URL:
     return parsed
 
 
-def _writable(file: Path) -> bool:
+def is_writable(file: Path) -> bool:
     """Return True if this process may write to a file and to its folder (for the journal), or the file is absent."""
     return not file.exists() or (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK))
 

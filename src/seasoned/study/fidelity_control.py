@@ -195,7 +195,7 @@ class FidelityControl:
                 raise
 
     def _decided(self, decision: Decision) -> list[int]:
-        return [number for number in self._ledger.due(self.paused) if self._ledger.decide(number) is decision]
+        return [number for number in self._ledger.ready(self.paused) if self._ledger.decide(number) is decision]
 
     def everybody_waits(self, others: Collection[str]) -> bool:
         """Return True if all trials of other drivers are paused, too, so that no report will follow.

@@ -196,9 +196,9 @@ class Replay:
         return self.fidelity.decide(self._rungs, number, reports[-1][0])
 
     @locked
-    def due(self, paused: Collection[int]) -> Iterable[int]:
+    def ready(self, paused: Collection[int]) -> Iterable[int]:
         """Return the paused trials whose decision may have changed, in any order."""
-        found = None if self.fidelity is None else self.fidelity.due(self._rungs)
+        found = None if self.fidelity is None else self.fidelity.ready(self._rungs)
         return paused if found is None else [number for number in found if number in paused]
 
     @locked

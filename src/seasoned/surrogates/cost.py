@@ -14,7 +14,7 @@ __all__ = ["Cost", "fit_cost"]
 
 _SLOPE: Final = 1.5  # prior standard deviation of a slope: difference of log seconds between the ends of a coordinate
 _NOISE: Final = 0.3  # standard deviation of log seconds at one point
-_LEAST: Final = 1e-3  # least time in seconds; shorter times count as this time
+_MIN_SECONDS: Final = 1e-3  # least time in seconds; shorter times count as this time
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def fit_cost(features: NDArray[np.float64], seconds: NDArray[np.float64]) -> Cos
     known = np.isfinite(seconds)
     if not known.any():
         return None
-    logs = np.log(np.maximum(seconds[known], _LEAST))
+    logs = np.log(np.maximum(seconds[known], _MIN_SECONDS))
     center, level = features[known].mean(axis=0), float(logs.mean())
     X = features[known] - center
     precision = X.T @ X / _NOISE**2 + np.eye(X.shape[1]) / _SLOPE**2

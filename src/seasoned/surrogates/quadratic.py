@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 __all__ = ["Quadratic", "box_minimum", "fit_quadratic"]
 
 _SPARE: Final = 2  # least surplus of points over coefficients, required for leave-one-out errors
-_NEAR: Final = 2.2  # number of nearest points per coefficient in a fit
-_LARGEST: Final = 150  # largest number of coefficients; a larger fit is slow and needs too many trials
+_POINTS_PER_COEFFICIENT: Final = 2.2  # number of nearest points per coefficient in a fit
+_MAX_COEFFICIENTS: Final = 150  # largest number of coefficients; a larger fit is slow and needs too many trials
 _DEPENDENT: Final = 1e-11  # least singular value that counts, as a share of the largest
 _ALONE: Final = 1e-6  # least value of one minus the leverage; below, one point determines a coefficient alone
-_LEAST: Final = 1e-30  # least offset, as a share of the largest excess
+_MIN_OFFSET: Final = 1e-30  # least offset, as a share of the largest excess
 _FLAT: Final = 1e-10  # least curvature, as a share of the largest
 
 
@@ -82,8 +82,8 @@ def fit_quadratic(z: NDArray[np.float64], excess: NDArray[np.float64]) -> Quadra
         return None
     for pairs in ((np.arange(d), np.arange(d)), upper):
         size = d + len(pairs[0])
-        if d and size + _SPARE <= len(z) and size <= _LARGEST:
-            near = int(_NEAR * size) + _SPARE
+        if d and size + _SPARE <= len(z) and size <= _MAX_COEFFICIENTS:
+            near = int(_POINTS_PER_COEFFICIENT * size) + _SPARE
             found.append(_fitted(z[:near], excess[:near] / top, pairs, top))
     return min(found, key=lambda quadratic: quadratic.error, default=None)
 
@@ -95,7 +95,7 @@ def _fitted(
     d = z.shape[1]
     first, second = pairs
     positive = np.sort(excess[excess > 0])
-    offset = max(float(positive[min(d, len(positive) - 1)]), _LEAST) if len(positive) else 1.0
+    offset = max(float(positive[min(d, len(positive) - 1)]), _MIN_OFFSET) if len(positive) else 1.0
     weights = 1.0 / (excess + offset)
     columns = np.concatenate([z, z[:, first] * z[:, second]], axis=1) * weights[:, None]
     norms = np.sqrt(np.einsum("ij,ij->j", columns, columns))

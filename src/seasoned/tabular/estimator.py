@@ -157,7 +157,7 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         self.feature_names_in_ = np.array(frame.columns, dtype=object)
         told, fitted = fitted.out_of_fold, replace(fitted, out_of_fold=None)
         self.restore(fitted, replay_sample(frame, fitted.plan.schema), named=has_names(X))
-        self.out_of_fold_ = None if told is None else placed(told, target.kept)
+        self.out_of_fold_ = None if told is None else placed(told, target.labelled)
 
     def restore(self, fitted: Fitted, rows: pd.DataFrame | None = None, *, named: bool = True) -> None:
         """Set the state of a finished fit, as `load` does.
@@ -208,7 +208,11 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             logger.warning("the model was found with weights of rows, and none are given now: all rows count the same.")
         frame, target, roles = self._learned(frame, y, sample_weight, groups, classes=fitted.classes)
         unsaved = self.unsaved_
-        if "validation" in unsaved and self.validation is None and any(member.below for member in fitted.members):
+        if (
+            "validation" in unsaved
+            and self.validation is None
+            and any(member.base_configurations for member in fitted.members)
+        ):
             logger.warning(
                 "the file of this model could not hold validation=, which splits the rows for the second layer; "
                 "set_params(validation=...) before refit, or they are split at random."
@@ -478,11 +482,11 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         told = is_by_class(sample_weight)
         roles = read_roles(None if told else sample_weight, groups, len(frame))
         target = read_target(y, self._kind, roles.counted, classes=classes)
-        check_lengths(len(frame), len(target.kept))
-        roles = roles.of(target.kept)
+        check_lengths(len(frame), len(target.labelled))
+        roles = roles.of(target.labelled)
         if told:
             roles = replace(roles, weights=by_class(sample_weight, target.values, target.classes))
-        kept = frame if target.kept.all() else frame[target.kept]  # avoids the copy of a long table
+        kept = frame if target.labelled.all() else frame[target.labelled]  # avoids the copy of a long table
         return kept.reset_index(drop=True), target, roles
 
     def _codes(self, y: Any) -> NDArray[Any]:

@@ -55,8 +55,8 @@ def test_a_study_runs_on_a_ray_cluster():
 def test_a_lost_actor_ends_its_task_and_is_replaced(until):
     with open_executor(1) as executor:
         task = executor.submit(time.sleep, 1000)
-        until(lambda: any(post.task for post in executor._loop._posts), "the task begins")
-        ray.kill(executor._loop._posts[0].actor)
+        until(lambda: any(post.task for post in executor.scheduler._posts), "the task begins")
+        ray.kill(executor.scheduler._posts[0].actor)
         (outcome,) = executor.wait(60)
         assert (outcome.task, outcome.ending) == (task, Ending.DIED)
         assert "lost" in outcome.reason

@@ -83,13 +83,13 @@ def test_helpers_of_multiprocessing_are_known_by_their_command_line(linux, monke
         for child in children:
             child.stdout.readline()
         assert [process_tree.is_service(child.pid) for child in children] == [True, False]
-        assert process_tree._parent(children[0].pid) == os.getpid()
+        assert process_tree.parent_of(children[0].pid) == os.getpid()
     finally:
         for child in children:
             child.communicate()
     gone = children[0].pid
     assert not process_tree.is_service(gone)
-    assert process_tree._parent(gone) is None
+    assert process_tree.parent_of(gone) is None
 
 
 def test_a_signal_to_a_process_that_is_gone_is_no_error(monkeypatch):

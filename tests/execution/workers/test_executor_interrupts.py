@@ -68,8 +68,8 @@ def test_an_interrupt_at_any_point_leaves_no_lock_taken(action):
         action(executor)
         for step in count():
             ended = runs_out(Interrupt(step, WATCHED), lambda: action(executor))
-            if not is_free(executor._loop.exchange._lock):
-                executor._loop.exchange._lock.release()  # else the end of this test would wait for ever
+            if not is_free(executor.scheduler.exchange._lock):
+                executor.scheduler.exchange._lock.release()  # else the end of this test would wait for ever
                 pytest.fail(f"interrupted at point {step}, it keeps its lock")
             if ended:
                 break

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from seasoned.execution.local import LocalExecutor
-from seasoned.execution.workers.worker import _failure
+from seasoned.execution.workers.worker import failure
 
 
 def test_outcomes_are_delivered_after_an_answer_that_failed(until):
@@ -13,7 +13,7 @@ def test_outcomes_are_delivered_after_an_answer_that_failed(until):
         raise RuntimeError("no room")
 
     with LocalExecutor(workers=2) as executor:
-        news = executor._loop.exchange
+        news = executor.scheduler.exchange
         executor.submit(lambda value, ask: ask(value), 1, answer=refuse)
         done = executor.submit(abs, -2)
         until(lambda: news._questions and news._endings, "one asks and one has ended")
@@ -35,5 +35,5 @@ def test_an_error_of_the_scheduler_reaches_the_caller(monkeypatch, caplog):
 
 
 def test_the_reason_of_a_failed_task_is_one_line():
-    ending, _, reason, *_ = _failure(RuntimeError("sizes differ:\n" + "layer\n" * 100))
+    ending, _, reason, *_ = failure(RuntimeError("sizes differ:\n" + "layer\n" * 100))
     assert (ending, reason) == ("raised", "RuntimeError: sizes differ:")

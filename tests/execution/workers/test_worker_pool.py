@@ -138,7 +138,7 @@ def test_idle_workers_end_with_the_process_without_a_thread(monkeypatch):
     executor = LocalExecutor(1)
     executor.submit(int)
     assert [outcome.value for outcome in executor.wait()] == [0]
-    handles = tuple(own._alive)
+    handles = tuple(own.alive)
     assert len(handles) == 1
 
     def refuse(_):
@@ -147,4 +147,4 @@ def test_idle_workers_end_with_the_process_without_a_thread(monkeypatch):
     monkeypatch.setattr("threading.Thread.start", refuse)
     own.shutdown()
     assert handles[0].process.poll() is not None
-    assert not own._idle
+    assert not own.idle

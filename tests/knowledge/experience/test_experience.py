@@ -97,7 +97,7 @@ def test_experience_table_that_no_memory_holds_is_refused(monkeypatch):
     studies = [replace(study(str(place)), trials=[first, *trials]) for place, first in enumerate(firsts)]
     found = Experience.of_studies(studies)
     assert found.table().scores.shape == (3, 803)
-    monkeypatch.setattr("seasoned.knowledge.experience.experience._MOST_CELLS", 3 * 803 - 1)
+    monkeypatch.setattr("seasoned.knowledge.experience.experience.MAX_CELLS", 3 * 803 - 1)
     with pytest.raises(InvalidInput, match="3 tasks x 803 configurations is too large"):
         found.table()
     assert found.table(found.configurations[1:3]).scores.shape == (3, 2)

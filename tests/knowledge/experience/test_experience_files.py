@@ -15,7 +15,7 @@ from seasoned.knowledge import Experience, read_file, write_file
 
 def test_large_experience_file_is_written_in_several_row_groups(tmp_path, monkeypatch):
     whole = Experience.of_studies([halted(), study(), study("b")])
-    monkeypatch.setattr("seasoned.knowledge.experience.files._TOGETHER", 4)
+    monkeypatch.setattr("seasoned.knowledge.experience.files.TRIALS_PER_WRITE", 4)
     write_file(whole, tmp_path / "all.parquet")
     assert pq.read_metadata(tmp_path / "all.parquet").num_row_groups > 2
     assert same(read_file(tmp_path / "all.parquet"), whole)

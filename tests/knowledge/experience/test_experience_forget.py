@@ -59,7 +59,7 @@ def test_forgotten_names_are_not_in_the_database_file_either(tmp_path):
 def test_forget_warns_while_another_reader_keeps_the_text_in_the_file(tmp_path, monkeypatch, caplog):
     url, word = f"sqlite:///{tmp_path / 'own.db'}", "a name that nobody must find"
     add_studies(url, [PastStudy(Head(word, "f"), {}, [PastTrial({word: 1}, 0.5)]), study("kept")])
-    monkeypatch.setattr(maintenance, "_PATIENCE", 0.05)
+    monkeypatch.setattr(maintenance, "LOCK_SECONDS", 0.05)
     with closing(sqlite3.connect(tmp_path / "own.db", isolation_level=None)) as other:
         other.execute("BEGIN")
         other.execute("SELECT count(*) FROM seasoned_past_studies").fetchone()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from meta_feature_tables import permuted, table
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.meta_features.meta_features import COLUMNS, METAFEATURES, ROWS, _View, describe
+from seasoned.knowledge.meta_features.meta_features import COLUMNS, METAFEATURES, ROWS, TableView, describe
 from seasoned.knowledge.meta_features.row_sample import Table, table_of
 
 seeds = st.integers(0, 2**32 - 1)
@@ -76,7 +76,7 @@ def test_meta_features_of_some_columns_ignore_order_and_names():
     rng = np.random.default_rng(0)
     one = table(rng, rows=60, numbers=COLUMNS + 40, categories=COLUMNS + 5)
     same(one, permuted(rng, relabelled(rng, one)))
-    view = _View(one)
+    view = TableView(one)
     assert len(view.correlations) == COLUMNS * (COLUMNS - 1) // 2
     assert len(view.relevances) == COLUMNS + 40
     assert len(view.spectrum) <= COLUMNS

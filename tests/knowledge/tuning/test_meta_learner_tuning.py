@@ -112,13 +112,13 @@ def test_learner_tuning_maximises_accuracy():
 def test_trial_is_stopped_at_a_rung_where_others_did_better():
     judge = MetaValidation(lambda config: POOR, Sinusoids(), Sinusoids())
     for value in (3.0, 2.0, 1.0):
-        judge._compare(-2, 10, value)
-    judge._compare(-2, 10, 1.5)
+        judge.compare(-2, 10, value)
+    judge.compare(-2, 10, 1.5)
     with pytest.raises(Pruned, match="after 10 meta-steps"):
-        judge._compare(-2, 10, 2.5)
+        judge.compare(-2, 10, 2.5)
     with pytest.raises(Pruned, match="nan"):
-        judge._compare(-2, 10, math.nan)
-    judge._compare(-1, 30, 9.0)  # another rung
+        judge.compare(-2, 10, math.nan)
+    judge.compare(-1, 30, 9.0)  # another rung
 
 
 def test_rungs_of_learner_tuning_are_whole_validations():
@@ -153,7 +153,7 @@ def test_sampler_of_learner_tuning_gets_the_default_budget(monkeypatch):
         asked.append(given[2].get("trials"))
         raise Stopped
 
-    monkeypatch.setattr("seasoned.knowledge.tuning.meta_learner._study", study)
+    monkeypatch.setattr("seasoned.knowledge.tuning.meta_learner.open_study", study)
     for options, expected in (({}, 30), ({"trials": 4}, 4), ({"time_limit": 9.0}, None)):
         with pytest.raises(Stopped):
             tune_meta_learner(POOR, groups(0), space=RATES, **options)

@@ -8,7 +8,7 @@ import pytest
 
 from ridge_problem import POINT, ridge, solution
 from seasoned.metagrad import BilevelProblem, Implicit
-from seasoned.metagrad.bilevel.implicit import _largest_eigenvalue, conjugate_gradients, neumann
+from seasoned.metagrad.bilevel.implicit import conjugate_gradients, largest_eigenvalue, neumann
 
 RNG = np.random.default_rng(0)
 
@@ -36,7 +36,7 @@ def test_neumann_series_stops_where_its_terms_grow(double):
 
 @pytest.mark.parametrize("sign", [-1.0, 1.0])
 def test_largest_eigenvalue_of_a_single_number(sign):
-    found = _largest_eigenvalue(lambda vector: 8.0 * vector, jnp.asarray(sign))
+    found = largest_eigenvalue(lambda vector: 8.0 * vector, jnp.asarray(sign))
     assert float(found) == pytest.approx(8.8)
 
 

@@ -50,7 +50,7 @@ def test_compilation_cache_without_a_writable_folder_is_off(cache):
 
 
 def test_compilation_cache_drops_the_oldest_programs(cache, monkeypatch):
-    monkeypatch.setattr("seasoned.metagrad._common.compilation_cache._MOST", 2)
+    monkeypatch.setattr("seasoned.metagrad._common.compilation_cache.MAX_PROGRAMS", 2)
     (cache / "jax").mkdir(parents=True)
     for age in range(4):
         path = cache / "jax" / f"{age}-cache"

@@ -11,7 +11,7 @@ import pytest
 from meta_tasks import pairs
 from seasoned.errors import InvalidInput
 from seasoned.metagrad import MAML, MLP, ConvNet, Training
-from seasoned.metagrad.learners.shape_checks import _coded
+from seasoned.metagrad.learners.shape_checks import label_codes
 
 RNG = np.random.default_rng(0)
 BRIEF = Training(steps=4, tasks=4, every=2, validation_tasks=4)
@@ -107,6 +107,6 @@ def test_truth_values_mean_the_classes_of_training():
 def test_labels_of_a_small_integer_type_code_many_outputs():
     fitted = SimpleNamespace(outputs=300, episodic=False)
     for labels in (np.array([250, 3], np.uint8), np.array([100, 3], np.int8), np.array([250.0, 3.0], np.float16)):
-        codes, classes = _coded(labels, fitted)
+        codes, classes = label_codes(labels, fitted)
         assert codes.tolist() == labels.tolist()
         assert classes.tolist() == list(range(300))

@@ -14,7 +14,7 @@ from jax.flatten_util import ravel_pytree
 from meta_tasks import lines
 from seasoned.metagrad import MAML, MLP, Rows, Task, Training
 from seasoned.metagrad.learners.base import UNROLLED, MetaLearner
-from seasoned.metagrad.learners.low_rank_steps import Step, _shifted
+from seasoned.metagrad.learners.low_rank_steps import Step, output_change
 
 
 def some_rows(rng, rows, learner, width, *, weighted):
@@ -80,7 +80,7 @@ def test_low_rank_step_equals_the_product_with_the_full_gradient(double, rows, k
     rng = np.random.default_rng(0)
     g, h, d = (rng.normal(size=(2, *shape)) for shape in ((rows, inputs), (known, inputs), (known, outputs)))
     weights, biases = np.swapaxes(h, 1, 2) @ d, d.sum(axis=1, keepdims=True)
-    found = _shifted(jnp.asarray(g), Step(jnp.asarray(h), jnp.asarray(d)))
+    found = output_change(jnp.asarray(g), Step(jnp.asarray(h), jnp.asarray(d)))
     np.testing.assert_allclose(found, g @ weights + biases, rtol=1e-10, atol=1e-12)
 
 

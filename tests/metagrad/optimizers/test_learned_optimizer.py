@@ -96,9 +96,9 @@ def test_training_of_an_update_rule_is_a_bilevel_problem():
         )
         found = jax.jit(lambda theta: problem.hypergradient(theta, Reverse()))(rule)
         runs = jax.tree.map(lambda leaf: leaf[None], run)
-        loss, gradient, _ = jax.jit(lambda theta: learner._backpropagated(theta, problems, runs, jax.random.key(2)))(
-            rule
-        )
+        loss, gradient, _ = jax.jit(
+            lambda theta: learner.backpropagated_gradient(theta, problems, runs, jax.random.key(2))
+        )(rule)
         assert float(loss) == pytest.approx(float(found.value))
         np.testing.assert_allclose(ravel_pytree(gradient)[0], ravel_pytree(found.gradient)[0], rtol=1e-9, atol=1e-12)
 
@@ -116,10 +116,12 @@ def test_evolution_strategies_estimate_the_gradient():
     problems = Quadratics(2)
     theta = learner.initial(jax.random.key(0), ())
     memory = learner.memory(theta, problems)
-    _, estimate, after = jax.jit(learner._persistent, static_argnums=1)(
+    _, estimate, after = jax.jit(learner.persistent_gradient, static_argnums=1)(
         theta["rule"], problems, memory, jax.random.key(3)
     )
-    exact = jax.jit(learner._backpropagated, static_argnums=1)(theta["rule"], problems, memory[0], jax.random.key(3))[1]
+    exact = jax.jit(learner.backpropagated_gradient, static_argnums=1)(
+        theta["rule"], problems, memory[0], jax.random.key(3)
+    )[1]
     one, two = ravel_pytree(estimate)[0], ravel_pytree(exact)[0]
     assert float(one @ two / jnp.linalg.norm(one) / jnp.linalg.norm(two)) > 0.9
     assert float(jnp.abs(ravel_pytree(after[2])[0]).max()) == 0, "finished runs keep their perturbations"
@@ -129,7 +131,9 @@ def test_perturbations_are_remembered_until_a_run_ends():
     learner = LearnedOptimizer(LSTMRule(2, 1), horizon=10, truncation=5, estimator="pes", training=SMALL)
     theta = learner.initial(jax.random.key(0), ())
     memory = learner.memory(theta, Quadratics(2))
-    after = jax.jit(learner._persistent, static_argnums=1)(theta["rule"], Quadratics(2), memory, jax.random.key(1))[2]
+    after = jax.jit(learner.persistent_gradient, static_argnums=1)(
+        theta["rule"], Quadratics(2), memory, jax.random.key(1)
+    )[2]
     sizes = np.abs(np.asarray(after[2]["out"])).sum(axis=(1, 2))
     assert np.array_equal(sizes > 0, np.arange(8) % 2 == 0), "runs that began at 0 go on, runs at 5 have ended"
     assert np.array_equal(after[0].step, np.where(np.arange(8) % 2 == 0, 5, 0))

@@ -115,7 +115,7 @@ def test_notebook_without_widgets_shows_a_progress_line(monkeypatch):
             return Handle()
 
     monkeypatch.setattr(showing.importlib, "import_module", lambda _: Display)
-    line = showing._Line(30)
+    line = showing.StatusLine(30)
     line.start()
     progress = showing.Progress(30, False)
     progress._bar = line
@@ -126,7 +126,7 @@ def test_notebook_without_widgets_shows_a_progress_line(monkeypatch):
 @pytest.mark.slow
 def test_training_compiles_once_for_resumed_runs():
     program = RidgeHead(network=WideDeep((3,)), training=Training(steps=4, every=2, tasks=2, validation_tasks=2))
-    before = stack._advance._cache_size(), stack._validated._cache_size()
+    before = stack.run_meta_steps._cache_size(), stack.validate._cache_size()
     fitted = program.fit(Sinusoids(), stop_at=2, progress=False).fit(Sinusoids(), resume=True, progress=False)
     assert len(fitted.fitted.history) == 2
-    assert (stack._advance._cache_size(), stack._validated._cache_size()) == (before[0] + 1, before[1] + 1)
+    assert (stack.run_meta_steps._cache_size(), stack.validate._cache_size()) == (before[0] + 1, before[1] + 1)

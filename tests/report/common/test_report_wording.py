@@ -47,3 +47,8 @@ def test_summary_states_ensemble_score_trials_and_failures(data):
 
 def test_every_model_family_has_a_display_name():
     assert [name for name in MODELS if family_name(name) == name] == []
+
+
+def test_stacked_models_are_worded_the_same_for_tuples_and_lists():
+    below = {"model": {"linear": {"penalty": 1.0}}}
+    assert settings({"depth": 3, "stacked_on": (below, below)}) == settings({"depth": 3, "stacked_on": [below, below]})

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from seasoned.errors import InvalidInput
-from seasoned.report.explain.permutation import _parts, explain
+from seasoned.report.explain.permutation import explain, stratified_parts
 
 
 class Line:
@@ -106,10 +106,10 @@ def test_importance_interval_of_few_rows_includes_the_spread_of_rows():
 
 def test_each_repeat_has_every_class_of_the_rows():
     truth, rng = np.repeat([0, 2], [500, 3]), np.random.default_rng(0)
-    parts, disjoint = _parts(truth, rng.permutation(503), 10, rng, classes=3)
+    parts, disjoint = stratified_parts(truth, rng.permutation(503), 10, rng, classes=3)
     assert not disjoint
     assert {tuple(np.bincount(truth[part]).tolist()) for part in parts} == {(500, 0, 3)}
-    parts, disjoint = _parts(np.repeat([0, 2], [500, 300]), rng.permutation(800), 10, rng, classes=3)
+    parts, disjoint = stratified_parts(np.repeat([0, 2], [500, 300]), rng.permutation(800), 10, rng, classes=3)
     assert disjoint, "a class that no row has needs no part"
     assert len(np.unique(np.concatenate(parts))) == 800
 

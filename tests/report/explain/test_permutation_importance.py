@@ -1,6 +1,9 @@
-"""Permutation importance of columns: algebra, scikit-learn, time and drawn rows."""
+"""Permutation importance of columns: algebra, scikit-learn, time, drawn rows and repeated warnings."""
 
 from __future__ import annotations
+
+import logging
+import threading
 
 import numpy as np
 import pandas as pd
@@ -8,7 +11,7 @@ import pytest
 
 from seasoned.errors import InvalidInput
 from seasoned.report import permutation_importance
-from seasoned.report.explain.permutation_test import some_rows
+from seasoned.report.explain.permutation_test import said_once, some_rows
 
 
 class Sum:
@@ -94,3 +97,29 @@ def test_drawn_rows_include_each_class_and_no_row_twice():
     for codes, classes in ((truth, 0), (np.arange(10_000) % 200, 200)):
         rows, mass = some_rows(codes, 500, np.random.default_rng(0), classes=classes)
         assert (len(rows), mass) == (500, None)
+
+
+def test_permutation_importance_logs_a_repeated_warning_once(caplog):
+    class Model:
+        def predict(self, X):
+            logging.getLogger("seasoned.tabular").warning("cells cannot be read")
+            return X["a"].to_numpy()
+
+    X = pd.DataFrame({"a": np.arange(20.0), "b": np.arange(20.0)})
+    found = permutation_importance(Model(), X, X["a"].to_numpy(), lambda y, p: float(np.mean((y - p) ** 2)), 3)
+    assert found.repeats == 3
+    assert caplog.text.count("cells cannot be read") == 1
+    Model().predict(X)
+    assert caplog.text.count("cells cannot be read") == 2
+
+
+def test_warnings_of_other_threads_are_all_logged(caplog):
+    logger = logging.getLogger("seasoned.tabular")
+    with caplog.at_level(logging.WARNING, "seasoned.tabular"), said_once():
+        for _ in range(2):
+            logger.warning("cells cannot be read: %s", "mine")
+            other = threading.Thread(target=logger.warning, args=("cells cannot be read: %s", "theirs"))
+            other.start()
+            other.join()
+    told = [record.getMessage().rsplit(" ", 1)[1] for record in caplog.records]
+    assert sorted(told) == ["mine", "theirs", "theirs"]

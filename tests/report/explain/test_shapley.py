@@ -97,7 +97,7 @@ def test_shapley_values_of_a_sum_are_exact_for_any_order():
 
 
 def test_shapley_values_without_time_explain_one_batch(monkeypatch):
-    monkeypatch.setattr("seasoned.report.explain.shapley._BATCH", 1)
+    monkeypatch.setattr("seasoned.report.explain.shapley.MAX_BATCH_ROWS", 1)
     X = pd.DataFrame({"a": np.arange(5.0)})
     found = contributions(lambda frame: frame["a"].to_numpy(), X, X, ["a"], np.random.default_rng(0), seconds=0.0)
     assert found.values.tolist() == [[-2.0]]
@@ -136,7 +136,7 @@ def test_shapley_walk_over_many_columns_has_parts_of_bounded_size(monkeypatch):
         return contributions(predict, X, X, list(X.columns), np.random.default_rng(1)).values
 
     whole = found()
-    monkeypatch.setattr("seasoned.report.explain.shapley._CELLS", 3000)
+    monkeypatch.setattr("seasoned.report.explain.shapley.MAX_BATCH_CELLS", 3000)
     seen.clear()
     np.testing.assert_array_equal(found(), whole)
     assert max(seen) <= 3000

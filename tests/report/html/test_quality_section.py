@@ -1,4 +1,4 @@
-"""Quality section of a whole fit: decisions, intervals, the positive class and rows of one class."""
+"""Quality section of a whole fit: decisions, intervals, the positive class, rows of one class and weights."""
 
 from __future__ import annotations
 
@@ -7,13 +7,22 @@ import pandas as pd
 import pytest
 from sklearn.metrics import confusion_matrix, f1_score
 
+from command_tables import class_rows
 from in_process import estimator, stay_in_process
-from seasoned import Metric
+from seasoned import AutoRegressor, Metric, SearchSettings
 from seasoned.errors import InvalidInput
 from seasoned.report import report_data
 from seasoned.report._common.wording import number
 from seasoned.report.html.page import render_page
-from seasoned.report.html.quality import importance
+from seasoned.report.html.quality import importance, predictions
+
+ROWS = 60
+QUICK = {"search": SearchSettings(models=["linear"], ensemble=1), "trials": 1, "experience": None, "random_state": 0}
+
+
+@pytest.fixture
+def table():
+    return class_rows()
 
 
 @pytest.fixture
@@ -86,3 +95,16 @@ def test_importance_section_names_rows_of_one_class_as_the_reason(rare):
     assert data.importance is None
     assert f"roc_auc is not defined on the {(y == 'no').sum():,} rows" in str(importance(data).content)
     assert "the model keeps no rows to shuffle" in str(importance(report_data(model)).content)
+
+
+def test_metric_without_weights_is_not_named_as_weighted(table):
+    X, y = table[["a", "b"]], 3 * table["a"]
+    weights = np.linspace(1, 2, ROWS)
+    model = AutoRegressor("max_error", **QUICK).fit(X, y, sample_weight=weights)
+    data = report_data(model, X, y, sample_weight=weights)
+    assert "though not in max_error, which takes none" in str(predictions(data).content)
+    assert not data.importance.weighted
+    plain = AutoRegressor(**QUICK).fit(X, y, sample_weight=weights)
+    data = report_data(plain, X, y, sample_weight=weights)
+    assert "Rows count by their weights, in the score and below" in str(predictions(data).content)
+    assert data.importance.weighted

@@ -1,14 +1,18 @@
-"""Code of a report: a repetition of the fit, without passwords."""
+"""Code of a report: a repetition of the fit, without passwords, and with labels and seeds of any type."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
+import pandas as pd
 import pytest
+from sklearn.metrics import fbeta_score, make_scorer
 from sklearn.model_selection import GroupKFold
 from sklearn.naive_bayes import GaussianNB
 
-from seasoned import AutoClassifier, CustomModel, Float, SearchSettings, Space
+from in_process import alone, estimator
+from seasoned import AutoClassifier, CustomModel, Float, Metric, SearchSettings, Space
 from seasoned.errors import InvalidInput
 from seasoned.report import report_data
 from seasoned.report.model.code import code_of
@@ -60,3 +64,30 @@ def test_passwords_are_masked_in_report_code_and_saved_parameters(rare):
         refuse_incomplete(loaded.set_params(experience=None))
     finally:
         model.set_params(experience=None)
+
+
+@pytest.mark.parametrize(
+    ("metric", "shown"),
+    [
+        (Metric("cost", costs=np.array([[0, 1], [5, 0]])), True),
+        (make_scorer(fbeta_score, beta=2), False),
+    ],
+)
+def test_report_code_with_a_custom_metric_runs(metric, shown):
+    code = code_of(AutoClassifier(metric), SimpleNamespace(weighted=False, grouped=False))
+    assert ("array(" in code) is shown
+    assert ("metric=..." in code) is not shown
+    space = {}
+    exec(code.rpartition("\n")[0], space)
+    assert isinstance(space["model"], AutoClassifier)
+
+
+def test_report_escapes_a_label_outside_utf_8_and_reads_a_numpy_seed(tmp_path, monkeypatch):
+    alone(tmp_path, monkeypatch)
+    rows = pd.DataFrame({"x": range(40)})
+    model = estimator("classification", ["linear"], random_state=np.int64(3))
+    model.fit(rows, np.where(rows["x"] > 19, "caf\udce9", "no"))
+    page = model.report(tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "caf\\udce9" in page
+    assert "random_state was no number" not in page
+    assert "np.int64" not in page

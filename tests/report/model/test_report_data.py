@@ -75,12 +75,12 @@ def test_every_column_has_a_description_of_its_use(fitted):
 
 
 def test_notes_name_the_causes_of_an_unrepeatable_fit():
-    from seasoned.report.model.collect import _notes
+    from seasoned.report.model.collect import model_notes
 
-    assert len(_notes(AutoClassifier())) == 2
-    (note,) = _notes(AutoClassifier(trials=3, random_state=0))
+    assert len(model_notes(AutoClassifier())) == 2
+    (note,) = model_notes(AutoClassifier(trials=3, random_state=0))
     assert note.startswith("workers was not 1")
-    assert not _notes(AutoClassifier(trials=3, random_state=0, workers=1))
+    assert not model_notes(AutoClassifier(trials=3, random_state=0, workers=1))
 
 
 def test_loaded_model_has_the_same_report_data(fitted, tmp_path):

@@ -159,7 +159,7 @@ def test_models_kept_by_bayes_are_those_of_finished_trials():
         state = told(sampler, state, number, {"x": x, "y": y}, x + y)
     busy = sampler.tell(state, [Suggested(12, Config({"x": 0.1, "y": 0.9}), None, "there")])
     first, after = sampler.ask(busy, [13])
-    kept = sampler.kept(state, after)
+    kept = sampler.reuse(state, after)
     assert kept.seen is state.seen
     busy = sampler.tell(kept, [Suggested(12, Config({"x": 0.1, "y": 0.9}), None, "there")])
     assert sampler.ask(busy, [13])[0] == first

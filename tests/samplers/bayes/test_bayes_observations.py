@@ -24,7 +24,7 @@ def seen_of(results):
         events.append(Suggested(number, Config({"x": (number + 0.5) / len(results)})))
         complete = Finished(number, TrialState.COMPLETE, (result,), 0.0) if not isinstance(result, str) else None
         events.append(complete or ENDS[result](number))
-    return Observations.none(1, 1).told(events, SPACE)
+    return Observations.none(1, 1).tell(events, SPACE)
 
 
 def test_a_pruned_trial_counts_as_the_worst_complete_one_before_it():
@@ -50,7 +50,7 @@ def test_trials_are_ranked_by_violation_and_then_by_loss():
         events.append(Suggested(number, Config({"x": number / 10})))
         failed = Finished(number, TrialState.FAILED, None, 0.0, "it broke")
         events.append(failed if end is None else Finished(number, TrialState.COMPLETE, (end[0],), 0.0, None, end[1]))
-    seen = Observations.none(1, 1).told(events, SPACE)
+    seen = Observations.none(1, 1).tell(events, SPACE)
     assert seen.ranks(seen.losses()).tolist() == [1, 3, 0, 2, 4]
     plain = seen_of([3.0, "f", 1.0])
     assert plain.ranks(plain.losses()).tolist() == [1, 2, 0]

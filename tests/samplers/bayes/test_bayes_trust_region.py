@@ -41,7 +41,7 @@ def test_a_start_in_another_category_is_no_ended_search():
             Suggested(number, space.check({"kind": kind, "x": 0.5}), {"step": step}),
             Finished(number, TrialState.COMPLETE, (1.0 - 0.1 * number,)),
         ]
-        seen = seen.told(told, space)
+        seen = seen.tell(told, space)
     descent = LocalSearch(since=1, ended=(0,), resting=1)
     other = replace(seen, unit=seen.unit[:2], values=seen.values[:2], tags=seen.tags[:2])
     assert followed(descent, other, other.values[:, 0], layout).resting == 0, "b is another basin than a"

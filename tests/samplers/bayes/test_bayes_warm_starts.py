@@ -9,6 +9,7 @@ from bayes_runs import bowl, run
 from seasoned import Constrained, Float, Space, Study, WarmStart
 from seasoned.samplers import Auto, Bayes
 from seasoned.trials import Finished, StudySpec, Suggested, TrialState
+from study_parts import ledger_of
 
 SQUARE = Space(x=Float(-1, 1), y=Float(-1, 1))
 PLANE = Space(x=Float(0, 1), y=Float(0, 1))
@@ -70,7 +71,7 @@ def test_evaluations_from_elsewhere_count_beside_configurations(sampler, first):
     study.optimize(lambda config: loss(config["x"], config["y"]), trials=len(first) + 5)
     tried = [(trial.config["x"], trial.config["y"]) for trial in study.trials[len(first) :][:3]]
     assert sorted(tried) == sorted(point for _, point in best)
-    state = study._ledger.state
+    state = ledger_of(study).state
     assert len(getattr(state, "inner", state).seen) >= len(first) + 5 + 20, "the others have joined"
 
 
@@ -80,7 +81,7 @@ def test_an_enqueued_trial_removes_no_evaluations_from_elsewhere():
     study = Study(PLANE, sampler=Bayes(warm_start=warm), seed=0)
     study.enqueue({"x": 0.95, "y": 0.95})
     study.optimize(lambda config: abs(10 * config["x"] - 4.0), trials=5)
-    assert len(study._ledger.state.seen) >= 5 + 7
+    assert len(ledger_of(study).state.seen) >= 5 + 7
 
 
 def test_evaluations_from_elsewhere_have_no_known_constraints():
@@ -90,6 +91,6 @@ def test_evaluations_from_elsewhere_have_no_known_constraints():
     warm = WarmStart(points=points, values=[sum(point) for point in points])
     study = Study(PLANE, sampler=Bayes(warm_start=warm), seed=0)
     study.optimize(lambda c: Constrained(c["x"] + c["y"], constraints=[1.2 - c["x"] - c["y"]]), trials=25)
-    seen = study._ledger.state.seen
+    seen = ledger_of(study).state.seen
     assert len(seen) == 25
     assert study.best.value < 1.25

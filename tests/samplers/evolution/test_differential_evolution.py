@@ -12,17 +12,18 @@ from seasoned import Study
 from seasoned.errors import InvalidInput
 from seasoned.samplers import DifferentialEvolution
 from seasoned.samplers.evolution.differential import (
-    _KEY,
-    _drawn,
-    _learned,
-    _lehmer,
-    _other_than,
-    _size,
-    _size_now,
-    _trial,
+    HISTORY_KEY,
+    current_size,
+    draw_factors,
+    initial_size,
+    lehmer_mean,
+    other_than,
+    trial_point,
+    update_history,
 )
 from seasoned.space import Categorical, Float, Space
 from seasoned.trials import Config, Finished, StudySpec, Suggested, TrialState
+from study_parts import ledger_of
 
 SQUARE = Space(x=Float(0, 1), y=Float(0, 1))
 LINE = Space(x=Float(0, 1))
@@ -48,7 +49,7 @@ def test_the_population_stays_when_the_budget_is_unknown():
     ("budget", "dimensions", "size"), [(50, 5, 8), (200, 5, 11), (1000, 10, 24), (100_000, 10, 180)]
 )
 def test_populations_fit_the_budget(budget, dimensions, size):
-    assert _size(budget, dimensions) == size
+    assert initial_size(budget, dimensions) == size
 
 
 def test_members_only_get_better_and_beaten_parents_are_kept():
@@ -92,10 +93,10 @@ def test_a_success_over_a_failed_parent_has_a_bounded_weight():
     """Its gain is without bound: it alone had decided what the history learned."""
     state = DifferentialEvolution(population=4).init(StudySpec(box(1), seed=0))
     ordinary = ((0.9, 0.9, 2.0),) * 9
-    learned = _learned(replace(state, successes=(*ordinary, (0.1, 0.1, np.inf))))
+    learned = update_history(replace(state, successes=(*ordinary, (0.1, 0.1, np.inf))))
     mean = (9 * 0.9**2 + 0.1**2) / (9 * 0.9 + 0.1)  # as if all had gained 2
     assert learned.history[0] == pytest.approx((mean, mean))
-    alone = _learned(replace(state, successes=((0.1, 0.2, np.inf), (0.3, 0.2, np.inf))))
+    alone = update_history(replace(state, successes=((0.1, 0.2, np.inf), (0.3, 0.2, np.inf))))
     assert alone.history[0] == pytest.approx((0.25, 0.2))
 
 
@@ -106,11 +107,11 @@ def test_crossover_that_never_helped_stays_off():
         tag = {"differential": [number - 10, 0.5, 0.0]}
         state = sampler.tell(state, [Suggested(number, spec.space.decode([0.2]), tag), complete(number, value)])
     assert state.history[0][1] == -1.0
-    assert all(_drawn(state.history[:1], np.random.default_rng(seed))[1] == 0.0 for seed in range(20))
+    assert all(draw_factors(state.history[:1], np.random.default_rng(seed))[1] == 0.0 for seed in range(20))
 
 
 def test_scales_and_rates_lie_in_their_ranges_about_their_memory():
-    drawn = np.array([_drawn([(0.5, 0.9)], np.random.default_rng(seed)) for seed in range(2000)])
+    drawn = np.array([draw_factors([(0.5, 0.9)], np.random.default_rng(seed)) for seed in range(2000)])
     assert (drawn[:, 0] > 0).all()
     assert (drawn <= 1).all()
     assert (drawn >= 0).all()
@@ -119,12 +120,12 @@ def test_scales_and_rates_lie_in_their_ranges_about_their_memory():
 
 
 def test_lehmer_mean_is_between_its_values_and_above_the_mean():
-    assert _lehmer([0.2, 0.6], [1.0, 1.0]) == pytest.approx(0.5)
-    assert _lehmer([0.3], [5.0]) == pytest.approx(0.3)
+    assert lehmer_mean([0.2, 0.6], [1.0, 1.0]) == pytest.approx(0.5)
+    assert lehmer_mean([0.3], [5.0]) == pytest.approx(0.3)
 
 
 def test_other_members_are_drawn_uniformly():
-    drawn = [_other_than(draw, 5, (1, 3)) for draw in np.linspace(0, 1, 300, endpoint=False)]
+    drawn = [other_than(draw, 5, (1, 3)) for draw in np.linspace(0, 1, 300, endpoint=False)]
     assert np.unique(drawn, return_counts=True)[0].tolist() == [0, 2, 4]
     assert set(np.unique(drawn, return_counts=True)[1].tolist()) == {100}
 
@@ -132,7 +133,7 @@ def test_other_members_are_drawn_uniformly():
 def test_a_crossover_rate_of_zero_changes_at_most_one_coordinate():
     _, state = drive(DifferentialEvolution(population=8), sphere(6.0), 60, StudySpec(box(4), seed=2))
     for seed in range(200):
-        unit = _trial(state, state.alive[0], 1.0, 0.0, 0.15, np.random.default_rng(seed))
+        unit = trial_point(state, state.alive[0], 1.0, 0.0, 0.15, np.random.default_rng(seed))
         assert ((unit >= 0) & (unit <= 1)).all()
         assert (unit != state.points[state.alive[0]]).sum() <= 1
 
@@ -179,14 +180,14 @@ def test_trials_of_a_collapsed_population_do_not_join_the_next():
     for number in range(4):
         state = told(sampler, state, number, {"x": 0.5, "y": 0.5}, 1.0 + number)
     for number in range(4, 8):  # a generation that gains nothing: it is collapsed, and begins anew
-        state = told(sampler, state, number, {"x": 0.5, "y": 0.5}, 9.0, {_KEY: [number % 4, 0.5, 0.5, 0]})
+        state = told(sampler, state, number, {"x": 0.5, "y": 0.5}, 9.0, {HISTORY_KEY: [number % 4, 0.5, 0.5, 0]})
     assert state.start == 8
     assert len(state.alive) == 1
     assert sampler.ask(state, [8])[0][0].tag is None, "the new population is asked for"
-    late = told(sampler, state, 8, {"x": 0.5, "y": 0.51}, 5.0, {_KEY: [3, 0.5, 0.5, 0]})
+    late = told(sampler, state, 8, {"x": 0.5, "y": 0.51}, 5.0, {HISTORY_KEY: [3, 0.5, 0.5, 0]})
     assert len(late.alive) == 1, "it lies where the search has been"
     assert late.successes == ()
-    better = told(sampler, state, 8, {"x": 0.5, "y": 0.51}, 0.5, {_KEY: [3, 0.5, 0.5, 0]})
+    better = told(sampler, state, 8, {"x": 0.5, "y": 0.51}, 0.5, {HISTORY_KEY: [3, 0.5, 0.5, 0]})
     assert len(better.alive) == 1
     assert better.ranking[0][1] == 0.5
 
@@ -196,7 +197,7 @@ def test_a_new_population_begins_after_the_running_trials_of_the_old():
     state = sampler.init(StudySpec(SQUARE, ("minimize",), 0))
     for number in range(6):
         state = told(sampler, state, number, {"x": 0.5, "y": 0.5}, 1.0 + number)
-    tags = {number: {_KEY: [number % 6, 0.5, 0.5, 0]} for number in range(6, 16)}
+    tags = {number: {HISTORY_KEY: [number % 6, 0.5, 0.5, 0]} for number in range(6, 16)}
     state = sampler.tell(state, [Suggested(n, Config({"x": 0.5, "y": 0.5}), tags[n], "here") for n in tags])
     ends = [Finished(n, TrialState.COMPLETE, (9.0,), 1.0, None) for n in range(6, 12)]
     state = sampler.tell(state, ends)
@@ -214,6 +215,6 @@ def test_differential_evolution_has_a_population_beyond_its_budget():
     sampler = DifferentialEvolution()
     study = Study(LINE, sampler=sampler, budget=40, seed=0)
     study.optimize(lambda config: config["x"] ** 2, trials=400)
-    state = study._ledger.state
+    state = ledger_of(study).state
     assert state.start > 40  # it has begun anew, for all members had become one
-    assert _size_now(state) == len(state.points) > 4
+    assert current_size(state) == len(state.points) > 4

@@ -8,7 +8,7 @@ import pytest
 from sampler_runs import box, complete, drive, sphere
 from seasoned.samplers import ParticleSwarm
 from seasoned.samplers.base import generator
-from seasoned.samplers.evolution.particle_swarm import Particle, _apart, _categories, _flown
+from seasoned.samplers.evolution.particle_swarm import Particle, distant_point, move_categories, move_particle
 from seasoned.space import Categorical, Float, Space
 from seasoned.trials import StudySpec, Suggested
 
@@ -25,7 +25,7 @@ def test_a_move_is_constriction_towards_the_own_and_the_neighbours_best():
     particles = (at(0.40, 3.0), at(0.45, 1.0), at(0.50, 2.0), at(0.52, 0.0), at(0.54, 5.0))
     state = sampler.init(spec).__class__(spec, state.genes, state.design, particles=particles)
     rng = np.random.default_rng(1)
-    position, velocity = _flown(state, 0, particles[0], rng)
+    position, velocity = move_particle(state, 0, particles[0], rng)
     pulls = 1.49618 * np.random.default_rng(1).random((2, 2))
     own, local = particles[0].best, particles[1].best  # of the ring neighbours 4, 0 and 1; particle 3 is not seen
     x, v = particles[0].position, particles[0].velocity
@@ -40,7 +40,7 @@ def test_walls_turn_a_particle_at_half_its_speed():
     state = sampler.init(spec)
     fast = Particle(np.array([0.9]), np.array([1.0]), np.array([0.8]), (0.0, 1.0))
     state = state.__class__(spec, state.genes, state.design, particles=(fast, fast, fast))
-    position, velocity = _flown(state, 0, fast, np.random.default_rng(0))
+    position, velocity = move_particle(state, 0, fast, np.random.default_rng(0))
     assert position == [1.0]
     pulls = 1.49618 * np.random.default_rng(0).random((2, 1))
     assert velocity == pytest.approx([-0.5 * (0.7298 - 0.1 * pulls.sum())])
@@ -86,7 +86,7 @@ def test_late_results_of_an_earlier_swarm_move_no_particle():
 
 def test_new_particles_start_opposite_of_where_the_swarm_was():
     left = np.array([0.9, 0.9])
-    points = np.array([_apart(left, np.random.default_rng(seed), 2) for seed in range(300)])
+    points = np.array([distant_point(left, np.random.default_rng(seed), 2) for seed in range(300)])
     distances = abs(points - left).sum(axis=1)
     assert (distances >= abs(1 - points - left).sum(axis=1)).all()
     assert points.mean() < 0.45
@@ -96,7 +96,7 @@ def test_categories_come_from_particle_best_neighbours_or_chance():
     space = Space(x=Float(0, 1), kind=Categorical(list("abcd")))
     state = ParticleSwarm().init(StudySpec(space, seed=0))
     points = [np.array([0.5, (index + 0.5) / 4]) for index in range(3)]
-    drawn = [_categories(state.genes, points, np.random.default_rng(seed))[1] for seed in range(4000)]
+    drawn = [move_categories(state.genes, points, np.random.default_rng(seed))[1] for seed in range(4000)]
     shares = [drawn.count((index + 0.5) / 4) / 4000 for index in range(4)]
     # 95 of 100 keep or follow; four standard deviations are 0.031: false alarm below 1e-3
     assert shares == pytest.approx([0.38 + 0.0125, 0.285 + 0.0125, 0.285 + 0.0125, 0.0125], abs=0.031)

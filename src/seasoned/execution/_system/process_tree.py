@@ -159,7 +159,7 @@ def is_service(pid: int) -> bool:
     """
     words = _command(pid)
     if b"forkserver" in words:
-        above = _parent(pid)
+        above = parent_of(pid)
         return above is not None and b"forkserver" not in _command(above)
     return any(name in words for name in _SERVICES)
 
@@ -176,7 +176,7 @@ def _command(pid: int) -> bytes:
         return b""
 
 
-def _parent(pid: int) -> int | None:
+def parent_of(pid: int) -> int | None:
     if LINUX:
         fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
         return int(fields[1]) if len(fields) > 1 else None

@@ -47,7 +47,7 @@ class ExecutorClient(ABC):
     """
 
     def __init__(self, loop: EventLoop) -> None:
-        self._loop = loop
+        self.scheduler = loop
         self._numbers = itertools.count()
         self._packing: Packing | None = None
         self._answers: dict[int, Callable[[Any], Any]] = {}  # `answer` functions of open tasks, by task number
@@ -63,7 +63,7 @@ class ExecutorClient(ABC):
     @property
     def workers(self) -> int:
         """Number of tasks that run at the same time."""
-        return self._loop.workers
+        return self.scheduler.workers
 
     def submit(
         self,
@@ -87,7 +87,7 @@ class ExecutorClient(ABC):
         number = next(self._numbers)
         if answer is not None:
             self._answers[number] = answer
-        self._loop.exchange.add(Task(number, *packed, limits, asks=answer is not None))
+        self.scheduler.exchange.add(Task(number, *packed, limits, asks=answer is not None))
         return number
 
     def wait(self, timeout: float | None = None) -> Sequence[Outcome]:
@@ -103,7 +103,7 @@ class ExecutorClient(ABC):
         while True:
             quiet = False
             if not self._heard and not self._ended:
-                news = self._loop.exchange.listen(deadline)
+                news = self.scheduler.exchange.listen(deadline)
                 self._heard.extend(news.questions)
                 self._ended += news.endings
                 quiet = not news.questions
@@ -115,7 +115,7 @@ class ExecutorClient(ABC):
 
     def _answer(self, task: int, content: bytes) -> None:
         answer = self._answers[task](pickle.loads(content))  # noqa: S301 - from our own worker
-        self._loop.exchange.answer(task, pickle.dumps(answer, protocol=5))
+        self.scheduler.exchange.answer(task, pickle.dumps(answer, protocol=5))
 
     def _outcome(self, ending: Outcome | tuple[Any, ...]) -> Outcome:
         outcome = ending if isinstance(ending, Outcome) else read_message(ending)
@@ -129,7 +129,7 @@ class ExecutorClient(ABC):
             RuntimeError: The executor is closed, or belongs to the process that forked this one.
         """
         self._check()
-        self._loop.exchange.cancel(task)
+        self.scheduler.exchange.cancel(task)
 
     def close(self) -> None:
         """Cancel the running tasks and return idle workers to the pool.
@@ -138,7 +138,7 @@ class ExecutorClient(ABC):
         """
         if self._finalizer.detach() is not None:
             self._packing = None  # frees the packed callables
-            self._loop.stop()
+            self.scheduler.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -147,9 +147,10 @@ class ExecutorClient(ABC):
         self.close()
 
     def _check(self) -> None:
-        if os.getpid() != self._loop.pid:
+        if os.getpid() != self.scheduler.pid:
             raise RuntimeError(
-                f"this executor belongs to process {self._loop.pid}, which forked this one: create a new executor here"
+                f"this executor belongs to process {self.scheduler.pid}, which forked this one: "
+                "create a new executor here"
             )
         if not self._finalizer.alive:
             raise RuntimeError("this executor is closed: create a new one")

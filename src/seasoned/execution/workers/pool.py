@@ -43,8 +43,8 @@ class Pool:
     def _begin(self) -> None:
         self._lock = threading.RLock()
         self._session: Session | None = None
-        self._alive: set[Handle] = set()
-        self._idle: list[tuple[Handle, float]] = []
+        self.alive: set[Handle] = set()
+        self.idle: list[tuple[Handle, float]] = []
         self._leaving: list[threading.Thread] = []
         self._crews: weakref.WeakSet[PoolUser] = weakref.WeakSet()
         self._timer: threading.Timer | None = None
@@ -78,15 +78,15 @@ class Pool:
             OSError: The system cannot start another process.
         """
         with self._lock:
-            for index in reversed(range(len(self._idle))):
-                handle = self._idle[index][0]
+            for index in reversed(range(len(self.idle))):
+                handle = self.idle[index][0]
                 if handle.kind == kind and handle.process.poll() is None:
-                    del self._idle[index]
+                    del self.idle[index]
                     break
             else:
                 number = self.session.new_number()
                 handle = Handle(number, self.session.tag, kind, self.session.words_path(number))
-                self._alive.add(handle)
+                self.alive.add(handle)
         handle.setup()
         return handle
 
@@ -97,9 +97,9 @@ class Pool:
             return
         handle.send("rest")
         with self._lock:
-            self._idle.append((handle, time.monotonic() + IDLE_SECONDS))
-            surplus = len(self._idle) - (os.cpu_count() or 1)
-            doomed = [self._idle.pop(0)[0] for _ in range(surplus)]
+            self.idle.append((handle, time.monotonic() + IDLE_SECONDS))
+            surplus = len(self.idle) - (os.cpu_count() or 1)
+            doomed = [self.idle.pop(0)[0] for _ in range(surplus)]
             self._schedule()
         self._dismiss(doomed)
 
@@ -116,7 +116,7 @@ class Pool:
     def forget(self, handle: Handle) -> None:
         """Remove a worker that has ended and was reaped."""
         with self._lock:
-            self._alive.discard(handle)
+            self.alive.discard(handle)
             if self._session is not None:
                 self._session.tidy(handle.number)
             self._maybe_end()
@@ -125,8 +125,8 @@ class Pool:
         """End the workers whose idle time has passed."""
         with self._lock:
             now = time.monotonic()
-            doomed = [handle for handle, until in self._idle if until <= now]
-            self._idle = [(handle, until) for handle, until in self._idle if until > now]
+            doomed = [handle for handle, until in self.idle if until <= now]
+            self.idle = [(handle, until) for handle, until in self.idle if until > now]
             self._timer = None
             self._schedule()
         self._dismiss(doomed)
@@ -134,8 +134,8 @@ class Pool:
     def clear(self) -> None:
         """End all idle workers now."""
         with self._lock:
-            doomed = [handle for handle, _ in self._idle]
-            self._idle = []
+            doomed = [handle for handle, _ in self.idle]
+            self.idle = []
             leaving = self._leaving
             self._schedule()
         self._dismiss(doomed)
@@ -158,7 +158,7 @@ class Pool:
 
     def disown(self) -> None:
         """Reset the pool in a forked child, without touching the parent's workers."""
-        for handle in tuple(self._alive):
+        for handle in tuple(self.alive):
             handle.disown()
         if self._session is not None:
             self._session.disown()
@@ -173,18 +173,18 @@ class Pool:
             self.forget(handle)
 
     def _schedule(self) -> None:
-        if not self._idle:
+        if not self.idle:
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
         elif self._timer is None and not self._ending:
-            delay = max(0.0, min(until for _, until in self._idle) - time.monotonic())
+            delay = max(0.0, min(until for _, until in self.idle) - time.monotonic())
             self._timer = threading.Timer(delay, self.sweep)
             self._timer.daemon = True
             self._timer.start()
 
     def _maybe_end(self) -> None:
-        if self._session is not None and not self._alive and not self._crews:
+        if self._session is not None and not self.alive and not self._crews:
             self._session.end()
             self._session = None
 

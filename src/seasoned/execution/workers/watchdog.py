@@ -38,7 +38,7 @@ from seasoned.execution._system.process_tree import (
 __all__ = ["main"]
 
 _TICK = 0.05  # minimum seconds between two memory checks
-_SHARE = 0.1  # maximum cost of memory checks, as a share of one core, for any number of processes
+_MAX_CORE_SHARE = 0.1  # maximum cost of memory checks, as a share of one core, for any number of processes
 _LAST_WORDS = 0.1  # seconds that a worker may take to write its stack
 _PARENT = 1.0  # seconds between two checks that the driver is still the parent
 
@@ -128,7 +128,7 @@ class Watchdog:
                 self._punish(watch, verdict)
         if due:
             now = time.monotonic()
-            self.look = now + max(_TICK, (now - begun) / _SHARE)
+            self.look = now + max(_TICK, (now - begun) / _MAX_CORE_SHARE)
 
     def _punish(self, watch: Watch, verdict: str) -> None:
         del self.watches[watch.worker]

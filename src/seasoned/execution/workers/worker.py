@@ -111,7 +111,7 @@ class Worker:
             reply: Reply = (ending, value, None, None, None)
             del values, result
         except BaseException as error:  # noqa: BLE001 - whatever leaves the task is its outcome, SystemExit too
-            reply = _failure(error)
+            reply = failure(error)
         line.close()
         seconds = time.perf_counter() - begun
         _flush()
@@ -166,7 +166,7 @@ class _UnpicklableError(Exception):
     """The task returned something that cannot be pickled."""
 
 
-def _failure(error: BaseException) -> Reply:
+def failure(error: BaseException) -> Reply:
     """Return ending, value, reason, exception and traceback for an exception of a task."""
     if isinstance(error, _UnpicklableError):
         cause = f"the task returned a value that cannot be sent back ({error}): return plain data instead"

@@ -40,7 +40,7 @@ __all__ = ["Adviser", "AdviserState"]
 _PRIOR: Final = 0.05  # share of the cold search before the first trial
 _RATE: Final = 4.0  # learning rate of Hedge, per unit of error
 _CREDIT: Final = 0.7  # accumulated shares of the cold search before the first trial; a trial costs 1
-_FAR: Final = 100.0  # log-odds beyond which a share is 0 or 1 to rounding
+_MAX_LOG_ODDS: Final = 100.0  # log-odds beyond which a share is 0 or 1 to rounding
 _LIKELY: Final = 32  # candidates by posterior mean, in addition to the configurations that were good on past tasks
 _DESIGN: Final = 3  # trials of the initial design, before the cold search has a model
 
@@ -67,7 +67,7 @@ class AdviserState:
     def share(self) -> float:
         """Share of the cold search. It never falls below the prior share, so that the cold search is always tried."""
         log_odds = math.log(_PRIOR / (1.0 - _PRIOR)) + _RATE * (self.errors[0] - self.errors[1])
-        return max(_PRIOR, 1.0 / (1.0 + math.exp(-max(-_FAR, min(_FAR, log_odds)))))
+        return max(_PRIOR, 1.0 / (1.0 + math.exp(-max(-_MAX_LOG_ODDS, min(_MAX_LOG_ODDS, log_odds)))))
 
 
 @dataclass(frozen=True, slots=True)

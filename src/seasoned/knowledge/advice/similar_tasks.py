@@ -47,9 +47,9 @@ _NEWEST: Final = 12  # largest number of studies of one table, the newest first
 _TURN: Final = 5  # studies that each table contributes in one turn of the selection
 _HELD_OUT: Final = 0.8  # training rows of a holdout fit, as a share of all rows; k folds make k fits on (k - 1)/k
 _CLASSES: Final = frozenset({"binary", "multiclass"})
-_ENOUGH: Final = (20, 5)  # studies and tables with the requested metric from which on no other metric is used
+_SUFFICIENT: Final = (20, 5)  # studies and tables with the requested metric from which on no other metric is used
 _ENOUGH_TO_RANK: Final = 100  # tasks that are enough to rank meta-features among themselves
-_LEAST: Final = 3  # least number of tasks, of configurations, and of complete scores of a task
+_MIN_TASKS: Final = 3  # least number of tasks, of configurations, and of complete scores of a task
 _GAP: Final = 0.1  # least gap from best to median, as a share of the distance from best to a constant prediction
 _LONGER: Final = 1.25  # factor by which a time limit must exceed an earlier limit to count as longer
 _CUT: Final = 0.8  # least share of the time limit that a fit took if the limit may have cut the fit off
@@ -151,7 +151,7 @@ def recall(
     """
     places, tables, metric = _fitting(experience, asking)
     places, tables = _newest(experience, places, tables)
-    if len(places) < _LEAST:
+    if len(places) < _MIN_TASKS:
         return None
     weights = weigh(tables, experience.metafeatures[places], asking.metafeatures, reference_meta_features(len(places)))
     if len(places) > _TASKS:  # keep some studies of each table, starting with the largest weights, and weight again
@@ -160,7 +160,7 @@ def recall(
         weights = weigh(tables, experience.metafeatures[places], asking.metafeatures)
     some = experience.chosen(places)
     pool, invalid = _adapted(some, _worth(some, tables, weights), adapt)
-    if len(pool) < _LEAST:
+    if len(pool) < _MIN_TASKS:
         return None
     known = _without(some.table(np.array(list(pool), dtype=np.int64)), some, invalid)
     known = _timely(known, some, math.inf if asking.fit_seconds is None else asking.fit_seconds)
@@ -170,9 +170,9 @@ def recall(
     folds = np.array([float(head.about.get("folds", 2)) for head in some.heads])
     seconds = table.seconds / np.maximum(folds - 1.0, _HELD_OUT)[:, None]
     whole = np.isfinite(scores) & ~table.stopped
-    enough = whole.sum(axis=1) >= _LEAST
+    enough = whole.sum(axis=1) >= _MIN_TASKS
     seen = whole[enough].any(axis=0)
-    if enough.sum() < _LEAST or seen.sum() < _LEAST:
+    if enough.sum() < _MIN_TASKS or seen.sum() < _MIN_TASKS:
         return None
     total = weights[enough].sum()
     best = np.where(whole[enough], scores[enough], np.inf).min(axis=1)
@@ -216,7 +216,7 @@ def _fitting(experience: Experience, asking: TaskQuery) -> tuple[NDArray[np.intp
     tables = tables_of(families, experience.metafeatures[both], _by_age(experience, both))
     asked = np.isin(both, found[asking.metric])
     chosen, here = asked, np.unique(tables[asked])
-    if asking.metric != asking.usual and (asked.sum() < _ENOUGH[0] or len(here) < _ENOUGH[1]):
+    if asking.metric != asking.usual and (asked.sum() < _SUFFICIENT[0] or len(here) < _SUFFICIENT[1]):
         chosen = asked | ~np.isin(tables, here)
     metrics = sorted(
         {experience.heads[place].metric for place in both[chosen]}, key=[asking.metric, asking.usual].index
@@ -273,7 +273,7 @@ def _worth(some: Experience, tables: NDArray[np.str_], weights: NDArray[np.float
     numbers, codes = np.unique(some.configurations, return_inverse=True)
     pairs = np.unique(np.stack([codes, tasks]), axis=1)
     spread = np.bincount(pairs[0], minlength=len(numbers))
-    shared = np.flatnonzero(spread >= max(_LEAST, _SHARED * len(some)))
+    shared = np.flatnonzero(spread >= max(_MIN_TASKS, _SHARED * len(some)))
     shared = shared[np.argsort(-spread[shared], kind="stable")][:_CONFIGURATIONS]
     found = dict.fromkeys(shared.tolist())
     for task in _by_table(tables, weights)[: _ECHOES[0]]:

@@ -31,10 +31,12 @@ if TYPE_CHECKING:
 __all__ = ["tables_of", "weigh"]
 
 _SHARES: Final = (0.4, 0.3, 0.3)  # a, b and c: shares of the equal, the broad and the sharp part of the weights
-_SHORT: Final = 0.09  # h per meta-feature, in ranks: about the difference between two samples of the same table
+_BANDWIDTH: Final = 0.09  # h per meta-feature, in ranks: about the difference between two samples of the same table
 _ONE: Final = 0.1  # largest distance per meta-feature, in ranks, at which tables without column names count as one
 _NAMED: Final = 20  # studies with column names that are enough as a reference for ranks
-_MOST: Final = 3_000  # newest studies without column names that are compared; each older study is its own table
+_MAX_UNNAMED_STUDIES: Final = (
+    3_000  # newest studies without column names that are compared; each older study is its own table
+)
 
 
 def weigh(
@@ -58,7 +60,7 @@ def weigh(
         return np.asarray(alone / alone.sum(), dtype=np.float64)
     distances = _distances(past, metafeatures, among)
     middle = max(float(np.median(distances)), 1e-12)
-    short = _SHORT * np.sqrt(len(metafeatures))
+    short = _BANDWIDTH * np.sqrt(len(metafeatures))
     broad, sharp = np.exp(-0.5 * np.square(distances / middle)), np.exp(-0.5 * np.square(distances / short))
     even = alone / alone.sum()
     # If no task is very near, the sharp part is spread evenly over all tasks.
@@ -94,7 +96,7 @@ def tables_of(families: Sequence[str], metafeatures: NDArray[np.float64], newest
     """
     found = np.array(families, dtype=np.str_)
     unnamed = np.array([family.startswith(UNNAMED) for family in families], dtype=bool)
-    waiting = np.array([place for place in newest if unnamed[place]], dtype=np.intp)[:_MOST]
+    waiting = np.array([place for place in newest if unnamed[place]], dtype=np.intp)[:_MAX_UNNAMED_STUDIES]
     if not len(waiting):
         return found
     # Tables with column names are the reference for ranks, if they are enough. Among many versions of one table, the

@@ -34,7 +34,7 @@ _BEST: Final = 8  # rank within a task up to which a configuration is good
 _SHRUNK: Final = 1.0  # pseudo-count of tasks that shrinks the mean of a configuration to the overall mean
 _ROUNDS: Final = 4  # EM rounds that fill in missing cells
 _TASKS_PER_FACTOR: Final = 8  # least number of past tasks for each factor
-_LEAST: Final = 10  # least number of past tasks
+_MIN_TASKS: Final = 10  # least number of past tasks
 _FARTHEST: Final = 1e3  # largest absolute standard score, in gaps from the median
 
 
@@ -63,10 +63,10 @@ class Lessons:
 
     def __post_init__(self) -> None:
         shape = self.scores.shape
-        if len(shape) != 2 or shape[0] < _LEAST or self.points.shape[:1] != shape[1:]:
+        if len(shape) != 2 or shape[0] < _MIN_TASKS or self.points.shape[:1] != shape[1:]:
             raise InvalidInput(
-                f"scores have shape {shape} and points {self.points.shape}; give at least {_LEAST} tasks, and a point "
-                "for each configuration."
+                f"scores have shape {shape} and points {self.points.shape}; give at least {_MIN_TASKS} tasks, "
+                "and a point for each configuration."
             )
         if any(part is not None and part.shape != shape for part in (self.seconds, self.failed)):
             raise InvalidInput(f"seconds and failures are not of shape {shape}; give one for each score.")

@@ -32,7 +32,7 @@ __all__ = ["read_deep_metric", "write_deep_metric"]
 
 _FORMAT: Final = "seasoned.deep_metric"
 _VERSION: Final = 1
-_LARGEST: Final = 2**26  # largest size of an unpacked file in bytes
+_MAX_UNPACKED_BYTES: Final = 2**26  # largest size of an unpacked file in bytes
 _HEADER: Final = 512  # largest size of the header of an array in bytes
 _DAMAGE: Final = (
     *(OSError, ValueError, KeyError, EOFError, SyntaxError, RuntimeError, MemoryError),  # numpy reads headers as Python
@@ -65,10 +65,10 @@ def write_deep_metric(metric: DeepMetric, path: str | os.PathLike[str]) -> None:
     for number, member in enumerate(metric.members):
         arrays |= {f"member/{number}/{name}": part for name, part in member.items()}
     size = sum(part.nbytes + _HEADER for part in arrays.values())
-    if size > _LARGEST:
+    if size > _MAX_UNPACKED_BYTES:
         raise InvalidInput(
-            f"the deep metric has {size >> 20} MB, and a file may hold {_LARGEST >> 20}; train one with fewer members "
-            "or hidden units."
+            f"the deep metric has {size >> 20} MB, and a file may hold {_MAX_UNPACKED_BYTES >> 20}; "
+            "train one with fewer members or hidden units."
         )
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
@@ -155,8 +155,10 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
-            if sum(entry.file_size for entry in entries) > _LARGEST:
-                raise InvalidInput(f"{path} unpacks to more than {_LARGEST >> 20} MB, as no deep metric function does.")
+            if sum(entry.file_size for entry in entries) > _MAX_UNPACKED_BYTES:
+                raise InvalidInput(
+                    f"{path} unpacks to more than {_MAX_UNPACKED_BYTES >> 20} MB, as no deep metric function does."
+                )
             for entry in entries:
                 data = io.BytesIO(archive.read(entry))
                 version = np.lib.format.read_magic(data)

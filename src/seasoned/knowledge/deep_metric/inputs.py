@@ -35,7 +35,7 @@ BASES: Final = 3  # number of bases of a configuration: quantile, seconds, failu
 NUMBERS: Final = 5  # number of inputs of a trial (`told`)
 UNTIMED: Final = (0.0, 1.0)
 """Clock of a frame whose training set has no seconds."""
-_FAR: Final = 5.0  # clip of a standardised point, in standard deviations
+_MAX_DEVIATIONS: Final = 5.0  # clip of a standardised point, in standard deviations
 _CLIP: Final = 3.0  # clip of standard scores and lags of trials
 _ROOT3: Final = 3.0**0.5
 
@@ -139,7 +139,7 @@ class Frame:
         rows = np.full(count, -1) if asked.rows is None else np.asarray(asked.rows)
         if rows.shape != (count,) or (rows < -1).any() or (rows >= len(self.known)).any():
             raise InvalidInput(f"rows are {rows}; give one of -1 to {len(self.known) - 1} for each of {count} points.")
-        points = np.clip((asked.points - self.middle) / self.spread, -_FAR, _FAR)
+        points = np.clip((asked.points - self.middle) / self.spread, -_MAX_DEVIATIONS, _MAX_DEVIATIONS)
         there = (rows >= 0)[:, None]
         nothing = np.zeros((1, self.known.shape[1]), dtype=np.float16)  # becomes the last row, which -1 selects
         about = np.concatenate([self.known, nothing])[rows].astype(np.float32)

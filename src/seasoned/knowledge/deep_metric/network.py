@@ -40,7 +40,9 @@ Weights = dict[str, Any]
 OUTPUTS: Final = 5
 _SIMPLE: Final = BASES + 3  # inputs of the skip connection
 _ABOUT: Final = 8  # width of the encoding of meta-features
-_SMALL: Final = 0.1  # scale of the initial weights of the last layer; small, so that the additive model dominates
+_LAST_LAYER_SCALE: Final = (
+    0.1  # scale of the initial weights of the last layer; small, so that the additive model dominates
+)
 _TRUST: Final = 0.3  # initial weight of the bilinear model and of nearby trials
 _SPREAD: Final = (-0.2, 1.2)  # centre of the log spread, and its largest distance from the centre
 
@@ -112,7 +114,7 @@ def first_weights(shapes: Mapping[str, tuple[int, ...]], rng: np.random.Generato
     found = {}
     for name, shape in shapes.items():
         inputs = shapes[name[:-1] + "w"][0] if name.endswith("/b") else shape[0]
-        scale = max(inputs, 1) ** -0.5 * (_SMALL if name.startswith(last) else 1.0)
+        scale = max(inputs, 1) ** -0.5 * (_LAST_LAYER_SCALE if name.startswith(last) else 1.0)
         found[name] = (scale * rng.uniform(-1.0, 1.0, shape)).astype(np.float32)
     skip = np.zeros(shapes["skip"], dtype=np.float32)
     # Quantile to rank and mean, seconds and lag to seconds, failure logit to failure logit.

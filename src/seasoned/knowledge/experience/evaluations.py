@@ -30,7 +30,7 @@ __all__ = ["MOST", "Evaluations", "cube_of", "quantiles", "some", "start_of", "t
 MOST: Final = 100
 """Largest number of evaluations of a past task in the model of the task."""
 _POINTS: Final = 200  # largest number of points of a warm start
-_TRIED: Final = 3  # number of the best points that a sampler tries first
+_TRIED_FIRST: Final = 3  # number of the best points that a sampler tries first
 
 
 class Evaluations(NamedTuple):
@@ -104,7 +104,7 @@ def start_of(space: Space, points: NDArray[np.float64], values: NDArray[np.float
     order = np.argsort(values, kind="stable")
     kept = order[np.unique(np.linspace(0, len(order) - 1, min(_POINTS, len(order))).astype(np.intp))]
     return WarmStart(
-        configurations=tuple(space.decode(points[row]) for row in order[:_TRIED]),
+        configurations=tuple(space.decode(points[row]) for row in order[:_TRIED_FIRST]),
         points=tuple(map(tuple, points[kept])),
         values=tuple(values[kept]),
         relative=True,

@@ -42,7 +42,7 @@ _log = logging.getLogger("seasoned.knowledge")
 MOST: Final = 20_000
 """Largest number of studies that are read from a store, the newest first; limits memory, at about 5 kB a study."""
 _SOURCES_SHOWN: Final = 5
-_MOST_CELLS: Final = 50_000_000
+MAX_CELLS: Final = 50_000_000
 _NAMES: Final = tuple(feature.name for feature in METAFEATURES)
 
 Texts: TypeAlias = Callable[[Sequence[int]], Mapping[int, str]]
@@ -241,7 +241,7 @@ class Experience:
         """
         columns = np.unique(self.configurations) if configurations is None else np.unique(configurations)
         shape = (len(self), len(columns))
-        if len(self) * len(columns) > _MOST_CELLS:
+        if len(self) * len(columns) > MAX_CELLS:
             raise InvalidInput(
                 f"a table of {len(self):,} tasks x {len(columns):,} configurations is too large for memory; choose "
                 "tasks with where(), or pass the configurations that several of them share."

@@ -46,7 +46,7 @@ __all__ = ["read_csv", "read_file", "whole", "write_file"]
 
 FORMAT: Final = b"1"
 _FORMAT_KEY: Final = b"seasoned.experience"
-_TOGETHER: Final = 100_000
+TRIALS_PER_WRITE: Final = 100_000
 """Number of trials that are written at a time."""
 _META: Final = "meta."
 _HEAD: Final = ("name", "family", "kind", "version", "sort", "metric", "baseline", "source", "created")
@@ -107,8 +107,8 @@ def _write(experience: Experience, path: Path) -> None:
     about = _about(experience)
     schema = _trials(experience, about, slice(0, 0)).schema.with_metadata({_FORMAT_KEY: FORMAT})
     with pq.ParquetWriter(path, schema, compression="zstd", compression_level=15) as writer:
-        for first in range(0, len(experience.scores), _TOGETHER):
-            writer.write_table(_trials(experience, about, slice(first, first + _TOGETHER)))
+        for first in range(0, len(experience.scores), TRIALS_PER_WRITE):
+            writer.write_table(_trials(experience, about, slice(first, first + TRIALS_PER_WRITE)))
 
 
 def _about(experience: Experience) -> dict[str, Any]:

@@ -53,7 +53,7 @@ __all__ = [
 
 logger = logging.getLogger("seasoned.knowledge")
 
-_PATIENCE: Final = 10.0  # seconds to wait for a lock of another program
+LOCK_SECONDS: Final = 10.0  # seconds to wait for a lock of another program
 _ALL: Final = 2**31 - 1  # number of studies to read: statistics, exports and comparisons use the whole store
 _SQLITE: Final = b"SQLite format 3\0"
 _SOURCES: Final = ("own", "shipped", "study", "optuna")  # any other source is the name of a file
@@ -428,7 +428,7 @@ def forget(url: str, patterns: Sequence[str] = (), *, everything: bool = False, 
 def _write_anew(file: Path) -> None:
     """Rewrite a SQLite file, so that the file and its journal contain no deleted data."""
     try:
-        with closing(sqlite3.connect(file, timeout=_PATIENCE, isolation_level=None)) as connection:
+        with closing(sqlite3.connect(file, timeout=LOCK_SECONDS, isolation_level=None)) as connection:
             connection.execute("VACUUM")
             (held, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     except sqlite3.Error as error:

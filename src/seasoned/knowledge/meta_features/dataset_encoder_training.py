@@ -34,8 +34,8 @@ _COLUMNS: Final = 6  # columns of a sample
 _TARGETS: Final = 2  # targets of a sample
 _TABLES: Final = 8  # tables of a training step
 _ASIDE: Final = 0.2  # share of the tables that is held out for validation
-_LEAST: Final = 10  # least number of tables
-_NEAR: Final = 1e-6  # added to squared distances, so that the gradient at 0 is finite
+_MIN_TABLES: Final = 10  # least number of tables
+_SQUARED_DISTANCE_OFFSET: Final = 1e-6  # added to squared distances, so that the gradient at 0 is finite
 
 
 class Tables(NamedTuple):
@@ -118,7 +118,7 @@ def similarity_loss(codes: Array) -> Array:
     flat = codes.reshape(-1, codes.shape[-1])
     owner = jnp.tile(jnp.arange(codes.shape[1]), 2)
     square = jnp.square(flat[:, None] - flat[None]).sum(axis=-1)
-    distance = jnp.sqrt(square + _NEAR)
+    distance = jnp.sqrt(square + _SQUARED_DISTANCE_OFFSET)
     pair = ~jnp.eye(len(flat), dtype=bool)
     same = (owner[:, None] == owner) & pair
     apart = (owner[:, None] != owner) & pair
@@ -143,10 +143,10 @@ def train_set_encoder(
         InvalidInput: If there are fewer than 10 tables, or a size is out of range.
         MissingExtra: If JAX is not installed (on import of this module).
     """
-    if len(tables) < _LEAST or min(width, outputs, steps) < 1 or max(width, outputs) > WIDEST:
+    if len(tables) < _MIN_TABLES or min(width, outputs, steps) < 1 or max(width, outputs) > WIDEST:
         raise InvalidInput(
             f"there are {len(tables)} tables, width is {width}, outputs {outputs} and steps {steps}; give at least "
-            f"{_LEAST} tables and sizes of at least 1, and at most {WIDEST} for width and outputs."
+            f"{_MIN_TABLES} tables and sizes of at least 1, and at most {WIDEST} for width and outputs."
         )
     training = Training(
         steps=steps,

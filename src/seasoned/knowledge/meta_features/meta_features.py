@@ -40,7 +40,7 @@ _RELATIVE: Final = "Fuernkranz and Petrak 2001, relative landmarking"
 
 
 @dataclass
-class _View:
+class TableView:
     """Table with cached intermediate results that several meta-features share."""
 
     table: Table
@@ -124,12 +124,12 @@ def _moment(z: NDArray[np.float64], power: int) -> NDArray[np.float64]:
     return np.asarray((z**power).mean(axis=0)) if z.size else np.empty(0)
 
 
-def _goal(view: _View, power: int) -> float:
+def _goal(view: TableView, power: int) -> float:
     """Moment of the standardised regression target; NaN for classes."""
     return _mean(_moment(_standardised(view.table.target[:, None]), power)) if not view.table.classes else float("nan")
 
 
-def _only_classes(view: _View, number: float) -> float:
+def _only_classes(view: TableView, number: float) -> float:
     return number if view.table.classes else float("nan")
 
 
@@ -138,19 +138,19 @@ def _entropy(shares: NDArray[np.float64]) -> float:
     return float(-(positive * np.log(positive)).sum()) + 0.0
 
 
-def _class_entropy(view: _View) -> float:
+def _class_entropy(view: TableView) -> float:
     return _only_classes(view, _entropy(view.shares) / max(float(np.log(len(view.shares))), 1e-12))
 
 
-def _columns(view: _View) -> int:
+def _columns(view: TableView) -> int:
     return int(view.table.numbers.shape[1] + view.table.codes.shape[1])
 
 
-def _skill(name: str) -> Callable[[_View], float]:
+def _skill(name: str) -> Callable[[TableView], float]:
     return lambda view: view.skills[name]
 
 
-def _difference(one: str, other: str) -> Callable[[_View], float]:
+def _difference(one: str, other: str) -> Callable[[TableView], float]:
     return lambda view: view.skills[one] - view.skills[other]
 
 
@@ -165,7 +165,7 @@ class MetaFeature(NamedTuple):
     """
 
     name: str
-    of: Callable[[_View], float]
+    of: Callable[[TableView], float]
     definition: str
     source: str
 
@@ -234,5 +234,5 @@ def describe(table: Table) -> dict[str, float]:
         >>> round(found["log_ratio"], 3), round(found["rarest_class"], 3), found["categorical"]
         (0.477, 0.333, 0.0)
     """
-    view = _View(table)
+    view = TableView(table)
     return {feature.name: float(feature.of(view)) for feature in METAFEATURES}

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Belief", "MetricFunction", "Prediction", "fit_metric"]
 
-_LEAST: Final = 1e-12  # smallest gain that counts
+_MIN_GAIN: Final = 1e-12  # smallest gain that counts
 _CLOSELY: Final = 120  # configurations with the best means, and with the best recorded gains, whose gain is computed
 
 
@@ -168,8 +168,8 @@ class Belief:
             some = np.union1d(likely, np.argpartition(-was, _CLOSELY)[:_CLOSELY])
         bent = self.mixture.expected_gain(columns[some], self.metric.settings.luck)
         largest = max(float(was.max()), float(bent.max()))  # common scale: the sum is 0 only if both are 0
-        expected = doubt * was * (largest / max(float(was.max()), _LEAST))
-        expected[some] += (1.0 - doubt) * bent * (largest / max(float(bent.max()), _LEAST))
+        expected = doubt * was * (largest / max(float(was.max()), _MIN_GAIN))
+        expected[some] += (1.0 - doubt) * bent * (largest / max(float(bent.max()), _MIN_GAIN))
         return np.asarray(expected, dtype=np.float64)
 
     def _as_they_were(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:

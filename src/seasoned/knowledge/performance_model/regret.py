@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Level", "compress", "expand", "levels_of", "regret", "standardise"]
 
-_SHARE: Final = 0.1  # gap where best and median tie, as a share of the distance to the mean of the worse scores
+_TIE_SHARE: Final = 0.1  # gap where best and median tie, as a share of the distance to the mean of the worse scores
 _LEAST_GAP: Final = 1e-9  # smallest gap, as a share of the median or best score; a smaller gap counts as 0
 
 
@@ -70,7 +70,7 @@ def levels_of(scores: NDArray[np.floating], least: NDArray[np.float64] | None = 
     for task in np.flatnonzero(gap <= tiny):  # more than half of the scores are the best score
         worse = scores[task][scores[task] > median[task] + tiny[task]]
         if len(worse):
-            gap[task] = _SHARE * (worse.mean() - median[task])
+            gap[task] = _TIE_SHARE * (worse.mean() - median[task])
     flat = gap <= tiny  # all scores are equal, so the task has no scale
     if flat.any() and not flat.all():
         gap[flat] = np.median(gap[~flat])

@@ -37,7 +37,7 @@ __all__ = ["TaskPrior", "fit_task_prior"]
 _LENGTHS: Final = (0.07, 0.1, 0.14, 0.28)  # grid of l
 _SLOPES: Final = (1.2, 3.6, 12.0)  # grid of c
 _NOISES: Final = (0.3, 1.0, 3.0)  # grid of lam
-_LEAST: Final = 10  # least number of past tasks with meta-features
+_MIN_TASKS: Final = 10  # least number of past tasks with meta-features
 _TAU: Final = 0.3  # tau, the sharpness of the task weights
 _BESIDE: Final = 0.5  # prior probability of the meta-feature prior, against all past tasks together
 
@@ -130,7 +130,7 @@ def fit_task_prior(metafeatures: NDArray[np.float64], factors: Factors) -> TaskP
     if len(metafeatures) != len(factors.weights):
         raise InvalidInput(f"there are meta-features of {len(metafeatures)} tasks, and {len(factors.weights)} tasks.")
     described: NDArray[np.bool_] = np.asarray(np.isfinite(metafeatures).any(axis=1))
-    if described.sum() < _LEAST:
+    if described.sum() < _MIN_TASKS:
         return None
     columns = np.sort(metafeatures[described], axis=0)
     ranks = _ranks(columns, metafeatures[described])

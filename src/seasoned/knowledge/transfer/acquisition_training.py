@@ -41,7 +41,7 @@ _NOISE: Final = 1e-6  # noise variance, and least variance of a pivot
 _LENGTHS: Final = (0.1, 1.0)  # range of length scales (log-uniform), times the square root of the dimension
 _DIMENSIONS: Final = 4  # largest dimension of a sampled problem
 _HIDDEN: Final = 3  # hidden units of the correction
-_LEAST: Final = 1e-9  # least regret of log-EI as a divisor; on small batches, the regret of log-EI may be 0
+_MIN_REGRET: Final = 1e-9  # least regret of log-EI as a divisor; on small batches, the regret of log-EI may be 0
 _WEIGHT: Final = 3.0  # largest absolute change of a weight
 _FINALISTS: Final = 8  # candidates that are compared on further problems
 
@@ -213,7 +213,7 @@ def train_acquisition(
     names = [f"w{place}" for place in range(6 * _HIDDEN)]
     rng = np.random.default_rng(seed)
     base = np.concatenate([rng.normal(size=5 * _HIDDEN), np.zeros(_HIDDEN)])
-    usual = np.maximum([_loss(batch, LOG_EI) for batch in lessons], _LEAST)
+    usual = np.maximum([_loss(batch, LOG_EI) for batch in lessons], _MIN_REGRET)
 
     def correction_of(config: Any) -> Correction:
         return Correction.of_vector(base + np.array([config[name] for name in names]))
@@ -228,7 +228,7 @@ def train_acquisition(
     ranked = sorted(study.trials, key=lambda trial: np.inf if trial.value is None else trial.value)
     finalists = [LOG_EI, *(correction_of(trial.config) for trial in ranked[:_FINALISTS])]
     marks = np.array([[_loss(batch, one) for batch in exam] for one in finalists])
-    return finalists[int(np.argmin((marks / np.maximum(marks[0], _LEAST)).mean(axis=1)))]
+    return finalists[int(np.argmin((marks / np.maximum(marks[0], _MIN_REGRET)).mean(axis=1)))]
 
 
 def _loss(batch: tuple[Problems, int], correction: Correction) -> float:

@@ -29,7 +29,7 @@ __all__ = ["CandidateSet", "Fitted", "fit_pool", "pool_of"]
 
 _LENGTHS: Final = (0.15, 0.3, 0.6, 1.2, 2.4)  # grid of l
 _NOISES: Final = (1e-3, 1e-2, 1e-1)  # grid of n
-_LONG: Final = (np.log(0.8), 0.8)  # prior mean and standard deviation of log l
+_LOG_LENGTH_PRIOR: Final = (np.log(0.8), 0.8)  # prior mean and standard deviation of log l
 _BELIEF: Final = 2.0  # pseudo-count of trials in the prior of s, whose mean is 1
 
 
@@ -128,7 +128,7 @@ def fit_pool(points: NDArray[np.float64], scores: NDArray[np.float64]) -> Fitted
     own = np.eye(count)
     for length in _LENGTHS:
         kernel = matern(squared / length**2)[0]
-        prior = -0.5 * ((np.log(length) - _LONG[0]) / _LONG[1]) ** 2
+        prior = -0.5 * ((np.log(length) - _LOG_LENGTH_PRIOR[0]) / _LOG_LENGTH_PRIOR[1]) ** 2
         for noise in _NOISES:
             factor = np.asarray(np.linalg.cholesky(kernel + noise * own), dtype=np.float64)
             half = np.linalg.solve(factor, targets)

@@ -40,7 +40,7 @@ NOISE: Final = 0.02
 """Noise variance of a trial, as a share of the signal variance."""
 _ROWS: Final = 24  # largest number of evaluations of a support or query set
 _SETS: Final = 12  # pairs of support and query sets that are drawn from each task
-_LEAST: Final = 6  # least number of evaluations of a training task
+_MIN_EVALUATIONS: Final = 6  # least number of evaluations of a training task
 _ASIDE: Final = 0.15  # share of the tasks held out for validation
 
 
@@ -77,7 +77,7 @@ def negative_log_likelihood(latent: Any, y: Any) -> Any:
 
 def teaches(task: Evaluations) -> bool:
     """Return True if a task is usable for training: at least six evaluations, and not all scores equal."""
-    return len(task.scores) >= _LEAST and bool(np.ptp(task.scores) > 0)
+    return len(task.scores) >= _MIN_EVALUATIONS and bool(np.ptp(task.scores) > 0)
 
 
 def train_deep_kernel(tasks: Sequence[Evaluations], settings: DeepSettings | None = None) -> DeepKernel:
@@ -94,7 +94,9 @@ def train_deep_kernel(tasks: Sequence[Evaluations], settings: DeepSettings | Non
     rng = np.random.default_rng(settings.seed)
     known = [task for task in tasks if teaches(task)]
     if len(known) < 3:
-        raise InvalidInput(f"there are {len(known)} tasks with {_LEAST} different evaluations; give at least 3.")
+        raise InvalidInput(
+            f"there are {len(known)} tasks with {_MIN_EVALUATIONS} different evaluations; give at least 3."
+        )
     rows = min(_ROWS, min(len(task.scores) for task in known) // 2)
     pairs = [_sets(task, rows, rng) for task in known]
     parts = cut(len(known), _ASIDE, settings.seed)  # held out by task: sets of one task stay together

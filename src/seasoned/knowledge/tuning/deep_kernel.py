@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["TunedDeepKernel", "deep_space", "left_out_likelihood", "tune_deep_kernel"]
 
 _FOLDS: Final = 3  # number of groups of families in cross-validation
-_LEAST: Final = 3  # least number of training tasks of a kernel
+_MIN_TASKS: Final = 3  # least number of training tasks of a kernel
 _SUPPORT: Final = 12  # largest number of evaluations of a task for adaptation
-_MOST: Final = 60  # largest number of evaluations of a task on which the kernel is scored
+_MAX_EVALUATIONS: Final = 60  # largest number of evaluations of a task on which the kernel is scored
 
 
 class TunedDeepKernel(NamedTuple):
@@ -93,7 +93,7 @@ def left_out_likelihood(tasks: Sequence[Evaluations], families: Sequence[str], s
             targets = quantiles(task.scores)
             order = np.random.default_rng(settings.seed).permutation(len(targets))
             first = min(_SUPPORT, len(order) // 2)
-            support, query = order[:first], order[first : first + _MOST]
+            support, query = order[:first], order[first : first + _MAX_EVALUATIONS]
             if len(query) < 2 or not np.ptp(targets[query]) > 0.0:
                 continue
             used = kernel.adapted(task.points[support], targets[support])
@@ -132,10 +132,10 @@ def tune_deep_kernel(
         )
     names = np.array([name for task, name in zip(tasks, families, strict=True) if teaches(task)])
     beside = min(int((~np.isin(names, group)).sum()) for group in np.array_split(np.unique(families), _FOLDS))
-    if beside < _LEAST:
+    if beside < _MIN_TASKS:
         raise InvalidInput(
-            f"with a third of the families held out, only {beside} tasks remain for training, and at least {_LEAST} "
-            "are needed; give more past tasks."
+            f"with a third of the families held out, only {beside} tasks remain for training, and at least "
+            f"{_MIN_TASKS} are needed; give more past tasks."
         )
     start = default or DeepSettings()
     space = deep_space(start)

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["MetaValidation", "TunedLearner", "rungs_of", "tune_meta_learner"]
 
 _TRIALS: Final = 30  # number of trials if the user sets no limit
-_SHARE: Final = 0.25  # share of the tasks that is held out for validation by default
-_FEW: Final = 3  # number of trials at a rung before a trial may be stopped at this rung
+_VALIDATION_SHARE: Final = 0.25  # share of the tasks that is held out for validation by default
+_MIN_RUNG_TRIALS: Final = 3  # number of trials at a rung before a trial may be stopped at this rung
 _ETA: Final = 3  # ratio of the meta-steps of two consecutive rungs
 _RUNGS: Final = 3  # number of rungs
 
@@ -100,7 +100,7 @@ def tune_meta_learner(
         raise InvalidInput(f"{type(learner).__name__} is no MetaLearner: give one such as seasoned.metagrad.MAML().")
     family = as_family(tasks)
     seed = learner.training.seed
-    parts = family.split(_SHARE, seed) if validation is None else (family, as_family(validation))
+    parts = family.split(_VALIDATION_SHARE, seed) if validation is None else (family, as_family(validation))
     if build is None:
         build, space = _builder(learner, family, space)
         first = first_of(learner, space)
@@ -111,7 +111,7 @@ def tune_meta_learner(
     judge = MetaValidation(build, parts[0], parts[1], metric, early_stopping)
     if options.get("trials") is None and options.get("time_limit") is None:
         options["trials"] = _TRIALS
-    study = _study(space, first, {"seed": seed, **options}, "maximize" if metric == "accuracy" else "minimize")
+    study = open_study(space, first, {"seed": seed, **options}, "maximize" if metric == "accuracy" else "minimize")
     running: dict[str, Any] = {key: value for key, value in options.items() if key not in StudyOptions.__annotations__}
     study.optimize(judge, **running)
     return TunedLearner(build(dict(study.best.config)).fit(family, progress=running.get("progress")), study)
@@ -152,7 +152,7 @@ class MetaValidation:
             learner = learner.fit(self.tasks, resume=place > 0, stop_at=steps, progress=False)
             value = self.judged(learner)
             if place < len(rungs) - 1:
-                self._compare(place - len(rungs), steps, value)
+                self.compare(place - len(rungs), steps, value)
         return value
 
     def judged(self, learner: MetaLearner) -> float:
@@ -161,12 +161,13 @@ class MetaValidation:
         values = learner.evaluate(self.validation, steps=[steps], count=self.count, metric=self.metric)[steps]
         return float(np.mean(values))
 
-    def _compare(self, rung: int, steps: int, value: float) -> None:
+    def compare(self, rung: int, steps: int, value: float) -> None:
+        """Record the value at a rung; prune a trial that is worse than the median of its rung."""
         loss = -value if self.metric == "accuracy" else value
         loss = loss if math.isfinite(loss) else math.inf
         earlier = self.reached.setdefault(rung, [])
         earlier.append(loss)
-        if len(earlier) > _FEW and loss > np.median(earlier):
+        if len(earlier) > _MIN_RUNG_TRIALS and loss > np.median(earlier):
             raise Pruned(f"after {steps} meta-steps its validation value {value:.5g} was worse than the median's")
 
 
@@ -192,7 +193,7 @@ def _builder(learner: MetaLearner, family: Any, space: Space | None) -> tuple[Bu
     return lambda config: configured(learner, config, outputs), space
 
 
-def _study(space: Space, first: Mapping[str, Any], options: Mapping[str, Any], direction: str) -> Study:
+def open_study(space: Space, first: Mapping[str, Any], options: Mapping[str, Any], direction: str) -> Study:
     """Create the study; the first trial is `first`, unless the sampler of the user has a warm start."""
     chosen = {key: options[key] for key in StudyOptions.__annotations__ if key in options}
     sampler: Sampler[Any] = chosen.pop("sampler", None) or Auto()

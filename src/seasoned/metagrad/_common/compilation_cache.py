@@ -9,7 +9,7 @@ from typing import Any, Final
 
 __all__ = ["keep_compiled"]
 
-_MOST: Final = 1000
+MAX_PROGRAMS: Final = 1000
 """Maximum number of programs in the folder, about 100 kB each; the oldest files above this number are removed."""
 _SETTING: Final = "jax_compilation_cache_dir"
 
@@ -34,7 +34,7 @@ def keep_compiled(config: Any) -> None:
         kept = sorted(folder.glob("*-cache"), key=lambda path: path.stat().st_mtime)
     except OSError:  # read-only, or emptied by another process: JAX then works without a cache
         return
-    for path in kept[:-_MOST]:
+    for path in kept[:-MAX_PROGRAMS]:
         with contextlib.suppress(OSError):
             path.unlink()
     if os.access(folder, os.W_OK):

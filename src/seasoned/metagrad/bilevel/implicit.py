@@ -68,7 +68,7 @@ class Implicit:
         if self.solver == "cg":
             solved = conjugate_gradients(product, to_inner, self.steps)
         else:
-            rate = 1 / _largest_eigenvalue(product, to_inner) if self.rate is None else self.rate
+            rate = 1 / largest_eigenvalue(product, to_inner) if self.rate is None else self.rate
             solved = neumann(product, to_inner, self.steps, rate)
         _, back = jax.vjp(lambda outer: slope(inner, outer), outer)
         return Hypergradient(loss, subtract(direct, back(solved)[0]), inner)
@@ -117,7 +117,7 @@ def neumann(product: Callable[[Tree], Tree], target: Tree, steps: int, rate: Any
     return jax.tree.map(lambda leaf: (rate * leaf).astype(leaf.dtype), total)
 
 
-def _largest_eigenvalue(product: Callable[[Tree], Tree], like: Tree) -> Array:
+def largest_eigenvalue(product: Callable[[Tree], Tree], like: Tree) -> Array:
     """Return an upper estimate of the largest |eigenvalue|: the growth in 20 power iterations, plus 10 %."""
 
     def unit(vector: Tree) -> tuple[Tree, Array]:

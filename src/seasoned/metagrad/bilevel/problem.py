@@ -36,7 +36,7 @@ __all__ = ["BilevelProblem", "Descent", "minimize_outer"]
 
 Tree = Any
 _log = logging.getLogger("seasoned.metagrad")
-_SLACK: Final = 0.01
+_DIVERGENCE_TOLERANCE: Final = 0.01
 """Tolerance of the divergence check: share of the loss by which the last loss may exceed the first."""
 _REMEDY: Final = (
     "give a smaller inner_lr or a solve= of your own if the inner loss diverges, else an optimizer with a smaller rate "
@@ -173,7 +173,7 @@ def _descend(problem: BilevelProblem, backend: Any, optimizer: Any, outer: Tree,
         (_, _, best), losses = lax.scan(body, (outer, optimizer.init(outer), best), None, length=steps + 1)
         finite = jnp.isfinite(losses)
         place = jnp.argmin(jnp.where(finite, losses, jnp.inf))
-        slack = _SLACK * jnp.maximum(jnp.abs(losses[0]), jnp.abs(losses[place]))
+        slack = _DIVERGENCE_TOLERANCE * jnp.maximum(jnp.abs(losses[0]), jnp.abs(losses[place]))
         return Descent(*best[:2], losses, place, ~finite.all() | (losses[-1] > losses[0] + slack))
 
     result: Descent = descend(outer)

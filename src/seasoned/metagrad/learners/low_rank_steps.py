@@ -103,7 +103,7 @@ def _forward(
         entered.append(X)
         X = _shared(X, layer["w"]) + layer["b"]
         for step in done[place]:
-            X = X - _shifted(entered[place], step)
+            X = X - output_change(entered[place], step)
         X = X if taps is None else X + taps[place]
         X = X if place == len(layers) - 1 else ACTIVATIONS[activation](jnp, X)
     return X, entered
@@ -116,7 +116,7 @@ def _shared(g: Array, w: Array) -> Array:
     return (g.reshape(-1, w.shape[0]) @ w).reshape(*g.shape[:-1], w.shape[1])
 
 
-def _shifted(g: Array, step: Step) -> Array:
+def output_change(g: Array, step: Step) -> Array:
     """Return the change of the output by one step: (g h' + 1) a d, in the cheapest order of products."""
     h, d = step
     rows, known, inputs, outputs = g.shape[1], h.shape[1], h.shape[2], d.shape[2]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["padded"]
 
-_LEAST: Final = 8
+_MIN_ROWS: Final = 8
 _ROOM: Final = "seasoned.metagrad."
 
 
@@ -39,7 +39,7 @@ def padded(learner: MetaLearner, rows: Rows) -> Rows:
     if not ours or hasattr(network, "function") or getattr(network, "normalization", None) == "batch":
         return rows
     count = rows.y.shape[0]
-    more = max(_LEAST, 1 << (count - 1).bit_length()) - count
+    more = max(_MIN_ROWS, 1 << (count - 1).bit_length()) - count
 
     def filled(part: Array) -> Array:
         return jnp.concatenate([part, jnp.repeat(part[-1:], more, axis=0)])

@@ -166,7 +166,7 @@ def support_rows(X: Any, y: Any, fitted: Fitted, *, labels: bool, ways: int = 0)
     if not labels and math.prod(y.shape[1:]) != fitted.outputs:
         wanted = "[rows]" if fitted.outputs == 1 else f"[rows, {fitted.outputs}]"
         raise InvalidInput(f"y has shape {y.shape}, and the learner was trained on targets of shape {wanted}.")
-    targets, classes = _coded(y, fitted, ways) if labels else (_numbers(y, leaf.dtype), None)
+    targets, classes = label_codes(y, fitted, ways) if labels else (_numbers(y, leaf.dtype), None)
     return Rows(jnp.asarray(X), jnp.asarray(targets)), classes
 
 
@@ -179,7 +179,7 @@ def _numbers(y: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
     return y
 
 
-def _coded(y: np.ndarray, fitted: Fitted, ways: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def label_codes(y: np.ndarray, fitted: Fitted, ways: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Return the codes of labels, and the labels by code; labels that are codes of the training tasks stay unchanged.
 
     Labels of episodes have no meaning outside their task, so the labels of the support set are all its classes.

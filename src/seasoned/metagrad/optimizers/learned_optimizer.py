@@ -202,12 +202,14 @@ class LearnedOptimizer(MetaLearner):
         """See `MetaLearner`."""
         del progress
         problems = self._problems(family)
-        step = self._persistent if self.estimator == "pes" else self._backpropagated
+        step = self.persistent_gradient if self.estimator == "pes" else self.backpropagated_gradient
         loss, gradient, memory = step(theta["rule"], problems, memory, drawn)
         whole = {name: jax.tree.map(jnp.zeros_like, part) for name, part in theta.items()}
         return loss, {**whole, "rule": gradient}, memory
 
-    def _backpropagated(self, rule: Tree, problems: Problems, runs: Run, key: Array) -> tuple[Array, Tree, Run]:
+    def backpropagated_gradient(self, rule: Tree, problems: Problems, runs: Run, key: Array) -> tuple[Array, Tree, Run]:
+        """Loss of truncated runs, its gradient by backpropagation, and the runs that follow."""
+
         def loss(rule: Tree) -> tuple[Array, Run]:
             runs_, judged = jax.vmap(lambda run: self._advance(rule, problems, run, self.truncation))(runs)
             return jnp.mean(judged), runs_
@@ -217,7 +219,8 @@ class LearnedOptimizer(MetaLearner):
         renew, fresh = jax.vmap(lambda run, key: self._renewed(rule, problems, run, key))(after, keys)
         return value, gradient, _replaced(renew, fresh, after)
 
-    def _persistent(self, rule: Tree, problems: Problems, memory: Tree, key: Array) -> tuple[Array, Tree, Tree]:
+    def persistent_gradient(self, rule: Tree, problems: Problems, memory: Tree, key: Array) -> tuple[Array, Tree, Tree]:
+        """Loss and gradient by persistent evolution strategies (Vicol et al. 2021), and the new memory."""
         upper, lower, total = memory
         count = upper.step.shape[0]
         noise_key, renew_key = jax.random.split(key)

@@ -191,12 +191,12 @@ def train(
     while int(state.step) < until:
         done = int(state.step)
         count = min(settings.every - done % settings.every, until - done)
-        state, loss, counted = _advance(program, rates, families[0], state, root, jnp.int32(count))
+        state, loss, counted = run_meta_steps(program, rates, families[0], state, root, jnp.int32(count))
         if count - int(counted) > _MANY_DROPPED * count:
             told = "%d of the last %d meta-steps had a loss or a gradient that was not finite, and changed nothing."
             _log.warning(told, count - int(counted), count)
         if int(state.step) % settings.every == 0 or int(state.step) == settings.steps:
-            state, validation = _validated(program, rates, families[1], state, fixed)
+            state, validation = validate(program, rates, families[1], state, fixed)
         else:  # stopped between two validations: resumed training must equal uninterrupted training
             validation = jnp.asarray(np.nan)
         yield state, Entry(int(state.step), float(loss), float(validation))
@@ -210,12 +210,12 @@ def rejudged(program: Program, family: Any, state: TrainState) -> TrainState:
     fixed = jax.random.key(program.training.seed + 0x5EA50)
     unknown = jnp.full_like(state.best_loss, jnp.inf)
     best = state._replace(theta=state.best, best_loss=unknown, step=state.best_step)
-    found = _validated(shared(program), rates_of(program), family, best, fixed)[0]
+    found = validate(shared(program), rates_of(program), family, best, fixed)[0]
     return state._replace(best_loss=found.best_loss)
 
 
 @partial(jax.jit, static_argnames="program")
-def _advance(
+def run_meta_steps(
     program: Program, rates: dict[str, Any], family: Any, state: TrainState, root: Array, count: Array
 ) -> tuple[TrainState, Array, Array]:
     """Run `count` meta-steps in one loop on the device.
@@ -302,7 +302,7 @@ def _at(stacked: Tree, place: Array) -> Tree:
 
 
 @partial(jax.jit, static_argnames="program")
-def _validated(
+def validate(
     program: Program, rates: dict[str, Any], family: Any, state: TrainState, key: Array
 ) -> tuple[TrainState, Array]:
     """Validate: the current meta-parameters replace the best ones only if their validation loss is smaller."""

@@ -52,7 +52,7 @@ class Progress:
             self._bar.stop()
 
 
-class _Line:
+class StatusLine:
     """Line of text that is updated in place: the progress display in notebooks without widgets."""
 
     task_ids = (0,)
@@ -82,7 +82,7 @@ def _bar(steps: int, *, forced: bool) -> Any:
     if not (forced or console.is_terminal or console.is_jupyter):
         return None
     if console.is_jupyter and importlib.util.find_spec("ipywidgets") is None:  # rich needs it in notebooks
-        return _Line(steps)
+        return StatusLine(steps)
     columns = (
         TextColumn("meta-training"),
         BarColumn(),

@@ -81,7 +81,7 @@ def explain(
         share = np.ones(len(truth))
         share[order] = mass
         weights = share if weights is None else weights * share
-    parts, disjoint = _parts(truth, order, repeats, rng, classes=len(fitted.classes))
+    parts, disjoint = stratified_parts(truth, order, repeats, rng, classes=len(fitted.classes))
     used = [column.name for column in fitted.plan.schema.used]
     drawn = np.unique(np.concatenate(parts))
     read = fitted.plan.schema.apply(frame.iloc[drawn].reset_index(drop=True))  # once instead of at each shuffle
@@ -122,7 +122,7 @@ def _rows(fitted: Fitted, X: Any, y: Any, sample_weight: Any) -> Known:
     return known
 
 
-def _parts(
+def stratified_parts(
     truth: NDArray[Any], order: NDArray[np.intp], repeats: int, rng: np.random.Generator, *, classes: int
 ) -> tuple[list[NDArray[np.int64]], bool]:
     """Return the rows of each repeat, stratified by class, and True if the parts are disjoint.

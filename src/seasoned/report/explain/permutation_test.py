@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["permutation_importance", "said_once", "some_rows"]
 
-_SHARE: Final = 0.25  # maximum number of extra rows of rare classes, as a share of the drawn rows
+_EXTRA_ROWS_SHARE: Final = 0.25  # maximum number of extra rows of rare classes, as a share of the drawn rows
 
 
 def some_rows(
@@ -47,7 +47,7 @@ def some_rows(
             extra rows were added, otherwise None.
     """
     drawn = rng.permutation(len(truth))[:most]
-    if not classes or len(drawn) == len(truth) or classes * LEAST > _SHARE * most:
+    if not classes or len(drawn) == len(truth) or classes * LEAST > _EXTRA_ROWS_SHARE * most:
         return drawn, None
     found = with_rare(drawn, truth)
     if len(found) == len(drawn):

@@ -37,8 +37,10 @@ if TYPE_CHECKING:
 __all__ = ["Contributions", "contributions", "shap"]
 
 _BACKGROUND: Final = 50
-_BATCH: Final = 20_000  # maximum number of rows in one prediction
-_CELLS: Final = 20_000_000  # maximum number of cells in one prediction; reduces the rows for more than 1,000 columns
+MAX_BATCH_ROWS: Final = 20_000  # maximum number of rows in one prediction
+MAX_BATCH_CELLS: Final = (
+    20_000_000  # maximum number of cells in one prediction; reduces the rows for more than 1,000 columns
+)
 
 
 class Contributions(NamedTuple):
@@ -155,8 +157,8 @@ def contributions(
     usual = predict(background)
     both = pd.concat([frame, background], ignore_index=True)
     walked = 2 * len(background) * (len(columns) + 1)  # number of intermediate rows per explained row
-    step = max(_BATCH // walked, 1)
-    most = max(_BATCH // (2 * (len(columns) + 1)), 1)  # background rows at a time, for many columns
+    step = max(MAX_BATCH_ROWS // walked, 1)
+    most = max(MAX_BATCH_ROWS // (2 * (len(columns) + 1)), 1)  # background rows at a time, for many columns
     places = len(frame) + np.arange(len(background))
     parts = [places[first : first + most] for first in range(0, len(places), most)]
     found: list[NDArray[np.float64]] = []
@@ -182,7 +184,7 @@ def _walk(
     order = rng.permuted(np.broadcast_to(np.arange(width), (count, others, width)), axis=2)
     order = np.stack([order, order[:, :, ::-1]], axis=2)  # (rows, background, 2, columns): the joining column per step
     places = np.argsort(order, axis=3)  # the step at which each column joins
-    size = max(_CELLS // (2 * count * others * width), 1)  # steps at a time
+    size = max(MAX_BATCH_CELLS // (2 * count * others * width), 1)  # steps at a time
     steps = [np.arange(first, min(first + size, width + 1)) for first in range(0, width + 1, size)]
     joined = (places[:, :, :, None, :] < some[:, None] for some in steps)  # each (rows, background, 2, steps, columns)
     found = [_predicted(predict, both, rows, background, columns, some) for some in joined]

@@ -38,7 +38,7 @@ BASE: Final = "#4583c4"
 ACCENT: Final = "#dd8330"
 MUTED: Final = "#8d97a5"
 _ROW: Final = 30  # height in pixels of one bar or strip
-_FEW: Final = 12  # largest number of trials with one tick per trial
+_TICKED_TRIALS: Final = 12  # largest number of trials with one tick per trial
 
 
 class Picture(NamedTuple):
@@ -130,7 +130,7 @@ def progress_picture(data: ReportData) -> Picture:
 
 
 def _trial_axis(trials: int) -> dict[str, Any]:
-    ticks = {"dtick": 1} if trials <= _FEW else {}
+    ticks = {"dtick": 1} if trials <= _TICKED_TRIALS else {}
     return axis("trial", tickformat="d", range=[-0.5, max(trials - 0.5, 0.5)], **ticks)
 
 
@@ -141,7 +141,7 @@ def _score(trial: TrialRow) -> float:
 def _about(trial: TrialRow, metric: str) -> str:
     """Return the hover text of a trial: a few short lines."""
     words, lines = settings(trial.config).split(", "), [""]
-    for word in words[:_FEW]:
+    for word in words[:_TICKED_TRIALS]:
         fits = len(lines[-1]) + len(word) < 44
         lines = [*lines[:-1], f"{lines[-1]}{', ' if lines[-1] else ''}{word}"] if fits else [*lines, word]
     head = f"#{trial.number} {family_name(trial.model)}: {metric} {number(trial.score)} in {duration(trial.seconds)}"

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["importance", "predictions"]
 
-_FEW: Final = 4  # largest number of classes whose confusion matrix fits into half of the page
-_MANY: Final = 10  # largest number of classes with normal cells; larger matrices have small cells
+_HALF_PAGE_CLASSES: Final = 4  # largest number of classes whose confusion matrix fits into half of the page
+_NORMAL_CELL_CLASSES: Final = 10  # largest number of classes with normal cells; larger matrices have small cells
 
 
 def predictions(data: ReportData) -> Section:
@@ -85,7 +85,7 @@ def _classes(data: ReportData, known: Predictions) -> list[Markup]:
         "Near the dotted line, what was predicted with 70 % came true in 70 % of cases. Bars above and below: 95 % "
         "interval.",
     )
-    if len(data.classes) > _FEW:  # a wide table needs the whole width
+    if len(data.classes) > _HALF_PAGE_CLASSES:  # a wide table needs the whole width
         return [table, reliable]
     both = tag("div", table, reliable, class_="pair")
     if not binary or len(np.unique(known.truth)) < 2:
@@ -128,7 +128,7 @@ def _confusion(data: ReportData, known: Predictions) -> Markup:
         for label, counts, right_at in zip(found.labels, found.counts, found.right, strict=True)
     ]
     count = len(found.labels)
-    size = " few" if count <= _FEW else " many" if count > _MANY else ""
+    size = " few" if count <= _HALF_PAGE_CLASSES else " many" if count > _NORMAL_CELL_CLASSES else ""
     table = tag("table", head, tag("tbody", *rows), class_=f"confusion{size}")
     said = f"{right:.1%} of rows get the right class. Percentages are of the rows of that true class."
     if known.tuned:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Section", "columns", "failures", "figure", "members", "repeat", "search", "tried"]
 
 _SHOWN: Final = 10  # number of visible rows of a table; further rows are collapsed
-_MOST: Final = 500  # maximum number of rows of a table
+_MAX_ROWS: Final = 500  # maximum number of rows of a table
 
 
 class Section(NamedTuple):
@@ -73,11 +73,11 @@ def tried(data: ReportData) -> Section:
     head = ("rank", "model", data.metric, "time", "trial", "settings")
     rows = [
         (str(rank), _model(t.model), number(t.score), duration(t.seconds), str(t.number), _config(t.config))
-        for rank, t in enumerate(data.complete[:_MOST], start=1)
+        for rank, t in enumerate(data.complete[:_MAX_ROWS], start=1)
     ]
     count = len(data.complete)
     note = f"{plural(count, 'configuration')} with a score, the best first."
-    note += f" The first {_MOST} are shown." if count > _MOST else ""
+    note += f" The first {_MAX_ROWS} are shown." if count > _MAX_ROWS else ""
     return Section("tried", "What was tried", joined([tag("p", note), _folded(head, rows, (0, 2, 3, 4))]))
 
 
@@ -111,7 +111,7 @@ def failures(data: ReportData) -> Section:
         if trials:
             rows = [
                 (str(t.number), _model(t.model), duration(t.seconds), _reason(t), _config(t.config))
-                for t in trials[:_MOST]
+                for t in trials[:_MAX_ROWS]
             ]
             head = ("trial", "model", "time", "reason", "settings")
             parts += [tag("p", f"{plural(len(trials), 'configuration')} {note}"), _folded(head, rows, (0, 2))]
@@ -191,9 +191,9 @@ def columns(data: ReportData) -> Section:
             tag("span", c.kind, class_="kind dropped" if c.dropped else "kind"),
             c.became,
         )
-        for c in sorted(data.columns, key=lambda column: not column.dropped)[:_MOST]
+        for c in sorted(data.columns, key=lambda column: not column.dropped)[:_MAX_ROWS]
     ]
-    note += f" The first {_MOST} are shown." if len(data.columns) > _MOST else ""
+    note += f" The first {_MAX_ROWS} are shown." if len(data.columns) > _MAX_ROWS else ""
     return Section(
         "columns", "The columns", joined([tag("p", note), _folded(("column", "kind", "what models get"), rows, ())])
     )

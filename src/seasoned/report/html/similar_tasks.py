@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["similar"]
 
-_MOST: Final = 10
+_MAX_TASKS: Final = 10
 
 
 def similar(data: ReportData) -> Section | None:
@@ -24,7 +24,7 @@ def similar(data: ReportData) -> Section | None:
     if not told:
         return None
     found = told.get("similar")
-    tasks = [one for one in found if isinstance(one, dict)][:_MOST] if isinstance(found, list) else []
+    tasks = [one for one in found if isinstance(one, dict)][:_MAX_TASKS] if isinstance(found, list) else []
     known = {(trial.model, settings(trial.config)) for trial in data.trials}
     rows = [
         (

@@ -34,11 +34,11 @@ def code_of(estimator: Any, fitted: Fitted) -> str:
     changed = {name: value for name, value in given.items() if not _same(value, defaults[name])}
     if isinstance(where := changed.get("experience"), str):
         changed["experience"] = mask_password(where)  # hides the password in the URL of a server
-    lines = "".join(f"    {name}={_literal(value)},\n" for name, value in changed.items())
+    lines = "".join(f"    {name}={literal(value)},\n" for name, value in changed.items())
     name, arguments = type(estimator).__name__, f"\n{lines}" if lines else ""
     given = "X, y" + ", sample_weight=weights" * fitted.weighted + ", groups=groups" * fitted.grouped
     needed = ", ".join([name, *(extra for extra in _NAMES if re.search(rf"\b{extra}\(", arguments))])
-    shown = [value for value in changed.values() if _literal(value) != _DOTS]
+    shown = [value for value in changed.values() if literal(value) != _DOTS]
     others = sorted({line for value in shown for line in _imports(value, arguments)})
     others += ["from numpy import array"] * bool(re.search(r"\barray\(", arguments))
     lines = "\n".join([*others, f"from seasoned import {needed}"])
@@ -74,7 +74,7 @@ def _changed(value: Any) -> str:
     return f"{type(value).__name__}({', '.join(f'{name}={getattr(value, name)!r}' for name in kept)})"
 
 
-def _literal(value: Any) -> str:
+def literal(value: Any) -> str:
     """Return the value as Python code, or dots for code that would be long or not executable."""
     value = value.item() if isinstance(value, np.generic) else value
     text, most = (_changed(value), _LONGEST_SETTINGS) if is_dataclass(value) else (repr(value), _LONGEST)

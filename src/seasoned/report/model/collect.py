@@ -84,7 +84,7 @@ def report_data(
         fit_seconds=fitted.seconds,
         refit_seconds=fitted.refitted,
         predictions=_validated(fitted),
-        notes=_notes(estimator),
+        notes=model_notes(estimator),
         versions=_versions(fitted),
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         weighted=fitted.weighted,
@@ -192,7 +192,7 @@ def _judged(
     return replace(data, predictions=known, importance=importance)
 
 
-def _notes(estimator: Any) -> tuple[str, ...]:
+def model_notes(estimator: Any) -> tuple[str, ...]:
     notes = []
     if not isinstance(estimator.random_state, int | np.integer):
         notes.append("random_state was no number, so another fit draws other configurations.")

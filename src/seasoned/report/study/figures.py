@@ -39,7 +39,7 @@ __all__ = [
 _DRAWS: Final = 2048  # sample size of the variance estimates in the unit cube
 _GRID: Final = 40  # number of grid points of a surface along each side
 _AVERAGED: Final = 50  # number of latest trials whose other parameters a surface averages over
-_LARGEST: Final = 1e100  # largest absolute value whose square can be summed
+_MAX_SUMMABLE: Final = 1e100  # largest absolute value whose square can be summed
 FEWEST: Final = 4
 """Smallest number of complete trials for a surrogate model."""
 
@@ -281,7 +281,7 @@ def _fitted(trials: Sequence[Trial], space: Space, objective: int, seed: int) ->
     if len(units) < FEWEST:
         raise InvalidInput(f"{len(units)} trials are complete; a model of them needs at least {FEWEST}, run more.")
     values = np.array([trial.values[objective] for trial in trials if trial.values is not None])
-    unit = max(1.0, float(np.abs(values).max()) / _LARGEST)  # squares of larger values would overflow
+    unit = max(1.0, float(np.abs(values).max()) / _MAX_SUMMABLE)  # squares of larger values would overflow
     return fit_forest(units, values / unit, seed=seed, trees=64, random_splits=False), unit
 
 

@@ -30,7 +30,7 @@ MOST: Final = 1_500
 MOST_CURVES: Final = 300
 """Maximum number of learning curves in a figure; pruned trials are dropped first."""
 
-_FEW: Final = 12  # maximum number of parameters in a parallel plot; more labels would overlap
+_MAX_PARALLEL_PARAMETERS: Final = 12  # maximum number of parameters in a parallel plot; more labels would overlap
 _WRAP: Final = 4  # number of subplots in a row
 _STATES: Final = {  # colour, line style and end mark of learning curves by state, in drawing order
     "pruned": ("#a9b2be", "solid", "x-thin-open"),
@@ -126,12 +126,12 @@ def _slice(study: Study, trials: Sequence[Trial], parameters: Sequence[str] | No
 
 
 def _parallel(study: Study, trials: Sequence[Trial], parameters: Sequence[str] | None, objective: int) -> go.Figure:
-    if parameters is None and len(study.space) > _FEW and len(trials) >= figures.FEWEST:
+    if parameters is None and len(study.space) > _MAX_PARALLEL_PARAMETERS and len(trials) >= figures.FEWEST:
         order = figures.importances(trials, study.space, objective).names
-        parameters = sorted(order[:_FEW], key=[d.name for d in study.space.dimensions].index)
+        parameters = sorted(order[:_MAX_PARALLEL_PARAMETERS], key=[d.name for d in study.space.dimensions].index)
     trials = [trials[place] for place in _places(trials, study, objective)]
     found = figures.axes(trials, study.space, parameters)
-    found = found[:_FEW] if parameters is None else found
+    found = found[:_MAX_PARALLEL_PARAMETERS] if parameters is None else found
     values = _values(trials, objective)
     low, high = _span(values, study.directions[objective])
     clipped = np.clip(values, low, high)

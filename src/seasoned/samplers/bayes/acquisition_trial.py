@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AcquisitionTrial"]
 
-_LEAST: Final = 4
+_MIN_BLOCKS: Final = 4
 _MARGIN: Final = 1.0
 _TAG: Final = "named"
 _DIGITS: Final = 6  # decimal places of stored candidates
@@ -52,7 +52,7 @@ class AcquisitionTrial:
     """
 
     named: tuple[tuple[Point, Point], ...] = ()
-    least: int = _LEAST
+    least: int = _MIN_BLOCKS
     margin: float = _MARGIN
 
     def __post_init__(self) -> None:

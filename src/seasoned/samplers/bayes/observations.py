@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Observations", "Pending"]
 
 _HUGE: Final = 1e100  # absolute loss beyond which all losses are divided by the largest one
-_FAR: Final = 1e100  # largest distance of an objective from the front, in ranges of the front
+_MAX_RANGES: Final = 1e100  # largest distance of an objective from the front, in ranges of the front
 
 
 class Pending(NamedTuple):
@@ -142,7 +142,7 @@ class Observations:
             losses = np.where(self.pruned & np.isnan(losses), np.fmax.accumulate(losses), losses)
         return losses
 
-    def told(self, events: Sequence[Event], space: Space) -> Observations:
+    def tell(self, events: Sequence[Event], space: Space) -> Observations:
         """Return the observations with `events` folded in, in log order."""
         pending = dict(self.pending)
         asked: set[int] = set()
@@ -201,7 +201,7 @@ def _by_range(values: NDArray[np.float64], among: NDArray[np.float64]) -> NDArra
     with np.errstate(over="ignore"):
         if not 0.0 < high - low < np.inf:
             return finite(values)
-        place = np.clip((values - low) / (high - low), -_FAR, _FAR)
+        place = np.clip((values - low) / (high - low), -_MAX_RANGES, _MAX_RANGES)
     beyond = np.maximum(np.abs(place - 0.5) - 0.5, 0.0)
     found: NDArray[np.float64] = np.clip(place, 0.0, 1.0) + np.sign(place - 0.5) * np.log1p(beyond)
     return found

@@ -43,9 +43,9 @@ _NAMES: Final = ("log_ei", "ei", "pi", "ucb", "thompson", "mixed")
 _LEARNED_FROM: Final = "log_ei"
 _GAINS: Final = ("log_ei", "ei", "pi")  # acquisitions that can be divided by predicted seconds
 _MIX: Final = {"log_ei": 0.6, "ucb": 0.2, "pi": 0.1, "thompson": 0.1}  # probabilities of the acquisitions in "mixed"
-_AHEAD: Final = 4  # preceding trial numbers that other drivers may be asking for in the same state
+_CONCURRENT_NUMBERS: Final = 4  # preceding trial numbers that other drivers may be asking for in the same state
 _CONFIRMED: Final = 3  # warm-start points that are evaluated again before the other values are used
-_BELIEVED: Final = 200  # largest number of warm-start points used, re-evaluated ones included
+_MAX_WARM_POINTS: Final = 200  # largest number of warm-start points used, re-evaluated ones included
 _SAME: Final = 1e-9  # tolerance of a coordinate that is decoded and encoded again
 _TELLING: Final = 8  # smallest number of points with relative values that give a prior mean
 _STREAK: Final = 4  # factor by which global steps are rarer while quadratic steps improve
@@ -229,7 +229,7 @@ class Bayes(Sampler[BayesState]):
         seen, descent = state.seen, state.descent
         for event in events:  # one by one: the effect of a result depends on the number of earlier results
             before = seen
-            seen = before.told([_of_here(event, state.spec.first)], state.spec.space)
+            seen = before.tell([_of_here(event, state.spec.first)], state.spec.space)
             if len(seen) > len(before):
                 losses = np.where(seen.feasible, seen.losses(), np.inf)
                 if len(state.spec.directions) == 1:
@@ -237,7 +237,7 @@ class Bayes(Sampler[BayesState]):
                 seen = _with_confirmed(state, seen)
         return replace(state, seen=seen, descent=descent)
 
-    def kept(self, state: BayesState, after: BayesState) -> BayesState:
+    def reuse(self, state: BayesState, after: BayesState) -> BayesState:
         """Return `state` with the fitted models, which depend on ended trials only."""
         return replace(state, models=after.models)
 
@@ -294,7 +294,10 @@ def _asking(state: BayesState, numbers: Sequence[int]) -> set[int]:
     """Preceding numbers that other drivers may be asking for concurrently."""
     first, asked = state.spec.first, state.seen.asked
     return {
-        before for number in numbers for before in range(max(first, number - _AHEAD), number) if before not in asked
+        before
+        for number in numbers
+        for before in range(max(first, number - _CONCURRENT_NUMBERS), number)
+        if before not in asked
     }
 
 
@@ -377,6 +380,6 @@ def _with_confirmed(state: BayesState, seen: Observations) -> Observations:
     usual = 1.4826 * float(np.median(np.abs(values - np.median(values))))  # robust to one huge value
     if not (np.abs(here - values[order[:_CONFIRMED]]) <= 0.1 * (usual or values.std())).all():
         return seen
-    others = order[_CONFIRMED:_BELIEVED]
+    others = order[_CONFIRMED:_MAX_WARM_POINTS]
     unit, active = state.layout.snap(np.array(warm.points)[others])
     return seen.with_elsewhere(unit, active, values[others])

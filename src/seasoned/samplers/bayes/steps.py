@@ -71,7 +71,7 @@ class StepInputs:
         """Return the best points, shape (k, d): feasible ones first, then by violation of the constraints."""
         return self.seen.unit[np.argsort(self.seen.ranks(self.losses))[:count]]
 
-    def kept(self) -> tuple[AcquisitionTerm, ...]:
+    def feasibility_terms(self) -> tuple[AcquisitionTerm, ...]:
         """Return the log-probability that each constraint is satisfied, as parts of the acquisition.
 
         Without a feasible trial, these parts alone guide a step, so they include the running trials.
@@ -114,7 +114,7 @@ def global_step(
     box = Box(layout.low, layout.high, place.best_points(_CENTERS), np.clip(steps, 0.05, 5.0))
     if acquisition == "thompson":
         return _thompson(place, gp, box, model.lean)
-    parts: tuple[AcquisitionTerm | Cost, ...] = (*place.kept(), *([] if cost is None else [cost]))
+    parts: tuple[AcquisitionTerm | Cost, ...] = (*place.feasibility_terms(), *([] if cost is None else [cost]))
     if parts and isinstance(acquisition, str) and acquisition in {"ei", "pi"}:
         acquisition = f"log_{acquisition}"  # the sum of log parts is the log of their product
     feasible = place.seen.feasible[model.rows]
@@ -130,7 +130,7 @@ def _thompson(place: StepInputs, gp: GaussianProcess, box: Box, lean: ScaledPrio
     features = place.layout.features(unit, active)
     mean = posterior(gp, features).mean + (0.0 if lean is None else lean.at(features))
     drawn = thompson(mean, covariance(gp, features), place.rng)
-    for part in place.kept():
+    for part in place.feasibility_terms():
         drawn = np.where(part.value(features) < np.log(0.5), drawn - 10.0 * (1.0 + np.ptp(drawn)), drawn)
     return next((unit[index] for index in np.argsort(-drawn, kind="stable") if not place.refused(unit[index])), None)
 
@@ -171,6 +171,6 @@ def local_step(
     reach = reaches(layout, radius)
     low, high = (np.clip(end, layout.low, layout.high) for end in (hood.best - reach, hood.best + reach))
     box = Box(low, high, hood.best[None], reach, switch=0.2)
-    score = AcquisitionSum((AcquisitionTerm(gp, "log_ei", 0.0, hood.origin, hood.unit), *place.kept()))
+    score = AcquisitionSum((AcquisitionTerm(gp, "log_ei", 0.0, hood.origin, hood.unit), *place.feasibility_terms()))
     found = maximize(score, layout, box, place.rng, place.refused, _NARROW, allowed=place.allowed)
     return None if found is None else LocalStep(found, hood.gp.theta)

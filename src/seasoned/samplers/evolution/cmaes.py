@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["CMAES"]
 
 _KEY: Final = "cmaes"
-_LEAST: Final = 4  # smallest generation; its better half is averaged
+_MIN_GENERATION: Final = 4  # smallest generation; its better half is averaged
 _STEP: Final = 0.2  # first standard deviation, in units of the cube
 _FINEST: Final = 0.05  # smallest first standard deviation around a warm start's points: the search must leave them
 _FLAT: Final = 1e-12  # range of the generations' best values, relative to their size, that counts as stagnation
@@ -104,7 +104,7 @@ class CMAES(Sampler[CMAESState]):
     step: float | None = None
 
     def __post_init__(self) -> None:
-        settled(self.population, _LEAST, _LEAST)
+        settled(self.population, _MIN_GENERATION, _MIN_GENERATION)
         if self.step is not None and not 0.0 < self.step <= 1.0:
             raise InvalidInput(
                 f"step is {self.step}; give a standard deviation in units of the unit cube, in (0, 1], or None."
@@ -114,7 +114,7 @@ class CMAES(Sampler[CMAESState]):
         """Return the first state, centred at the warm start's best point, its population's centre or the defaults."""
         one_objective(spec, "CMAES")
         axes = Axes.of(spec.space)
-        size = settled(self.population, _LEAST, population_of(axes))
+        size = settled(self.population, _MIN_GENERATION, population_of(axes))
         if axes.free == 0:
             return CMAESState(spec, axes, None, size)
         mean, spread = _start(spec, axes)
@@ -146,7 +146,7 @@ class CMAES(Sampler[CMAESState]):
         term = 10 + math.ceil(30 * state.axes.free / state.population)
         recent = (*state.recent, ranked[0][0])[-term:]
         state = replace(state, results=(), generation=state.generation + 1, recent=recent)
-        flat = len(recent) == term and all(map(_flat, zip(*recent, strict=True)))
+        flat = len(recent) == term and all(map(is_flat, zip(*recent, strict=True)))
         if flat or model is None or stands_still(state.axes, model):
             return self._restarted(state)
         return replace(state, model=model)
@@ -215,7 +215,7 @@ def _with_result(state: CMAESState, ended: Evaluated) -> CMAESState:
     return replace(state, results=(*state.results, (ended.merit, ended.number, raw, places)))
 
 
-def _flat(recent: Sequence[float]) -> bool:
+def is_flat(recent: Sequence[float]) -> bool:
     """Return True if the best results of the latest generations are almost equal; infinite if all trials failed."""
     low, high = min(recent), max(recent)
     return low == high or (math.isfinite(high) and high - low <= _FLAT * max(abs(low), abs(high)))

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DifferentialEvolution"]
 
-_KEY: Final = "differential"
-_LEAST: Final = 4  # smallest population: current-to-pbest/1 needs the target, one of the best and two others
+HISTORY_KEY: Final = "differential"
+_MIN_POPULATION: Final = 4  # smallest population: current-to-pbest/1 needs the target, one of the best and two others
 _BOUNDLESS: Final = 1e300  # smallest gain that counts as unbounded, as over a failed parent
 _MEMORY: Final = 6  # number of entries in the success history
 _COLLAPSED: Final = 1e-12  # range of a collapsed population in every coordinate, in units of the cube
@@ -116,7 +116,7 @@ class DifferentialEvolution(Sampler[DifferentialState]):
     greed: float = 0.15
 
     def __post_init__(self) -> None:
-        settled(self.population, _LEAST, _LEAST)
+        settled(self.population, _MIN_POPULATION, _MIN_POPULATION)
         if not 0.0 < self.greed <= 1.0:
             raise InvalidInput(f"greed is {self.greed}; give a share of the population in (0, 1].")
 
@@ -128,7 +128,7 @@ class DifferentialEvolution(Sampler[DifferentialState]):
         """
         one_objective(spec, "DifferentialEvolution")
         dimensions = len(spec.space)
-        size = settled(self.population, _LEAST, at_least_warm(spec, _size(spec.budget, dimensions)))
+        size = settled(self.population, _MIN_POPULATION, at_least_warm(spec, initial_size(spec.budget, dimensions)))
         return DifferentialState(
             spec,
             Genes.of(spec.space),
@@ -144,7 +144,7 @@ class DifferentialEvolution(Sampler[DifferentialState]):
     def tell(self, state: DifferentialState, events: Sequence[Event]) -> DifferentialState:
         """Let ended trials compete with their target members."""
         running = dict(state.running)
-        for ended in evaluations(state.spec, running, events, _KEY):
+        for ended in evaluations(state.spec, running, events, HISTORY_KEY):
             state = _aged(_selected(state, ended), max(ended.number, *running, -1))
         return replace(state, running=running)
 
@@ -161,12 +161,14 @@ class DifferentialEvolution(Sampler[DifferentialState]):
         if _begins(state, place):
             unit = state.design[place] if state.start == 0 else rng.random(len(spec.space))
             return Suggestion(Config(spec.space.decode(unit)))
-        if len(state.alive) < _LEAST or len(spec.space) == 0:
+        if len(state.alive) < _MIN_POPULATION or len(spec.space) == 0:
             return Suggestion(Config(spec.space.sample(rng)))
         row = state.alive[place % len(state.alive)]
-        scale, rate = _drawn(state.history, rng)
-        unit = _trial(state, row, scale, rate, self.greed, rng)
-        return Suggestion(state.genes.fresh(unit, state.points[row], rng), {_KEY: [row, scale, rate, _since(state)]})
+        scale, rate = draw_factors(state.history, rng)
+        unit = trial_point(state, row, scale, rate, self.greed, rng)
+        return Suggestion(
+            state.genes.fresh(unit, state.points[row], rng), {HISTORY_KEY: [row, scale, rate, _since(state)]}
+        )
 
 
 def _since(state: DifferentialState) -> int:
@@ -178,24 +180,24 @@ def _begins(state: DifferentialState, place: int) -> bool:
     """Return True if a trial belongs to a first population; after a restart it has the present, reduced size."""
     if state.start == 0:
         return is_first(state.spec, place, len(state.alive), len(state.design))
-    size = _size_now(state)
+    size = current_size(state)
     return 0 <= place - state.start < size and len(state.alive) < size
 
 
-def _size(budget: int | None, dimensions: int) -> int:
+def initial_size(budget: int | None, dimensions: int) -> int:
     """Number of members at the start."""
     return min(max(8, 18 * dimensions), max(8, round(0.75 * math.sqrt(budget or 800))))
 
 
-def _size_now(state: DifferentialState) -> int:
+def current_size(state: DifferentialState) -> int:
     """Number of members after linear reduction; unreduced after a restart beyond the study's budget."""
     size, budget = len(state.points), state.spec.budget
-    if budget is None or size <= _LEAST or state.start >= budget:
+    if budget is None or size <= _MIN_POPULATION or state.start >= budget:
         return size
-    return max(_LEAST, round(size - (size - _LEAST) * state.ended / budget))
+    return max(_MIN_POPULATION, round(size - (size - _MIN_POPULATION) * state.ended / budget))
 
 
-def _drawn(history: Sequence[tuple[float, float]], rng: np.random.Generator) -> tuple[float, float]:
+def draw_factors(history: Sequence[tuple[float, float]], rng: np.random.Generator) -> tuple[float, float]:
     """Draw F from a Cauchy and CR from a normal distribution around a pair of the history."""
     about, base = history[int(rng.random() * len(history))]
     scale = 0.0
@@ -205,7 +207,7 @@ def _drawn(history: Sequence[tuple[float, float]], rng: np.random.Generator) -> 
     return min(1.0, scale), rate
 
 
-def _trial(
+def trial_point(
     state: DifferentialState, row: int, scale: float, rate: float, greed: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Trial point of a member, shape (d,): current-to-pbest/1 with archive, then binomial crossover."""
@@ -213,9 +215,9 @@ def _trial(
     draws = rng.random(3 + points.shape[1]).tolist()
     leaders = min(members, max(2, round(greed * members)))
     leader = state.ranking[int(draws[0] * leaders)][2]
-    first = alive[_other_than(draws[1], members, (alive.index(row),))]
+    first = alive[other_than(draws[1], members, (alive.index(row),))]
     pool = members + len(state.archive)
-    second = _other_than(draws[2], pool, sorted((alive.index(row), alive.index(first))))
+    second = other_than(draws[2], pool, sorted((alive.index(row), alive.index(first))))
     x, near, one = points[row], points[leader], points[first]
     two = points[alive[second]] if second < members else state.archive[second - members]
     mutant: NDArray[np.float64] = x + scale * (near - x) + scale * (one - two)
@@ -227,7 +229,7 @@ def _trial(
     return np.where(taken, mutant, x)
 
 
-def _other_than(draw: float, count: int, excluded: Sequence[int]) -> int:
+def other_than(draw: float, count: int, excluded: Sequence[int]) -> int:
     """Uniform index smaller than `count` that is not excluded; `excluded` is in increasing order."""
     place = int(draw * (count - len(excluded)))
     for taken in excluded:
@@ -276,7 +278,7 @@ def _gain(old: Sequence[float], new: Sequence[float]) -> float:
 def _joined(state: DifferentialState, ended: Evaluated) -> DifferentialState:
     """Add a member; in a full population it replaces the worst member if it is better."""
     free = len(state.alive)
-    if free < _size_now(state):
+    if free < current_size(state):
         row = free if free not in state.alive else min(set(range(len(state.points))).difference(state.alive))
         return _placed(replace(state, alive=tuple(sorted((*state.alive, row)))), row, ended)
     worst = state.ranking[-1]
@@ -297,7 +299,7 @@ def _aged(state: DifferentialState, number: int) -> DifferentialState:
 
     After a collapse, a new population begins after `number`, the last trial number asked so far.
     """
-    size = _size_now(state)
+    size = current_size(state)
     if len(state.alive) > size:
         ranking = state.ranking[:size]
         state = replace(
@@ -305,16 +307,16 @@ def _aged(state: DifferentialState, number: int) -> DifferentialState:
         )
     if state.aged < len(state.alive):
         return state
-    state = replace(_learned(state), aged=0, successes=())
+    state = replace(update_history(state), aged=0, successes=())
     members = state.points[list(state.alive)]
-    if len(members) < _LEAST or (np.ptp(members, axis=0) > _COLLAPSED).any() or members.shape[1] == 0:
+    if len(members) < _MIN_POPULATION or (np.ptp(members, axis=0) > _COLLAPSED).any() or members.shape[1] == 0:
         return state
     best = state.ranking[0]
     start = number - state.spec.first - len(state.spec.warm_start.configurations) + 1
     return replace(state, ranking=(best,), alive=(best[2],), archive=state.archive[:0], start=start)
 
 
-def _learned(state: DifferentialState) -> DifferentialState:
+def update_history(state: DifferentialState) -> DifferentialState:
     """Store the generation's successes in the history: Lehmer means of F and CR, weighted by the gains.
 
     An unbounded gain counts as the largest bounded one, so that it does not dominate the generation.
@@ -324,14 +326,14 @@ def _learned(state: DifferentialState) -> DifferentialState:
     gains = [gain for _, _, gain in state.successes]
     largest = max((gain for gain in gains if gain < _BOUNDLESS), default=0.0)
     weights = [min(gain / largest, 1.0) if largest > 0.0 else 1.0 for gain in gains]
-    scale = _lehmer([scale for scale, _, _ in state.successes], weights)
+    scale = lehmer_mean([scale for scale, _, _ in state.successes], weights)
     rates = [rate for _, rate, _ in state.successes]
     never = state.history[state.entry][1] < 0.0 or max(rates) == 0.0
     history = list(state.history)
-    history[state.entry] = (scale, -1.0 if never else _lehmer(rates, weights))
+    history[state.entry] = (scale, -1.0 if never else lehmer_mean(rates, weights))
     return replace(state, history=tuple(history), entry=(state.entry + 1) % _MEMORY)
 
 
-def _lehmer(values: Sequence[float], weights: Sequence[float]) -> float:
+def lehmer_mean(values: Sequence[float], weights: Sequence[float]) -> float:
     below = sum(weight * value for weight, value in zip(weights, values, strict=True))
     return sum(weight * value**2 for weight, value in zip(weights, values, strict=True)) / below if below else 0.5

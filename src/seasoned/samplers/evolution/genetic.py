@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["Genetic"]
 
 _KEY: Final = "genetic"
-_LEAST: Final = 2  # smallest population: two parents
+_MIN_POPULATION: Final = 2  # smallest population: two parents
 
 Member = tuple[tuple[float, ...], int, "NDArray[np.float64]"]
 """Sort key (smaller is better), trial number and point (d,). Numbers differ, so sorting compares no points."""
@@ -109,7 +109,7 @@ class Genetic(Sampler[GeneticState]):
     regularized: bool = False
 
     def __post_init__(self) -> None:
-        settled(self.population, _LEAST, _LEAST)
+        settled(self.population, _MIN_POPULATION, _MIN_POPULATION)
         check_whole(tournament=self.tournament)
         if self.tournament is not None and self.tournament < 1:
             raise InvalidInput(f"tournament is {self.tournament}; give how many compete, at least 1.")
@@ -129,7 +129,7 @@ class Genetic(Sampler[GeneticState]):
             raise InvalidInput(
                 "Genetic(regularized=True) supports only one objective; leave regularized out to use NSGA-II."
             )
-        size = settled(self.population, _LEAST, at_least_warm(spec, _size(spec.budget, several=several)))
+        size = settled(self.population, _MIN_POPULATION, at_least_warm(spec, _size(spec.budget, several=several)))
         return GeneticState(spec, Genes.of(spec.space), first_points(spec, size, retried=retried_of(spec, size)))
 
     def ask(self, state: GeneticState, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], GeneticState]:
@@ -156,7 +156,7 @@ class Genetic(Sampler[GeneticState]):
         members = state.members
         if is_first(spec, place, len(members), len(state.design)):
             return Suggestion(Config(spec.space.decode(state.design[place])))
-        if len(members) < _LEAST or len(spec.space) == 0:
+        if len(members) < _MIN_POPULATION or len(spec.space) == 0:
             return Suggestion(Config(spec.space.sample(rng)))
         mother = self._winner(members, rng)
         child = mother

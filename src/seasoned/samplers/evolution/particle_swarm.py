@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["ParticleSwarm"]
 
 _KEY: Final = "swarm"
-_LEAST: Final = 3  # smallest ring with two neighbours for each particle
+_MIN_RING: Final = 3  # smallest ring with two neighbours for each particle
 _KEPT, _PULL = 0.7298, 1.49618  # constriction factor chi, and chi times 2.05
 _REBOUND: Final = 0.5  # share of the speed after hitting a bound
 _RESET: Final = 0.05  # probability that a category is drawn anew
@@ -121,13 +121,13 @@ class ParticleSwarm(Sampler[SwarmState]):
     population: int | None = None
 
     def __post_init__(self) -> None:
-        settled(self.population, _LEAST, _LEAST)
+        settled(self.population, _MIN_RING, _MIN_RING)
 
     def init(self, spec: StudySpec) -> SwarmState:
         """Return the first state, with the warm start's points first. Raises InvalidInput for several objectives."""
         one_objective(spec, "ParticleSwarm")
         usual = min(40, max(6, round(0.4 * math.sqrt(spec.budget or 1000))))
-        size = settled(self.population, _LEAST, at_least_warm(spec, usual))
+        size = settled(self.population, _MIN_RING, at_least_warm(spec, usual))
         design = first_points(spec, size, retried=retried_of(spec, size))
         return SwarmState(spec, Genes.of(spec.space), design, particles=(None,) * size)
 
@@ -161,16 +161,16 @@ def _suggested(state: SwarmState, number: int) -> Suggestion:
     first = state.swarm == 0 and place < len(state.design)
     given = first and is_first(spec, place, len(state.particles), len(state.particles))
     if particle is None or given:
-        position = state.design[place] if first else _apart(state.left, rng, len(spec.space))
+        position = state.design[place] if first else distant_point(state.left, rng, len(spec.space))
         velocity = 0.5 * (rng.random(len(spec.space)) - position)
         config = Config(spec.space.decode(position))
     else:
-        position, velocity = _flown(state, index, particle, rng)
+        position, velocity = move_particle(state, index, particle, rng)
         config = state.genes.fresh(position, particle.position, rng)
     return Suggestion(config, {_KEY: [state.swarm, index, position.tolist(), velocity.tolist()]})
 
 
-def _apart(left: NDArray[np.float64] | None, rng: np.random.Generator, dimensions: int) -> NDArray[np.float64]:
+def distant_point(left: NDArray[np.float64] | None, rng: np.random.Generator, dimensions: int) -> NDArray[np.float64]:
     """Uniform point or its opposite, shape (d,), the one farther from the previous swarm's best point."""
     point = rng.random(dimensions)
     if left is None or abs(point - left).sum() >= abs(1.0 - point - left).sum():
@@ -178,7 +178,7 @@ def _apart(left: NDArray[np.float64] | None, rng: np.random.Generator, dimension
     return 1.0 - point
 
 
-def _flown(
+def move_particle(
     state: SwarmState, index: int, particle: Particle, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Next position of a particle and its velocity, each of shape (d,)."""
@@ -192,7 +192,7 @@ def _flown(
     position = x + velocity
     if state.genes.mixed:
         nominal = state.genes.nominal
-        position = np.where(nominal, _categories(state.genes, (x, own, local), rng), position)
+        position = np.where(nominal, move_categories(state.genes, (x, own, local), rng), position)
         velocity = np.where(nominal, 0.0, velocity)
     out = (position < 0.0) | (position > 1.0)
     if out.any():
@@ -201,7 +201,9 @@ def _flown(
     return position, velocity
 
 
-def _categories(genes: Genes, points: Sequence[NDArray[np.float64]], rng: np.random.Generator) -> NDArray[np.float64]:
+def move_categories(
+    genes: Genes, points: Sequence[NDArray[np.float64]], rng: np.random.Generator
+) -> NDArray[np.float64]:
     """Return values for unordered coordinates, shape (d,): present, personal best, neighbours' best, rarely random."""
     x, own, local = points
     draws = rng.random((3, len(x)))

@@ -36,8 +36,8 @@ __all__ = [
 
 _LOG_SQRT_2PI: Final = 0.5 * math.log(2.0 * math.pi)
 _SQRT_HALF_PI: Final = math.sqrt(0.5 * math.pi)
-_NEAR: Final = -1.0  # smallest u for which h(u) is computed from its definition
-_FAR: Final = -1e6  # smallest u for which 1 - |u| Mills(u) is computed; below, its limit 1/u^2 is exact
+_DEFINITION_FROM: Final = -1.0  # smallest u for which h(u) is computed from its definition
+_LIMIT_BELOW: Final = -1e6  # smallest u for which 1 - |u| Mills(u) is computed; below, its limit 1/u^2 is exact
 
 
 class Value(NamedTuple):
@@ -102,14 +102,14 @@ def _log_h(u: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     from scipy.special import erfcx, ndtr
 
-    near = np.maximum(u, _NEAR)
-    middle = -np.clip(u, _FAR, _NEAR)
-    far = -np.minimum(u, _FAR)
+    near = np.maximum(u, _DEFINITION_FROM)
+    middle = -np.clip(u, _LIMIT_BELOW, _DEFINITION_FROM)
+    far = -np.minimum(u, _LIMIT_BELOW)
     log_near = np.log(_density(near) + near * ndtr(near))
     gap = _mills_gap(middle, _SQRT_HALF_PI * erfcx(middle / math.sqrt(2.0)))
     log_middle = -0.5 * middle * middle - _LOG_SQRT_2PI + np.log(gap)
     log_far = -0.5 * far * far - _LOG_SQRT_2PI - 2.0 * np.log(far)
-    return np.where(u > _NEAR, log_near, np.where(u > _FAR, log_middle, log_far))
+    return np.where(u > _DEFINITION_FROM, log_near, np.where(u > _LIMIT_BELOW, log_middle, log_far))
 
 
 def _mills_gap(t: NDArray[np.float64], mills: NDArray[np.float64]) -> NDArray[np.float64]:

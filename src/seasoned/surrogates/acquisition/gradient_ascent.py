@@ -23,7 +23,7 @@ _ARMIJO: Final = 1e-4  # least gain of an accepted step, as a share of the gain 
 _CUT: Final = 0.3  # factor that shortens a rejected step
 _CURVED: Final = 1e-10  # least cosine between step and change of slope for an update of H
 _STILL: Final = 1e-5  # gain, relative to the height, at which a start has converged
-_SHORT: Final = 1e-7  # largest coordinate of a step at which a start has converged
+_STEP_TOLERANCE: Final = 1e-7  # largest coordinate of a step at which a start has converged
 
 
 def ascend(
@@ -69,7 +69,7 @@ def ascend(
         height = np.where(climbed, above, height)
         share = np.where(climbed, 1.0, _CUT * share)
         step = np.where(climbed[:, None], _direction(x, slope, inverse, low, high, fresh), step)
-        still = (gain <= _STILL * np.abs(height)) | (share * np.abs(step).max(axis=1, initial=0.0) < _SHORT)
+        still = (gain <= _STILL * np.abs(height)) | (share * np.abs(step).max(axis=1, initial=0.0) < _STEP_TOLERANCE)
         if still.all():
             break
     return x

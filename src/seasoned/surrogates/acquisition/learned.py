@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Correction", "LearnedAcquisition", "Progress"]
 
 _INPUTS: Final = 4  # inputs z of the network
-_FAR: Final = 12.0  # largest |u| as an input; larger values are clipped
+_MAX_INPUT: Final = 12.0  # largest |u| as an input; larger values are clipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class LearnedAcquisition:
         if left == 0.0 or not correction.outer.any():
             return usual
         far = (best - mean) / std
-        u, wide = np.clip(far, -_FAR, _FAR), np.log(std / self.prior_std)
+        u, wide = np.clip(far, -_MAX_INPUT, _MAX_INPUT), np.log(std / self.prior_std)
         fixed = correction.bias + correction.inner[:, 2] * left
         fixed = fixed + correction.inner[:, 3] * (math.log(self.progress.done) / 3.0)
         value, by_u, by_wide = np.zeros_like(u), np.zeros_like(u), np.zeros_like(u)
@@ -140,5 +140,5 @@ class LearnedAcquisition:
             value += weight * bent
             by_u += to_u * slope
             by_wide += to_wide * slope
-        by_u = np.where(np.abs(far) < _FAR, by_u, 0.0)
+        by_u = np.where(np.abs(far) < _MAX_INPUT, by_u, 0.0)
         return Value(usual.value + value, usual.by_mean - by_u / std, usual.by_std + (by_wide - by_u * u) / std)

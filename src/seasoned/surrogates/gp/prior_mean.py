@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ScaledPrior", "fit_scaled_prior"]
 
-_AHEAD: Final = 1.0  # least gain of log-likelihood by the model with m, in nats
+_MIN_LIKELIHOOD_GAIN: Final = 1.0  # least gain of log-likelihood by the model with m, in nats
 _FEWEST: Final = 4  # least number of results for this comparison
 
 
@@ -87,7 +87,7 @@ def fit_scaled_prior(
         return plain, None
     lean = ScaledPrior(expected, slope, float(means.mean()))
     rest = refitted(replace(sample, targets=sample.targets - slope * away))
-    if _evidence(rest) <= _evidence(plain) + _AHEAD:
+    if _evidence(rest) <= _evidence(plain) + _MIN_LIKELIHOOD_GAIN:
         return plain, None
     return rest, lean
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Neighbourhood", "Region", "neighbourhood", "newton_step", "reaches"]
 
-_LARGEST: Final = 0.5  # largest radius, in units of the cube
+_MAX_RADIUS: Final = 0.5  # largest radius, in units of the cube
 _SMALLEST: Final = 1e-7  # radius below which a search ends, in units of the cube
 _SHRINK: Final = 0.7  # factor that shrinks the radius
 _PATIENCE: Final = 2  # number of failures that shrink the region
@@ -39,7 +39,7 @@ _REACH: Final = 3.0  # largest distance of the minimum of an exact quadratic, in
 _EXACT: Final = 0.1  # error of a quadratic below which its minimum may lie outside the region
 _GAIN: Final = 1e-15  # least predicted gain above rounding error, as a share of the median absolute loss
 _CLIP: Final = 1e6  # largest absolute target of a local model, in units of the scale
-_MOST: Final = 110  # largest number of points in a local model
+_MAX_POINTS: Final = 110  # largest number of points in a local model
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Region:
             if length is None:
                 return Region(radius, 0, minor)
             if length > 0.7 * radius:
-                radius = min(_LARGEST, 2.0 * radius)
+                radius = min(_MAX_RADIUS, 2.0 * radius)
             elif length < 0.15 * radius:
                 radius = max(0.5 * radius, 2.0 * length)
             return Region(radius, 0, minor)
@@ -137,7 +137,7 @@ def neighbourhood(
     unit[:numeric] = reaches(layout, radius)[layout.numeric]
     scaled = (features - features[best]) / unit
     distance = np.einsum("ij,ij->i", scaled, scaled)
-    wanted = min(max(int(1.5 * (numeric + 1) * (numeric + 2)), 10), _MOST)
+    wanted = min(max(int(1.5 * (numeric + 1) * (numeric + 2)), 10), _MAX_POINTS)
     near = np.argsort(distance, kind="stable")[:wanted]
     failed = np.isnan(losses[near])
     excess = losses[near][~failed] - losses[best]

@@ -17,7 +17,7 @@ __all__ = ["Budget"]
 _TRIAL_SHARE: Final = 0.25  # time limit of one trial, as a share of the time limit of the fit
 _FIT_SHARE: Final = 0.75  # time of a trial's fits, as a share of the trial's time; predictions take the rest
 _GROWTH: Final = 0.05  # share of the memory limit that stays free for the memory guard and for later imports
-_LEAST: Final = 2**27  # bytes; smallest memory of a worker, because the import of the models takes as much
+_MIN_WORKER_BYTES: Final = 2**27  # bytes; smallest memory of a worker, because the import of the models takes as much
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Budget:
         members: Largest number of ensemble members.
         layers: Largest number of stacking layers.
         stop: The user's request to stop the fit.
-        told: True if the user set the number of workers.
+        explicit_workers: True if the user set the number of workers.
     """
 
     deadline: float
@@ -44,7 +44,7 @@ class Budget:
     members: int = 1
     layers: int = 1
     stop: Stop = field(default_factory=Stop)
-    told: bool = False
+    explicit_workers: bool = False
 
     @property
     def remaining(self) -> float:
@@ -68,7 +68,7 @@ class Budget:
         The memory that this process does not need is divided among the workers of the search and one worker for the
         early model. A share that is too small for any model is still a limit: the tasks then fail with a clear error.
         """
-        return None if self.memory is None else max(self._share(), _LEAST // 2)
+        return None if self.memory is None else max(self._share(), _MIN_WORKER_BYTES // 2)
 
     @property
     def full(self) -> bool:
@@ -82,7 +82,7 @@ class Budget:
     @property
     def has_memory(self) -> bool:
         """True if the memory limit leaves each worker the smallest usable memory."""
-        return self.memory is None or self._share() >= _LEAST
+        return self.memory is None or self._share() >= _MIN_WORKER_BYTES
 
     def check_memory(self) -> None:
         """Refuse a memory limit under which no model can be fitted.

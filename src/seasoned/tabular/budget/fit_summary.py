@@ -221,7 +221,7 @@ def describe(
         columns=_by_kind(schema),
         validation=_validation(validation, folds, roles, target),
         target=target.name,
-        skipped_rows=len(target.kept) - len(target.values),
+        skipped_rows=len(target.labelled) - len(target.values),
         readings=tuple(str(reading) for reading in readings[:_KEPT]),
         reading_count=len(readings),
         left_out=tuple(dropped[:_KEPT]),

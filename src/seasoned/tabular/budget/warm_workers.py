@@ -27,7 +27,9 @@ logger = logging.getLogger("seasoned.tabular")
 
 _NEEDED: Final = ("seasoned.tabular.trial.cross_validation", "sklearn.linear_model", "sklearn.metrics")
 _PACKAGES: Final = {"lightgbm": "lightgbm"}  # family -> package to import first; later families import at their trials
-_SHARE: Final = 0.5  # longest wait, as a share of the remaining time; a new worker would have to import the same
+_MAX_WAIT_SHARE: Final = (
+    0.5  # longest wait, as a share of the remaining time; a new worker would have to import the same
+)
 _GLANCE: Final = 0.2  # seconds between two checks for a stop request
 
 
@@ -53,7 +55,7 @@ class WarmWorkers:
             logger.debug("workers are not warmed up: %s", error)
             self.close()
 
-    def ready(self, share: float = _SHARE) -> float:
+    def ready(self, share: float = _MAX_WAIT_SHARE) -> float:
         """Wait for the workers and leave them to the next executor; return the seconds of the slowest, 0 for none.
 
         The wait ends after a share of the remaining time, or at a stop request; unfinished workers are then ended. A

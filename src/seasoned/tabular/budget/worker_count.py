@@ -49,9 +49,9 @@ def limit_workers(
         release: Function that releases workers of an earlier start; they are then ended, because their memory limit is
             wrong.
     """
-    if budget.told or budget.workers == 1:
+    if budget.explicit_workers or budget.workers == 1:
         return budget
-    needs = sorted(_need(model, arrays, plan, target) for model in models)
+    needs = sorted(default_bytes(model, arrays, plan, target) for model in models)
     usual, free = needs[math.ceil(_MOST_FAMILIES * len(needs)) - 1], free_memory()
     for workers in range(budget.workers, 0, -1):
         found = replace(budget, workers=workers)
@@ -76,7 +76,7 @@ def with_room_for(budget: Budget, needs: Sequence[int]) -> Budget:
         budget: Budget with one worker per core, or with the user's number of workers, which does not change.
         needs: Memory of each fit in bytes.
     """
-    if budget.told:
+    if budget.explicit_workers:
         return budget
     largest, room, workers = sorted(needs, reverse=True), SHARE * free_memory(), budget.workers
     while workers > 1 and (sum(largest[:workers]) > room or _is_above(largest, replace(budget, workers=workers))):
@@ -91,7 +91,7 @@ def _is_above(largest: Sequence[int], budget: Budget) -> bool:
     return budget.trial_memory is not None and bool(largest) and largest[0] > SHARE * budget.trial_memory
 
 
-def _need(model: Model, arrays: Arrays, plan: ColumnPlan, target: Target) -> int:
+def default_bytes(model: Model, arrays: Arrays, plan: ColumnPlan, target: Target) -> int:
     """Return the memory in bytes of a family's default configuration on the largest fold."""
     train, valid = max(arrays.folds, key=lambda fold: len(fold[0]))
     levels = (len(plan.categorical), len(plan.many)) if model.diet == "codes" else (0, 0)

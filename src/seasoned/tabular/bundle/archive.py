@@ -119,7 +119,7 @@ def write(
         },
         "pace": None if fitted.pace is None else fitted.pace.to_json(),
     }
-    _replace(path, pack(manifest, members, key))
+    replace_file(path, pack(manifest, members, key))
 
 
 def _about_member(member: Member) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def _places(index: int, fits: int) -> list[str]:
     return [f"{index}-{repeat}" if repeat else f"{index}" for repeat in range(fits)]
 
 
-def _replace(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes) -> None:
     """Write a file atomically: temporary file, fsync, rename. A reader sees the old file or the new one.
 
     Where the system has unnamed files (`O_TMPFILE`), the temporary file gets its name after it is complete. A killed
@@ -171,7 +171,7 @@ def _replace(path: Path, data: bytes) -> None:
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        nameless = _nameless(path.parent)
+        nameless = open_unnamed(path.parent)
         with partial.open("wb") if nameless is None else os.fdopen(nameless, "wb") as file:
             file.write(data)
             file.flush()
@@ -191,7 +191,7 @@ def _replace(path: Path, data: bytes) -> None:
             partial.unlink(missing_ok=True)
 
 
-def _nameless(folder: Path) -> int | None:
+def open_unnamed(folder: Path) -> int | None:
     """Open an unnamed file for writing; None where the system or the file system has no unnamed files."""
     kind = getattr(os, "O_TMPFILE", None)
     if kind is None or not Path("/proc/self/fd").is_dir():
@@ -244,11 +244,13 @@ def _rebuild(manifest: dict[str, Any], members: dict[str, bytes]) -> Fitted:
     texts = _texts(members)
     classes = _classes(manifest["classes"])
     plan = ColumnPlan.from_json(json.loads(members[_PLAN]), texts)
-    models = tuple(_member(about, index, members, plan) for index, about in enumerate(manifest["members"]))
+    models = tuple(read_member(about, index, members, plan) for index, about in enumerate(manifest["members"]))
     metric = _measure(manifest["metric"], len(classes))
     validated = ValidationEvidence.load(members[_VALIDATED], len(classes)) if _VALIDATED in members else None
     about = manifest.get("fit", {})
-    trials = tuple(TrialRow.from_json({**trial, "config": _hashable(trial["config"])}) for trial in manifest["trials"])
+    trials = tuple(
+        TrialRow.from_json({**trial, "config": with_tuples(trial["config"])}) for trial in manifest["trials"]
+    )
     finish = Postprocessor.from_json(manifest.get("finish"), len(classes), len(models))
     task, rows, seconds = manifest["task"], about.get("rows"), about.get("seconds")
     conformal = Conformal.load(members[_CONFORMAL], members.get(_SCALE)) if _CONFORMAL in members else None
@@ -291,7 +293,7 @@ def _measure(stored: dict[str, Any], n_classes: int) -> Measure:
     return Measure(name, scorer, n_classes, positive, better, costs=costs, quantile=quantile, positive_reason=reason)
 
 
-def _member(about: dict[str, Any], index: int, members: Mapping[str, bytes], plan: ColumnPlan) -> Member:
+def read_member(about: dict[str, Any], index: int, members: Mapping[str, bytes], plan: ColumnPlan) -> Member:
     own = stored(about["name"], about["own"]) if about.get("own") else None
     family, fits, shares = own or find(about["name"]), [], tuple(map(float, about.get("fits", [1.0])))
     makers: dict[bytes, FeaturePipeline] = {}  # fits with the same features share one pipeline
@@ -307,15 +309,15 @@ def _member(about: dict[str, Any], index: int, members: Mapping[str, bytes], pla
         fits.append(fit)
     estimator = fits[0] if len(fits) == 1 else Repeated(tuple(fits), shares)
     return Member(
-        about["name"], _hashable(about["config"]), estimator, about["weight"], own, whole=about.get("whole", True)
+        about["name"], with_tuples(about["config"]), estimator, about["weight"], own, whole=about.get("whole", True)
     )
 
 
-def _hashable(value: Any) -> Any:
+def with_tuples(value: Any) -> Any:
     """Restore the tuples of a configuration, which JSON stored as lists."""
     if isinstance(value, dict):
-        return {name: _hashable(inner) for name, inner in value.items()}
-    return tuple(map(_hashable, value)) if isinstance(value, list) else value
+        return {name: with_tuples(inner) for name, inner in value.items()}
+    return tuple(map(with_tuples, value)) if isinstance(value, list) else value
 
 
 def _diet(member: Member) -> str | None:

@@ -69,7 +69,7 @@ def check_fitted(fitted: Fitted) -> None:
             raise ValueError(f"the shares of the fits of its model {member.name!r} do not sum to 1")
         if places_below(member, fitted.members) is None:
             raise ValueError(f"a model that its model {member.name!r} is stacked on is missing")
-        eaten = widths[member.model.diet] + width_of(member.below, len(classes))
+        eaten = widths[member.model.diet] + width_of(member.base_configurations, len(classes))
         for fit in fits_of(member.estimator):
             _check_fit(fit, member, eaten, len(classes))
 

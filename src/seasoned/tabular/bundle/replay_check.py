@@ -27,8 +27,8 @@ _LONGEST: Final = 10_000  # largest number of characters of a stored text
 _TOLERANCE: Final = 1e-9  # relative tolerance of predictions in double precision
 _SINGLE: Final = 1e-5  # relative tolerance of networks: processors and libraries sum in different orders
 _NETWORKS: Final = frozenset({"mlp", "realmlp", "tuned_mlp"})
-_PACKAGES: Final = ("lightgbm", "numpy", "pandas", "scikit-learn", "scipy", "skops")
-_OF_FAMILIES: Final = {"catboost": "catboost", "xgboost": "xgboost"}
+_PACKAGES: Final = ("numpy", "pandas", "scikit-learn", "scipy", "skops")
+_OF_FAMILIES: Final = {"catboost": "catboost"}
 
 
 def versions(families: Iterable[str]) -> dict[str, str]:

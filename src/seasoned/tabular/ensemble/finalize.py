@@ -102,7 +102,7 @@ def learn_postprocessing(
     """
     seed, metric = objective.job.seed, fitted.metric
     plain = Postprocessor() if metric.costs is None else Postprocessor(decision=Decision(metric.costs, given=True))
-    first = [member for member in fitted.members if not member.below]
+    first = [member for member in fitted.members if not member.base_configurations]
     layered = len(first) < len(fitted.members)
     pooled = pool(objective, fitted.members, each=pooling)
     if pooled is None:

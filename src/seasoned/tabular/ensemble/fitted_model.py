@@ -42,9 +42,9 @@ __all__ = ["Fitted", "Member", "places_below", "with_base_models"]
 _T = TypeVar("_T")
 
 _COPIES: Final = 2  # copies of the engineered columns while they are joined with the plan's columns
-_FITS: Final = 6  # fits of a member whose predictions are in memory at once, in addition to finished members
+CONCURRENT_FITS: Final = 6  # fits of a member whose predictions are in memory at once, in addition to finished members
 _ROWS_FOR_THREADS: Final = 1000
-_MOST_WATCHED: Final = 20_000  # largest number of rows of a part while `after_part` is set
+MAX_PART_ROWS: Final = 20_000  # largest number of rows of a part while `after_part` is set
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Member:
         return self.own or find(self.name)
 
     @property
-    def below(self) -> tuple[dict[str, Any], ...]:
+    def base_configurations(self) -> tuple[dict[str, Any], ...]:
         """Configurations of the base models of a stacked member; empty in the first layer."""
         return split_below(self.config)[1]
 
@@ -207,11 +207,13 @@ class Fitted:
     ) -> list[_T]:
         """Apply `what` to parts of X that are small enough for memory in all input formats of the models."""
         noted: list[UnreadableCells] = [] if lost is None else lost
-        outputs = max(len(self.classes), 1) * (len(self.members) + _FITS)  # predicted numbers per row in memory
+        outputs = max(len(self.classes), 1) * (
+            len(self.members) + CONCURRENT_FITS
+        )  # predicted numbers per row in memory
         made = max((maker.count for one in self.members for maker in makers_of(one.estimator)), default=0)
         width = max(self.plan.dense.width + _COPIES * made, outputs)
         found = []
-        for part in in_parts(to_frame(X), width, None if self.after_part is None else _MOST_WATCHED):
+        for part in in_parts(to_frame(X), width, None if self.after_part is None else MAX_PART_ROWS):
             found.append(what(part, noted))
             if self.after_part is not None:
                 self.after_part(len(part))
@@ -231,7 +233,7 @@ class Fitted:
             given = feature_inputs(self.plan, frame, matrices["codes"], texts=texts)
         found: list[NDArray[np.float64]] = [np.empty(0)] * len(self.members)
         with _threads_for(len(frame)):
-            for place in sorted(range(len(found)), key=lambda place: bool(self.members[place].below)):
+            for place in sorted(range(len(found)), key=lambda place: bool(self.members[place].base_configurations)):
                 member = self.members[place]
                 diet = diets[member.name]
                 eaten = {diet: self._above(member, matrices[diet], found)}

@@ -35,7 +35,7 @@ __all__ = ["BEST", "select", "shrink_weights"]
 BEST: Final = 5
 """Number of the best models in the average with equal weights."""
 
-_SHARES: Final = np.array([0.0, 0.25, 0.5])  # steps towards equal weights, as shares of the way
+SHRINKAGE_SHARES: Final = np.array([0.0, 0.25, 0.5])  # steps towards equal weights, as shares of the way
 _ERRORS: Final = 2.0  # largest allowed rise of the loss, in standard errors
 _SAMPLES: Final = 20  # bootstrap samples of the rows
 _KNOWN: Final = 5  # smallest number of bootstrap samples with a defined loss
@@ -68,14 +68,14 @@ def shrink_weights(
         seed: Seed of the bootstrap.
         groups: Group number of each row, shape (n,). Groups are drawn whole; None for independent rows.
     """
-    mixed = np.stack([(1.0 - share) * weights + share * equal for share in _SHARES])
+    mixed = np.stack([(1.0 - share) * weights + share * equal for share in SHRINKAGE_SHARES])
     predicted = np.tensordot(mixed, stack, axes=1)
     if np.allclose(predicted[0], predicted[-1], rtol=1e-9, atol=0.0):
         return weights
     rows = np.arange(stack.shape[1])
     losses = measure(predicted, rows)
     rng = np.random.default_rng(seed)
-    found = np.array([measure(predicted, _resampled(rows, groups, rng)) for _ in range(_SAMPLES)])
+    found = np.array([measure(predicted, resampled(rows, groups, rng)) for _ in range(_SAMPLES)])
     found = found[np.isfinite(found).all(axis=1)]
     rises = found - found[:, :1]
     if len(rises) < _KNOWN or not np.isfinite(losses).all():
@@ -85,9 +85,7 @@ def shrink_weights(
     return np.asarray(mixed[np.flatnonzero(allowed).max()])
 
 
-def _resampled(
-    rows: NDArray[np.int64], groups: NDArray[np.int64] | None, rng: np.random.Generator
-) -> NDArray[np.int64]:
+def resampled(rows: NDArray[np.int64], groups: NDArray[np.int64] | None, rng: np.random.Generator) -> NDArray[np.int64]:
     """Bootstrap sample of the rows, or of whole groups."""
     if groups is None:
         return np.sort(rng.choice(rows, len(rows)))
@@ -106,7 +104,7 @@ _CELLS: Final = 40_000_000  # largest number of predicted values in memory; very
 _BY_CHANCE: Final = 20  # expected rows of a class below which a random sample may miss the class
 _FEWEST: Final = 2_000  # smallest number of rows, whatever memory they take
 _ROUNDING: Final = 1e-12  # relative difference of two losses that counts as rounding error
-_AT_ONCE: Final = 4_000_000  # largest number of values in the averages that are scored together
+CANDIDATES_AT_ONCE: Final = 4_000_000  # largest number of values in the averages that are scored together
 
 
 def select(
@@ -144,7 +142,7 @@ def select(
     """
     width = max(metric.n_classes, 1)
     most_rows = min(_ROWS, max(_CELLS // (_CANDIDATES * width), _FEWEST))
-    rows, mass = _rows(y, seed, row_weights, classes=metric.n_classes > 0 and metric.weighs, most=most_rows)
+    rows, mass = selection_rows(y, seed, row_weights, classes=metric.n_classes > 0 and metric.weighs, most=most_rows)
     candidates = min(_CANDIDATES, max(_CELLS // (len(rows) * width), _LEAST_CANDIDATES))
 
     def measure(stack: NDArray[Any], part: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -168,7 +166,7 @@ def select(
     return {int(order[place]): float(weight) for place, weight in enumerate(weights) if weight}
 
 
-def _rows(
+def selection_rows(
     y: NDArray[np.generic], seed: int, weights: NDArray[np.float64] | None, *, classes: bool, most: int = _ROWS
 ) -> tuple[NDArray[np.int64], NDArray[np.float64] | None]:
     """Row sample for the selection, and its row weights (None for equal weights).
@@ -251,7 +249,7 @@ def _is_less(loss: float, other: float) -> bool:
 
 def _parts(positions: NDArray[np.int64], stack: NDArray[np.float64]) -> list[NDArray[np.int64]]:
     """Split positions into parts whose averages are few enough to be scored together."""
-    each = max(_AT_ONCE // stack[0].size, 1)
+    each = max(CANDIDATES_AT_ONCE // stack[0].size, 1)
     return [positions[start : start + each] for start in range(0, len(positions), each)]
 
 

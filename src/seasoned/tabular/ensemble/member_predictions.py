@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 __all__ = ["out_of_fold", "pool"]
 
-_MOST: Final = 50_000  # largest number of rows; more rows change no decision
+MAX_ROWS: Final = 50_000  # largest number of rows; more rows change no decision
 _CELLS: Final = 20_000_000  # largest number of predicted values; very many classes reduce the rows
-_FEWEST: Final = 2_000  # smallest number of rows, whatever the number of values
-_EACH: Final = 20_000_000  # largest number of values of all members in memory at once
-_WHOLE: Final = 10_000_000  # largest number of values of all rows that the user receives
+MIN_ROWS: Final = 2_000  # smallest number of rows, whatever the number of values
+MAX_MEMBER_VALUES: Final = 20_000_000  # largest number of values of all members in memory at once
+MAX_USER_VALUES: Final = 10_000_000  # largest number of values of all rows that the user receives
 _PARTS: Final = 5  # largest number of parts for cross-fitting
 _FOLDS: Final = 3  # smallest number of folds that serve as parts; with two, each would be learned from half of the rows
 
@@ -42,7 +42,7 @@ def pool(objective: CrossValidation, members: Sequence[Member], *, each: bool = 
         each: Whether to include the predictions of each member in addition to their mean.
     """
     rng = np.random.default_rng(objective.job.seed)
-    most = min(_MOST, max(_CELLS // max(objective.metric.n_classes, 1), _FEWEST))
+    most = min(MAX_ROWS, max(_CELLS // max(objective.metric.n_classes, 1), MIN_ROWS))
     known = objective.data.known_rows()
     places, mass = np.sort(rng.permutation(len(known))[:most]), None
     if objective.metric.n_classes and len(places) < len(known):
@@ -50,7 +50,11 @@ def pool(objective: CrossValidation, members: Sequence[Member], *, each: bool = 
     chosen = known[places]
     mean: Array | None = None
     kept: list[NDArray[np.floating]] = []
-    some = each and len(members) > 1 and len(members) * len(places) * max(objective.metric.n_classes, 1) <= _EACH
+    some = (
+        each
+        and len(members) > 1
+        and len(members) * len(places) * max(objective.metric.n_classes, 1) <= MAX_MEMBER_VALUES
+    )
     for member in members:
         found = objective.records.out_of_fold({"model": {member.name: member.config}})
         if found is None or len(found) != len(known):
@@ -67,7 +71,7 @@ def pool(objective: CrossValidation, members: Sequence[Member], *, each: bool = 
     weights = None if weights is None else weights[chosen]
     together = objective.data.together
     groups = None if together is None else np.unique(together[chosen], return_inverse=True)[1]
-    parts = _parts(objective.data.fold_of_rows()[chosen], groups, rng)
+    parts = cross_fit_parts(objective.data.fold_of_rows()[chosen], groups, rng)
     whole = OutOfFold(
         chosen,
         objective.data.target[chosen],
@@ -98,17 +102,17 @@ def out_of_fold(
             the predictions of a trial are lost.
     """
     known, classes = objective.data.known_rows(), objective.metric.n_classes
-    rows, first = len(objective.data.target), [member for member in members if not member.below]
+    rows, first = len(objective.data.target), [member for member in members if not member.base_configurations]
     told = [objective.records.out_of_fold({"model": {member.name: member.config}}) for member in first]
     there = [one for one in told if one is not None and len(one) == len(known)]
-    if rows * max(classes, 1) > _WHOLE or not first or len(there) < len(first):
+    if rows * max(classes, 1) > MAX_USER_VALUES or not first or len(there) < len(first):
         return None
     total = sum(member.weight for member in first)
     shares = [member.weight / total for member in first]
     finish = finish if len(first) == len(members) else replace(finish, blend=None)
     found: NDArray[np.floating] = np.full((rows, classes) if classes else rows, np.nan)
     found = as_kept(found)
-    step = max(_EACH // (max(classes, 1) * len(first)), 1)
+    step = max(MAX_MEMBER_VALUES // (max(classes, 1) * len(first)), 1)
     for start in range(0, len(known), step):  # only a part of each file at a time
         each = [one[start : start + step].astype(np.float64) for one in there]
         found[known[start : start + step]] = finish.together(each, shares)
@@ -123,7 +127,9 @@ def _with_rare(drawn: NDArray[np.intp], truth: NDArray[np.intp]) -> tuple[NDArra
     return places, mass_of(places, truth)
 
 
-def _parts(folds: NDArray[np.int64], groups: NDArray[np.int64] | None, rng: np.random.Generator) -> NDArray[np.int64]:
+def cross_fit_parts(
+    folds: NDArray[np.int64], groups: NDArray[np.int64] | None, rng: np.random.Generator
+) -> NDArray[np.int64]:
     """Parts for cross-fitting: the folds, merged into at most five parts, shape (n,).
 
     With fewer than three folds, five random parts of rows or groups are used.

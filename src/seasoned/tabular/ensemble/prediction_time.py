@@ -36,19 +36,19 @@ class PredictionTime:
     Attributes:
         limit: Requested limit in milliseconds per row.
         measured: Milliseconds per row of the whole model, in batches of up to 1,000 rows.
-        told: True if `measured` is the latency of the members' trials, because no time was left to measure the model.
+        estimated: True if `measured` is the latency of the members' trials; no time was left to measure the model.
     """
 
     limit: float
     measured: float
-    told: bool = False
+    estimated: bool = False
 
     @property
     def sentence(self) -> str:
         """The latency as a sentence."""
         kept = "within" if self.measured <= self.limit else "more than"
         taken = f"{self.measured:.3g} ms to predict"
-        if self.told:
+        if self.estimated:
             return (
                 f"In the trials a row took {taken}, {kept} the limit of {self.limit:g}; there was no time to measure "
                 "the final model."
@@ -57,13 +57,15 @@ class PredictionTime:
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
-        return {"limit": self.limit, "measured": self.measured, "told": self.told}
+        return {"limit": self.limit, "measured": self.measured, "estimated": self.estimated}
 
     @classmethod
     def from_json(cls, found: Any) -> PredictionTime | None:
         """Read the output of `to_json`; None stays None."""
         return (
-            None if found is None else cls(float(found["limit"]), float(found["measured"]), found.get("told") is True)
+            None
+            if found is None
+            else cls(float(found["limit"]), float(found["measured"]), found.get("estimated") is True)
         )
 
 
@@ -100,7 +102,7 @@ def members_within_limit(
     metric: Measure,
     frame: pd.DataFrame,
     limit: float,
-    told: Callable[[Sequence[Member]], float | None] = lambda _: None,
+    known: Callable[[Sequence[Member]], float | None] = lambda _: None,
 ) -> tuple[tuple[Member, ...], PredictionTime]:
     """Members that meet the latency limit together, with weights rescaled to sum to 1, and their latency.
 
@@ -114,15 +116,15 @@ def members_within_limit(
         metric: The metric, which a complete model for the measurement needs.
         frame: Rows of the table as passed to `fit`.
         limit: Milliseconds per row.
-        told: Returns the latency of members if no time is left to measure them, else None.
+        known: Returns the latency of members if no time is left to measure them, else None.
     """
     hurried = False
 
     def pace(some: Sequence[Member]) -> float:
         nonlocal hurried
-        known = told(some)
-        hurried = hurried or known is not None
-        return milliseconds(_whole(some, plan, metric).predict, frame) if known is None else known
+        latency = known(some)
+        hurried = hurried or latency is not None
+        return milliseconds(_whole(some, plan, metric).predict, frame) if latency is None else latency
 
     kept = list(members)
     taken = pace(kept)

@@ -38,7 +38,7 @@ __all__ = [
     "side_by_side_seconds",
 ]
 
-_MOST: Final = 0.3  # largest total weight of members that skip the refit, as a share
+_MAX_SKIPPED_WEIGHT: Final = 0.3  # largest total weight of members that skip the refit, as a share
 _WORTH: Final = 0.01  # smallest saving of a member that skips the refit, as a share of the time limit
 
 
@@ -80,7 +80,7 @@ def members_without_refit(
         without = [took for other, took in enumerate(fits) if other not in {*found, place}]
         won = side_by_side_seconds(left, budget.workers) - side_by_side_seconds(without, budget.workers)
         so_far = sum(chosen[other][1] for other in found)
-        if won < _WORTH * budget.seconds or so_far + weight > _MOST * total:
+        if won < _WORTH * budget.seconds or so_far + weight > _MAX_SKIPPED_WEIGHT * total:
             continue
         if objective.records.has_models(row.configuration):
             found.add(place)
@@ -124,7 +124,7 @@ def choose_members(
             decide.
     """
     most, limit = budget.members, objective.predict_limit
-    best = _diverse(quick_enough(objective, first_of_each(ranked(rows))))
+    best = diverse_trials(quick_enough(objective, first_of_each(ranked(rows))))
     if most == 1 or len(best) < 2:
         return [(row, 1.0) for row in best[:1]]
     predictions = [objective.records.out_of_fold(row.configuration) for row in best]
@@ -147,7 +147,7 @@ def choose_members(
     return sorted(((best[kept[place]], weight) for place, weight in weights.items()), key=lambda pair: -pair[1])
 
 
-def _diverse(best: list[TrialRow]) -> list[TrialRow]:
+def diverse_trials(best: list[TrialRow]) -> list[TrialRow]:
     """Best few trials of each family and the best others, sorted. A long search would fill the list with one family."""
     met: Counter[str] = Counter()
     first: list[TrialRow] = []
@@ -193,7 +193,7 @@ def fit_members(
     if waiting := [place for place in range(len(chosen)) if place not in taken]:
         ready = fit_all(objective, {place: chosen[place] for place in waiting}, pool)
     if same and first is None:
-        first = _awaited(early, budget)
+        first = await_early_model(early, budget)
     if first is not None:
         ready |= {place: replace(first, weight=chosen[place][1]) for place in same}
     elif same and early.fitted is None:  # its fit failed, perhaps because other models were in memory
@@ -207,7 +207,7 @@ def fit_members(
     if not members:
         what = "could be fitted on all rows in time" if chosen else "completed a trial"
         logger.warning("no tuned model %s; a simple one predicts.", what)
-        first = first or _awaited(early, budget)
+        first = first or await_early_model(early, budget)
         members = [first or Member(BASELINE.name, {}, objective.refit({"model": {BASELINE.name: {}}}))]
     total = sum(member.weight for member in members)
     return tuple(replace(member, weight=member.weight / total) for member in members)
@@ -221,7 +221,7 @@ def _kept(
     fits = [0.0 if place in but else predicted_refit_seconds(objective, row) for place, (row, _) in enumerate(chosen)]
     for place in () if budget.full else members_without_refit(objective, chosen, fits, budget):
         row, weight = chosen[place]
-        if (estimator := objective.spare(row.configuration)) is not None:
+        if (estimator := objective.fold_average(row.configuration)) is not None:
             found[place] = Member(row.model, row.config, estimator, weight, whole=False)
     return found
 
@@ -238,7 +238,7 @@ def _spare(
     for place, (row, weight) in missing.items():
         if budget.full or (budget.remaining < -_READING and (found or not needed)):
             break
-        estimator = objective.spare(row.configuration)
+        estimator = objective.fold_average(row.configuration)
         if estimator is not None:
             logger.warning(
                 "trial %d (%s) was not fitted on all rows; the models of its folds predict instead.",
@@ -249,7 +249,7 @@ def _spare(
     return found
 
 
-def _awaited(early: EarlyModel, budget: Budget) -> Member | None:
+def await_early_model(early: EarlyModel, budget: Budget) -> Member | None:
     """Early model once it is ready; None if it fails or the time ends first. A stop request shortens the time."""
     found = early.member(0.0)
     while found is None and early.fitted is not None and budget.remaining > _CLOSING and not budget.full:

@@ -41,11 +41,13 @@ if TYPE_CHECKING:
 __all__ = ["MINUTE", "SizeBudget", "fit_more_seeds", "further_rounds", "knows_paces", "reseeding_seconds"]
 
 
-_BYTES: Final = 4_000_000.0  # largest size of all models in a bundle, in bytes, before the addition per row
-_BYTES_A_ROW: Final = 300.0  # addition to this size per row of the table, in bytes
-_MILLISECONDS: Final = 0.15  # largest latency of the ensemble, in milliseconds per row
+MAX_BYTES: Final = 4_000_000.0  # largest size of all models in a bundle, in bytes, before the addition per row
+BYTES_PER_ROW: Final = 300.0  # addition to this size per row of the table, in bytes
+MAX_MILLISECONDS: Final = 0.15  # largest latency of the ensemble, in milliseconds per row
 _BATCH: Final = 1_000  # rows of the timed batch, so many that the fixed cost of a call counts little
-_LONG: Final = 10_000  # largest number of table rows for a timing; models of longer tables take too long to compile
+_MAX_TIMED_ROWS: Final = (
+    10_000  # largest number of table rows for a timing; models of longer tables take too long to compile
+)
 MINUTE: Final = 60.0
 """Time limit in seconds up to which the limits are not scaled."""
 _MOST_SIZE_LIMIT: Final = 10.0  # largest factor on the limits
@@ -87,12 +89,12 @@ class SizeBudget:
             if time.monotonic() >= end:
                 return cls(0.0, 0.0, dict.fromkeys(members, (math.inf, math.inf)))
             family = fitter.model(member.name)
-            each[place] = (_bytes(member, family), _pace(objective, member, family, end))
+            each[place] = (bytes_per_fit(member, family), _pace(objective, member, family, end))
         fits = {place: len(fits_of(member.estimator)) for place, member in members.items()}  # several for fold models
         size, pace = (sum(fits[place] * one[part] for place, one in each.items()) for part in (0, 1))
         times = _times(seconds)
-        most = _BYTES + _BYTES_A_ROW * len(objective.data.target)
-        return cls(times * most - size, times * _MILLISECONDS - pace, each)
+        most = MAX_BYTES + BYTES_PER_ROW * len(objective.data.target)
+        return cls(times * most - size, times * MAX_MILLISECONDS - pace, each)
 
     def take(self, place: int) -> bool:
         """Reserve one more fit of the model at a position. Return False, with no change, if it exceeds the budget."""
@@ -116,7 +118,7 @@ def further_rounds(paces: Sequence[float], seconds: float) -> float:
         (1.5, 4.0, 0.0)
     """
     total = sum(paces)
-    return round(max(_times(seconds) * _MILLISECONDS - total, 0.0) / total, 9) if total else math.inf
+    return round(max(_times(seconds) * MAX_MILLISECONDS - total, 0.0) / total, 9) if total else math.inf
 
 
 def knows_paces(objective: CrossValidation) -> bool:
@@ -134,7 +136,13 @@ def _pace(objective: CrossValidation, member: Member, family: Model, end: float)
     fit = fits_of(member.estimator)[0]
     rows = len(objective.data.target)
     late = time.monotonic() + 2 * known * _BATCH / 1_000 >= end
-    if knows_paces(objective) or isinstance(fit, Featured) or member.below or rows > _LONG or late:
+    if (
+        knows_paces(objective)
+        or isinstance(fit, Featured)
+        or member.base_configurations
+        or rows > _MAX_TIMED_ROWS
+        or late
+    ):
         return known
     matrix = objective.data.matrix(family.diet)
     batch = matrix[np.arange(_BATCH) % len(matrix)]
@@ -153,7 +161,7 @@ def _times(seconds: float) -> float:
     return min(max(seconds / MINUTE, 1.0), _MOST_SIZE_LIMIT)
 
 
-def _bytes(member: Member, family: Model) -> float:
+def bytes_per_fit(member: Member, family: Model) -> float:
     """Compressed bytes of one fit of the member in a bundle.
 
     0 for a user's own family that cannot be stored, because no bundle holds it. Infinite for a built-in family whose
@@ -174,12 +182,14 @@ logger = logging.getLogger("seasoned.tabular")
 _SEEDS: Final = 5  # fits of each model on all rows, the first included
 _FEW_ROWS: Final = 1_000  # number of rows below which fold models get half of the weight
 _FOLDS: Final = 0.5  # total weight of the fold models
-_SHARE: Final = 0.08  # time reserve as a share of a one-minute limit; other time left is used, too
-_MOST: Final = 0.25  # largest time reserve as a share; it grows with the square root of the limit, as gains shrink
+_RESERVE_SHARE: Final = 0.08  # time reserve as a share of a one-minute limit; other time left is used, too
+MAX_RESERVE_SHARE: Final = (
+    0.25  # largest time reserve as a share; it grows with the square root of the limit, as gains shrink
+)
 _CAUTION: Final = 1.2  # safety factor on the predicted time of a fit
 _CLOSING: Final = 0.5  # seconds reserved to fetch the models and to finish the fit
 _MOST_FOLDS: Final = 5
-_LEAST: Final = 0.5  # smallest time of a round of fits in seconds, transfers included
+_MIN_ROUND_SECONDS: Final = 0.5  # smallest time of a round of fits in seconds, transfers included
 
 
 def reseeding_seconds(
@@ -199,10 +209,10 @@ def reseeding_seconds(
         paces: Latency of each model in milliseconds per row.
         budget: Time and number of parallel fits.
     """
-    most = min(_SHARE * math.sqrt(max(budget.seconds / MINUTE, 1.0)), _MOST) * budget.seconds
-    if not _wanted(objective, budget):
+    most = min(_RESERVE_SHARE * math.sqrt(max(budget.seconds / MINUTE, 1.0)), MAX_RESERVE_SHARE) * budget.seconds
+    if not is_worthwhile(objective, budget):
         return 0.0
-    folds = _folds_of(objective)
+    folds = folds_of(objective)
     there = [bool(folds) and objective.records.has_models(config) for config in configs]
     seeds = [_SEEDS - 1 if _seeded(objective, config) else 0 for config in configs]
     counts = [(0 if known else len(folds)) + others for known, others in zip(there, seeds, strict=True)]
@@ -211,7 +221,7 @@ def reseeding_seconds(
         return 0.0
     rounds = max(counts)
     share = min(1.0, further_rounds(paces, budget.seconds) / rounds) if knows_paces(objective) else 1.0
-    total = max(sum(count * took for count, took in wanted), rounds * _LEAST)
+    total = max(sum(count * took for count, took in wanted), rounds * _MIN_ROUND_SECONDS)
     return min(most, share * total / budget.workers)
 
 
@@ -234,20 +244,20 @@ def fit_more_seeds(
         places: Positions of the members that may be fitted again; None for all.
     """
     budget = pool.budget
-    if not _wanted(objective, budget) or budget.stop():
+    if not is_worthwhile(objective, budget) or budget.stop():
         return dict(members)
     order = sorted((place for place in members if places is None or place in places), key=lambda i: -members[i].weight)
-    folds = _folds_of(objective)
-    queue = [_Fit(place, seconds[place], fold=fold) for place in order for fold in folds]
+    folds = folds_of(objective)
+    queue = [ReseededFit(place, seconds[place], fold=fold) for place in order for fold in folds]
     chancy = [place for place in order if _seeded(objective, _config_of(members[place]))]
-    queue += [_Fit(place, seconds[place], repeat) for repeat in range(1, _SEEDS) for place in chancy]
+    queue += [ReseededFit(place, seconds[place], repeat) for repeat in range(1, _SEEDS) for place in chancy]
     left = budget.remaining - _CLOSING
     kept = {place for place in order if folds and objective.records.has_models(_config_of(members[place]))}
-    if not (kept and left > _LEAST) and all(_CAUTION * fit.seconds >= left for fit in queue):
+    if not (kept and left > _MIN_ROUND_SECONDS) and all(_CAUTION * fit.seconds >= left for fit in queue):
         return dict(members)
     allowance = SizeBudget.of(objective, members, budget.seconds, time.monotonic() + left)
     wanted = [fit for fit in queue if allowance.take(fit.place)]
-    there = _stored_fold_models(objective, members, [fit for fit in wanted if fit.place in kept], budget)
+    there = stored_fold_models(objective, members, [fit for fit in wanted if fit.place in kept], budget)
     done = [*there, *_run(objective, members, [fit for fit in wanted if fit not in there], pool)]
     return {
         place: _several(member, [fit for fit in done if fit.place == place], len(folds))
@@ -256,7 +266,7 @@ def fit_more_seeds(
 
 
 @dataclass(frozen=True, slots=True)
-class _Fit:
+class ReseededFit:
     """Further fit of the member at a position: a repeat on all rows, or a fold model. `estimator` is its result."""
 
     place: int
@@ -266,15 +276,15 @@ class _Fit:
     estimator: Any = field(default=None, compare=False)
 
 
-def _stored_fold_models(
-    objective: CrossValidation, members: Mapping[int, Member], fits: list[_Fit], budget: Budget
-) -> list[_Fit]:
+def stored_fold_models(
+    objective: CrossValidation, members: Mapping[int, Member], fits: list[ReseededFit], budget: Budget
+) -> list[ReseededFit]:
     """Fold models among `fits` that the members' trials have stored, as many as can be read in time."""
-    found: list[_Fit] = []
+    found: list[ReseededFit] = []
     for place in dict.fromkeys(fit.place for fit in fits):
         if budget.remaining <= _CLOSING or budget.full:
             break
-        models = objective.fold_models(_config_of(members[place]), _folds_of(objective))
+        models = objective.fold_models(_config_of(members[place]), folds_of(objective))
         found.extend(
             replace(fit, estimator=models[fit.fold])
             for fit in fits
@@ -283,11 +293,13 @@ def _stored_fold_models(
     return found
 
 
-def _run(objective: CrossValidation, members: Mapping[int, Member], queue: list[_Fit], pool: WorkerPool) -> list[_Fit]:
+def _run(
+    objective: CrossValidation, members: Mapping[int, Member], queue: list[ReseededFit], pool: WorkerPool
+) -> list[ReseededFit]:
     """Run the fits, and return those that are ready in time. A fit that would be late is not started."""
     end = time.monotonic() + pool.budget.remaining - _CLOSING
-    started: list[_Fit] = []
-    done: list[_Fit] = []
+    started: list[ReseededFit] = []
+    done: list[ReseededFit] = []
 
     def calls() -> Iterator[tuple[Any, ...]]:
         while early := [fit for fit in queue if _CAUTION * fit.seconds < pool.budget.until(end)]:
@@ -315,7 +327,7 @@ def _seeded(objective: CrossValidation, config: Mapping[str, Any]) -> bool:
     return is_seeded(objective.fitter.model(name))
 
 
-def _wanted(objective: CrossValidation, budget: Budget) -> bool:
+def is_worthwhile(objective: CrossValidation, budget: Budget) -> bool:
     return budget.trials is None and objective.predict_limit is None
 
 
@@ -326,14 +338,14 @@ def _takes_folds(objective: CrossValidation) -> bool:
     return rows < _FEW_ROWS and len(folds) > 1 and parted and len(objective.data.known_rows()) == rows
 
 
-def _folds_of(objective: CrossValidation) -> list[int]:
+def folds_of(objective: CrossValidation) -> list[int]:
     """Folds whose models join the average: at most five, evenly spaced."""
     count = objective.folds if _takes_folds(objective) else 0
     kept = min(count, _MOST_FOLDS)
     return [place * count // kept for place in range(kept)]
 
 
-def _several(member: Member, fits: Iterable[_Fit], folds: int) -> Member:
+def _several(member: Member, fits: Iterable[ReseededFit], folds: int) -> Member:
     """Member with further fits. Each fold model gets an equal part of half of the weight; the others share the rest."""
     of_folds = sorted((fit for fit in fits if fit.fold is not None), key=lambda fit: fit.fold or 0)
     repeats = sorted((fit for fit in fits if fit.fold is None), key=lambda fit: fit.repeat)

@@ -48,7 +48,7 @@ _LAYER_WEIGHT: Final = 0.5  # weight of the second layer in the ensemble
 _BELOW: Final = 8  # largest number of base models: the heaviest members
 _LEAST_FOLDS: Final = 3
 _LEAST_ROWS: Final = 500  # smallest number of rows; the tests need as many
-_SHARE: Final = 0.15  # largest time of the second layer, as a share of the time limit
+_TIME_SHARE: Final = 0.15  # largest time of the second layer, as a share of the time limit
 _CAUTION: Final = 1.3  # safety factor on predicted times
 _ROUND: Final = 0.3  # smallest time of a round of fits in seconds
 _HEAVIER: Final = 1.5  # time of a stacked fit, as a multiple of a fit of the family without stacked columns
@@ -132,7 +132,7 @@ def seconds_of_layer(
     if not families or _obstacle(objective, chosen, budget) is not None:
         return 0.0
     found = sum(_cost(objective, chosen, trials, families, budget))
-    return found if found <= _SHARE * budget.seconds else 0.0
+    return found if found <= _TIME_SHARE * budget.seconds else 0.0
 
 
 def add_layer(
@@ -172,14 +172,14 @@ def add_layer(
         return _without(chosen, "somebody emptied the run's folder")
     base = _mean([found for found in known if found is not None], [weight for _, weight in lower])
     configs = [stacked({"model": {name: own}}, sources) for name, own in settings.items()]
-    tried = pool.map(objective.unraced, [(config,) for config in configs], end)
+    tried = pool.map(objective.full_loss, [(config,) for config in configs], end)
     if not tried:
         return _without(chosen, "none of its models was ready in time")
     rows = _rows([(configs[place], loss) for place, loss in tried.items()], objective, trials)
-    best = _best(objective, base, [configs[place] for place in tried])
+    best = best_layer(objective, base, [configs[place] for place in tried])
     if best is None:
         return Layered(list(chosen), rows, ("layers: a second layer was tried, and does not help",))
-    gains = _gains_on_held_out_folds(objective, pool, base, best, sources, end)
+    gains = gains_on_held_out_folds(objective, pool, base, best, sources, end)
     if not sum(gains) > 0:
         unseen = "layers: a second layer was tried, and does not help on rows that are held out of everything"
         return Layered(list(chosen), rows, (unseen,))
@@ -195,11 +195,11 @@ def _without(chosen: Chosen, reason: str) -> Layered:
 
 def _late(cost: float, seconds: float, budget: Budget) -> str:
     """Reason for a second layer that takes too long, with the time limit that would suffice."""
-    most = _SHARE * budget.seconds
+    most = _TIME_SHARE * budget.seconds
     if cost <= most:
         return f"it takes about {cost:.0f} s, and {max(seconds, 0):.0f} s were left"
-    share = f"more than {_SHARE:.0%} of the limit of {budget.seconds:g} s"
-    return f"it takes about {cost:.0f} s, {share}; a limit of {math.ceil(cost / _SHARE)} s has room for it"
+    share = f"more than {_TIME_SHARE:.0%} of the limit of {budget.seconds:g} s"
+    return f"it takes about {cost:.0f} s, {share}; a limit of {math.ceil(cost / _TIME_SHARE)} s has room for it"
 
 
 def _heaviest(chosen: Chosen, most: int) -> Chosen:
@@ -208,7 +208,7 @@ def _heaviest(chosen: Chosen, most: int) -> Chosen:
     return [(row, weight / total) for row, weight in chosen[:most]]
 
 
-def _best(
+def best_layer(
     objective: CrossValidation, base: Array, configs: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]] | None:
     """Second layer with the lowest out-of-fold loss; None if its gain is within a standard error."""
@@ -248,7 +248,7 @@ def _some(count: int) -> list[list[int]]:
     return alone if count < 2 else [*alone, list(range(count))]
 
 
-def _gains_on_held_out_folds(
+def gains_on_held_out_folds(
     objective: CrossValidation,
     pool: WorkerPool,
     base: Array,
@@ -260,11 +260,11 @@ def _gains_on_held_out_folds(
     gains: list[float] = []
     for outer, (_, rows) in enumerate(objective.data.folds):
         began = time.monotonic()
-        within = pool.map(objective.within, [(source, outer) for source in sources], end)
+        within = pool.map(objective.nested_predictions, [(source, outer) for source in sources], end)
         if within is None or len(within) < len(sources):
             break
         told = [within[place] for place in range(len(sources))]
-        said = pool.map(objective.above, [(config, outer, told) for config in configs], end)
+        said = pool.map(objective.stacked_predictions, [(config, outer, told) for config in configs], end)
         if said is None or len(said) < len(configs):
             break
         upper = _mean(list(said.values()), [1.0 / len(said)] * len(said))

@@ -216,7 +216,7 @@ class TaskAdvice:
         expected: NDArray[np.float64] = np.power(10.0, head.predict(rows, known, logs).mean + offset)
         return expected
 
-    def told(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, Any]:
         """Plain data for report and bundle: the id of the experience, and the most similar past tasks."""
         found = self.recalled
         order = np.argsort(-found.weights, kind="stable")[:_SIMILAR]

@@ -27,7 +27,7 @@ __all__ = ["FamilyPrior", "family_start"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_LEAST: Final = 3  # smallest number of tasks with a family, and of its configurations that such a task has scored
+_MIN_SCORED: Final = 3  # smallest number of tasks with a family, and of its configurations that such a task has scored
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,13 +74,13 @@ def family_start(found: SimilarTasks, space: Space, family: str, *, seed: int = 
     assert isinstance(choice, Choice), "the joint space has no other parameter"
     inner = choice.options.get(family)
     members = [row for row, config in enumerate(found.configs) if family in config["model"]]
-    if inner is None or not inner.dimensions or len(members) < _LEAST:
+    if inner is None or not inner.dimensions or len(members) < _MIN_SCORED:
         return None
     known = np.isfinite(found.scores[:, members])
     if found.stopped is not None:
         known &= ~found.stopped[:, members]
-    tasks = np.flatnonzero((known.sum(axis=1) >= _LEAST) & (found.weights > 0.0))
-    if len(tasks) < _LEAST:
+    tasks = np.flatnonzero((known.sum(axis=1) >= _MIN_SCORED) & (found.weights > 0.0))
+    if len(tasks) < _MIN_SCORED:
         return None
     points = np.stack([inner.encode(found.configs[row]["model"][family]).unit for row in members])
     past = [Evaluations(points[known[task]], found.scores[task, members][known[task]]) for task in tasks]

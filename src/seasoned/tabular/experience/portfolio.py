@@ -132,9 +132,11 @@ def portfolio_of_table(
     read = read_target(target, _kind(target, sort))
     if sort not in {None, read.task}:
         raise InvalidInput(f"sort is {sort!r}, and the target has {len(read.classes)} classes; give {read.task!r}.")
-    if len(read.kept) != len(frame):
-        raise InvalidInput(f"there are {len(frame)} rows and {len(read.kept)} target values; give one for each row.")
-    kept = frame[read.kept]
+    if len(read.labelled) != len(frame):
+        raise InvalidInput(
+            f"there are {len(frame)} rows and {len(read.labelled)} target values; give one for each row."
+        )
+    kept = frame[read.labelled]
     canonical = Schema.infer(kept).apply(kept)
     found = described(canonical, read, 0)
     return _portfolio(read.task, metric, found, len(canonical), size=size, seconds=seconds, experience=experience)

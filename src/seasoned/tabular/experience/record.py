@@ -40,7 +40,7 @@ __all__ = ["ExperienceRecorder", "described"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-_MOST_COLUMNS: Final = 2_000  # largest number of columns for meta-features
+MAX_COLUMNS: Final = 2_000  # largest number of columns for meta-features
 _MOST_ROWS: Final = 50_000
 _MOST_CELLS: Final = 10_000_000  # largest number of cells for meta-features, because several copies are made
 _LEAST_ROWS: Final = 2_000
@@ -88,7 +88,7 @@ class ExperienceRecorder:
         scene = _spared(lambda: _scene(canonical, target, objective), None, "the table cannot be described")
         return cls(found, scene, objective.predict_limit is not None)
 
-    def within(self, fit_seconds: float | None, starts: Iterable[Mapping[str, Any]]) -> ExperienceRecorder:
+    def for_search(self, fit_seconds: float | None, starts: Iterable[Mapping[str, Any]]) -> ExperienceRecorder:
         """Copy for a search that begins with some configurations.
 
         Args:
@@ -148,7 +148,7 @@ class ExperienceRecorder:
         past = [_trial(trial) for trial in kept if trial.state != "pruned"]
         if not self.paced:  # otherwise slow predictions can be the reason for the stop
             past += [self._stopped(trial, trials) for trial in kept if trial.state == "pruned"]
-        head = _head(self.scene, self.fit_seconds, _gained(trials, guide, self.scene.baseline, self.begun))
+        head = _head(self.scene, self.fit_seconds, search_statistics(trials, guide, self.scene.baseline, self.begun))
         study = PastStudy(head, self.scene.metafeatures, past)
         add_studies(self.places.store, [study], patience, instead=() if instead is None else (instead,))
         return row_of(study)[0].key
@@ -187,7 +187,7 @@ def _scene(canonical: pd.DataFrame, target: Target, objective: CrossValidation) 
         measure_key(objective.metric),
         (rows, columns),
         objective.folds,
-        _family(list(map(str, canonical.columns)), metafeatures),
+        table_identifier(list(map(str, canonical.columns)), metafeatures),
         objective.job.seconds,
     )
 
@@ -205,7 +205,7 @@ def _unit(objective: CrossValidation) -> float | None:
     return None if best is not None and abs(found) < _NOISE * abs(best - found) else found
 
 
-def _family(columns: Sequence[str], metafeatures: Mapping[str, float]) -> str:
+def table_identifier(columns: Sequence[str], metafeatures: Mapping[str, float]) -> str:
     """Identifier of a table: a digest of the column names, or of the meta-features if the names are only positions.
 
     The columns of an array are named x0, x1 and so on, whatever they contain, so all arrays of one width would be one
@@ -229,8 +229,8 @@ def described(canonical: pd.DataFrame, target: Target, seed: int) -> dict[str, f
     """
     rows, values = len(canonical), target.values
     columns = canonical.shape[1]
-    if columns > _MOST_COLUMNS:
-        canonical = canonical.iloc[:, np.linspace(0, columns - 1, _MOST_COLUMNS).astype(np.int64)]
+    if columns > MAX_COLUMNS:
+        canonical = canonical.iloc[:, np.linspace(0, columns - 1, MAX_COLUMNS).astype(np.int64)]
     most = min(_MOST_ROWS, max(_MOST_CELLS // canonical.shape[1], _LEAST_ROWS))
     if rows > most:
         some = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
@@ -268,7 +268,7 @@ def _head(scene: TaskDescription, fit_seconds: float | None, gained: Mapping[str
     )
 
 
-def _gained(
+def search_statistics(
     trials: Sequence[TrialRow], guide: TaskAdvice | None, baseline: float | None, begun: frozenset[str]
 ) -> dict[str, Any]:
     """Statistics of the search for `seasoned experience stats`: the best trial, and the gain by advice."""

@@ -18,7 +18,7 @@ _COPIES: Final = 5
 _TREES: Final = 30  # smallest number of trees of a forest
 _ROWS: Final = 2_000  # rows on which forests are grown
 _AIMS: Final = 10  # largest number of target classes, the most common ones
-_LEAST: Final = 50  # smallest number of rows; with fewer rows no column is dropped
+_MIN_ROWS: Final = 50  # smallest number of rows; with fewer rows no column is dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Uninformative:
         """Return a mask of the retained columns, shape (m,)."""
         count = matrix.shape[1]
         looked = rows.sample(_ROWS)
-        if len(looked) < _LEAST or count < 2:
+        if len(looked) < _MIN_ROWS or count < 2:
             return np.ones(count, dtype=np.bool_)
         seen, weight = matrix[looked], None if rows.weight is None else rows.weight[looked]
         aims = rows.common_aims(_AIMS)[looked]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["GroupColumns", "GroupStatistic", "GroupStatistics"]
 
 _STATISTICS: Final = ("mean", "deviation", "spread")
-_PAIRS: Final = 300  # largest number of candidate pairs of a group and a numeric column
+MAX_PAIRS: Final = 300  # largest number of candidate pairs of a group and a numeric column
 _ROWS: Final = 5_000  # rows on which statistics are selected; the statistics themselves use all rows
 _PRIOR: Final = 1.0  # weight of the overall mean in a group's mean, in rows
 
@@ -96,9 +96,9 @@ class GroupStatistics:
         looked = rows.sample(_ROWS)
         aims = rows.aims[looked]
         alone = relevance(rows.codes[looked], aims)
-        pairs = self._pairs(rows, alone)
+        pairs = self.candidate_pairs(rows, alone)
         levels = {group: levels_of(rows.codes[:, group]) for group in {group for group, _ in pairs}}
-        made = [statistic for pair in pairs for statistic in _statistics(rows.codes, *pair, levels[pair[0]])]
+        made = [statistic for pair in pairs for statistic in level_statistics(rows.codes, *pair, levels[pair[0]])]
         if not made:
             return GroupColumns(()), np.zeros((len(rows.codes), 0))
         columns = GroupColumns(tuple(made)).transform(Given(rows.codes[looked]))
@@ -109,16 +109,19 @@ class GroupStatistics:
         chosen = GroupColumns(tuple(made[place] for place in order[:most]))
         return chosen, chosen.transform(rows.given)
 
-    def _pairs(self, rows: Rows, alone: NDArray[np.float64]) -> list[tuple[int, int]]:
+    def candidate_pairs(self, rows: Rows, alone: NDArray[np.float64]) -> list[tuple[int, int]]:
+        """Pairs of a group column and a numeric column."""
         groups = few_valued(rows)
         named = set(groups)
         quantities = [place for place in rows.quantities.tolist() if place not in named]
-        if len(groups) * len(quantities) > _PAIRS:  # no pair outside these lists has a larger sum of relevances
-            groups, quantities = (sorted(some, key=lambda one: -alone[one])[:_PAIRS] for some in (groups, quantities))
+        if len(groups) * len(quantities) > MAX_PAIRS:  # no pair outside these lists has a larger sum of relevances
+            groups, quantities = (
+                sorted(some, key=lambda one: -alone[one])[:MAX_PAIRS] for some in (groups, quantities)
+            )
         pairs = [(group, quantity) for group in groups for quantity in quantities]
-        if len(pairs) <= _PAIRS:
+        if len(pairs) <= MAX_PAIRS:
             return pairs
-        return sorted(pairs, key=lambda pair: -(alone[pair[0]] + alone[pair[1]]))[:_PAIRS]
+        return sorted(pairs, key=lambda pair: -(alone[pair[0]] + alone[pair[1]]))[:MAX_PAIRS]
 
     def from_json(self, state: dict[str, Any], width: int) -> GroupColumns:
         """Restore columns from `GroupColumns.to_json`.
@@ -136,7 +139,7 @@ def places_of(column: NDArray[np.float64], values: NDArray[np.float64]) -> NDArr
     return found
 
 
-def _statistics(
+def level_statistics(
     codes: NDArray[np.float64],
     group: int,
     quantity: int,

@@ -69,7 +69,7 @@ SELECTIONS: Final[Mapping[str, Selection]] = {step.name: step for step in (Redun
 """Feature selections, applied after all steps to new columns and to the table's own columns."""
 _NONE, _MADE, _MOST = "none", "made", "columns"
 # smallest number of rows for features by default; with fewer rows, chance dominates their selection
-_MANY: Final = 12_000
+_MIN_FEATURE_ROWS: Final = 12_000
 _CLASSES: Final = 10  # largest number of target classes that steps use, the most common ones
 _FIRST: Final = 2  # number of families whose first configuration is tried with features as well
 
@@ -98,7 +98,7 @@ def steps_for(names: Sequence[str] | None, rows: int) -> tuple[str, ...]:
         >>> steps_for(None, 1_000), steps_for(["bins"], 1_000), "arithmetic" in steps_for(None, 20_000)
         ((), ('bins',), True)
     """
-    return choose_steps("all" if names is None and rows >= _MANY else names)
+    return choose_steps("all" if names is None and rows >= _MIN_FEATURE_ROWS else names)
 
 
 def with_features(space: Space, steps: Sequence[str]) -> Space:
@@ -190,15 +190,15 @@ class FeaturePipeline:
         dense: Scaling of the new columns, for models with the input encoding `dense`.
         width: Number of input columns of codes.
         texts: Number of input text columns; 0 if the steps read only codes.
-        kept: Indices of the retained columns among the model's own columns and the new columns, ascending; None for
-            all.
+        selection: Indices of the retained columns among the model's own columns and the new columns, ascending; None
+            for all.
     """
 
     steps: tuple[tuple[str, Columns], ...]
     dense: Dense
     width: int
     texts: int = 0
-    kept: NDArray[np.int64] | None = None
+    selection: NDArray[np.int64] | None = None
 
     @property
     def count(self) -> int:
@@ -226,11 +226,11 @@ class FeaturePipeline:
 
     def _beside(self, matrix: NDArray[np.float64], made: NDArray[np.float64], diet: Diet) -> NDArray[np.float64]:
         found = np.hstack([matrix, self._complete(made) if diet == "codes" else self.dense.transform(made)])
-        if self.kept is None:
+        if self.selection is None:
             return found
-        if self.kept[-1] >= found.shape[1]:
+        if self.selection[-1] >= found.shape[1]:
             raise ValueError("its features keep columns that are not there")
-        return found[:, self.kept]
+        return found[:, self.selection]
 
     def _complete(self, made: NDArray[np.float64]) -> NDArray[np.float64]:
         """Impute medians in columns that had no missing values in the fit, as for the table's own columns."""
@@ -250,7 +250,9 @@ class FeaturePipeline:
             if isinstance(state, LevelColumns):
                 found += range(place, place + state.count)
             place += state.count
-        return tuple(found) if self.kept is None else tuple(np.flatnonzero(np.isin(self.kept, found)).tolist())
+        return (
+            tuple(found) if self.selection is None else tuple(np.flatnonzero(np.isin(self.selection, found)).tolist())
+        )
 
     def nothing(self) -> Given:
         """Return empty inputs of the steps (zero rows)."""
@@ -263,7 +265,7 @@ class FeaturePipeline:
             "texts": self.texts,
             "steps": [[name, columns.to_json()] for name, columns in self.steps],
             "dense": self.dense.to_json(),
-            "kept": None if self.kept is None else self.kept.tolist(),
+            "selection": None if self.selection is None else self.selection.tolist(),
         }
 
     @classmethod
@@ -283,23 +285,23 @@ class FeaturePipeline:
             (name, STEPS[name].from_json(inner, read if name in TEXT_STEPS else known))
             for name, inner in state["steps"]
         )
-        kept = None if state.get("kept") is None else _places(state["kept"])
-        found = cls(steps, Dense.from_json(state["dense"]), width, read, kept)
+        selection = None if state.get("selection") is None else _places(state["selection"])
+        found = cls(steps, Dense.from_json(state["dense"]), width, read, selection)
         parts = (found.dense.levels, found.dense.centre, found.dense.scale, found.dense.gaps)
         sound = (
             np.isfinite(found.dense.centre).all()
             and np.isfinite(found.dense.scale).all()
             and not found.dense.levels.any()
         )
-        useful = found.count > 0 or kept is not None
+        useful = found.count > 0 or selection is not None
         if not useful or any(part.shape != (found.count,) for part in parts) or not sound:
             raise ValueError("its features do not fit together")
         return found
 
 
-def _places(kept: list[Any]) -> NDArray[np.int64]:
-    whole = all(type(place) is int and 0 <= place < 2**31 for place in kept)
-    found = np.array(kept if whole else [], dtype=np.int64)
+def _places(selection: list[Any]) -> NDArray[np.int64]:
+    whole = all(type(place) is int and 0 <= place < 2**31 for place in selection)
+    found = np.array(selection if whole else [], dtype=np.int64)
     if not len(found) or not (np.diff(found) > 0).all():
         raise ValueError("its features keep columns that are not there")
     return found
@@ -327,13 +329,13 @@ def fit_features(
     dense = Dense.fit(made, np.zeros(made.shape[1], dtype=np.int64))
     found = FeaturePipeline(steps, dense, rows.codes.shape[1], len(rows.given.texts))
     full = found._beside(matrix, made, diet)  # noqa: SLF001 - its own constructor
-    kept = _kept([name for name in SELECTIONS if wanted.get(name)], full, rows)
-    if kept is None and not steps:
+    selection = _selected_columns([name for name in SELECTIONS if wanted.get(name)], full, rows)
+    if selection is None and not steps:
         return None, matrix
-    return (found, full) if kept is None else (replace(found, kept=kept), full[:, kept])
+    return (found, full) if selection is None else (replace(found, selection=selection), full[:, selection])
 
 
-def _kept(names: Sequence[str], matrix: NDArray[np.float64], rows: Rows) -> NDArray[np.int64] | None:
+def _selected_columns(names: Sequence[str], matrix: NDArray[np.float64], rows: Rows) -> NDArray[np.int64] | None:
     """Indices of the columns that pass all selections in sequence; None if all columns pass.
 
     A selection that would drop every column is skipped.

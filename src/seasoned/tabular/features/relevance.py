@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["beyond_chance", "relevance"]
 
 _BINS: Final = 16
-_LEAST: Final = 10  # smallest number of rows per bin
+_MIN_BIN_ROWS: Final = 10  # smallest number of rows per bin
 
 
 def relevance(columns: NDArray[np.float64], aims: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -59,7 +59,7 @@ def relevance(columns: NDArray[np.float64], aims: NDArray[np.float64]) -> NDArra
 
 def bins_of(rows: int) -> int:
     """Number of bins for `rows` rows."""
-    return min(_BINS, rows // _LEAST)
+    return min(_BINS, rows // _MIN_BIN_ROWS)
 
 
 def beyond_chance(rows: int, tried: int) -> float:

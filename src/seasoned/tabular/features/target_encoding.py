@@ -23,10 +23,12 @@ __all__ = ["Encoding", "EncodingColumns", "LevelMeans"]
 
 _FOLDS: Final = 5  # number of inner folds of the training rows
 _PRIOR: Final = 10.0  # weight of the overall mean in a level's mean, in rows
-_SETS: Final = 60  # largest number of candidate columns, and of candidate pairs
+MAX_SETS: Final = 60  # largest number of candidate columns, and of candidate pairs
 _AIMS: Final = 10  # largest number of encoded classes, the most common ones
 _ROWS: Final = 5_000  # rows on which encodings are selected
-_SPARSE: Final = 4  # possible level combinations per row above which the combinations are found by sorting
+MAX_DENSE_COMBINATIONS: Final = (
+    4  # possible level combinations per row above which the combinations are found by sorting
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,7 +104,7 @@ class Encoding:
         looked = rows.sample(_ROWS)
         levels = {column: levels_of(rows.codes[:, column]) for column in few_valued(rows)}
         aims = rows.common_aims(min(_AIMS, most))
-        sets = self._sets(levels)
+        sets = self.candidate_sets(levels)
         levels = {column: levels[column] for column in sorted({column for columns in sets for column in columns})}
         told_alone = relevance(rows.codes[looked][:, list(levels)], rows.aims[looked])
         alone = dict(zip(levels, told_alone.tolist(), strict=True))
@@ -110,7 +112,7 @@ class Encoding:
         folds = [looked[dealt[looked] == fold] for fold in np.unique(dealt[looked])]
         found: list[tuple[float, tuple[int, ...], NDArray[np.float64]]] = []
         for columns in sets:
-            made = self._out_of_fold(rows, aims, columns, levels, dealt)
+            made = self.out_of_fold(rows, aims, columns, levels, dealt)
             known = max(alone[column] for column in columns)
             gain = _told(made, rows.aims, folds) - known
             enough = beyond_chance(len(looked) // len(folds), len(sets) * aims.shape[1]) / np.sqrt(len(folds))
@@ -122,17 +124,17 @@ class Encoding:
         made = np.hstack([np.zeros((len(rows.codes), 0)), *(made for *_, made in found)])
         return EncodingColumns(tuple(encodings)), made
 
-    def _sets(self, levels: Mapping[int, Levels]) -> list[tuple[int, ...]]:
+    def candidate_sets(self, levels: Mapping[int, Levels]) -> list[tuple[int, ...]]:
         """Candidates: single columns, then the pairs with the fewest level combinations."""
         sizes = {column: len(values) for column, (values, _) in levels.items()}
         alone = [(column,) for column, size in sizes.items() if size > 2]
         # the pairs with the fewest combinations lie in this set
-        least = set(sorted(sizes, key=sizes.__getitem__)[: _SETS + 2])
+        least = set(sorted(sizes, key=sizes.__getitem__)[: MAX_SETS + 2])
         few = [column for column in sizes if column in least]
         pairs = sorted(combinations(few, 2), key=lambda pair: sizes[pair[0]] * sizes[pair[1]])
-        return [*alone[:_SETS], *pairs[:_SETS]]
+        return [*alone[:MAX_SETS], *pairs[:MAX_SETS]]
 
-    def _out_of_fold(
+    def out_of_fold(
         self,
         rows: Rows,
         aims: NDArray[np.float64],
@@ -141,7 +143,7 @@ class Encoding:
         dealt: NDArray[np.int64],
     ) -> NDArray[np.float64]:
         """Means of each training row without its own fold, shape (n, targets)."""
-        keys, place = _combinations([levels[column] for column in columns])
+        keys, place = level_combinations([levels[column] for column in columns])
         weight = np.ones(len(rows.codes)) if rows.weight is None else rows.weight
         cells, shape = place * _FOLDS + dealt, (len(keys), _FOLDS)
         mass = np.bincount(cells, weight, minlength=len(keys) * _FOLDS).reshape(shape)
@@ -174,13 +176,13 @@ def keys_of(
     return found
 
 
-def _combinations(levels: Sequence[Levels]) -> Levels:
+def level_combinations(levels: Sequence[Levels]) -> Levels:
     """Keys of the training rows' level combinations, as in `keys_of`, and each row's index into the keys."""
     found, size = np.zeros(len(levels[0][1]), dtype=np.int64), 1
     for values, places in levels:
         size *= len(values) + 1
         found = found * (len(values) + 1) + np.where(places < 0, len(values), places)
-    if size > _SPARSE * len(found):
+    if size > MAX_DENSE_COMBINATIONS * len(found):
         keys, place = np.unique(found, return_inverse=True)
         return keys.astype(np.float64), place
     there = np.bincount(found, minlength=size) > 0
@@ -200,7 +202,7 @@ def _told(made: NDArray[np.float64], aims: NDArray[np.float64], folds: list[NDAr
 def _means(rows: Rows, aim: NDArray[np.float64], columns: tuple[int, ...], levels: Mapping[int, Levels]) -> LevelMeans:
     values = tuple(levels[column][0] for column in columns)
     weight = np.ones(len(aim)) if rows.weight is None else rows.weight
-    keys, place = _combinations([levels[column] for column in columns])
+    keys, place = level_combinations([levels[column] for column in columns])
     overall = float(np.average(aim, weights=weight))
     means = (np.bincount(place, weight * aim) + _PRIOR * overall) / (np.bincount(place, weight) + _PRIOR)
     return LevelMeans(columns, values, keys, np.append(means, overall))

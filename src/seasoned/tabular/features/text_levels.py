@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LevelColumns", "Levels"]
 
-_MORE: Final = 100  # smallest number of levels (exclusive) of a column with its own codes
+_OWN_CODE_LEVELS: Final = 100  # smallest number of levels (exclusive) of a column with its own codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,9 @@ class Levels:
 
     def fit(self, rows: Rows, most: int) -> tuple[LevelColumns, NDArray[np.float64]]:
         """Select at most `most` columns, those with the most levels."""
-        counts = {column: _count(rows.codes[:, column]) for column in few_valued(rows)}
+        counts = {column: level_count(rows.codes[:, column]) for column in few_valued(rows)}
         levels = [column for column in rows.categorical & counts.keys() if column >= rows.own]
-        found = [column for column in levels if counts[column] > _MORE]
+        found = [column for column in levels if counts[column] > _OWN_CODE_LEVELS]
         columns = LevelColumns(tuple(sorted(found, key=lambda column: (-counts[column], column))[:most]))
         return columns, columns.transform(rows.given)
 
@@ -73,6 +73,6 @@ class Levels:
         return LevelColumns(tuple(columns))
 
 
-def _count(codes: NDArray[np.float64]) -> int:
+def level_count(codes: NDArray[np.float64]) -> int:
     """Number of levels, without missing values."""
     return len(np.unique(codes[~np.isnan(codes)]))

@@ -19,7 +19,7 @@ __all__ = ["TextWords", "WordColumns", "WordComponents"]
 
 _ROWS: Final = 10_000  # largest number of texts of a decomposition
 _WORDS: Final = 1_000  # largest number of words of a decomposition, the most common ones
-_LEAST: Final = 3  # smallest number of texts that contain a word
+_MIN_TEXTS: Final = 3  # smallest number of texts that contain a word
 _COMPONENTS: Final = 20  # largest number of components of a text column
 _DIGITS: Final = 4  # decimal digits of a loading, for a small file
 
@@ -113,7 +113,7 @@ def _components(place: int, words: Any, count: int, seed: int) -> WordComponents
 
     texts = np.bincount(words.indices, minlength=BUCKETS)
     buckets = np.sort(np.argsort(-texts, kind="stable")[:_WORDS])
-    buckets = buckets[(texts[buckets] >= _LEAST) & (texts[buckets] < words.shape[0])]
+    buckets = buckets[(texts[buckets] >= _MIN_TEXTS) & (texts[buckets] < words.shape[0])]
     count = min(count, len(buckets) - 1)
     if count < 1:
         return None

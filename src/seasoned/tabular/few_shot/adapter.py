@@ -30,7 +30,7 @@ __all__ = ["Adapter", "LearnerAdapter", "adapter_of", "checked_file", "own_param
 
 _MOST_ROWS: Final = 512  # largest number of rows of a known task that its ridge head is fitted to
 _FILE: Final = "learner.npz"
-_LARGEST: Final = 2**30  # largest unpacked size of a learner's file, in bytes
+_MAX_UNPACKED_BYTES: Final = 2**30  # largest unpacked size of a learner's file, in bytes
 
 
 @dataclass(slots=True)
@@ -91,7 +91,7 @@ def checked_file(data: bytes) -> bytes:
         ValueError: If it unpacks to more.
     """
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        if sum(member.file_size for member in archive.infolist()) > _LARGEST:
+        if sum(member.file_size for member in archive.infolist()) > _MAX_UNPACKED_BYTES:
             raise ValueError("its learner unpacks to more than 1 GiB, as none does")
     return data
 

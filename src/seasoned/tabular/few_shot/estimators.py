@@ -88,7 +88,7 @@ class _FewShot(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
         if not named.all():
             logger.warning("%d of %d rows have no task and are left out; %s.", (~named).sum(), len(named), _MISSING)
         target = read_target(values[named], self._kind)
-        kept = np.flatnonzero(named)[target.kept]
+        kept = np.flatnonzero(named)[target.labelled]
         frame = rows.frame.iloc[kept].reset_index(drop=True)
         fitted, adapter = fit_tasks(frame, target, rows.words[kept], rows.columns, options)
         self.target_name_ = None if getattr(y, "name", None) is None else str(y.name)

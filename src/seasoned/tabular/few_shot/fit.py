@@ -37,7 +37,7 @@ __all__ = ["Options", "adapt_table", "fit_tasks"]
 logger = logging.getLogger("seasoned.tabular")
 
 _MANY_CLASSES: Final = 100  # number of classes from which on a warning is logged
-_TOO_MANY: Final = (
+_MANY_CLASSES_WARNING: Final = (
     "there are %d classes, and few-shot learning is made for up to some tens: it will be slow, and a few rows say "
     "little about so many; pass the task as an ordinary column to AutoClassifier instead."
 )
@@ -78,7 +78,7 @@ def fit_tasks(
     count_tasks(codes, len(tasks))
     classes, seed = len(target.classes), options.seed
     if classes >= _MANY_CLASSES:
-        logger.warning(_TOO_MANY, classes)
+        logger.warning(_MANY_CLASSES_WARNING, classes)
     learner = for_tables(default_learner(classes, seed) if options.learner is None else options.learner, classes)
     share = time.monotonic() + _GLOBAL_SHARE * (options.deadline - time.monotonic())
     base = fit_global(frame, target, codes, seed, share)

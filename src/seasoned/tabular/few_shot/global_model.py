@@ -34,7 +34,7 @@ _FAMILIES: Final = ("linear", "lightgbm")
 _FOLDS: Final = 5
 _FEW_FOLDS: Final = 3
 _LEAST_WEIGHT: Final = 0.05  # smallest ensemble weight of a family that is kept
-_MANY: Final = 20_000  # rows above which `_FEW_FOLDS` folds are used
+_FEW_FOLDS_ROWS: Final = 20_000  # rows above which `_FEW_FOLDS` folds are used
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def fold_models(fitted: Fitted, member_folds: tuple[int, ...], fold: int) -> Fit
 def _folds(codes: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     """Fold of each task, shape (tasks,): tasks from large to small, each to the fold with the fewest rows so far."""
     counts = np.bincount(codes)
-    count = _FOLDS if len(codes) <= _MANY else _FEW_FOLDS
+    count = _FOLDS if len(codes) <= _FEW_FOLDS_ROWS else _FEW_FOLDS
     order = np.random.default_rng(seed).permutation(len(counts))
     order = order[np.argsort(-counts[order], kind="stable")]
     folds, rows = np.zeros(len(counts), dtype=np.int64), np.zeros(count)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TaskRows", "count_tasks", "read_tasks", "refuse_several", "task_words"]
 
-_LEAST = 5  # fewest tasks of two rows or more
+_MIN_TASKS = 5  # fewest tasks of two rows or more
 _NAMED = 5  # largest number of tasks in a message
 
 
@@ -111,13 +111,13 @@ def count_tasks(codes: NDArray[np.int64], tasks: int) -> NDArray[np.int64]:
         InvalidInput: If fewer than 5 tasks have two rows or more.
     """
     counts = np.bincount(codes, minlength=tasks)
-    if tasks < _LEAST:
-        raise InvalidInput(f"there are {tasks} task(s) and at least {_LEAST} are needed to learn from; add tasks.")
+    if tasks < _MIN_TASKS:
+        raise InvalidInput(f"there are {tasks} task(s) and at least {_MIN_TASKS} are needed to learn from; add tasks.")
     several = int((counts > 1).sum())
-    if several < _LEAST:
+    if several < _MIN_TASKS:
         raise InvalidInput(
             f"only {several} of {tasks} tasks have two rows, one to adapt to and one to judge by, and at least "
-            f"{_LEAST} must have; choose a coarser task column."
+            f"{_MIN_TASKS} must have; choose a coarser task column."
         )
     return counts
 

@@ -127,7 +127,7 @@ def fingerprint_of(
     table: Table, problem: Problem, description: Description, settings: FitSettings, experience: str | None
 ) -> str:
     """Return the fingerprint of a run: it differs between tables, targets and settings."""
-    facts = _textual(settings, table.target.task, description.validation, table.roles, experience)
+    facts = textual_settings(settings, table.target.task, description.validation, table.roles, experience)
     if problem.metric.function is not None:  # it may read the labels
         facts["classes"] = table.target.classes.tolist()
     return fingerprint(description.canonical, table.target.values, facts)
@@ -148,9 +148,16 @@ def _materialised(validation: Any) -> Any:
     return pairs
 
 
-def _textual(settings: FitSettings, task: str, validation: Any, roles: Roles, experience: str | None) -> dict[str, Any]:
+def textual_settings(
+    settings: FitSettings, task: str, validation: Any, roles: Roles, experience: str | None
+) -> dict[str, Any]:
     """Settings that identify a run, as text that is the same in every process."""
-    given = {**settings.facts(), "task": task, "metric": metric_key(settings.metric), "validation": _key(validation)}
+    given = {
+        **settings.facts(),
+        "task": task,
+        "metric": metric_key(settings.metric),
+        "validation": validation_key(validation),
+    }
     digests = {name: _digest([rows]) for name, rows in roles.arrays().items()}
     told = places(experience) != Places(False, None)  # a search without advice cannot be resumed with advice
     told_of = {"spaces": declared(settings.spaces or {}), "starts": settings.starts}
@@ -160,7 +167,7 @@ def _textual(settings: FitSettings, task: str, validation: Any, roles: Roles, ex
     return {**given, **digests, "experience": told, "version": _RUNS}
 
 
-def _key(validation: Any) -> str:
+def validation_key(validation: Any) -> str:
     """Text that identifies a declaration of validation."""
     if isinstance(validation, list):
         try:

@@ -112,7 +112,7 @@ def _fit(
         fitted = _unfinished(table, problem, plan.columns, members)
         fitted = finalize(fitted, plan.objective, table.frame, settings.calibrate, settings.predict_limit, plan.pool)
     _remember(run, recorder, start.advice, result, plan.pool.budget)
-    advice = None if start.advice is None else start.advice.told()
+    advice = None if start.advice is None else start.advice.summary()
     fitted = replace(fitted, grouped=table.roles.groups is not None, experience=advice)
     return _completed(fitted, result, plan.pool.budget, summary, progress)
 

@@ -116,8 +116,10 @@ def budget_of(given: Parameters, started: float) -> Budget:
     memory = None if given.memory_limit is None else parse_memory(given.memory_limit)
     trials = None if given.trials is None else int(given.trials)
     told = given.workers is not None
-    budget = Budget(started + seconds, seconds, trials, workers, memory, search.ensemble, search.layers, told=told)
-    while not budget.told and budget.workers > 1 and not budget.has_memory:
+    budget = Budget(
+        started + seconds, seconds, trials, workers, memory, search.ensemble, search.layers, explicit_workers=told
+    )
+    while not budget.explicit_workers and budget.workers > 1 and not budget.has_memory:
         budget = replace(budget, workers=budget.workers - 1)
     budget.check_memory()
     return budget

@@ -204,7 +204,7 @@ def _column_plan(description: Description, run: RunFolder, pool: WorkerPool, war
     seconds = _PLAN_SHARE * budget.seconds if timed else (0.9 if learned else 0.5) * budget.remaining
     limits = Limits(seconds=max(seconds, 1.0), memory=budget.trial_memory)
     calls = [(str(folder / _DATA), schema, seed)]
-    running = pool.run_all(_plan_from_file, calls, lambda: 0.0 if budget.stop() else math.inf, limits)
+    running = pool.run_all(plan_from_file, calls, lambda: 0.0 if budget.stop() else math.inf, limits)
     ended = [outcome for _, outcome in running]
     if not ended and not budget.stop():
         raise StorageError(
@@ -228,7 +228,7 @@ def _column_plan(description: Description, run: RunFolder, pool: WorkerPool, war
     return ColumnPlan.fit(canonical, schema, seed=seed, vectors=False)
 
 
-def _plan_from_file(path: str, schema: Schema, seed: int) -> ColumnPlan:
+def plan_from_file(path: str, schema: Schema, seed: int) -> ColumnPlan:
     import pandas as pd
 
     return ColumnPlan.fit(pd.read_feather(path), schema, seed=seed)

@@ -102,8 +102,8 @@ def refit_table(
             return CrossValidation(Arrays(folder), job, fitted.metric, own=tuple(own.values()))
 
         every = [{"model": {member.name: member.config}} for member in fitted.members]
-        pool = WorkerPool(with_room_for(budget, list(map(objective_of([]).needs, every))))
-        if below := {textual(source): source for member in fitted.members for source in member.below}:
+        pool = WorkerPool(with_room_for(budget, list(map(objective_of([]).memory_bytes, every))))
+        if below := {textual(source): source for member in fitted.members for source in member.base_configurations}:
             folds = _parted(validation, parts, frame, target, roles, seed)
             _foretell(objective_of(folds), list(below.values()), pool)
         objective = objective_of([])
@@ -111,7 +111,7 @@ def refit_table(
             objective.records.note(config, _record(fitted, member))
         waiting = {place: (_row(fitted, place), member.weight) for place, member in enumerate(fitted.members)}
         several = {place for place, member in enumerate(fitted.members) if _several(member)}
-        ready = with_base_models(_fitted(objective, waiting, pool, several))
+        ready = with_base_models(fit_in_time(objective, waiting, pool, several))
     if not ready:
         raise InvalidInput(
             "no model could be fitted to these rows within time_limit and memory_limit; the log says why for each."
@@ -158,7 +158,7 @@ def _job(fitted: Fitted, seed: int, scale: Logarithm | None) -> Job:
     )
 
 
-def _fitted(
+def fit_in_time(
     objective: CrossValidation,
     waiting: Mapping[int, tuple[TrialRow, float]],
     pool: WorkerPool,
@@ -193,7 +193,7 @@ def _parted(
 
 def _foretell(objective: CrossValidation, configs: Sequence[Mapping[str, Any]], pool: WorkerPool) -> None:
     """Store the out-of-fold predictions of base models. If some are not ready, the stacked fits fail."""
-    pool.map(objective.unraced, [(config,) for config in configs], time.monotonic() + _BELOW * pool.budget.remaining)
+    pool.map(objective.full_loss, [(config,) for config in configs], time.monotonic() + _BELOW * pool.budget.remaining)
 
 
 def _several(member: Member) -> bool:
@@ -224,11 +224,11 @@ def _check_target(fitted: Fitted, target: Target, scale: Logarithm | None) -> No
 def _row(fitted: Fitted, place: int) -> TrialRow:
     """Member as a row of its trial. A member without a trial, such as the baseline, gets its position as the number."""
     member = fitted.members[place]
-    trial = _trial(fitted, member)
+    trial = trial_of(fitted, member)
     return TrialRow(place if trial is None else trial.number, member.name, member.config)
 
 
-def _trial(fitted: Fitted, member: Member) -> TrialRow | None:
+def trial_of(fitted: Fitted, member: Member) -> TrialRow | None:
     """Trial of the member, a complete one if the configuration was tried several times; None without a trial."""
     same = [t for t in fitted.trials if (t.model, t.config) == (member.name, member.config)]
     return next((t for t in same if t.is_complete), same[0] if same else None)
@@ -236,7 +236,7 @@ def _trial(fitted: Fitted, member: Member) -> TrialRow | None:
 
 def _record(fitted: Fitted, member: Member) -> TrialRecord:
     """Record of the member's trial: mean rounds over folds (None for models without), latency, and log-scale factor."""
-    trial = _trial(fitted, member)
+    trial = trial_of(fitted, member)
     pace, scale = 0.0 if trial is None else trial.predict_ms or 0.0, _scale(member)
     record = TrialRecord(None, 0.0, predict_ms=pace, factor=1.0 if scale is None else scale.factor)
     if member.model.with_rounds(member.config, 1) == member.config:

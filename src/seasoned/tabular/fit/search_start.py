@@ -48,7 +48,7 @@ def start_search(
     defaults = _first(problem, table, description.size, begun, space)
     own = own_starts(settings.starts, space, defaults)
     recorder = ExperienceRecorder.of(experience, description.canonical, table.target, objective)
-    recorder = recorder.within(_least(job, run, objective.folds), [*defaults, *own])
+    recorder = recorder.for_search(_least(job, run, objective.folds), [*defaults, *own])
     advice = recorder.guide(run.path, space, plan.pool.budget.seconds)
     return SearchStart(space, defaults, own, advice), recorder
 
@@ -91,4 +91,4 @@ def past_tasks(experience: str | None, guide: TaskAdvice | None) -> str:
     read = " and ".join(["what ships"] * found.ships + ["a store of earlier fits"] * (found.store is not None))
     if guide is None:
         return f"{read}, of which nothing fits this table"
-    return f"{read}: {guide.told()['tasks']:,} past tasks"
+    return f"{read}: {guide.summary()['tasks']:,} past tasks"

@@ -27,12 +27,12 @@ logger = logging.getLogger("seasoned.tabular")
 
 Task = Literal["binary", "multiclass", "regression"]
 _COLUMN = "A column-vector y was passed when a 1d array was expected; pass y.ravel(), for one target is supported."
-_LARGEST = 1e37  # largest absolute value of a numeric target; single precision ends at 3.4e38
+_MAX_TARGET = 1e37  # largest absolute value of a numeric target; single precision ends at 3.4e38
 _SMALLEST = 1e-150  # smallest range of a numeric target; squares of smaller ranges underflow
 _EXACT = 2**53  # largest whole number up to which floats are exact
 _LONGEST = 1000  # largest number of characters of a label
 _COLLECTIONS = (list, tuple, set, frozenset, dict, np.ndarray)
-_FEW = 20  # largest number of different values of a whole-number target with classes
+_MAX_INTEGER_CLASSES = 20  # largest number of different values of a whole-number target with classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +41,16 @@ class Target:
 
     Attributes:
         task: binary, multiclass or regression.
-        values: Class codes (int64) or numbers (float64) of the kept rows, shape (n,).
+        values: Class codes (int64) or numbers (float64) of the labelled rows, shape (n,).
         classes: The labels of the codes, sorted; empty for regression.
-        kept: Mask of the rows with a target, shape (rows passed,).
+        labelled: Mask of the rows with a target, shape (rows passed,).
         name: Name of the target; None without a name.
     """
 
     task: Task
     values: NDArray[Any]
     classes: NDArray[Any]
-    kept: NDArray[np.bool_]
+    labelled: NDArray[np.bool_]
     name: str | None = None
 
 
@@ -85,7 +85,7 @@ def infer_task(y: Any) -> Literal["classification", "regression"]:
     if not pd.api.types.is_numeric_dtype(series) or pd.api.types.is_bool_dtype(series):
         return "classification"
     numbers = series.to_numpy(dtype=np.float64)
-    few = len(np.unique(numbers)) <= min(_FEW, max(2, len(numbers) // 10))
+    few = len(np.unique(numbers)) <= min(_MAX_INTEGER_CLASSES, max(2, len(numbers) // 10))
     return "classification" if few and bool((numbers == np.round(numbers)).all()) else "regression"
 
 
@@ -124,29 +124,29 @@ def read_target(
     if isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] == 1:
         warnings.warn(_COLUMN, DataConversionWarning, stacklevel=5)
     series = to_series(y)
-    kept = ~absent(series, "the target").to_numpy(dtype=np.bool_)
+    labelled = ~absent(series, "the target").to_numpy(dtype=np.bool_)
     if not len(series):
         raise InvalidInput(
             "the target has 0 rows (0 sample(s)); a minimum of 2 is required, so pass a table with rows."
         )
-    if not kept.any():
+    if not labelled.any():
         raise InvalidInput(f"all {len(series)} values of the target are missing; choose another target column.")
-    gaps = not kept.all()
+    gaps = not labelled.all()
     if gaps:
-        logger.warning("%d of %d rows have no target and are left out.", int((~kept).sum()), len(series))
-    if counted is not None and len(counted) == len(kept):  # the caller refuses other lengths
-        kept &= counted
-        if not kept.any():
+        logger.warning("%d of %d rows have no target and are left out.", int((~labelled).sum()), len(series))
+    if counted is not None and len(counted) == len(labelled):  # the caller refuses other lengths
+        labelled &= counted
+        if not labelled.any():
             raise InvalidInput("no row has both a target and a sample_weight above 0; give such rows.")
-    present = series[kept]
+    present = series[labelled]
     if present.dtype.kind == "c" or any(isinstance(value, complex | np.complexfloating) for value in present.head()):
         raise InvalidInput("the target is complex; pass its real part, its imaginary part or its size.")
     number = task == "regression"
-    found = _numbers(present, kept, few=few) if number else _classes(present, kept, classes, gaps=gaps)
+    found = _numbers(present, labelled, few=few) if number else _classes(present, labelled, classes, gaps=gaps)
     return replace(found, name=series.name if isinstance(series.name, str) else None)
 
 
-def _numbers(series: pd.Series[Any], kept: NDArray[np.bool_], *, few: bool) -> Target:
+def _numbers(series: pd.Series[Any], labelled: NDArray[np.bool_], *, few: bool) -> Target:
     if series.dtype.kind in "mM":
         what = "dates" if series.dtype.kind == "M" else "durations"
         raise InvalidInput(f"the target holds {what}; pass a number instead, such as days since the first of January.")
@@ -156,7 +156,7 @@ def _numbers(series: pd.Series[Any], kept: NDArray[np.bool_], *, few: bool) -> T
     if len(values) < 2 and not few:
         raise InvalidInput(f"the target has {len(values)} row (1 sample); a minimum of 2 is required: add rows.")
     _check_range(values, few=few)
-    return Target("regression", values, np.array([]), kept)
+    return Target("regression", values, np.array([]), labelled)
 
 
 def _as_floats(series: pd.Series[Any]) -> NDArray[np.float64]:
@@ -189,10 +189,10 @@ def read_numbers(y: Any) -> NDArray[np.float64]:
 def _check_range(values: NDArray[np.float64], *, few: bool) -> None:
     """Refuse numbers that are too large or too close together: models use single precision and squares."""
     largest, spread = float(np.abs(values).max()), float(np.ptp(values))
-    if largest > _LARGEST:
+    if largest > _MAX_TARGET:
         raise InvalidInput(
-            f"the target goes up to {largest:.3g}, and models compute up to {_LARGEST:g}; divide it by a power of ten, "
-            "or learn its logarithm."
+            f"the target goes up to {largest:.3g}, and models compute up to {_MAX_TARGET:g}; divide it by a power "
+            "of ten, or learn its logarithm."
         )
     if 0 < spread < _SMALLEST:
         raise InvalidInput(
@@ -208,7 +208,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _classes(series: pd.Series[Any], kept: NDArray[np.bool_], known: NDArray[Any] | None, *, gaps: bool) -> Target:
+def _classes(series: pd.Series[Any], labelled: NDArray[np.bool_], known: NDArray[Any] | None, *, gaps: bool) -> Target:
     collection = next((value for value in series if isinstance(value, _COLLECTIONS)), None)
     if collection is not None:
         raise InvalidInput(
@@ -236,7 +236,7 @@ def _classes(series: pd.Series[Any], kept: NDArray[np.bool_], known: NDArray[Any
         raise InvalidInput(
             f"the target has only one class, {classes.tolist()[0]!r}; it needs at least 2: add rows of another."
         )
-    return Target("binary" if len(classes) == 2 else "multiclass", codes.astype(np.int64), classes, kept)
+    return Target("binary" if len(classes) == 2 else "multiclass", codes.astype(np.int64), classes, labelled)
 
 
 def encode(y: Any, classes: NDArray[Any]) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["cost_matrix", "costs_from_plain", "costs_to_plain"]
 
-_LARGEST: Final = 1e12  # largest absolute cost
+_MAX_COST: Final = 1e12  # largest absolute cost
 _HOW: Final = "pass {(true, predicted): cost, ...}, or a square matrix costs[true][predicted] in the order of classes_"
 
 
@@ -87,8 +87,8 @@ def _number(cost: Any) -> float:
         value = float(cost)
     except (TypeError, ValueError):
         raise InvalidInput(f"the cost {cost!r} is no number; {_HOW}.") from None
-    if not abs(value) <= _LARGEST:
-        raise InvalidInput(f"the cost {value} is not finite, or beyond {_LARGEST:g}; use a smaller number.")
+    if not abs(value) <= _MAX_COST:
+        raise InvalidInput(f"the cost {value} is not finite, or beyond {_MAX_COST:g}; use a smaller number.")
     return value
 
 

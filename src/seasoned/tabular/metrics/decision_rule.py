@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Decision", "decide"]
 
-_LARGEST: Final = 1e12  # largest absolute cost in a file
+_MAX_COST: Final = 1e12  # largest absolute cost in a file
 
 
 def decide(p: NDArray[np.floating[Any]], costs: Array) -> NDArray[np.int64]:
@@ -90,6 +90,6 @@ class Decision:
             ValueError: If the costs do not fit the number of classes, or are not finite.
         """
         costs = np.array(found["costs"], dtype=np.float64)
-        if costs.shape != (classes, classes) or not (np.abs(costs) <= _LARGEST).all():  # false for NaN
+        if costs.shape != (classes, classes) or not (np.abs(costs) <= _MAX_COST).all():  # false for NaN
             raise ValueError("its costs are those of another model")
         return cls(costs, bool(found["given"]), bool(found.get("asked", False)))

@@ -48,7 +48,7 @@ ZERO_BY_DEFINITION: Final = frozenset(
 )
 """Metrics that are 0 for a constant prediction: the measured value is noise around 0, and cannot scale gains."""
 _DEFAULTS: Final[dict[str, str]] = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
-_SHORT: Final = {
+_SCORERS: Final = {
     "log_loss": "neg_log_loss",
     "brier": "neg_brier_score",
     "matthews": "matthews_corrcoef",
@@ -61,7 +61,7 @@ _SHORT: Final = {
     "rmsle": "neg_root_mean_squared_log_error",
     "max_error": "neg_max_error",
 }
-_LONG: Final = {scorer: name for name, scorer in _SHORT.items()}
+_SHORT_NAMES: Final = {scorer: name for name, scorer in _SCORERS.items()}
 _MULTICLASS: Final = {
     "roc_auc": "roc_auc_ovr",
     **{name: f"{name}_macro" for name in ("f1", "precision", "recall", "jaccard")},
@@ -288,14 +288,14 @@ def _named(name: str, task: Task, n_classes: int, positive: int) -> Measure:
         return _quantile(name, task)
 
     known = {*get_scorer_names(), "kappa"}
-    scorer = _SHORT.get(name, name)
+    scorer = _SCORERS.get(name, name)
     if task == "multiclass":
         scorer = _MULTICLASS.get(scorer, scorer)
     if scorer not in known:
-        near = difflib.get_close_matches(name.lower(), {*known, *_SHORT}, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(name.lower(), {*known, *_SCORERS}, n=1, cutoff=0.5)
         meant = f"did you mean {near[0]!r}? Otherwise use" if near else "use"
         raise InvalidInput(f"there is no metric {name!r}; {meant} {_USUAL}, or the name of a scikit-learn scorer.")
-    shown = _LONG.get(name, name).removeprefix("neg_")
+    shown = _SHORT_NAMES.get(name, name).removeprefix("neg_")
     return Measure(shown, scorer, n_classes, positive, not scorer.startswith("neg_"))
 
 

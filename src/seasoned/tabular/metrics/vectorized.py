@@ -70,19 +70,19 @@ def _fast(stack: NDArray[np.floating], y: NDArray[Any], metric: Measure, w: Weig
     if metric.costs is not None:
         return _mean(metric.costs[y.astype(np.int64), decide(stack, metric.costs)], w)
     codes, stack = metric.oriented(y.astype(np.int64), stack)
-    if metric.scorer in _PROPER:
-        return _PROPER[metric.scorer](stack, codes, w)
+    if metric.scorer in PROPER_METRICS:
+        return PROPER_METRICS[metric.scorer](stack, codes, w)
     if len(np.unique(codes)) < metric.n_classes:
         return None
-    if metric.scorer in _RANKS:
-        return -_RANKS[metric.scorer](stack, codes, w)
-    if metric.scorer in _COUNTS:
+    if metric.scorer in RANK_METRICS:
+        return -RANK_METRICS[metric.scorer](stack, codes, w)
+    if metric.scorer in COUNT_METRICS:
         if metric.tuned:
             mass = np.ones(len(codes)) if w is None else w
-            cuts = [best_cut(scores, codes == 1, mass, _COUNTS[metric.scorer]) for scores in stack[:, :, 1]]
+            cuts = [best_cut(scores, codes == 1, mass, COUNT_METRICS[metric.scorer]) for scores in stack[:, :, 1]]
             return -np.array([score for _, score in cuts])
         with np.errstate(divide="ignore", invalid="ignore"):
-            return -_COUNTS[metric.scorer](_confusion(stack, codes, w))
+            return -COUNT_METRICS[metric.scorer](_confusion(stack, codes, w))
     return None
 
 
@@ -91,7 +91,7 @@ def _fast_of_numbers(
 ) -> NDArray[np.float64] | None:
     if metric.quantile is not None:
         return _mean(pinball(p, y, metric.quantile), w)
-    numbers = _NUMBERS.get(metric.scorer)
+    numbers = NUMBER_METRICS.get(metric.scorer)
     return None if numbers is None else numbers(p, y, w)
 
 
@@ -136,7 +136,7 @@ def pinball(p: NDArray[np.float64], y: NDArray[np.float64], quantile: float) -> 
     return np.maximum(quantile * gap, (quantile - 1.0) * gap)
 
 
-_NUMBERS: Final[dict[str, Callable[..., NDArray[np.float64]]]] = {
+NUMBER_METRICS: Final[dict[str, Callable[..., NDArray[np.float64]]]] = {
     "neg_mean_squared_error": _squared,
     "neg_root_mean_squared_error": lambda p, y, w: np.sqrt(_squared(p, y, w)),
     "neg_mean_absolute_error": lambda p, y, w: _mean(np.abs(p - y), w),
@@ -165,7 +165,7 @@ def _brier(p: NDArray[np.floating], y: NDArray[np.int64], w: Weight) -> NDArray[
     return _mean(np.sum((p - np.eye(p.shape[2])[y]) ** 2, axis=2), w)
 
 
-_PROPER: Final = {"neg_log_loss": _log_losses, "neg_brier_score": _brier}
+PROPER_METRICS: Final = {"neg_log_loss": _log_losses, "neg_brier_score": _brier}
 
 # ---- ranks: the rows contain every class
 
@@ -220,7 +220,7 @@ def _one_vs_one(p: NDArray[np.floating], y: NDArray[np.int64], w: Weight) -> NDA
     return np.asarray(np.mean(pairs, axis=0))
 
 
-_RANKS: Final[dict[str, Callable[..., NDArray[np.float64]]]] = {
+RANK_METRICS: Final[dict[str, Callable[..., NDArray[np.float64]]]] = {
     "roc_auc": lambda p, y, w: _each(_areas, p, y, w),
     "roc_auc_ovr": lambda p, y, w: _each(_areas, p, y, w),
     "roc_auc_ovr_weighted": lambda p, y, w: _each(_areas, p, y, w, weighted=True),
@@ -231,7 +231,7 @@ _RANKS: Final[dict[str, Callable[..., NDArray[np.float64]]]] = {
 
 def ranks(metric: Measure) -> bool:
     """Return True if the metric depends only on the order of the rows' probabilities."""
-    return metric.scorer in _RANKS or metric.scorer == "roc_auc_ovo_weighted"  # has no vectorised formula
+    return metric.scorer in RANK_METRICS or metric.scorer == "roc_auc_ovo_weighted"  # has no vectorised formula
 
 
 # ---- counts: the confusion matrices c, shape (m, true, predicted)
@@ -294,7 +294,7 @@ def _averages(name: str, of: Callable[..., NDArray[np.float64]]) -> dict[str, Ca
     }
 
 
-_COUNTS: Final[dict[str, Callable[..., NDArray[np.float64]]]] = {
+COUNT_METRICS: Final[dict[str, Callable[..., NDArray[np.float64]]]] = {
     "accuracy": _accuracy,
     "balanced_accuracy": lambda c: _recalls(c).mean(axis=1),
     "matthews_corrcoef": _matthews,
@@ -311,7 +311,7 @@ TUNABLE: Final = frozenset(
         *("f1", "f1_macro", "f1_weighted", "jaccard", "jaccard_macro", "jaccard_weighted"),
         *("balanced_accuracy", "matthews_corrcoef", "kappa"),
     }
-    & _COUNTS.keys()
+    & COUNT_METRICS.keys()
 )
 """Scorers of labels that gain from a threshold other than one half.
 
@@ -325,7 +325,7 @@ def counts_of(scorer: str) -> Callable[[NDArray[np.float64]], NDArray[np.float64
 
     Each matrix must contain rows of every true class.
     """
-    return _COUNTS.get(scorer)
+    return COUNT_METRICS.get(scorer)
 
 
 def best_cut(

@@ -35,8 +35,8 @@ _FULL: Final = {"X": ("float32", 2)}
 _SPARSE: Final = {"shape": ("int64", 1), "ends": ("int64", 1), "places": ("int64", 1), "cells": ("float32", 1)}
 _MAYBE: Final = {"weight": ("float64", 1), "quantile": ("float64", 1)}
 # share of nonzero cells up to which a file stores only these cells, so that no file expands a thousandfold
-_FEW: Final = 0.05
-_LARGEST: Final = 2**31  # largest size of the matrix of a sparse file, in bytes
+_MAX_SPARSE_SHARE: Final = 0.05
+_MAX_SPARSE_BYTES: Final = 2**31  # largest size of the matrix of a sparse file, in bytes
 
 
 @dataclass(slots=True)
@@ -71,7 +71,7 @@ class Vote:
     y: NDArray[np.float64] | None = None
     weight: NDArray[np.float64] | None = None
     quantile: float | None = None
-    _index: Any = field(default=None, init=False)
+    index: Any = field(default=None, init=False)
 
     @property
     def classes_(self) -> NDArray[np.int64]:
@@ -91,7 +91,7 @@ class Vote:
         from sklearn.neighbors import NearestNeighbors
 
         self.X, self.y, self.weight = X, y, weight
-        self._index = NearestNeighbors(n_neighbors=min(self.neighbours, len(X)), p=self.power, n_jobs=1).fit(X)
+        self.index = NearestNeighbors(n_neighbors=min(self.neighbours, len(X)), p=self.power, n_jobs=1).fit(X)
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Predict numbers, shape (n,)."""
@@ -133,7 +133,7 @@ class Vote:
         """Weights and target values of each row's neighbours, both of shape (n, m)."""
         assert self.y is not None, "fitted or loaded first"
         with one_thread("openmp"):  # with several threads, their schedule would decide between ties
-            distance, place = self._index.kneighbors(X.astype(np.float32))
+            distance, place = self.index.kneighbors(X.astype(np.float32))
         values = self.y[place]
         own = np.ones(values.shape) if self.weight is None else self.weight[place]
         if not self.by_distance:
@@ -225,7 +225,7 @@ class Neighbours:
 def _written(X: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
     """Arrays of a matrix; a sparse matrix is written as its nonzero cells, row by row."""
     filled = X != 0
-    if np.count_nonzero(filled) > _FEW * X.size:
+    if np.count_nonzero(filled) > _MAX_SPARSE_SHARE * X.size:
         return {"X": X}
     ends = np.cumsum(filled.sum(axis=1), dtype=np.int64)
     return {"shape": np.array(X.shape), "ends": ends, "places": np.nonzero(filled)[1], "cells": X[filled]}
@@ -242,7 +242,7 @@ def _read(found: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
     if (
         len(shape) != 2
         or not (shape > 0).all()
-        or int(shape[0]) * int(shape[1]) * 4 > _LARGEST
+        or int(shape[0]) * int(shape[1]) * 4 > _MAX_SPARSE_BYTES
         or len(ends) != shape[0]
         or (counts < 0).any()
         or not ends[-1] == len(places) == len(cells)

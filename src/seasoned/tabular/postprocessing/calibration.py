@@ -55,7 +55,9 @@ CALIBRATED: Final = frozenset({"neg_log_loss", "neg_brier_score", "cost"})
 """Scorers that reward calibrated probabilities; the other scorers depend on their order or on labels."""
 _CLEAR: Final = 2.5  # standard errors of a clear gain: a one-sided level of 0.6 %, 2 % for all three maps together
 _CELLS: Final = 50_000  # largest training set of a map, in probabilities; more change no relevant digit
-_MANY: Final = 1_000  # fewest rows of each class for isotonic regression (Niculescu-Mizil and Caruana 2005)
+_MIN_ISOTONIC_ROWS: Final = (
+    1_000  # fewest rows of each class for isotonic regression (Niculescu-Mizil and Caruana 2005)
+)
 
 
 class Calibrated(NamedTuple):
@@ -85,7 +87,7 @@ def choose_calibration(pooled: OutOfFold, metric: Measure, *, wanted: bool | Non
         return None
     if len(np.unique(pooled.truth)) < metric.n_classes:
         return None
-    loss, every = _row_losses(metric)
+    loss, every = row_losses(metric)
     before, missed = loss(pooled.predicted, pooled.truth), _missed(pooled.predicted, pooled, loss, every)
     found: list[tuple[float, Fit, Array]] = []
     for fit in _fits(pooled):
@@ -108,7 +110,7 @@ def _fits(pooled: OutOfFold) -> list[Fit]:
         lambda p, y, w: fit_scaling(p, y, w, biased=False),
         lambda p, y, w: fit_scaling(p, y, w, biased=True),
     ]
-    return [*fits, fit_isotonic] if np.bincount(pooled.truth).min() >= _MANY else fits
+    return [*fits, fit_isotonic] if np.bincount(pooled.truth).min() >= _MIN_ISOTONIC_ROWS else fits
 
 
 def _crossed(pooled: OutOfFold, fit: Fit) -> Array:
@@ -134,7 +136,7 @@ def _missed(p: Array, pooled: OutOfFold, loss: RowLoss, every: Callable[[Array],
     return float(np.average(every(p) - loss(p, pooled.truth), weights=pooled.mass)) / others
 
 
-def _row_losses(metric: Measure) -> tuple[RowLoss, Callable[[Array], Array]]:
+def row_losses(metric: Measure) -> tuple[RowLoss, Callable[[Array], Array]]:
     """Return the loss of a row, whose mean is the metric, and the sum of a row's losses over all classes.
 
     A metric that is not a mean of row losses gets the logarithmic loss.

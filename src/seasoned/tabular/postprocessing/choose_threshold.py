@@ -29,7 +29,9 @@ __all__ = ["Decided", "choose_decision", "searched"]
 
 _POWERS: Final = np.linspace(0.1, 1.0, 10)  # exponents a of the class weights (1 / share of the class)^a
 _RESAMPLES: Final = 200  # resamples for the standard error of the gain
-_CELLS: Final = 20_000_000  # entries of confusion matrices at a time, 160 MB; 1,000 classes give a million each
+MAX_MATRIX_CELLS: Final = (
+    20_000_000  # entries of confusion matrices at a time, 160 MB; 1,000 classes give a million each
+)
 _PROBABILITIES: Final = 4_000_000  # largest number of probabilities for the selection of class weights
 _CLEAR: Final = 1.0  # standard errors of a clear gain; one suffices, because a useless threshold costs little
 
@@ -73,7 +75,7 @@ def choose_decision(pooled: OutOfFold, metric: Measure, seed: int) -> Decided | 
         found = _best(p[~here], y[~here], mass[~here], metric, score, seed)
         crossed[here] = plain[here] if found is None else found.codes(p[here])
     before, after = (-_scores(y, codes, mass, metric, score) for codes in (plain, crossed))
-    error = _standard_error(pooled, (plain, crossed), metric, score, seed)
+    error = standard_error(pooled, (plain, crossed), metric, score, seed)
     clear = before - after > max(_CLEAR * error, 1e-12)
     decision = _best(p, y, mass, metric, score, seed) if clear else None
     return Decided(decision, before, after)
@@ -111,7 +113,7 @@ def _oriented(confusion: Array, metric: Measure) -> Array:
     return confusion[:, ::-1, ::-1] if metric.n_classes == 2 and metric.positive == 0 else confusion
 
 
-def _standard_error(
+def standard_error(
     pooled: OutOfFold,
     both: Sequence[NDArray[np.int64]],
     metric: Measure,
@@ -128,7 +130,7 @@ def _standard_error(
     rows = max(1, round(pooled.worth))
     drawn = np.random.default_rng(seed).multinomial(rows, shares / shares.sum(), _RESAMPLES).astype(np.float64)
     truth, labels = cells // (k * k), (cells // k % k, cells % k)
-    size, gains = max(1, _CELLS // k**2), []
+    size, gains = max(1, MAX_MATRIX_CELLS // k**2), []
     for first in range(0, _RESAMPLES, size):
         some = drawn[first : first + size]
         before, after = (_resampled(truth * k + codes, some, metric, score) for codes in labels)

@@ -35,8 +35,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Conformal", "as_words", "learn_conformal"]
 
-_MOST: Final = 2_000  # largest number of stored scores; their coverage has a standard deviation of .007 at 90 %
-_ENOUGH: Final = 1_000  # fewest rows for a scale, which is learned from half of them
+_MAX_STORED_SCORES: Final = (
+    2_000  # largest number of stored scores; their coverage has a standard deviation of .007 at 90 %
+)
+_MIN_SCALE_ROWS: Final = 1_000  # fewest rows for a scale, which is learned from half of them
 _CELLS: Final = 500_000  # largest training table of a scale, in rows times columns
 _FLOOR: Final = 0.1  # lower bound of a scale, as a share of the mean absolute error
 _HELPS: Final = 0.98  # upper bound of the interval score with a useful scale, as a share of the score without one
@@ -117,7 +119,12 @@ class Conformal:
         found = npz.load(data, _FILE)
         scores, mass, floor = found["scores"], found["mass"], float(found["floor"])
         rising = (np.diff(scores) >= 0).all()
-        if not 0 < len(scores) == len(mass) <= _MOST or not rising or not (mass > 0).all() or not floor > 0:
+        if (
+            not 0 < len(scores) == len(mass) <= _MAX_STORED_SCORES
+            or not rising
+            or not (mass > 0).all()
+            or not floor > 0
+        ):
             raise ValueError("its conformal scores, weights or floor are invalid")
         return cls(scores, mass, floor, None if scale is None else Tree().load(scale))
 
@@ -161,31 +168,33 @@ def learn_conformal(pooled: OutOfFold, codes: Array | None, seed: int) -> Confor
         seed: Seed of the split into halves.
     """
     rng = np.random.default_rng(seed)
-    order = _dealt(pooled, rng)
-    some, mass = _some(order, _MOST, rng), pooled.mass
+    order = shuffled_groups(pooled, rng)
+    some, mass = sample_rows(order, _MAX_STORED_SCORES, rng), pooled.mass
     if pooled.predicted.ndim == 2:
         return _sorted(1.0 - pooled.predicted[some, pooled.truth[some]], mass[some])
     gap = pooled.truth - pooled.predicted
-    if codes is None or len(order) < _ENOUGH or not np.abs(gap).max() > 0:
+    if codes is None or len(order) < _MIN_SCALE_ROWS or not np.abs(gap).max() > 0:
         return _sorted(gap[some], mass[some])
-    most = max(_CELLS // max(codes.shape[1], 1), _ENOUGH // 2)
-    whole, scored = _halves(order, pooled)
-    first, second = (_some(half, most // 2, rng) for half in _halves(whole, pooled))
-    taught, scored = np.concatenate([first, second]), _some(scored, _MOST, rng)
-    if min(len(scored), len(first), len(second)) < _ENOUGH // 8:  # few large groups leave too few rows for a scale
+    most = max(_CELLS // max(codes.shape[1], 1), _MIN_SCALE_ROWS // 2)
+    whole, scored = split_in_halves(order, pooled)
+    first, second = (sample_rows(half, most // 2, rng) for half in split_in_halves(whole, pooled))
+    taught, scored = np.concatenate([first, second]), sample_rows(scored, _MAX_STORED_SCORES, rng)
+    if (
+        min(len(scored), len(first), len(second)) < _MIN_SCALE_ROWS // 8
+    ):  # few large groups leave too few rows for a scale
         return _sorted(gap[some], mass[some])
     read = pooled.rows
     scale, floor = _learn_scale(codes[read[first]], pooled.predicted[first], gap[first], mass[first], seed)
     sizes = _sizes(scale, floor, codes[read[second]], pooled.predicted[second])
-    plain = _interval_score(gap[second], np.ones(len(second)), mass[second])
-    if not _interval_score(gap[second], sizes, mass[second]) < _HELPS * plain:
+    plain = interval_score(gap[second], np.ones(len(second)), mass[second])
+    if not interval_score(gap[second], sizes, mass[second]) < _HELPS * plain:
         return _sorted(gap[scored], mass[scored])
     scale, floor = _learn_scale(codes[read[taught]], pooled.predicted[taught], gap[taught], mass[taught], seed)
     sizes = _sizes(scale, floor, codes[read[scored]], pooled.predicted[scored])
     return _sorted(gap[scored] / sizes, mass[scored], floor, scale)
 
 
-def _dealt(pooled: OutOfFold, rng: np.random.Generator) -> NDArray[np.int64]:
+def shuffled_groups(pooled: OutOfFold, rng: np.random.Generator) -> NDArray[np.int64]:
     """Return the row indices in random order, with the rows of a group next to each other."""
     order = rng.permutation(len(pooled.truth))
     if pooled.groups is None:
@@ -194,12 +203,12 @@ def _dealt(pooled: OutOfFold, rng: np.random.Generator) -> NDArray[np.int64]:
     return order[np.argsort(places[pooled.groups[order]], kind="stable")]
 
 
-def _some(rows: NDArray[np.int64], most: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def sample_rows(rows: NDArray[np.int64], most: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Return at most `most` random rows; the first rows might belong to one large group."""
     return rows if len(rows) <= most else rng.permutation(rows)[:most]
 
 
-def _halves(order: NDArray[np.int64], pooled: OutOfFold) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def split_in_halves(order: NDArray[np.int64], pooled: OutOfFold) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the rows in two parts of about the same size, which share no group unless there is only one."""
     middle = len(order) // 2
     if pooled.groups is not None:
@@ -227,7 +236,7 @@ def _sizes(scale: TreeModel, floor: float, codes: Array, predicted: Array) -> Ar
     return np.maximum(scale.predict(np.column_stack([codes, predicted])), floor)
 
 
-def _interval_score(gap: Array, size: Array, mass: Array) -> float:
+def interval_score(gap: Array, size: Array, mass: Array) -> float:
     """Return the mean of width + (2 / alpha) * distance to the interval, for intervals around 90 % of the mass.
 
     The bounds are weighted quantiles of the same rows, with linear interpolation between rows.

@@ -34,7 +34,7 @@ __all__ = ["Blended", "OpinionPool", "choose_blend", "fit_linear_pool", "fit_log
 
 _LOGARITHMIC: Final = frozenset({"neg_log_loss", "neg_brier_score"})
 _LINEAR: Final = frozenset({"neg_root_mean_squared_error", "neg_mean_squared_error", "r2"})
-_SLACK: Final = 1.0  # standard errors by which the pool may be worse than the average
+_TOLERATED_ERRORS: Final = 1.0  # standard errors by which the pool may be worse than the average
 _CELLS: Final = 400_000  # largest training set of a pool, in predicted numbers; more change no relevant digit
 _FEWEST: Final = 50  # fewest rows for a pool
 _A_NUMBER: Final = 5  # fewest training rows per parameter of a pool; a pool of hundreds of classes would take long
@@ -75,7 +75,7 @@ def choose_blend(pooled: OutOfFold, metric: Measure) -> Blended | None:
     loss = _squared if not metric.n_classes else row_losses(metric)
     gain = loss(pooled.predicted, pooled.truth) - loss(predicted, pooled.truth)
     mean = float(np.average(gain, weights=pooled.mass))
-    if not mean > -_SLACK * pooled.error_of(gain, mean):  # false for NaN
+    if not mean > -_TOLERATED_ERRORS * pooled.error_of(gain, mean):  # false for NaN
         return None
     before, after = (metric.loss(pooled.truth, one, pooled.weights) for one in (pooled.predicted, predicted))
     return Blended(_learned(pooled, np.ones(len(gain), dtype=np.bool_)), before, after, predicted)
@@ -103,7 +103,7 @@ def _squared(predicted: Array, truth: NDArray[Any]) -> Array:
 
 
 _PRIOR: Final = 10.0  # weight of the prior for the weights of the average, in rows
-_LARGEST: Final = 20.0  # largest absolute weight or bias of a logarithmic pool
+_MAX_COEFFICIENT: Final = 20.0  # largest absolute weight or bias of a logarithmic pool
 _STEPS: Final = 100  # largest number of optimiser steps; a third of them is usual
 
 
@@ -145,7 +145,7 @@ class OpinionPool:
             ValueError: If the pool is invalid, or does not fit the number of members and of classes (0: numbers).
         """
         slopes, biases = (tuple(map(float, found[name])) for name in ("slopes", "biases"))
-        bound = _LARGEST if classes else math.inf
+        bound = _MAX_COEFFICIENT if classes else math.inf
         sane = all(math.isfinite(value) and abs(value) <= bound for value in (*slopes, *biases))
         if len(slopes) != members or len(biases) != max(classes, 1) or not sane:
             raise ValueError("its pool of the models is that of another model")
@@ -189,7 +189,7 @@ def fit_logarithmic_pool(
         gradient = np.r_[logs @ wrong.ravel(), wrong.sum(axis=0)]
         return (value + 0.5 * _PRIOR * float(shift @ shift)) / n, (gradient + _PRIOR * shift) / n
 
-    bounds = [(-_LARGEST, _LARGEST)] * (members + k)
+    bounds = [(-_MAX_COEFFICIENT, _MAX_COEFFICIENT)] * (members + k)
     at = np.r_[start, np.zeros(k)]
     found = minimize(loss, at, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _STEPS}).x
     return OpinionPool(tuple(map(float, found[:members])), tuple(map(float, found[members:])))

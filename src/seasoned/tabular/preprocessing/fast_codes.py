@@ -30,7 +30,7 @@ __all__ = ["codes"]
 
 _CELLS: Final = 20  # smallest number of present cells for a report that all cells are unknown levels
 # largest number of levels for that report; in columns with more levels, such as names, all may be unknown
-_FEW: Final = 100
+_MAX_REPORTED_LEVELS: Final = 100
 _NOTHING: Final = MappingProxyType(dict.fromkeys(MISSING_WORDS, np.nan))
 
 
@@ -68,7 +68,7 @@ def _note_new(
 
     Some unknown levels are normal and are not reported.
     """
-    if len(series) < _CELLS or len(encoder.words) > _FEW or not np.isnan(levels).all():
+    if len(series) < _CELLS or len(encoder.words) > _MAX_REPORTED_LEVELS or not np.isnan(levels).all():
         return
     words = read(column, series).dropna()
     if len(words) >= _CELLS:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ManyLevelsColumn", "counted", "frequencies", "ranks"]
 
 _MOST_COUNTED: Final = 10_000  # largest number of levels with a stored frequency; rarer levels count as one occurrence
-_FEW: Final = 1_000  # number of rows below which values are looked up one by one
+_LOOKUP_ROWS: Final = 1_000  # number of rows below which values are looked up one by one
 _PARTS: Final = re.compile(r"[0-9]{1,18}|[^0-9]+")
 
 
@@ -40,7 +40,7 @@ def _looked_up(text: pd.Series[Any], known: Mapping[str, float], otherwise: floa
 
     Few values are looked up one by one, because pandas would first index all of `known`.
     """
-    if len(text) < _FEW:
+    if len(text) < _LOOKUP_ROWS:
         found: NDArray[np.float64] = np.array([known.get(word, otherwise) for word in text.tolist()], dtype=np.float64)
         return found
     return np.asarray(text.map(known).fillna(otherwise), dtype=np.float64)

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = ["in_parts", "rows_of", "store"]
 
-_LARGE: Final = 2**26  # size in bytes of a file whose pages are released after a read
+RELEASED_BYTES: Final = 2**26  # size in bytes of a file whose pages are released after a read
 # smallest number of rows of a block; with fewer, pandas' overhead per column exceeds the work
-_LEAST_ROWS: Final = 2_048
-_CELLS: Final = 2**22  # cells of a block (32 MB): large against the overhead of a block, small against a long table
+MIN_BLOCK_ROWS: Final = 2_048
+BLOCK_CELLS: Final = (
+    2**22
+)  # cells of a block (32 MB): large against the overhead of a block, small against a long table
 
 
 def in_parts(frame: pd.DataFrame, width: int, most: int | None = None) -> Iterator[pd.DataFrame]:
@@ -33,7 +35,7 @@ def in_parts(frame: pd.DataFrame, width: int, most: int | None = None) -> Iterat
         width: Number of columns that a caller computes per row.
         most: Largest number of rows of a block; None for a default by memory.
     """
-    step = max(_CELLS // max(width, 1), _LEAST_ROWS)
+    step = max(BLOCK_CELLS // max(width, 1), MIN_BLOCK_ROWS)
     step = step if most is None else min(step, most)
     if len(frame) <= step:
         yield frame
@@ -50,7 +52,7 @@ def rows_of(matrix: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.
     """
     found: NDArray[np.float64] = matrix[rows]
     mapped = getattr(matrix, "_mmap", None)
-    if mapped is not None and matrix.nbytes > _LARGE and hasattr(mmap, "MADV_DONTNEED"):
+    if mapped is not None and matrix.nbytes > RELEASED_BYTES and hasattr(mmap, "MADV_DONTNEED"):
         mapped.madvise(mmap.MADV_DONTNEED)
     return found
 

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = ["NumberColumn"]
 
-_LARGEST: Final = 1e37  # largest absolute value; scikit-learn forests convert to float32 and reject larger values
-_FAR: Final = 2.0**12  # distance from 0, in ranges, above which few of float32's 24 bits remain for differences
+_MAX_NUMBER: Final = 1e37  # largest absolute value; scikit-learn forests convert to float32 and reject larger values
+_FAR_IN_RANGES: Final = (
+    2.0**12
+)  # distance from 0, in ranges, above which few of float32's 24 bits remain for differences
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class NumberColumn:
         if not np.isfinite(values).any():
             return cls(name)
         low, high = float(np.nanmin(values)), float(np.nanmax(values))
-        far = math.isfinite(high - low) and max(abs(low), abs(high)) > _FAR * (high - low) > 0.0
+        far = math.isfinite(high - low) and max(abs(low), abs(high)) > _FAR_IN_RANGES * (high - low) > 0.0
         return cls(name, low if far else 0.0)
 
     @classmethod
@@ -54,13 +56,13 @@ class NumberColumn:
         high = np.where(gaps, -np.inf, block).max(axis=0, initial=-np.inf)
         with np.errstate(over="ignore", invalid="ignore"):
             size = high - low
-            far = np.isfinite(size) & (np.maximum(np.abs(low), np.abs(high)) > _FAR * size) & (size > 0.0)
+            far = np.isfinite(size) & (np.maximum(np.abs(low), np.abs(high)) > _FAR_IN_RANGES * size) & (size > 0.0)
         return [cls(name, origin) for name, origin in zip(names, np.where(far, low, 0.0).tolist(), strict=True)]
 
     @staticmethod
     def clipped_all(block: NDArray[np.float64], origins: NDArray[np.float64]) -> NDArray[np.float64]:
         """Vectorised `clipped` of many columns, shape (n, columns)."""
-        found: NDArray[np.float64] = np.clip(block - origins, -_LARGEST, _LARGEST)
+        found: NDArray[np.float64] = np.clip(block - origins, -_MAX_NUMBER, _MAX_NUMBER)
         return found
 
     @property
@@ -75,7 +77,7 @@ class NumberColumn:
     def clipped(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Subtract the origin and clip to the range of single precision, shape (n,) to (n, 1)."""
         counted = values - self.origin if self.origin else values
-        found: NDArray[np.float64] = np.clip(counted, -_LARGEST, _LARGEST)[:, None]
+        found: NDArray[np.float64] = np.clip(counted, -_MAX_NUMBER, _MAX_NUMBER)[:, None]
         return found
 
     def to_json(self) -> dict[str, Any]:

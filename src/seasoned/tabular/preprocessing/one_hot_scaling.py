@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["MOST_ONE_HOT", "Dense"]
 
 _SMOOTH_LIMIT = 3.0  # bound of the absolute scaled value
-_CELLS = 2**20  # cells per block of computation
-_FAR = 1e150  # largest absolute value before the smooth clip, with a finite square
+BLOCK_CELLS = 2**20  # cells per block of computation
+_MAX_DISTANCE = 1e150  # largest absolute value before the smooth clip, with a finite square
 _ROUNDING: Final = 1e-9  # relative difference below which two numbers differ by rounding only
 MOST_ONE_HOT: Final = MAX_CATEGORY_LEVELS
 """Largest number of levels of a fully one-hot column; of more levels, only the most common have a column."""
@@ -85,7 +85,7 @@ class Dense:
 
     def transform(self, codes: NDArray[np.float64]) -> NDArray[np.float64]:
         """Encode, shape (n, p) to (n, numbers + indicators + levels)."""
-        step = max(_CELLS // max(codes.shape[1], 1), 1)
+        step = max(BLOCK_CELLS // max(codes.shape[1], 1), 1)
         if len(codes) <= step:
             return self._transform(codes)
         first = self._transform(codes[:step])
@@ -145,18 +145,18 @@ def _summary(codes: NDArray[np.float64], gaps: NDArray[np.bool_]) -> NDArray[np.
     """Centre and scale of each column, shape (p, 2); varying columns without missing values are computed together."""
     alone = gaps | (codes.min(axis=0, initial=np.inf) == codes.max(axis=0, initial=-np.inf))
     if alone.all() or not len(codes):
-        return np.array([_centre_and_scale(column) for column in codes.T]).reshape(-1, 2)
+        return np.array([centre_and_scale(column) for column in codes.T]).reshape(-1, 2)
     found = np.empty((codes.shape[1], 2))
     low, centre, high = np.percentile(codes[:, ~alone], [25, 50, 75], axis=0)
     found[~alone, 0], found[~alone, 1] = centre, high - low
     rounded = np.zeros(codes.shape[1], np.bool_)
     rounded[~alone] = ~(high - low > _ROUNDING * np.maximum(np.abs(low), np.abs(high)))
     for place in np.flatnonzero(alone | rounded):
-        found[place] = _centre_and_scale(codes[:, place])
+        found[place] = centre_and_scale(codes[:, place])
     return found
 
 
-def _centre_and_scale(column: NDArray[np.float64]) -> tuple[float, float]:
+def centre_and_scale(column: NDArray[np.float64]) -> tuple[float, float]:
     present = column[~np.isnan(column)]
     if not len(present):
         return 0.0, 0.0
@@ -168,5 +168,5 @@ def _centre_and_scale(column: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _squash(scaled: NDArray[np.float64]) -> NDArray[np.float64]:
-    filled = np.clip(np.nan_to_num(scaled, nan=0.0), -_FAR, _FAR)
+    filled = np.clip(np.nan_to_num(scaled, nan=0.0), -_MAX_DISTANCE, _MAX_DISTANCE)
     return filled / np.sqrt(1.0 + (filled / _SMOOTH_LIMIT) ** 2)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TextColumn"]
 
-_MOST_LEARNED: Final = 10_000  # largest number of rows for the computation of components
+MAX_COMPONENT_ROWS: Final = 10_000  # largest number of rows for the computation of components
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,6 @@ class TextColumn:
 
 def _fit_vectors(column: pd.Series[Any], seed: int) -> Ngrams | None:
     text = column.astype("str").dropna()
-    if len(text) > _MOST_LEARNED:
-        text = text.sample(_MOST_LEARNED, random_state=seed)
+    if len(text) > MAX_COMPONENT_ROWS:
+        text = text.sample(MAX_COMPONENT_ROWS, random_state=seed)
     return Ngrams.fit(text, seed=seed)

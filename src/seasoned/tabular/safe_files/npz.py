@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["dump", "load"]
 
-_LARGEST: Final = 2**31  # largest unpacked size in bytes; a file that unpacks to more is an attack on memory
+MAX_UNPACKED_BYTES: Final = 2**31  # largest unpacked size in bytes; a file that unpacks to more is an attack on memory
 _HEADERS: Final = 2**16  # largest size in bytes of all headers: names, types and shapes of the arrays
 _DAMAGE = (*DAMAGE, SyntaxError)  # numpy parses an array's header as Python
 
@@ -30,7 +30,7 @@ def dump(arrays: Mapping[str, NDArray[Any]], level: int = 6) -> bytes:
         InvalidInput: If the arrays are larger than `load` accepts.
     """
     size = sum(np.asanyarray(array).nbytes for array in arrays.values())
-    if size > _LARGEST - _HEADERS:
+    if size > MAX_UNPACKED_BYTES - _HEADERS:
         raise InvalidInput(
             f"a model takes {size / 2**30:.1f} GiB, more than a file of one holds (2); leave its family out with "
             "SearchSettings(models=...)."
@@ -58,7 +58,7 @@ def load(
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if sum(member.file_size for member in archive.infolist()) > _LARGEST:
+            if sum(member.file_size for member in archive.infolist()) > MAX_UNPACKED_BYTES:
                 raise InvalidInput("the model file unpacks to more than 2 GiB, as none of this package does; refused.")
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             found = {name: archive[name] for name in archive.files}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DAMAGE", "FORMAT", "pack", "unpack"]
 
-FORMAT: Final = 11
+FORMAT: Final = 12
 """Format of bundles. Files of other formats are refused: no version has been released."""
 DAMAGE: Final = (  # errors of zipfile, zlib, json and the models' loaders on a file that was cut or changed
     ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, NotImplementedError, OSError, RuntimeError,
@@ -38,9 +38,13 @@ _MANIFEST: Final = "manifest.json"
 _SIGNATURE: Final = "manifest.hmac"
 
 _LARGEST_MEMBER: Final = 2**31  # largest unpacked size of a member in bytes
-_LARGEST: Final = 2**32  # largest unpacked size in bytes of all members and of the contents of members that are zips
-_LARGEST_RATIO: Final = 200  # largest ratio of unpacked to packed size beyond `_SMALL`, far larger than of any model
-_SMALL: Final = 2**24  # unpacked size in bytes that a file of any size may reach
+MAX_UNPACKED_BYTES: Final = (
+    2**32
+)  # largest unpacked size in bytes of all members and of the contents of members that are zips
+MAX_RATIO: Final = (
+    200  # largest ratio of unpacked to packed size beyond `FREE_UNPACKED_BYTES`, far larger than of any model
+)
+FREE_UNPACKED_BYTES: Final = 2**24  # unpacked size in bytes that a file of any size may reach
 _LARGEST_DIRECTORY: Final = 2**17  # largest size in bytes of the list of members, about 1,000 members
 _LARGEST_INNER_DIRECTORY: Final = 2**26  # the same inside a member: skops stores each array of a model as a member
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -61,7 +65,7 @@ def pack(manifest: Mapping[str, Any], members: Mapping[str, bytes], key: bytes |
     """
     secret = _secret(key)
     sizes = [len(data) + _inside(data) for data in members.values()]
-    if sum(sizes) > _LARGEST or max(map(len, members.values()), default=0) > _LARGEST_MEMBER:
+    if sum(sizes) > MAX_UNPACKED_BYTES or max(map(len, members.values()), default=0) > _LARGEST_MEMBER:
         raise InvalidInput(
             f"the models take {sum(sizes) / 2**30:.1f} GiB, more than a bundle holds (4, and 2 for each); exclude the "
             "largest family with SearchSettings(models=...)."
@@ -86,10 +90,10 @@ def pack(manifest: Mapping[str, Any], members: Mapping[str, bytes], key: bytes |
         for name, data in written.items():  # deflating a zip again costs time and saves nothing
             archive.writestr(name, data, zipfile.ZIP_STORED if _is_zip(data) else zipfile.ZIP_DEFLATED)
     packed = buffer.getvalue()
-    if sum(sizes) + len(text) > _SMALL + _LARGEST_RATIO * len(packed):
+    if sum(sizes) + len(text) > FREE_UNPACKED_BYTES + MAX_RATIO * len(packed):
         raise InvalidInput(
             f"the models unpack to {sum(sizes) / len(packed):.0f} times the size of their file, and load accepts at "
-            f"most {_LARGEST_RATIO}; leave the family that holds so many equal numbers out with "
+            f"most {MAX_RATIO}; leave the family that holds so many equal numbers out with "
             "SearchSettings(models=...)."
         )
     return packed
@@ -167,7 +171,7 @@ def _check_end(file: IO[bytes], most: int) -> int:
     if tail[: -_END.size].startswith(_ZIP64) or length > most:
         raise ValueError("it lists more members than any bundle has")
     file.seek(0)
-    return min(_LARGEST, _SMALL + _LARGEST_RATIO * size)
+    return min(MAX_UNPACKED_BYTES, FREE_UNPACKED_BYTES + MAX_RATIO * size)
 
 
 def _check_directory(archive: zipfile.ZipFile, allowed: int) -> int:

@@ -31,7 +31,7 @@ EMPTY: Final = "All of its cells are empty."
 SAME: Final = "It has the same value in every row."
 _AGAIN: Final = 3  # fewest rows of a recurring value
 _USUAL: Final = 5  # most frequent values that are not counted, because "none" or "see above" may fill a column of text
-_SHARE: Final = 2 / 3  # smallest share of rows with recurring values in a category of many levels
+_MIN_RECURRING_SHARE: Final = 2 / 3  # smallest share of rows with recurring values in a category of many levels
 _SPELLINGS: Final = 8  # largest number of spellings of yes and no in a column, such as "Yes", "YES" and "yes"
 _FIRST: Final = 100  # cells in which an example of the reading is searched
 _EITHER: Final = (
@@ -75,8 +75,8 @@ def _comes_again(words: pd.Series[Any]) -> bool:
     """
     counts = words.value_counts().to_numpy()
     others = counts[_USUAL:]
-    known = counts[:MOST_LEVELS].sum() >= _SHARE * counts.sum()
-    return bool(known and others[others >= _AGAIN].sum() >= _SHARE * others.sum())
+    known = counts[:MOST_LEVELS].sum() >= _MIN_RECURRING_SHARE * counts.sum()
+    return bool(known and others[others >= _AGAIN].sum() >= _MIN_RECURRING_SHARE * others.sum())
 
 
 def _written(name: str, plain: pd.Series[Any]) -> Column | None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Decided", "decide", "is_wide", "mark", "number_places", "numbers"]
 
-_WIDE: Final = 500  # columns above which a table is wide; with fewer, the fixed cost of pandas is small
+WIDE_COLUMNS: Final = 500  # columns above which a table is wide; with fewer, the fixed cost of pandas is small
 _ROWS: Final = 10_000  # largest number of rows of a wide table; with more, the fixed cost is small and copies are large
 _CELLS: Final = 2**22  # largest number of cells that are processed at once
 _MARKS: Final = 50  # largest number of rows in a mark
@@ -38,7 +38,7 @@ class Decided(NamedTuple):
 
 def is_wide(frame: pd.DataFrame) -> bool:
     """Return True if the number columns of the table are processed together."""
-    return frame.shape[1] > _WIDE and len(frame) <= _ROWS
+    return frame.shape[1] > WIDE_COLUMNS and len(frame) <= _ROWS
 
 
 def number_places(frame: pd.DataFrame) -> NDArray[np.bool_]:

@@ -147,7 +147,7 @@ class AdvisedSampler(Sampler[_State]):
         if default is not None:
             return Suggestion(Config(default), {_OPENS: True}), state.free
         if state.credit + self._share(state) < 1.0:
-            row = self._advised(state)
+            row = self.advised_row(state)
             if row is not None:
                 return Suggestion(Config(self._form_of(row)), {_TAG: row}), state.free
         default = self._default(state)
@@ -220,7 +220,7 @@ class AdvisedSampler(Sampler[_State]):
         """Share of free trials."""
         return max(state.advised.share, _MOST_FREE * min(len(state.led) / _RAMP, 1.0))
 
-    def _advised(self, state: _State) -> int | None:
+    def advised_row(self, state: _State) -> int | None:
         """Row of the guide with the largest gain per cost; None if no gain is worth a trial."""
         tried = set(state.rows.values()) | self._begun(state)
         rows = np.array([row for row in self.guide.rows if row not in tried], dtype=np.intp)

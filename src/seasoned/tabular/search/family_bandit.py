@@ -41,10 +41,10 @@ EXTERNAL: Final = {"guest": True}
 _DECAY: Final = 0.7  # weight of a family relative to the next better one: an ensemble gains by different families
 _NEARNESS: Final = 0.015  # lag at which a family's weight is 1/e, as a share of the gap from best trial to baseline
 _SLOWEST: Final = 4  # number of trials too slow to predict after which a family without a fast trial is skipped
-_AHEAD: Final = 4  # numbers before a trial's own that other drivers may request in the same state
-_LEAST: Final = 1e-3  # smallest share of its weight that a lagging family keeps
+_CONCURRENT_NUMBERS: Final = 4  # numbers before a trial's own that other drivers may request in the same state
+_MIN_WEIGHT_SHARE: Final = 1e-3  # smallest share of its weight that a lagging family keeps
 _HOPELESS: Final = 2  # failures after which a family is skipped while none has succeeded; later one is sufficient
-_NEAR: Final = 2  # number of trials near a family's default, before other trials
+_TRIALS_NEAR_DEFAULT: Final = 2  # number of trials near a family's default, before other trials
 _SPREAD: Final = 0.3  # standard deviation of such trials in the unit cube, and probability of a new category
 
 
@@ -182,7 +182,7 @@ class FamilyBandit(Sampler[_State]):
         if name in state.states:
             return state.states[name]
         space, known = state.spaces[name], WarmStart() if self.expected is None else self.expected(name)
-        start = replace(known, configurations=_first(space, state.spec.seed))
+        start = replace(known, configurations=initial_configurations(space, state.spec.seed))
         inner = self.inner.init(replace(state.spec, space=space, warm_start=start, budget=None, first=0))
         return self.inner.tell(inner, state.events.get(name, ()))
 
@@ -206,7 +206,7 @@ class FamilyBandit(Sampler[_State]):
     def _suggest(
         self, state: _State, number: int, ahead: Mapping[str, int], new: Mapping[str, Sequence[Config]]
     ) -> tuple[Suggestion, _State]:
-        weights = self._weights(state, new)
+        weights = self.weights(state, new)
         names = list(weights)
         shares = np.array(list(weights.values()))
         family = names[int(generator(state.spec, number).choice(len(names), p=shares / shares.sum()))]
@@ -240,10 +240,14 @@ class FamilyBandit(Sampler[_State]):
     def _displaced(state: _State, family: str, trials: int) -> dict[str, Any] | None:
         """First configuration that is due after `trials` trials, if outer suggestions took its place; else None."""
         guests = state.guests.get(family, 0)
-        due = _first(state.spaces[family], state.spec.seed) if guests and trials - guests <= _NEAR else ()
+        due = (
+            initial_configurations(state.spaces[family], state.spec.seed)
+            if guests and trials - guests <= _TRIALS_NEAR_DEFAULT
+            else ()
+        )
         return due[trials - guests] if trials - guests < len(due) else None
 
-    def _weights(self, state: _State, new: Mapping[str, Sequence[Config]]) -> dict[str, float]:
+    def weights(self, state: _State, new: Mapping[str, Sequence[Config]]) -> dict[str, float]:
         """Weights of the families that have an untried configuration."""
         tunable = [name for name in state.spaces if self._is_open(state, name, new)] or list(state.spaces)
         met = [name for name in tunable if _is_met(state.records[name])]
@@ -266,7 +270,7 @@ class FamilyBandit(Sampler[_State]):
         if not 0.0 < gap < math.inf:
             return dict.fromkeys(names, 1.0)
         lags = {name: max((own - best) / gap - self.luck, 0.0) for name, own in bests.items()}
-        return {name: max(math.exp(-lags.get(name, 0.0) / _NEARNESS), _LEAST) for name in names}
+        return {name: max(math.exp(-lags.get(name, 0.0) / _NEARNESS), _MIN_WEIGHT_SHARE) for name in names}
 
     def _is_open(self, state: _State, name: str, new: Mapping[str, Sequence[Config]]) -> bool:
         """True if a family has an untried configuration. A family without settings has only its start."""
@@ -329,7 +333,7 @@ class FamilyBandit(Sampler[_State]):
 
 def _asking(state: _State, numbers: Sequence[int]) -> set[int]:
     """Numbers shortly before `numbers` without a configuration: other drivers request them in the same state."""
-    before = {one for number in numbers for one in range(max(state.spec.first, number - _AHEAD), number)}
+    before = {one for number in numbers for one in range(max(state.spec.first, number - _CONCURRENT_NUMBERS), number)}
     return before - state.places.keys()
 
 
@@ -348,14 +352,14 @@ def _asked(state: _State, family: str, new: Mapping[str, Sequence[Config]]) -> l
     return [*known, *new.get(family, ())]
 
 
-def _first(space: Space, seed: int) -> tuple[dict[str, Any], ...]:
+def initial_configurations(space: Space, seed: int) -> tuple[dict[str, Any], ...]:
     """Default of a family, and configurations near it: all numbers moved a little, some categories changed."""
     if not space.dimensions:
         return ()
     rng = np.random.default_rng([seed, len(space.dimensions)])
     start = space.encode(space.default).unit
     found = [space.default]
-    for _ in range(_NEAR):
+    for _ in range(_TRIALS_NEAR_DEFAULT):
         moved = np.clip(start + _SPREAD * rng.standard_normal(len(start)), 0.0, 1.0)
         drawn = rng.random(len(start))
         for index, dimension in enumerate(space.dimensions):

@@ -63,17 +63,17 @@ class Race:
             self._met.add(trial.number)
         if len(self._met) == self.opening and self.share != MAX_LAG:
             self.close_defaults([trial])
-        elif self._saw(trial):
+        elif self.record_trial(trial):
             self._place(trial.config["model"])
 
     def close_defaults(self, trials: Iterable[Trial]) -> None:
         """End the first configurations, with these trials among them. The bars are stricter from here on."""
         for trial in trials:
-            self._saw(trial)
+            self.record_trial(trial)
         self.share = MAX_LAG
         self._place(self._complete)
 
-    def _saw(self, trial: Trial) -> bool:
+    def record_trial(self, trial: Trial) -> bool:
         """Record a trial. Return True if it may change a bar: it is complete, and its fold losses are known."""
         if trial.value is None:
             return False
@@ -101,7 +101,7 @@ class Race:
             if len(known) > 1:
                 best = _numbers(self._best[name][1])
                 self._bars[name] = PairedTest(
-                    best, self._baseline, _FAMILY, max(few, _luck(known, best, self._baseline))
+                    best, self._baseline, _FAMILY, max(few, lag_deviation(known, best, self._baseline))
                 )
         try:
             self.objective.records.set_bars(self._bars)
@@ -109,7 +109,9 @@ class Race:
             logger.info("the bars of the race could not be written: %s", error)
 
 
-def _luck(known: Iterable[Iterable[float | None]], best: tuple[float, ...], baseline: tuple[float, ...]) -> float:
+def lag_deviation(
+    known: Iterable[Iterable[float | None]], best: tuple[float, ...], baseline: tuple[float, ...]
+) -> float:
     """Standard deviation of a trial's lag over the folds, pooled over these trials; 0 if it cannot be estimated."""
     reference = np.array(best)
     gap = np.array(baseline) - reference

@@ -21,11 +21,13 @@ _CELL: Final = 7e-9  # seconds per tree, row and column in any of the boosters, 
 _OVERHEAD: Final = 10  # fixed cost of a tree, in columns
 _BRIEF: Final = 100  # rounds in which a booster's default reaches most of its quality
 _MEDIUM_ROWS: Final = 10_000  # number of rows above which more trials are worth more than more folds
-_LONG: Final = 1_000  # rounds that 3 folds must have time for, above that number of rows: nearly all of the quality
+_AFFORDED_ROUNDS: Final = (
+    1_000  # rounds that 3 folds must have time for, above that number of rows: nearly all of the quality
+)
 _AMPLE: Final = 2_000  # rounds that 5 folds must have time for, above that number of rows, so that folds cost no trials
 _RATES: Final = {"lightgbm": "learning_rate", "xgboost": "eta", "catboost": "learning_rate"}
 _FASTEST: Final = 4.0  # largest factor on the default learning rate
-_HIGHEST: Final = 0.2  # largest learning rate to which a default is raised
+_MAX_LEARNING_RATE: Final = 0.2  # largest learning rate to which a default is raised
 _SHALLOW_ROWS: Final = 10_000  # number of rows below which CatBoost's default for regression is less deep
 _SHALLOW: Final = MappingProxyType({"depth": 7})
 
@@ -57,7 +59,7 @@ def affordable_folds(rows: int, columns: int, outputs: int, seconds: float | Non
     most = 5 if rows <= _MANY_ROWS else 3 if rows <= _VERY_MANY_ROWS else 1
     if seconds is None:
         return most
-    wanted = {5: _BRIEF, 3: _BRIEF} if rows <= _MEDIUM_ROWS else {5: _AMPLE, 3: _LONG}
+    wanted = {5: _BRIEF, 3: _BRIEF} if rows <= _MEDIUM_ROWS else {5: _AMPLE, 3: _AFFORDED_ROUNDS}
     taken = {folds: folds * booster_seconds(rows, columns, outputs, rounds) for folds, rounds in wanted.items()}
     return next((folds for folds in wanted if folds <= most and taken[folds] <= seconds), 1)
 
@@ -92,7 +94,7 @@ def first_configurations(
         changes: dict[str, Any] = {}
         if model.name in _RATES:
             rate = usual[_RATES[model.name]]
-            changes[_RATES[model.name]] = max(rate, min(haste * rate, _HIGHEST))
+            changes[_RATES[model.name]] = max(rate, min(haste * rate, _MAX_LEARNING_RATE))
         if model.name == "catboost" and task == "regression" and rows is not None and rows < _SHALLOW_ROWS:
             changes |= _SHALLOW
         config = space.default

@@ -65,7 +65,7 @@ class ByLevel(Sampler[Views]):
                 for level, end in enumerate(ends):
                     heard[level].append(end)
                     results[level] += end.state is TrialState.COMPLETE
-        return state.told(self.sampler, heard, results, reports)
+        return state.tell(self.sampler, heard, results, reports)
 
     def _ends(self, event: Finished, reports: Mapping[int, float]) -> list[Finished]:
         """End of a trial as one event per level."""

@@ -53,7 +53,7 @@ FIRST = 2
 """Number of defaults before all other trials: a usable model at once, and a strong cheap one."""
 _INITIAL = 3  # trials of a family, its default included, before its surrogate model suggests
 _OPENING = 8  # with experience, first trials after which racing is stricter
-_LEAST = 0.01  # smallest cost of a trial (start, storage, selection), as a share of the time limit
+_MIN_COST_SHARE = 0.01  # smallest cost of a trial (start, storage, selection), as a share of the time limit
 _WARM_UP = 2.0  # seconds on top of a trial's own limit, because its worker can be a fresh one
 _PATIENCE = 0.9  # longest wait for workers that load packages before the final fits, as a share of the time left
 _ENDED = frozenset({TrialState.COMPLETE, TrialState.FAILED, TrialState.PRUNED})
@@ -159,8 +159,10 @@ def search(
             logger.warning("interrupted; the best models so far are fitted. Interrupt again to give up.")
         progress.begin("fitting the best models on all rows")
         trials = tuple(map(row, ended))
-        left = budget.remaining - (ending.kept - ending.layering)  # the reserve includes the time of the selection
-        chosen = _chosen(objective, ranked(trials), pool, ending.choosing if timed else math.inf)
+        left = budget.remaining - (
+            ending.reserve - ending.second_layer_reserve
+        )  # the reserve includes the time of the selection
+        chosen = select_members(objective, ranked(trials), pool, ending.choosing if timed else math.inf)
         layered = add_layer(objective, chosen, trials, upper, pool, left)
         members = fit_members(objective, layered.chosen, pool, early)
         progress.begin("judging all models together")
@@ -192,11 +194,11 @@ def _searched(
     try:
         if budget.trials is not None:
             if objective.levels:  # reference trials of the others, whichever is faster
-                _run(study, objective, budget, closing, FIRST, callbacks)
-            _run(study, objective, budget, closing, opening, callbacks)
+                run_study(study, objective, budget, closing, FIRST, callbacks)
+            run_study(study, objective, budget, closing, opening, callbacks)
             if budget.trials >= opening and not budget.stop():  # otherwise a resumed run continues here
                 race.close_defaults(study.trials[:opening])
-        _run(study, objective, budget, closing, budget.trials, callbacks)
+        run_study(study, objective, budget, closing, budget.trials, callbacks)
     except AllTrialsFailed as error:
         known = any(trial.state is TrialState.COMPLETE for trial in study.trials)
         text = "the search ends early because its last trials all failed for the same reason; see the log of trials."
@@ -214,7 +216,7 @@ def _searched(
     return False
 
 
-def _chosen(
+def select_members(
     objective: CrossValidation, best: Sequence[TrialRow], pool: WorkerPool, seconds: float
 ) -> list[tuple[TrialRow, float]]:
     """Select the members while new workers load packages for their fits; the search's workers ended with it."""
@@ -256,7 +258,7 @@ def _families(objective: CrossValidation, budget: Budget) -> FamilyBandit:
         families = replace(families, baseline=objective.baseline_loss(), luck=luck)
     if not timed:
         return families
-    return replace(families, least=_LEAST * budget.seconds, seconds=budget.seconds)
+    return replace(families, least=_MIN_COST_SHARE * budget.seconds, seconds=budget.seconds)
 
 
 def _sampler(
@@ -299,7 +301,7 @@ def _row(objective: CrossValidation, trial: Trial, elapsed: float | None) -> Tri
     return replace(row, rounds=record.rounds, predict_ms=record.predict_ms, losses=tuple(record.losses))
 
 
-def _run(
+def run_study(
     study: Study,
     objective: CrossValidation,
     budget: Budget,
@@ -311,7 +313,7 @@ def _run(
     if budget.trials is not None and target is not None:
         target = min(target, budget.trials)
     ended = sum(trial.state in _ENDED for trial in study.trials)
-    if closing.due() or (target and ended >= target):
+    if closing.should_end() or (target and ended >= target):
         return
     left, more = budget.remaining, max(closing.warm_up, _WARM_UP) + objective.climbing_seconds
     study.optimize(
@@ -323,12 +325,12 @@ def _run(
         trial_memory=budget.trial_memory,
         callbacks=callbacks,
         progress=False,
-        stop=closing.due,
+        stop=closing.should_end,
         remaining=closing.remaining if budget.trials is None else None,
     )
     ended = sum(trial.state in _ENDED for trial in study.trials)
     if budget.trials and target and ended < target and not (budget.stop() or closing.asked):
-        if closing.due() or budget.remaining <= 0.1 * budget.seconds < math.inf:
+        if closing.should_end() or budget.remaining <= 0.1 * budget.seconds < math.inf:
             text = "the time limit of %g s ended the search before %d trials, so the result depends on it."
             logger.warning(text, budget.seconds, budget.trials)
         else:

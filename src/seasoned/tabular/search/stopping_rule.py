@@ -33,8 +33,8 @@ __all__ = ["Plateau", "StoppingRule"]
 
 _GAIN: Final = 1e-3  # smallest gain, as a share of the gap from a constant prediction to the best ensemble
 _TRIALS: Final = 100  # number of trials without a gain
-_SHARE: Final = 0.6  # share of the time so far without a gain
-_LEAST: Final = 10.0  # seconds before which the search is not stopped
+_PLATEAU_SHARE: Final = 0.6  # share of the time so far without a gain
+_MIN_SEARCH_SECONDS: Final = 10.0  # seconds before which the search is not stopped
 
 
 @dataclass(slots=True)
@@ -72,9 +72,9 @@ class Plateau:
         """True if the search has had no gain for long enough, after some trials and seconds."""
         return (
             math.isfinite(self._best)
-            and seconds >= _LEAST
+            and seconds >= _MIN_SEARCH_SECONDS
             and trials - self._trials >= _TRIALS
-            and seconds - self._seconds >= _SHARE * seconds
+            and seconds - self._seconds >= _PLATEAU_SHARE * seconds
         )
 
 
@@ -84,11 +84,11 @@ _LAST: Final = 0.05  # time reserve before any trial is complete, as a share of 
 _WARM_UP: Final = 2.0  # seconds assumed for a worker to start and import, until measured; more on a slow machine
 _CLOSING: Final = 0.5  # seconds reserved to fetch the models and to clean up
 _CAUTION: Final = 1.1  # safety factor on the predicted time of the final fits
-_SLACK: Final = 0.2  # extra share of the time reserve; 0 where the reserve for seed averaging is larger
+_RESERVE_SLACK: Final = 0.2  # extra share of the time reserve; 0 where the reserve for seed averaging is larger
 _CHOOSING: Final = 0.04  # largest time of a selection, as a share of the time limit: the search waits for it
-_SPARING: Final = 20.0  # wait until the next selection, as a multiple of the time of the last selection
+_SELECTION_WAIT: Final = 20.0  # wait until the next selection, as a multiple of the time of the last selection
 _ENDED: Final = frozenset({TrialState.COMPLETE, TrialState.FAILED, TrialState.PRUNED})
-_NEAR: Final = 2.0  # multiple of the time reserve; with less time left, the wait is a quarter as long
+_NEAR_RESERVE: Final = 2.0  # multiple of the time reserve; with less time left, the wait is a quarter as long
 
 
 class StoppingRule:
@@ -122,7 +122,7 @@ class StoppingRule:
         self._fresh = fresh
         self._upper = upper
         self._layering = 0.0
-        self._again = 0.0  # earliest time of the next selection, on `time.monotonic`'s clock
+        self.next_selection = 0.0  # earliest time of the next selection, on `time.monotonic`'s clock
         self._unseen = False  # True if a trial completed after the last selection
         self.warm_up = max(_WARM_UP, fresh)
         self._reserve = min(max(_LAST * budget.seconds, 1.0), 0.5 * budget.seconds)
@@ -135,7 +135,7 @@ class StoppingRule:
         """Update the time reserve and the plateau after a trial."""
         complete = trial.state is TrialState.COMPLETE
         self._unseen |= complete
-        if complete and time.monotonic() >= self._again:
+        if complete and time.monotonic() >= self.next_selection:
             self._measure([TrialRow.of(found) for found in study.trials])
         if self._plateau is None or self._over:
             return
@@ -144,7 +144,7 @@ class StoppingRule:
             self._measure([TrialRow.of(found) for found in study.trials])  # recent trials may have brought a gain
         self._conclude(self._plateau, ended)
 
-    def due(self) -> bool:
+    def should_end(self) -> bool:
         """True if the search must end: by request, for lack of time beyond the reserve, or for lack of gains."""
         return self._over or self._budget.stop() or self._budget.remaining <= self._reserve
 
@@ -163,7 +163,7 @@ class StoppingRule:
         return _CHOOSING * self._budget.seconds
 
     @property
-    def kept(self) -> float:
+    def reserve(self) -> float:
         """Time reserve for the final fits, in seconds."""
         return self._reserve
 
@@ -172,7 +172,7 @@ class StoppingRule:
         return min(max((self._budget.remaining - self._reserve) / self._budget.seconds, 0.0), 1.0)
 
     @property
-    def layering(self) -> float:
+    def second_layer_reserve(self) -> float:
         """Seconds of the time reserve for a second layer."""
         return self._layering
 
@@ -190,16 +190,16 @@ class StoppingRule:
         paces = [self._objective.records.of(row.configuration).predict_ms for row, _ in chosen]
         again = reseeding_seconds(self._objective, [row.configuration for row, _ in chosen], fits, paces, self._budget)
         self._layering = seconds_of_layer(self._objective, chosen, rows, self._upper, self._budget)
-        caution, slack = (1.0, 0.0) if self._has_spares(chosen) else (_CAUTION, _SLACK)
+        caution, slack = (1.0, 0.0) if self._has_spares(chosen) else (_CAUTION, _RESERVE_SLACK)
         self._reserve = _CLOSING + choosing + caution * once + max(slack * once, again) + self._layering
         self._unseen = False
         if self._plateau is not None:
             self._plateau.note(
-                _loss_of(self._objective, chosen), sum(row.state in _ENDED for row in rows), self._elapsed
+                ensemble_loss(self._objective, chosen), sum(row.state in _ENDED for row in rows), self._elapsed
             )
         took = time.monotonic() - started
-        near = self._budget.remaining < _NEAR * self._reserve
-        self._again = time.monotonic() + (_SPARING / 4 if near else _SPARING) * took
+        near = self._budget.remaining < _NEAR_RESERVE * self._reserve
+        self.next_selection = time.monotonic() + (_SELECTION_WAIT / 4 if near else _SELECTION_WAIT) * took
 
     def _has_spares(self, chosen: Sequence[tuple[TrialRow, float]]) -> bool:
         """True if each member has the single model of its trial, so that a late refit is hardly missed."""
@@ -229,7 +229,7 @@ class StoppingRule:
         return max(first.seconds - fits, self._fresh, 0.2)
 
 
-def _loss_of(objective: CrossValidation, chosen: Sequence[tuple[TrialRow, float]]) -> float:
+def ensemble_loss(objective: CrossValidation, chosen: Sequence[tuple[TrialRow, float]]) -> float:
     """Out-of-fold loss of the ensemble; NaN if it is not known."""
     pooled = pool(objective, [Member(row.model, row.config, None, weight) for row, weight in chosen])
     if pooled is None:

@@ -23,8 +23,12 @@ __all__ = ["Bounded", "bounded", "declared", "to_json_types"]
 _SHARES: Final = frozenset({"bagging_fraction", "feature_fraction", "max_features", "subsample", "colsample_bylevel"})
 _ABOVE: Final = _SHARES | {"learning_rate", "eta", "rate", "outer_rate", "penalty", "bend", "bond", "spread"}
 """Hyperparameters that must be above 0."""
-_LEAST: Final[Mapping[str, int]] = {"num_leaves": 2, "max_leaf_nodes": 2, "pairs": 0}  # smallest whole numbers; else 1
-_MOST: Final[Mapping[tuple[str, str], float]] = {  # largest values: above, files are refused or 2^depth overflows
+_MIN_INTEGERS: Final[Mapping[str, int]] = {
+    "num_leaves": 2,
+    "max_leaf_nodes": 2,
+    "pairs": 0,
+}  # smallest whole numbers; else 1
+_MAX_VALUES: Final[Mapping[tuple[str, str], float]] = {  # largest values: above, files are refused or 2^depth overflows
     ("neighbours", "neighbours"): 1_000,
     ("lightgbm", "num_leaves"): 131_072,
     ("mlp", "layers"): 16,
@@ -93,7 +97,9 @@ class Bounded:
         try:
             found = _alike(known, value, where) if isinstance(value, Float | Int | Categorical) else None
             found = Categorical((_typed(known, value, where),)) if found is None else found
-            _check_reach(known, found, name, 1.0 if name in _SHARES else _MOST.get((self.family.name, name)), where)
+            _check_reach(
+                known, found, name, 1.0 if name in _SHARES else _MAX_VALUES.get((self.family.name, name)), where
+            )
         except InvalidSpace as error:
             raise InvalidInput(str(error)) from None
         return found
@@ -159,7 +165,7 @@ def _check_reach(
         return
     values = given.choices if isinstance(given, Categorical) else (given.low, given.high)
     low, high = min(cast("Any", values)), max(cast("Any", values))
-    least = _LEAST.get(name, 1) if isinstance(known, Int) else 0
+    least = _MIN_INTEGERS.get(name, 1) if isinstance(known, Int) else 0
     if low < least or (low == 0 and name in _ABOVE):
         bound = "above 0" if name in _ABOVE else f"{least} or more"
         raise InvalidSpace(f"{where} goes down to {low}; it must be {bound}.")

@@ -99,7 +99,7 @@ class CrossValidation:
         sampling = 0.0 if trial is None else self._climb(pipeline, trial)
         return self._validate(config, pipeline, sampling)
 
-    def unraced(self, config: Mapping[str, Any]) -> float:
+    def full_loss(self, config: Mapping[str, Any]) -> float:
         """Return the loss without racing against other trials, for a configuration that is stacked on some of them."""
         pipeline = Pipeline.of(config)
         self._check_memory(pipeline)
@@ -120,10 +120,10 @@ class CrossValidation:
                 if raced and place + 1 < len(folds):
                     self._check_bars(pipeline.name, losses)
                 if raced and place == 0:
-                    self._check_pace(parts[0].pace)
+                    self.check_pace(parts[0].pace)
             for places, found in zip(held, retransformed, strict=True):
                 total[places] += found
-            predicted = _mean(total, held)
+            predicted = fold_mean(total, held)
             odd = int((~np.isfinite(predicted)).reshape(len(predicted), -1).any(axis=1).sum())
             if odd:
                 raise ValueError(f"it predicted no finite number for {odd} of {len(predicted)} rows")
@@ -172,7 +172,7 @@ class CrossValidation:
             return self.fitter.of_fold(pipeline, self.data.folds[fold], record.factor)
         return self.fitter.on_all(pipeline, record.rounds, repeat, record.factor)
 
-    def spare(self, config: Mapping[str, Any]) -> Any:
+    def fold_average(self, config: Mapping[str, Any]) -> Any:
         """Return the fold models of the trial as one that predicts by their mean; None if they are not stored.
 
         Under a `predict_limit` it is only one fold model, because the prediction time of a trial is the time of one.
@@ -184,7 +184,7 @@ class CrossValidation:
         """Return fold models of the trial, by fold; empty if they are not stored."""
         return by_fold(self.records.models(config), folds, self.records.of(config).factor)
 
-    def within(self, config: Mapping[str, Any], outer: int) -> NDArray[np.float64]:
+    def nested_predictions(self, config: Mapping[str, Any], outer: int) -> NDArray[np.float64]:
         """Return nested predictions for the rows outside a fold, by models that saw neither these rows nor the fold.
 
         Args:
@@ -205,21 +205,21 @@ class CrossValidation:
             total[valid] = found
         return total
 
-    def above(self, config: Mapping[str, Any], outer: int, within: Sequence[NDArray[np.float64]]) -> Any:
+    def stacked_predictions(self, config: Mapping[str, Any], outer: int, within: Sequence[NDArray[np.float64]]) -> Any:
         """Return the predictions of a stacked configuration for the rows of a fold, which no model has seen before.
 
         Args:
             config: The stacked configuration; its trial determines the number of rounds.
             outer: The fold.
-            within: Nested predictions of each base model for the other rows (`within`). The fold's own rows get the
-                out-of-fold predictions of the base models.
+            within: Nested predictions of each base model for the other rows (`nested_predictions`). The fold's own rows
+                get the out-of-fold predictions of the base models.
 
         Raises:
             ValueError: If the predictions of a base model are lost.
         """
         pipeline, record, (train, valid) = Pipeline.of(config), self.records.of(config), self.data.folds[outer]
         said = [found.copy() for found in within]
-        for found, source in zip(said, pipeline.below, strict=True):
+        for found, source in zip(said, pipeline.base_configurations, strict=True):
             told = self.records.out_of_fold(source)
             if told is None:
                 raise ValueError("the predictions of a model below are lost")
@@ -311,7 +311,7 @@ class CrossValidation:
         at = self._extent(pipeline, len(train), len(valid), len(self.data.known_rows()))
         check_memory(pipeline.name, pipeline.settings, at, self.memory, self._free())
 
-    def needs(self, config: Mapping[str, Any]) -> int:
+    def memory_bytes(self, config: Mapping[str, Any]) -> int:
         """Return the estimated memory in bytes of a fit of the configuration on all rows."""
         pipeline, rows = Pipeline.of(config), len(self.data.target)
         return estimate_bytes(pipeline.name, pipeline.settings, self._extent(pipeline, rows, 0, rows))
@@ -319,7 +319,7 @@ class CrossValidation:
     def _extent(self, pipeline: Pipeline, rows: int, valid: int, held: int) -> DataShape:
         model = self.fitter.model(pipeline.name)
         columns = self.data.matrix(model.diet).shape[1] + most_columns(pipeline.features)
-        columns += width_of(pipeline.below, self.job.n_classes)
+        columns += width_of(pipeline.base_configurations, self.job.n_classes)
         levels = (len(self.job.categorical), len(self.job.many)) if model.diet == "codes" else (0, 0)
         return DataShape(rows, valid, columns, self.job.n_classes, *levels, held)
 
@@ -327,7 +327,7 @@ class CrossValidation:
         free = free_memory()
         return free if self.share is None else min(free, self.share)
 
-    def _check_pace(self, pace: float) -> None:
+    def check_pace(self, pace: float) -> None:
         """Prune a trial that predicts too slowly, once some trial is fast enough."""
         limit = self.predict_limit
         if limit is None or pace <= _PATIENCE * limit or self.folds == 1:
@@ -365,7 +365,7 @@ class CrossValidation:
         return loss if math.isfinite(loss) else None
 
 
-def _mean(total: NDArray[np.float64], held: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
+def fold_mean(total: NDArray[np.float64], held: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
     """Return sums of predictions divided by the number of folds that validate each row, at least one."""
     times = np.zeros(len(total))
     for places in held:
@@ -373,7 +373,7 @@ def _mean(total: NDArray[np.float64], held: Sequence[NDArray[np.int64]]) -> NDAr
     return total / times.reshape(-1, *[1] * (total.ndim - 1))
 
 
-def _rounds(parts: Sequence[Part]) -> float | None:
+def mean_rounds(parts: Sequence[Part]) -> float | None:
     """Return the mean rounds of the folds with usable validation rows, or of all folds if none has such rows.
 
     Folds with far fewer training rows, as in a time series, do not count: they are no measure for a fit on all rows.
@@ -387,10 +387,10 @@ def _rounds(parts: Sequence[Part]) -> float | None:
 
 
 def _record(parts: Sequence[Part], losses: Sequence[float | None], sampling: float, factor: float) -> TrialRecord:
-    rounds = _rounds(parts)
-    mean_rounds = None if rounds is None else round(rounds)
+    rounds = mean_rounds(parts)
+    whole = None if rounds is None else round(rounds)
     median = float(np.median([part.seconds for part in parts]))
-    return TrialRecord(mean_rounds, median, tuple(losses), min(part.pace for part in parts), sampling, factor)
+    return TrialRecord(whole, median, tuple(losses), min(part.pace for part in parts), sampling, factor)
 
 
 def _too_slow(pace: float, limit: float | None) -> Pruned:

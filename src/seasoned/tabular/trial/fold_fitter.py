@@ -52,7 +52,7 @@ class Pipeline:
         name: Model family.
         settings: Hyperparameters of the family.
         features: Choice of features; None for no features.
-        below: Configurations of the base models of a stacked model; empty in the first layer.
+        base_configurations: Configurations of the base models of a stacked model; empty in the first layer.
         logarithm: True if the logarithm of the target is learned.
         median: True if the median of the target is learned, for metrics of absolute errors.
     """
@@ -60,7 +60,7 @@ class Pipeline:
     name: str
     settings: Mapping[str, Any]
     features: Mapping[str, Any] | None
-    below: tuple[Mapping[str, Any], ...] = ()
+    base_configurations: tuple[Mapping[str, Any], ...] = ()
     logarithm: bool = False
     median: bool = False
 
@@ -286,7 +286,7 @@ class Fitter:
 
     def _above(self, pipeline: Pipeline, matrix: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the rows with the predictions of the base models as further columns; unchanged in the first layer."""
-        if not pipeline.below:
+        if not pipeline.base_configurations:
             return matrix
         said = columns_of(self._said_below(pipeline)) if self.said is None else self.said
         return np.hstack([matrix, said[rows]])
@@ -298,7 +298,7 @@ class Fitter:
             ValueError: If predictions are lost, or no fold validates some rows.
         """
         records = Records(self.data.folder)
-        found = [records.out_of_fold(source) for source in pipeline.below]
+        found = [records.out_of_fold(source) for source in pipeline.base_configurations]
         kept = [said for said in found if said is not None and len(said) == len(self.data.target)]
         if len(kept) < len(found):
             raise ValueError("the predictions of a model below are not there for all rows")

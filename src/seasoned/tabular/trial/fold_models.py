@@ -30,9 +30,11 @@ logger = logging.getLogger("seasoned.tabular")
 MIN_SECONDS: Final = 0.5
 """Smallest time in seconds of a trial's first fit for stored fold models; faster refits are ready in time."""
 
-_MOST: Final = 2**26  # largest size in bytes of a trial's models; larger ones, such as forests, take long to write
-_FREE: Final = 16  # free disk space that storage requires, as a multiple of `_MOST`
-_FEW: Final = 5  # largest number of fold models that predict together, as in seed averaging
+_MAX_MODEL_BYTES: Final = (
+    2**26
+)  # largest size in bytes of a trial's models; larger ones, such as forests, take long to write
+_FREE: Final = 16  # free disk space that storage requires, as a multiple of `_MAX_MODEL_BYTES`
+_MAX_FOLD_MODELS: Final = 5  # largest number of fold models that predict together, as in seed averaging
 MIN_TRAINING_SHARE: Final = 0.8  # smallest training set of a usable fold model, as a share of the largest training set
 
 
@@ -70,7 +72,7 @@ class FoldModelCache:
         try:
             if self._file is None:
                 self._file = self._opened()
-            cloudpickle.Pickler(_Bounded(self._file, _MOST), protocol=5).dump(estimator)
+            cloudpickle.Pickler(_Bounded(self._file, _MAX_MODEL_BYTES), protocol=5).dump(estimator)
         except Exception as error:  # noqa: BLE001 - pickling runs code of the model's classes, which may raise anything
             logger.debug("the models of a trial's folds are not kept: %s: %s", type(error).__name__, error)
             self._forget()
@@ -87,7 +89,7 @@ class FoldModelCache:
 
     def _opened(self) -> IO[bytes]:
         free = shutil.disk_usage(self._partial.parent).free
-        if free < _FREE * _MOST:
+        if free < _FREE * _MAX_MODEL_BYTES:
             raise OSError(f"only {free / 1e6:.0f} MB are free")
         return open(self._partial, "wb", opener=lambda path, flags: os.open(path, flags, 0o600))
 
@@ -136,7 +138,9 @@ def largest_folds(rows: Sequence[int], *, one: bool) -> list[int]:
         ([0, 1, 2], [0])
     """
     order = sorted(range(len(rows)), key=lambda fold: -rows[fold])
-    return sorted(fold for fold in order[: 1 if one else _FEW] if rows[fold] >= MIN_TRAINING_SHARE * rows[order[0]])
+    return sorted(
+        fold for fold in order[: 1 if one else _MAX_FOLD_MODELS] if rows[fold] >= MIN_TRAINING_SHARE * rows[order[0]]
+    )
 
 
 def by_fold(path: Path, folds: Sequence[int], factor: float) -> dict[int, Any]:

@@ -177,7 +177,7 @@ _NEEDS: Final[Mapping[str, Callable[[Mapping[str, Any], DataShape], float]]] = M
     }
 )  # fmt: skip
 """Family -> function for the bytes of its fit, in addition to the copies of its input rows."""
-_KNOBS: Final[Mapping[str, tuple[str, int, int]]] = MappingProxyType(
+SIZE_PARAMETERS: Final[Mapping[str, tuple[str, int, int]]] = MappingProxyType(
     {
         "lightgbm": ("num_leaves", -1, 2), "xgboost": ("max_depth", -1, 2), "catboost": ("depth", -1, 2),
         "histogram": ("max_leaf_nodes", -1, 4), "forest": ("min_samples_leaf", 1, 50),
@@ -211,9 +211,9 @@ def reduce_to_fit(name: str, config: Mapping[str, Any], at: DataShape, allowed: 
 
     None if the family has no such parameter, or no value suffices.
     """
-    if name not in _KNOBS:
+    if name not in SIZE_PARAMETERS:
         return None
-    parameter, step, last = _KNOBS[name]
+    parameter, step, last = SIZE_PARAMETERS[name]
     value = int(config.get(parameter, last - step))
     if (last - value) * step <= 0 or estimate_bytes(name, {**config, parameter: last}, at) > allowed:
         return None

@@ -39,10 +39,10 @@ logger = logging.getLogger("seasoned.tabular")
 
 _ABOUT = "run.json"
 _LOG: Final = "study.db"
-_MOST_IDLE: Final = 20  # largest number of unfinished runs that wait for a resume; older ones are deleted
-_MOST_BYTES: Final = 10_000_000_000  # largest size in bytes of all unfinished runs together
-_MOST_ENDED: Final = 5  # largest number of finished runs; older ones are deleted
-_MOST_ENDED_BYTES: Final = 1_000_000_000  # largest size in bytes of all finished runs together
+MAX_UNFINISHED: Final = 20  # largest number of unfinished runs that wait for a resume; older ones are deleted
+MAX_UNFINISHED_BYTES: Final = 10_000_000_000  # largest size in bytes of all unfinished runs together
+MAX_FINISHED: Final = 5  # largest number of finished runs; older ones are deleted
+MAX_FINISHED_BYTES: Final = 1_000_000_000  # largest size in bytes of all finished runs together
 _STAYS: Final = frozenset(
     {_ABOUT, _LOG, f"{_LOG}-wal", f"{_LOG}-shm", "folds.npz", "texts.json", "bars.json", "quick.json", "trials"}
     | {"experience.npz", "experience.none"}
@@ -200,7 +200,7 @@ class RunFolder:
                 if path.name.startswith(".") or path.suffix not in _OF_TRIALS:
                     path.unlink()
             self.note(ended=True, kept=kept)
-            stays = _bytes(self.path) <= _MOST_ENDED_BYTES  # otherwise the next fit would remove it
+            stays = _bytes(self.path) <= MAX_FINISHED_BYTES  # otherwise the next fit would remove it
         except (OSError, ValueError):  # an open file or a full disk: delete the folder
             stays = False
         if stays:
@@ -295,7 +295,11 @@ def _surplus(root: Path) -> list[Path]:
     aside = [path for path in idle if path.name.startswith(_ASIDE)]
     ended = [path for path in idle if path not in aside and _about(path).get("ended")]
     others = [path for path in idle if path not in aside and path not in ended]
-    return [*aside, *_beyond(ended, _MOST_ENDED, _MOST_ENDED_BYTES), *_beyond(others, _MOST_IDLE, _MOST_BYTES)]
+    return [
+        *aside,
+        *_beyond(ended, MAX_FINISHED, MAX_FINISHED_BYTES),
+        *_beyond(others, MAX_UNFINISHED, MAX_UNFINISHED_BYTES),
+    ]
 
 
 def _beyond(paths: Sequence[Path], most: int, room: float) -> list[Path]:
@@ -326,8 +330,8 @@ def _put_aside(surplus: Sequence[Path]) -> list[Path]:
                 logger.warning(
                     "the unfinished fit started at %s is deleted; only the latest %d, and at most %.0f GB, are kept.",
                     about.get("started", "an unknown time"),
-                    _MOST_IDLE,
-                    _MOST_BYTES / 1e9,
+                    MAX_UNFINISHED,
+                    MAX_UNFINISHED_BYTES / 1e9,
                 )
     return aside
 

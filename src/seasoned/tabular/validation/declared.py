@@ -54,7 +54,7 @@ def declared_folds(
         whole = None if count is None else int(count)
         _check_count(name, whole, len(frame), roles)
         return whole if roles.groups is None else _group_folds(whole, default, frame, target, roles)
-    return _told(_pairs(validation, target.kept), roles)
+    return _told(_pairs(validation, target.labelled), roles)
 
 
 def _told(folds: list[Fold], roles: Roles) -> list[Fold]:
@@ -112,7 +112,7 @@ def _split(splitter: Any, frame: pd.DataFrame, target: Target, roles: Roles, *, 
         try:
             dealt = list(splitter.split(*given))
             if _beyond(dealt, len(frame)):  # indices of all rows of `fit`, as from `PredefinedSplit`
-                return _pairs(dealt, target.kept)
+                return _pairs(dealt, target.labelled)
             found = [_rows(pair, len(frame)) for pair in dealt]
         except InvalidInput:
             raise

@@ -21,7 +21,7 @@ Trials further behind hardly ever enter the ensemble.
 
 TOO_SLOW: Final = "its predictions take too long"
 """First words of the reason for which a trial that exceeds `predict_limit` is pruned, regardless of its loss."""
-_BELIEVED: Final = 2.0  # weight of the prior spread, in folds
+_PRIOR_FOLDS: Final = 2.0  # weight of the prior spread, in folds
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class PairedTest:
         if not len(lags):
             return False
         mean = float(lags.mean())
-        spread = (_BELIEVED * self.slack**2 + float(((lags - mean) ** 2).sum())) / (_BELIEVED + len(lags) - 1)
+        spread = (_PRIOR_FOLDS * self.slack**2 + float(((lags - mean) ** 2).sum())) / (_PRIOR_FOLDS + len(lags) - 1)
         return mean - math.sqrt(spread / len(lags)) > self.share
 
     def to_dict(self) -> dict[str, Any]:

@@ -17,9 +17,11 @@ __all__ = ["MOST_VALID", "levels_of", "nested"]
 
 MOST_VALID: Final = 20_000
 """Largest number of validation rows for a fit on a sample; their noise is far smaller than configurations differ."""
-_LARGE: Final = 60_000  # smallest number of training rows of a fold for evaluations on samples
+_MIN_ROWS: Final = 60_000  # smallest number of training rows of a fold for evaluations on samples
 _PARTS: Final = (9, 3)  # divisors of the number of rows: a ninth of the rows, then a third
-_MOST: Final = 0.2  # largest cost of a sample, as a share of the fits on all rows, which it does not always save
+_MAX_COST_SHARE: Final = (
+    0.2  # largest cost of a sample, as a share of the fits on all rows, which it does not always save
+)
 
 
 def levels_of(rows: int, fits: int) -> tuple[int, ...]:
@@ -35,9 +37,9 @@ def levels_of(rows: int, fits: int) -> tuple[int, ...]:
         >>> levels_of(90_000, 3), levels_of(90_000, 1), levels_of(50_000, 3)
         ((10000, 30000, 90000), (10000, 90000), ())
     """
-    if rows < _LARGE:
+    if rows < _MIN_ROWS:
         return ()
-    return (*(rows // part for part in _PARTS if 1 / part <= _MOST * fits), rows)
+    return (*(rows // part for part in _PARTS if 1 / part <= _MAX_COST_SHARE * fits), rows)
 
 
 def nested(labels: NDArray[np.generic] | None, count: int, seed: int) -> NDArray[np.int64]:

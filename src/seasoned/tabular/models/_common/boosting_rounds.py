@@ -18,16 +18,16 @@ STEP: Final = 5.0
 """Largest leaf value of a classifier in logits, before the learning rate."""
 
 _LEARNED: Final = 80.0  # largest number of rounds times the learning rate
-_MOST: Final = 5_000
+_MAX_ROUNDS: Final = 5_000
 _PATIENT: Final = 2.0  # patience times the learning rate: rounds without a lower validation loss
-_LEAST: Final = 20
+_MIN_PATIENCE: Final = 20
 
 
 def most_rounds(rate: float) -> int:
     """Largest number of rounds of a booster."""
-    return min(_MOST, round(_LEARNED / rate))
+    return min(_MAX_ROUNDS, round(_LEARNED / rate))
 
 
 def patience(rate: float) -> int:
     """Patience of early stopping: consecutive rounds without a lower validation loss."""
-    return max(_LEAST, round(_PATIENT / rate))
+    return max(_MIN_PATIENCE, round(_PATIENT / rate))

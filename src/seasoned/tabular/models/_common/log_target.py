@@ -29,7 +29,7 @@ __all__ = ["Exponential", "Logarithm", "bare", "logarithm_for"]
 
 _SKEWED: Final = 0.75  # smallest skewness of a target with a log scale
 # largest skewness on the log scale, as a share of the skewness before; above it the scales are nearly the same
-_LESS: Final = 0.9
+_MAX_SKEWNESS_SHARE: Final = 0.9
 _JUDGED: Final[Mapping[str, Judged]] = MappingProxyType(
     {
         **dict.fromkeys(("neg_root_mean_squared_error", "neg_mean_squared_error", "r2"), "squares"),
@@ -203,7 +203,7 @@ def logarithm_for(metric: Measure, y: Array) -> Logarithm | None:
     if y.min() < 0:
         return None
     skewed = _skewness(y)
-    return scale if skewed > _SKEWED and abs(_skewness(scale.forward(y))) < _LESS * skewed else None
+    return scale if skewed > _SKEWED and abs(_skewness(scale.forward(y))) < _MAX_SKEWNESS_SHARE * skewed else None
 
 
 def _skewness(y: Array) -> float:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["PLAIN", "Units"]
 
 _QUARTILES: Final = 1.349  # distance between the quartiles of a normal distribution, in standard deviations
-_MOST: Final = 1e12  # largest number on the scale: single precision represents sums of squares up to 3e38
+_MAX_SCALED: Final = 1e12  # largest number on the scale: single precision represents sums of squares up to 3e38
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Units:
         spread = (high - low) / _QUARTILES
         if not spread > 0:
             spread = largest * np.sqrt(np.mean((apart / largest) ** 2))
-        return cls(float(centre), float(max(spread, largest / _MOST)))
+        return cls(float(centre), float(max(spread, largest / _MAX_SCALED)))
 
     def forward(self, y: NDArray[Any]) -> NDArray[Any]:
         """Transform numbers to the scale."""

@@ -8,10 +8,10 @@ import numpy as np
 
 __all__ = ["watched"]
 
-_MOST: Final = 10_000
+_MAX_ROWS: Final = 10_000
 
 
-def watched(rows: tuple[Any, ...], most: int = _MOST) -> tuple[Any, ...]:
+def watched(rows: tuple[Any, ...], most: int = _MAX_ROWS) -> tuple[Any, ...]:
     """Return at most `most` evenly spaced rows of every part (None or n rows); the first rows may be similar.
 
     Example:

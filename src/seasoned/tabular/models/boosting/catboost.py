@@ -281,8 +281,7 @@ def _estimator(head: bytes) -> CatBooster:
     try:
         found = json.loads(head)
         n_classes, width, categorical, seen = (found[key] for key in ("n_classes", "width", "categorical", "seen"))
-        # older files lack the scale
-        units = Units.from_text(str(found["units"]), n_classes) if "units" in found else PLAIN
+        units = Units.from_text(str(found["units"]), n_classes)
         whole = all(type(value) is int for value in (n_classes, width, *categorical, *seen))
     except (ValueError, KeyError, TypeError) as error:
         raise forged(f"no line with the columns ({error!r})") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +13,9 @@ from seasoned.tabular.models._common.boosting_rounds import most_rounds, patienc
 from seasoned.tabular.models._common.histogram_bins import BYTE, bins
 from seasoned.tabular.models._common.quantile_regression import rows_to_know
 from seasoned.tabular.models._common.target_scaling import Units
-from seasoned.tabular.models.trees import tree_ensemble
-from seasoned.tabular.models.trees.tree_arrays import Nodes, from_nodes
-from seasoned.tabular.models.trees.tree_ensemble import TreeModel, scaled
+from seasoned.tabular.models.trees import tree_file
+from seasoned.tabular.models.trees.tree_arrays import Nodes
+from seasoned.tabular.models.trees.tree_ensemble import TreeModel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,7 +93,7 @@ class Histogram:
             weight_valid = weight_valid[known] if weight_valid is not None and known.any() else weight
         if seconds is not None:
             learner.set_params(
-                max_iter=_rounds_in(seconds, learner, X, y, estimator.n_classes if estimator.n_classes > 2 else 1)
+                max_iter=rounds_in(seconds, learner, X, y, estimator.n_classes if estimator.n_classes > 2 else 1)
             )
         found = learner.fit(X, y, weight, X_val=X_valid, y_val=y_valid, sample_weight_val=weight_valid)
         best = max(1, int(np.argmax(learner.validation_score_)))  # the first score is the score without trees
@@ -106,14 +106,14 @@ class Histogram:
 
     def dump(self, estimator: TreeModel) -> bytes:
         """Serialise the trees as arrays."""
-        return tree_ensemble.dump(estimator)
+        return tree_file.dump(estimator)
 
     def load(self, data: bytes) -> TreeModel:
         """Deserialise arrays after a check."""
-        return tree_ensemble.load(data, boosted=True)
+        return tree_file.load(data, boosted=True)
 
 
-def _rounds_in(seconds: float, estimator: Any, X: NDArray[np.float64], y: NDArray[Any], trees: int) -> int:
+def rounds_in(seconds: float, estimator: Any, X: NDArray[np.float64], y: NDArray[Any], trees: int) -> int:
     """Number of rounds of `trees` trees within the time limit, from a timed probe.
 
     scikit-learn has no callback that could stop the training.
@@ -144,13 +144,9 @@ def _matrix(X: NDArray[np.float64], empty: NDArray[np.bool_]) -> NDArray[np.floa
 def _take(model: TreeModel, learner: Any, units: Units, rounds: int | None = None) -> None:
     """Convert the first `rounds` rounds of scikit-learn's trees to arrays, ordered by round and output."""
     found = [_nodes(predictor.nodes) for stage in learner._predictors[:rounds] for predictor in stage]  # noqa: SLF001
-    base = units.back(np.ravel(learner._baseline_prediction))  # noqa: SLF001
-    ends = np.cumsum([len(nodes.value) for nodes in found])
-    values, scale = scaled(np.concatenate([nodes.value for nodes in found]), 0.0)
-    parts = np.split(values, ends[:-1])
-    trees = [replace(nodes, value=part) for nodes, part in zip(found, parts, strict=True)]
     seen = tuple(np.asarray(learner.classes_, dtype=np.int64).tolist()) if model.n_classes else ()
-    model.take(from_nodes(trees, learner.n_features_in_), seen, tuple(base.tolist()), scale * units.spread)
+    base = tuple(np.ravel(learner._baseline_prediction).tolist())  # noqa: SLF001
+    model.take_boosted(found, learner.n_features_in_, base, units, seen=seen)
 
 
 def _nodes(record: NDArray[Any]) -> Nodes:

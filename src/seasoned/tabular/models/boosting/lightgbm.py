@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seasoned.errors import InvalidInput
 from seasoned.space import Float, Int, Space
 from seasoned.tabular.models._common.boosting_rounds import STEP, most_rounds, patience
 from seasoned.tabular.models._common.histogram_bins import bins
 from seasoned.tabular.models._common.quantile_regression import rows_to_know
 from seasoned.tabular.models._common.target_scaling import PLAIN, Units
-from seasoned.tabular.safe_files.lightgbm_text import as_regression, check_text, without_appendix
+from seasoned.tabular.models.boosting.lightgbm_trees import lightgbm_nodes
+from seasoned.tabular.models.trees import tree_file
+from seasoned.tabular.models.trees.tree_ensemble import TreeModel, probabilities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,6 +106,14 @@ class Booster:
             parameters = {**parameters, "bagging_fraction": 1.0}
         self.booster = lightgbm.train(parameters, data, self.rounds, valid_sets=watched, callbacks=stop)
 
+    def trees(self) -> TreeModel:
+        """Return the fitted trees as arrays."""
+        model = TreeModel(None, self.n_classes, boosted=True)
+        outputs = self.n_classes if self.n_classes > 2 else 1
+        nodes = lightgbm_nodes(self.booster.model_to_string())
+        model.take_boosted(list(nodes), self.n_features_in_, (0.0,) * outputs, self.units, double=True)
+        return model
+
     def _known(self, held: NDArray[Any], y: NDArray[Any]) -> NDArray[np.bool_]:
         """Mask of the validation rows whose class occurs in the training rows; all rows if no class does.
 
@@ -114,13 +123,12 @@ class Booster:
         return known if known.any() else ~known
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Raw output: numbers (n,), probability of the second class (n,), or of all classes (n, classes)."""
+        """Predict numbers, shape (n,)."""
         return self.units.back(self.booster.predict(X))
 
     def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Predict probabilities, shape (n, n_classes)."""
-        raw = self.predict(X)
-        return np.column_stack([1.0 - raw, raw]) if self.n_classes == 2 else raw
+        return probabilities(self.booster.predict(X, raw_score=True).reshape(len(X), -1))
 
 
 def _least_of_a_level(rows: int) -> int:
@@ -219,24 +227,10 @@ class LightGBM:
         """Return the configuration with a fixed number of rounds."""
         return config if rounds is None else {**config, "rounds": rounds}
 
-    def dump(self, estimator: Booster) -> bytes:
-        """Serialise as LightGBM's text with all digits, after a line with the number of classes and the scale."""
-        text = as_regression(without_appendix(estimator.booster.model_to_string()))
-        return f"{estimator.n_classes} {estimator.units.to_text()}\n{text}".encode()
+    def dump(self, estimator: Booster | TreeModel) -> bytes:
+        """Serialise the trees as arrays."""
+        return tree_file.dump(estimator if isinstance(estimator, TreeModel) else estimator.trees())
 
-    def load(self, data: bytes) -> Booster:
-        """Deserialise LightGBM's text after a check."""
-        import lightgbm
-
-        try:
-            head, _, text = data.decode("ascii").partition("\n")
-            classes, _, written = head.partition(" ")
-            n_classes = int(classes)
-            units = Units.from_text(written, n_classes) if written else PLAIN  # older files lack the scale
-            check_text(text, n_classes)
-            booster = lightgbm.Booster(model_str=text)
-        except InvalidInput:
-            raise
-        except (ValueError, lightgbm.basic.LightGBMError) as error:
-            raise InvalidInput(f"the LightGBM model in the file cannot be read ({error}); get another copy.") from error
-        return Booster({}, booster.current_iteration(), 0, n_classes, units=units, booster=booster)
+    def load(self, data: bytes) -> TreeModel:
+        """Deserialise arrays after a check."""
+        return tree_file.load(data, boosted=True)

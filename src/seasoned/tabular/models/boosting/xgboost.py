@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seasoned.errors import InvalidInput
 from seasoned.space import Float, Int, Space
 from seasoned.tabular.models._common.boosting_rounds import STEP, most_rounds, patience
 from seasoned.tabular.models._common.histogram_bins import bins
 from seasoned.tabular.models._common.optional_packages import require
 from seasoned.tabular.models._common.target_scaling import PLAIN, Units
-from seasoned.tabular.safe_files.xgboost_ubjson import check_model
+from seasoned.tabular.models.boosting.xgboost_trees import base_scores, xgboost_nodes
+from seasoned.tabular.models.trees import tree_file
+from seasoned.tabular.models.trees.tree_ensemble import TreeModel, probabilities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,6 +45,7 @@ class XGBooster:
         categorical: Indices of the columns that contain level codes.
         units: Scale of the target.
         booster: The fitted `xgboost.Booster`, truncated at the best round.
+        base: Base score of each output.
     """
 
     parameters: dict[str, Any]
@@ -53,6 +55,7 @@ class XGBooster:
     categorical: tuple[int, ...] = ()
     units: Units = PLAIN
     booster: Any = None
+    base: tuple[float, ...] = ()
 
     @property
     def classes_(self) -> NDArray[np.int64]:
@@ -92,19 +95,28 @@ class XGBooster:
             callbacks=stop,
             verbose_eval=False,
         )
+        self.base = base_scores(self.booster.save_config(), self.n_classes if self.n_classes > 2 else 1)
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Raw output: numbers (n,), probability of the second class (n,), or of all classes (n, classes)."""
-        return self.units.back(self.booster.inplace_predict(X.astype(np.float32), missing=np.nan).astype(np.float64))
+        """Predict numbers, shape (n,)."""
+        return self._sums(X)[:, 0] * self.units.spread + self.units.back(self.base[0])
 
     def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Predict probabilities, shape (n, n_classes)."""
-        raw = self.predict(X)
-        if self.n_classes == 2:
-            return np.column_stack([1.0 - raw, raw])
-        # normalise: sums equal 1 only in single precision
-        found: NDArray[np.float64] = raw / raw.sum(axis=1, keepdims=True)
-        return found
+        return probabilities(self._sums(X) + np.array(self.base))
+
+    def _sums(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Sums of the leaves without the base scores, shape (n, outputs)."""
+        rows, start = X.astype(np.float32), np.zeros((len(X), len(self.base)), dtype=np.float32)
+        raw = self.booster.inplace_predict(rows, predict_type="margin", missing=np.nan, base_margin=start)
+        return np.asarray(raw.reshape(start.shape), dtype=np.float64)
+
+    def trees(self) -> TreeModel:
+        """Return the fitted trees as arrays."""
+        model = TreeModel(None, self.n_classes, boosted=True, single=True)
+        nodes = xgboost_nodes(bytes(self.booster.save_raw(raw_format="json")))
+        model.take_boosted(nodes, self.booster.num_features(), self.base, self.units)
+        return model
 
     def _known(self, held: NDArray[Any], y: NDArray[Any]) -> NDArray[np.bool_]:
         """Mask of the validation rows whose class occurs in the training rows; the loss of other classes only rises."""
@@ -189,21 +201,10 @@ class XGBoost:
         """Return the configuration with a fixed number of rounds."""
         return config if rounds is None else {**config, "rounds": rounds}
 
-    def dump(self, estimator: XGBooster) -> bytes:
-        """Serialise as XGBoost's UBJSON, after a line with the scale of a numeric target."""
-        head = b"" if estimator.n_classes else f"{estimator.units.to_text()}\n".encode()
-        return head + bytes(estimator.booster.save_raw(raw_format="ubj"))
+    def dump(self, estimator: XGBooster | TreeModel) -> bytes:
+        """Serialise the trees as arrays."""
+        return tree_file.dump(estimator if isinstance(estimator, TreeModel) else estimator.trees())
 
-    def load(self, data: bytes) -> XGBooster:
-        """Deserialise XGBoost's UBJSON after a check."""
-        head = b""
-        if not data.startswith(b"{"):  # classifiers and older files lack the first line
-            head, _, data = data.partition(b"\n")
-        n_classes = check_model(data)
-        units = Units.from_text(head.decode("latin-1"), n_classes) if head else PLAIN
-        library = require("xgboost")
-        try:
-            booster = library.Booster(model_file=bytearray(data))
-        except library.core.XGBoostError as error:
-            raise InvalidInput(f"the XGBoost model in the file cannot be read ({error}); get another copy.") from error
-        return XGBooster({}, booster.num_boosted_rounds(), 0, n_classes, units=units, booster=booster)
+    def load(self, data: bytes) -> TreeModel:
+        """Deserialise arrays after a check."""
+        return tree_file.load(data, boosted=True)

@@ -31,8 +31,8 @@ __all__ = ["AdaptiveLinear", "PenalisedLinear"]
 # classification: limit of rows times columns (times classes) for penalty tuning; the final fit uses all rows
 _CELLS: Final = 1_600_000
 _ROWS_EACH: Final = 20  # rows per penalty; with fewer rows the prior's spread shrinks by the square root of the share
-_LEAST: Final = 1_000  # classification: smallest number of rows for penalty tuning, for any number of columns
-_SHARE: Final = 0.6  # share of the time limit for penalty tuning
+_MIN_ROWS: Final = 1_000  # classification: smallest number of rows for penalty tuning, for any number of columns
+_TUNING_TIME_SHARE: Final = 0.6  # share of the time limit for penalty tuning
 _FILE: Final = {"weights": ("float64", 2), "classes": ("int64", 1), "target": ("float64", 1)}
 
 
@@ -77,7 +77,7 @@ class PenalisedLinear:
         Row weights are optional. Rows with the same number in `together` stay in one fold.
         """
         start = time.monotonic()
-        deadline = None if seconds is None else start + _SHARE * seconds
+        deadline = None if seconds is None else start + _TUNING_TIME_SHARE * seconds
         X = np.asarray(X, dtype=np.float64)
         mass = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64)
         aim = self._aim(y)
@@ -122,7 +122,7 @@ class PenalisedLinear:
     ) -> Array:
         """Tuned log-penalties, shape (p,)."""
         logits = max(1, self.n_classes if self.n_classes > 2 else 1)
-        most = len(y) if not self.n_classes else max(_LEAST, _CELLS // max(1, X.shape[1] * logits))
+        most = len(y) if not self.n_classes else max(_MIN_ROWS, _CELLS // max(1, X.shape[1] * logits))
         rng = np.random.default_rng(self.seed)
         rows = np.sort(rng.choice(len(y), most, replace=False)) if most < len(y) else np.arange(len(y))
         folds = dealt(y[rows], rng, None if together is None else together[rows])

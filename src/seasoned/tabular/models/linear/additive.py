@@ -38,7 +38,7 @@ MOST_CELLS: Final = 60_000_000
 _TUNED_ROWS, _TUNED_CELLS = 6_000, 6_000_000
 _LEAST_ROWS: Final = 1_000  # smallest number of rows for the choice of the penalty, for any number of columns
 _FOLDS: Final = 3
-_SHARE: Final = 0.6  # share of the time limit for the choice of the penalty
+_PENALTY_TIME_SHARE: Final = 0.6  # share of the time limit for the choice of the penalty
 _COARSE, _FINE = 30, 80  # L-BFGS iterations per penalty: in the choice, and in the final fit
 
 
@@ -96,7 +96,7 @@ class Additive:
 
         Row weights are optional. Rows with the same number in `together` stay in one fold.
         """
-        deadline = None if seconds is None else time.monotonic() + _SHARE * seconds
+        deadline = None if seconds is None else time.monotonic() + _PENALTY_TIME_SHARE * seconds
         rng = np.random.default_rng(self.seed)
         y = np.asarray(y)
         mass = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64)
@@ -226,7 +226,7 @@ class _Stage:
     def _decompose(self) -> Single:
         """Return the columns, and store a rotated copy in `_data`."""
         config, basis = self._model.config, self.basis
-        parts = (len(basis.kept), 1.0), (len(basis.column), config["bend"]), (len(basis.pairs), config["bond"])
+        parts = (len(basis.inputs), 1.0), (len(basis.column), config["bend"]), (len(basis.pairs), config["bond"])
         scale = np.concatenate([np.full(count, factor) for count, factor in parts])
         A: Single = basis.expand(self._X)
         self._data = Rotated.of(A, scale, self._mass)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RidgeFolds", "ridge"]
 
-_LEAST: Final = 1e-290  # smallest sum of squared errors, with a finite reciprocal
+_MIN_SQUARES: Final = 1e-290  # smallest sum of squared errors, with a finite reciprocal
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class RidgeFolds:
         moved = np.einsum("kij,kj->ki", self.held, weights)
         error = self.total + float((weights * (moved - 2 * self.aim)).sum())
         # guard against rounding, where the fit is exact or all targets are equal
-        error = max(error, 1e-12 * self.total, _LEAST)
+        error = max(error, 1e-12 * self.total, _MIN_SQUARES)
         adjoint = np.linalg.solve(systems, 2 * (moved - self.aim)[..., None])[..., 0]
         scale = 0.5 * self.rows / error
         return 0.5 * self.rows * float(np.log(error / self.rows)), -scale * penalty * weights * adjoint

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Folds", "Tuned", "levels_together", "shared_penalty", "tune_penalties"]
 
-_LOWEST, _HIGHEST = -9.0, 14.0  # range of the common log-penalty: 1e-4 to 1e6
-_FAR: Final = 12.0  # largest distance of a group's log-penalty from the common one
+_MIN_LOG_PENALTY, _MAX_LOG_PENALTY = -9.0, 14.0  # range of the common log-penalty: 1e-4 to 1e6
+_MAX_GROUP_DISTANCE: Final = 12.0  # largest distance of a group's log-penalty from the common one
 _PAST: Final = 5.0  # distance below the best common log-penalty at which the grid search stops; fits get ever slower
 _FLAT: Final = 1e-4  # smallest gain of a step, as a share of the loss
 
@@ -69,7 +69,7 @@ def shared_penalty(folds: Folds, columns: int, deadline: float | None = None, st
     Both lie on a grid, evaluated from the highest penalty down with warm starts.
     """
     found: dict[float, float] = {}
-    for rho in np.arange(_HIGHEST, _LOWEST, -step).tolist():
+    for rho in np.arange(_MAX_LOG_PENALTY, _MIN_LOG_PENALTY, -step).tolist():
         found[rho] = folds.loss(np.full(columns, rho))
         best = min(found, key=lambda rho: found[rho])
         if rho < best - _PAST or (deadline is not None and time.monotonic() > deadline):
@@ -103,7 +103,7 @@ def tune_penalties(
         common = minimize(seen.common, np.array([start]), jac=True, method="L-BFGS-B", options=few).x[0]
         seen.common_loss = seen.best_loss
         if spread > 0:
-            bounds = [(_LOWEST, _HIGHEST), *[(-_FAR, _FAR)] * seen.count]
+            bounds = [(_MIN_LOG_PENALTY, _MAX_LOG_PENALTY), *[(-_MAX_GROUP_DISTANCE, _MAX_GROUP_DISTANCE)] * seen.count]
             options: Any = {"maxfun": steps, "ftol": _FLAT}
             # The gradient vanishes where a penalty is too small to matter. The descent therefore starts at a larger
             # penalty.
@@ -130,7 +130,7 @@ class _Descent:
 
     def common(self, point: Array) -> tuple[float, Array]:
         """J and its gradient in mu, for one common penalty."""
-        value, gradient = self(np.append(np.clip(point, _LOWEST, _HIGHEST), np.zeros(self.count)))
+        value, gradient = self(np.append(np.clip(point, _MIN_LOG_PENALTY, _MAX_LOG_PENALTY), np.zeros(self.count)))
         return value, gradient[:1]
 
     def __call__(self, point: Array) -> tuple[float, Array]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Basis", "best_pairs", "blocks", "strongest"]
 
-_BLOCK: Final = 8_192  # rows per block of computation
+BLOCK_ROWS: Final = 8_192  # rows per block of computation
 _CANDIDATES: Final = 80  # largest number of inputs and hinges whose products are scored
 
 
@@ -29,32 +29,32 @@ class Basis:
 
     Attributes:
         width: Number of inputs p.
-        kept: Indices of the selected inputs, ascending, shape (k,).
-        column: Index into `kept` of each hinge's input, shape (h,).
+        inputs: Indices of the selected inputs, ascending, shape (k,).
+        column: Index into `inputs` of each hinge's input, shape (h,).
         knot: Knot of each hinge, shape (h,).
         pairs: Two factors of each product, as indices into the first k + h columns, shape (m, 2).
     """
 
     width: int
-    kept: NDArray[np.int64]
+    inputs: NDArray[np.int64]
     column: NDArray[np.int64]
     knot: Array
     pairs: NDArray[np.int64]
 
     @classmethod
-    def of(cls, X: Array, kept: NDArray[np.int64], knots: int, most: int) -> Self:
+    def of(cls, X: Array, inputs: NDArray[np.int64], knots: int, most: int) -> Self:
         """Place hinges at quantiles of each input with three or more values.
 
         Args:
             X: Inputs, shape (n, p).
-            kept: Indices of the selected inputs, shape (k,).
+            inputs: Indices of the selected inputs, shape (k,).
             knots: Hinges per input; fewer for an input with few values.
             most: Largest number of columns; with more inputs there are fewer knots.
         """
-        chosen = X[:, kept].T
+        chosen = X[:, inputs].T
         values = [np.unique(column) for column in chosen]
         quantities = sum(len(found) > 2 for found in values)
-        each = min(knots, max(0, most - len(kept)) // max(1, quantities))
+        each = min(knots, max(0, most - len(inputs)) // max(1, quantities))
         found: list[tuple[int, float]] = []
         for place, (column, distinct) in enumerate(zip(chosen, values, strict=True)):
             if len(distinct) > 2 and each:
@@ -65,12 +65,12 @@ class Basis:
                 found += [(place, float(knot)) for knot in inside]
         owner = np.array([place for place, _ in found], dtype=np.int64)
         none = np.zeros((0, 2), dtype=np.int64)
-        return cls(X.shape[1], kept, owner, np.array([knot for _, knot in found]), none)
+        return cls(X.shape[1], inputs, owner, np.array([knot for _, knot in found]), none)
 
     @property
     def first(self) -> int:
         """Number of columns before the products."""
-        return len(self.kept) + len(self.column)
+        return len(self.inputs) + len(self.column)
 
     @property
     def size(self) -> int:
@@ -83,20 +83,20 @@ class Basis:
 
     def expand(self, X: NDArray[Any], dtype: type = np.float32) -> NDArray[Any]:
         """Compute the columns: shape (n, p) to (n, size)."""
-        inputs = len(self.kept)
+        inputs = len(self.inputs)
         whole: NDArray[Any] = np.empty((len(X), self.size), dtype=dtype)
         for part in blocks(len(X)):
             some, found = X[part], whole[part]
-            found[:, :inputs] = some[:, self.kept]
+            found[:, :inputs] = some[:, self.inputs]
             hinges = found[:, inputs : self.first]
-            np.maximum(some[:, self.kept[self.column]] - self.knot, 0.0, out=hinges, casting="same_kind")
+            np.maximum(some[:, self.inputs[self.column]] - self.knot, 0.0, out=hinges, casting="same_kind")
             np.multiply(found[:, self.pairs[:, 0]], found[:, self.pairs[:, 1]], out=found[:, self.first :])
         return whole
 
 
 def blocks(rows: int) -> list[slice]:
     """Slices of consecutive rows, small enough that intermediate results need little memory."""
-    return [slice(start, start + _BLOCK) for start in range(0, rows, _BLOCK)]
+    return [slice(start, start + BLOCK_ROWS) for start in range(0, rows, BLOCK_ROWS)]
 
 
 def strongest(X: Array, Y: Array, mass: Array, most: int) -> NDArray[np.int64]:
@@ -137,7 +137,7 @@ def best_pairs(basis: Basis, A: NDArray[np.float32], left: NDArray[np.float32], 
     for part in left.T:
         score += ((C * part[:, None]).T @ C) ** 2
     score = np.where(norm > 1e-6 * len(A), score / np.maximum(norm, 1e-9), 0.0)
-    owner = np.concatenate([np.arange(len(basis.kept)), basis.column])[places]
+    owner = np.concatenate([np.arange(len(basis.inputs)), basis.column])[places]
     first, second = np.triu_indices(len(places), 1)
     score = np.where(owner[first] == owner[second], 0.0, score[first, second])
     order = np.argsort(-score, kind="stable")[:count]
@@ -147,7 +147,7 @@ def best_pairs(basis: Basis, A: NDArray[np.float32], left: NDArray[np.float32], 
 
 def _candidates(basis: Basis, A: NDArray[np.float32], left: NDArray[np.float32]) -> NDArray[np.int64]:
     """Indices of the inputs, and of the middle hinge of each input."""
-    inputs, middle = len(basis.kept), []
+    inputs, middle = len(basis.inputs), []
     for column in np.unique(basis.column):
         hinges = np.flatnonzero(basis.column == column)
         middle.append(inputs + hinges[len(hinges) // 2])

@@ -26,7 +26,7 @@ __all__ = ["Splines"]
 _WIDEST: Final = 2**24  # largest number of inputs in a file
 _FILE: Final = {
     "weights": ("float64", 2),
-    "kept": ("int64", 1),
+    "inputs": ("int64", 1),
     "column": ("int64", 1),
     "knot": ("float64", 1),
     "pairs": ("int64", 2),
@@ -82,7 +82,7 @@ class Splines:
         return npz.dump(
             {
                 "weights": estimator.weights,
-                "kept": estimator.basis.kept,
+                "inputs": estimator.basis.inputs,
                 "column": estimator.basis.column,
                 "knot": estimator.basis.knot,
                 "pairs": estimator.basis.pairs,
@@ -94,13 +94,13 @@ class Splines:
     def load(self, data: bytes) -> Additive:
         """Deserialise the basis and the weights after a check."""
         found = npz.load(data, _FILE)
-        names = ("kept", "column", "knot", "pairs", "weights", "target")
-        kept, column, knot, pairs, weights, target = (found[name] for name in names)
+        names = ("inputs", "column", "knot", "pairs", "weights", "target")
+        inputs, column, knot, pairs, weights, target = (found[name] for name in names)
         *classes, n_classes, width = found["classes"].tolist() if len(found["classes"]) > 1 else [-1, -1]
-        basis = Basis(width, kept, column, knot, pairs)
+        basis = Basis(width, inputs, column, knot, pairs)
         inside = 0 <= width <= _WIDEST and all(
             ((part >= 0) & (part < limit)).all()
-            for part, limit in ((kept, width), (column, len(kept)), (pairs, basis.first))
+            for part, limit in ((inputs, width), (column, len(inputs)), (pairs, basis.first))
         )
         outputs = 1 if len(classes) <= 2 else len(classes)
         fits = len(knot) == len(column) and pairs.shape[1] == 2 and weights.shape == (basis.size + 1, outputs)

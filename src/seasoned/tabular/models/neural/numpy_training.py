@@ -73,10 +73,10 @@ def train(
     """
     start, epochs = time.monotonic(), recipe.epochs
     vector, valid = vector.copy(), None if valid is None else watched(valid)
-    adam = _Adam(shape, recipe)
+    adam = Adam(shape, recipe)
     best, kept, taken, last_cycle = math.inf, vector, 0, math.inf
     for epoch in range(1, epochs + 1):
-        _epoch(shape, vector, data, adam, rng, (epoch - 1, epochs), end=None if seconds is None else start + seconds)
+        run_epoch(shape, vector, data, adam, rng, (epoch - 1, epochs), end=None if seconds is None else start + seconds)
         if valid is not None and len(valid[0]):
             loss = _validation_loss(shape, vector, valid, recipe)
             if loss < best or not taken:
@@ -99,11 +99,11 @@ def _validation_loss(shape: Shape, vector: Array, valid: Rows, recipe: Recipe) -
     return loss_of(forward(shape, vector, X), y, weight, recipe.loss)
 
 
-def _epoch(
+def run_epoch(
     shape: Shape,
     vector: Array,
     data: Rows,
-    adam: _Adam,
+    adam: Adam,
     rng: np.random.Generator,
     progress: tuple[int, int],
     *,
@@ -131,7 +131,7 @@ def _epoch(
             return
 
 
-class _Adam:
+class Adam:
     """Adam with decoupled weight decay (Kingma and Ba 2015; Loshchilov and Hutter 2019).
 
     Both moments are stored without their factors 1 - beta, and the bias corrections are folded into two numbers. A step

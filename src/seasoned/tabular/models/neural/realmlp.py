@@ -97,16 +97,17 @@ class EmbeddedPerceptron:
     def predict(self, X: Array) -> Array:
         """Predict numbers, shape (n,), within the range of the training target."""
         mean, deviation, low, high = self.target
-        return np.clip(self._outputs(X)[:, 0] * deviation + mean, low, high)
+        return np.clip(self.outputs(X)[:, 0] * deviation + mean, low, high)
 
     def predict_proba(self, X: Array) -> Array:
         """Predict probabilities, shape (n, n_classes)."""
-        outputs = self._outputs(X)
+        outputs = self.outputs(X)
         shares = np.exp(outputs - outputs.max(axis=1, keepdims=True))
         found: Array = shares / shares.sum(axis=1, keepdims=True)
         return found
 
-    def _outputs(self, X: Array) -> Array:
+    def outputs(self, X: Array) -> Array:
+        """Raw outputs of the network, shape (n, outputs)."""
         assert self.build is not None, "fitted or loaded first"
         assert self.order is not None
         if X.shape[1] != self.build.inputs:

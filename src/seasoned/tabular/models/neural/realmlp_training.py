@@ -127,16 +127,16 @@ class _Run:
     def __init__(self, build: Build, plan: Plan, data: Rows, valid: Rows | None, rng: np.random.Generator) -> None:
         jax = require("jax")
         self.plan, self.rng, self.rows = plan, rng, len(data.X)
-        self._advance, self._measure = _compiled(build, plan.batch, plan.loss, plan.dropout > 0)
+        self._advance, self._measure = compiled_passes(build, plan.batch, plan.loss, plan.dropout > 0)
         first = initial(build, plan.waves, rng)
         zeros = {name: np.zeros_like(part) for name, part in first.items()}
         self.state = _State(first, zeros, zeros, np.float32(0))
         shares = np.average(data.Y, axis=0, weights=data.weight).astype(np.float32)
         Y = data.Y * np.float32(1 - plan.smoothing) + np.float32(plan.smoothing) * shares
-        self.data = jax.device_put(_padded(Rows(data.X, Y, data.weight)))
+        self.data = jax.device_put(padded(Rows(data.X, Y, data.weight)))
         self.valid = None
         if valid is not None and len(valid.X):
-            self.valid = jax.device_put(_padded(Rows(*watched(valid))))
+            self.valid = jax.device_put(padded(Rows(*watched(valid))))
         self.size = len(self.data.X)
 
     def epoch(self, done: int, epochs: int, steps: int | None = None) -> None:
@@ -165,7 +165,7 @@ class _Run:
         return int(self.state.params["b0"].shape[0])
 
 
-def _padded(rows: Rows) -> Rows:
+def padded(rows: Rows) -> Rows:
     """Pad with rows of weight 0 to a size that other folds and tables share, so that compiled code is reused."""
     n = len(rows.X)
     size = 64
@@ -175,7 +175,7 @@ def _padded(rows: Rows) -> Rows:
 
 
 @functools.lru_cache(maxsize=8)
-def _compiled(build: Build, batch: int, loss: str, drops: bool) -> tuple[Callable[..., Any], Callable[..., Any]]:
+def compiled_passes(build: Build, batch: int, loss: str, drops: bool) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """Compiled pass over the rows, and compiled validation loss."""
     jax = require("jax")
     jnp, lax = jax.numpy, jax.lax

@@ -31,7 +31,7 @@ __all__ = ["SelfTuned", "TunedMLP"]
 _FILE: Final = {"vector": ("float32", 1), "widths": ("int64", 1), "target": ("float64", 1)}
 _ACTIVATIONS: Final = tuple(ACTIVATIONS)  # a file stores an index into this tuple
 _QUANTILES: Final = 4  # number of quantile groups of a regression's target; each group has a loss weight
-_LEAST: Final = 20  # smallest number of rows of a training; with fewer rows the model predicts a constant
+_MIN_ROWS: Final = 20  # smallest number of rows of a training; with fewer rows the model predicts a constant
 _MOST_LAYERS, _MOST_WIDTH = 10, 2**20  # limits of a network in a file
 
 
@@ -66,7 +66,7 @@ class SelfTuned:
         config = self.config
         self.activation = config["activation"]
         hidden = (config["width"],) * config["layers"]
-        if len(y) < _LEAST or not X.shape[1]:
+        if len(y) < _MIN_ROWS or not X.shape[1]:
             self.layers = _constant(X.shape[1], aim, self.n_classes, weight)
             return
         loss = "cross_entropy" if self.n_classes else "squared_error"

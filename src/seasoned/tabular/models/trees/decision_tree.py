@@ -9,7 +9,7 @@ import numpy as np
 
 from seasoned.space import Categorical, Int, Space
 from seasoned.tabular.models._common.target_scaling import Units
-from seasoned.tabular.models.trees import tree_ensemble
+from seasoned.tabular.models.trees import tree_file
 from seasoned.tabular.models.trees.random_forest import nodes_of
 from seasoned.tabular.models.trees.tree_arrays import from_nodes
 from seasoned.tabular.models.trees.tree_ensemble import TreeModel, scaled
@@ -83,8 +83,8 @@ class Tree:
 
     def dump(self, estimator: TreeModel) -> bytes:
         """Serialise the trees as arrays."""
-        return tree_ensemble.dump(estimator)
+        return tree_file.dump(estimator)
 
     def load(self, data: bytes) -> TreeModel:
         """Deserialise arrays after a check."""
-        return tree_ensemble.load(data, boosted=False)
+        return tree_file.load(data, boosted=False)

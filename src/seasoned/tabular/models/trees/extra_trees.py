@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from seasoned.space import Categorical, Float, Int, Space
-from seasoned.tabular.models.trees import tree_ensemble
+from seasoned.tabular.models.trees import tree_file
 from seasoned.tabular.models.trees.random_forest import grow, planted
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ class ExtraTrees:
 
     def dump(self, estimator: TreeModel) -> bytes:
         """Serialise the trees as arrays."""
-        return tree_ensemble.dump(estimator)
+        return tree_file.dump(estimator)
 
     def load(self, data: bytes) -> TreeModel:
         """Deserialise arrays after a check."""
-        return tree_ensemble.load(data, boosted=False)
+        return tree_file.load(data, boosted=False)

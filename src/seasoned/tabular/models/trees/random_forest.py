@@ -11,7 +11,7 @@ import numpy as np
 from seasoned.space import Categorical, Float, Int, Space
 from seasoned.tabular.models._common.quantile_regression import rows_to_know
 from seasoned.tabular.models._common.target_scaling import Units
-from seasoned.tabular.models.trees import tree_ensemble
+from seasoned.tabular.models.trees import tree_file
 from seasoned.tabular.models.trees.tree_arrays import Nodes, from_nodes, rounded, shortened
 from seasoned.tabular.models.trees.tree_ensemble import TreeModel, scaled
 
@@ -108,11 +108,11 @@ class Forest:
 
     def dump(self, estimator: TreeModel) -> bytes:
         """Serialise the trees as arrays."""
-        return tree_ensemble.dump(estimator)
+        return tree_file.dump(estimator)
 
     def load(self, data: bytes) -> TreeModel:
         """Deserialise arrays after a check."""
-        return tree_ensemble.load(data, boosted=False)
+        return tree_file.load(data, boosted=False)
 
 
 def planted(kind: Any, config: dict[str, Any], job: Job) -> TreeModel:

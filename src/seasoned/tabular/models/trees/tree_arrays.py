@@ -1,13 +1,16 @@
-"""Trees as arrays: an ensemble of binary decision trees in five arrays, small in memory and on disk.
+"""Trees as arrays: an ensemble of binary decision trees in a few arrays, small in memory and on disk.
 
 All trees lie one after the other, the nodes of each tree in preorder: a node, its left branch, its right branch. One
 bit per node (inner or leaf) determines a full binary tree in preorder. No child index is stored that could point
 outside, form a cycle or have two parents (law 12).
+
+Two precisions: scikit-learn and XGBoost compare single-precision rows, LightGBM compares double-precision rows.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -15,49 +18,71 @@ import numpy as np
 from seasoned.tabular.safe_files.tree_structure import forged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["Nodes", "Trees", "from_nodes", "rounded", "shortened", "structure"]
+__all__ = ["LevelSets", "Nodes", "Trees", "from_nodes", "rounded", "shortened", "structure"]
 
 _BITS: Final = (1, 2, 3, 5, 7, 9, 11, 13, 15, 17, 19)  # mantissa bits to try, shortest first
 
 
 @dataclass(frozen=True, slots=True)
 class Nodes:
-    """One tree of a library, every array with one row per node; the children of a leaf are -1."""
+    """One tree of a library, every array with one row per node; the children of a leaf are -1.
+
+    `sets` contains the level codes that go left, for each split on level codes; the threshold of such a split has no
+    meaning.
+    """
 
     left: NDArray[Any]
     right: NDArray[Any]
     feature: NDArray[Any]
     threshold: NDArray[np.float64]
     missing_left: NDArray[Any]
-    value: NDArray[np.float64]
+    value: NDArray[Any]
+    sets: Mapping[int, Sequence[int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LevelSets:
+    """Splits on level codes: a row goes left if its code is in the set of the split.
+
+    Attributes:
+        split: True for the inner nodes with a set, shape (splits,).
+        bounds: Set i is `levels[bounds[i] : bounds[i + 1]]`, shape (sets + 1,).
+        levels: Level codes, ascending inside a set.
+    """
+
+    split: NDArray[np.bool_]
+    bounds: NDArray[np.int64]
+    levels: NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
 class Trees:
     """Ensemble of trees.
 
-    Row x goes left at an inner node if `float32(x[feature]) <= threshold`, or if x[feature] is missing and
-    `missing_left` is True.
+    Row x goes left at an inner node if `x[feature] <= threshold` in the precision of the thresholds, if the code
+    x[feature] is in the node's level set, or if x[feature] is missing and `missing_left` is True.
 
     Attributes:
         inner: True for an inner node, shape (nodes,), all trees in preorder, one after the other.
         feature: Split column of each inner node, int32.
-        threshold: Threshold of each inner node, float32.
+        threshold: Threshold of each inner node, float32 or float64; 0 for a level set.
         missing_left: True for inner nodes that send missing values left.
-        value: Values of each leaf, shape (leaves, outputs), float32.
+        value: Values of each leaf, shape (leaves, outputs), in the precision of the thresholds.
         width: Number of columns of the table.
+        sets: Splits on level codes; None without one.
     """
 
     inner: NDArray[np.bool_]
     feature: NDArray[np.int32]
-    threshold: NDArray[np.float32]
+    threshold: NDArray[Any]
     missing_left: NDArray[np.bool_]
-    value: NDArray[np.float32]
+    value: NDArray[Any]
     width: int
+    sets: LevelSets | None = None
 
 
 def structure(inner: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -90,22 +115,45 @@ def structure(inner: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.i
     return right, roots
 
 
-def from_nodes(found: Iterable[Nodes], width: int) -> Trees:
-    """Convert trees of a library to arrays; thresholds are rounded down to float32, which splits float32 rows alike."""
+def from_nodes(found: Iterable[Nodes], width: int, *, double: bool = False) -> Trees:
+    """Convert trees of a library to arrays.
+
+    In single precision, thresholds are rounded down to float32, which splits float32 rows alike.
+    """
     trees = [_in_preorder(nodes) for nodes in found]
     inner = np.concatenate([nodes.left >= 0 for nodes in trees])
     parts = {
         name: np.concatenate([getattr(nodes, name) for nodes in trees])
         for name in ("feature", "threshold", "missing_left", "value")
     }
+    sets = _level_sets(trees, inner)
+    threshold = parts["threshold"][inner]
+    if sets is not None:
+        threshold = np.where(sets.split, 0.0, threshold)
     return Trees(
         inner,
         parts["feature"][inner].astype(np.int32),
-        _rounded_down(parts["threshold"][inner]),
+        threshold.astype(np.float64) if double else _rounded_down(threshold),
         parts["missing_left"][inner].astype(np.bool_),
-        parts["value"][~inner].astype(np.float32),
+        parts["value"][~inner].astype(np.float64 if double else np.float32),
         width,
+        sets,
     )
+
+
+def _level_sets(trees: Sequence[Nodes], inner: NDArray[np.bool_]) -> LevelSets | None:
+    if not any(nodes.sets for nodes in trees):
+        return None
+    starts = np.cumsum([0, *(len(nodes.left) for nodes in trees)]).tolist()
+    found = {
+        start + node: sorted(nodes.sets[node])
+        for start, nodes in zip(starts, trees, strict=False)
+        for node in sorted(nodes.sets)
+    }
+    split = np.zeros(len(inner), dtype=np.bool_)
+    split[list(found)] = True
+    bounds = np.cumsum([0, *map(len, found.values())], dtype=np.int64)
+    return LevelSets(split[inner], bounds, np.fromiter(chain.from_iterable(found.values()), dtype=np.int32))
 
 
 def _in_preorder(nodes: Nodes) -> Nodes:
@@ -119,8 +167,11 @@ def _in_preorder(nodes: Nodes) -> Nodes:
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
     children = [np.where(child[order] >= 0, place[child[order]], -1) for child in (nodes.left, nodes.right)]
-    rest = [getattr(nodes, name)[order] for name in ("feature", "threshold", "missing_left", "value")]
-    return Nodes(children[0], children[1], *rest)
+    feature, threshold, missing_left, value = (
+        getattr(nodes, name)[order] for name in ("feature", "threshold", "missing_left", "value")
+    )
+    sets = {int(place[node]): levels for node, levels in nodes.sets.items()}
+    return Nodes(children[0], children[1], feature, threshold, missing_left, value, sets)
 
 
 def _preorder(left: list[int], right: list[int]) -> Iterator[int]:
@@ -153,7 +204,7 @@ def shortened(trees: Trees, X: NDArray[np.float32]) -> Trees:
     for column in np.unique(trees.feature):
         here = trees.feature == column
         threshold[here] = _shortest(trees.threshold[here], np.unique(X[:, column]))
-    return Trees(trees.inner, trees.feature, threshold, trees.missing_left, trees.value, trees.width)
+    return replace(trees, threshold=threshold)
 
 
 def _shortest(threshold: NDArray[np.float32], values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -12,26 +12,28 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
-from seasoned.errors import InvalidInput
-from seasoned.tabular.models.trees.tree_arrays import Trees, structure
+from seasoned.tabular.models.trees.node_layout import Layout
+from seasoned.tabular.models.trees.single_precision_rows import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
+    from seasoned.tabular.models.trees.tree_arrays import Trees
+
 __all__ = ["Compiled", "Walk"]
 
 _BLOCK: Final = 16_384  # row copies in one call under the router; they fit into the cache
-_MANY: Final = 100  # smallest number of rows with one call per tree
-_LARGE: Final = 2_000_000  # nodes of a large ensemble, which take 150 MB in compiled form
+_MIN_ROWS_APART: Final = 100  # smallest number of rows with one call per tree
+MAX_TWO_FORM_NODES: Final = 2_000_000  # nodes of a large ensemble, which take 150 MB in compiled form
 
 
 class Compiled(Protocol):
     """Compiled trees."""
 
     def leaves(self, X: NDArray[np.float64]) -> Iterator[NDArray[np.int32]]:
-        """Yield for each tree the leaf of each row, an index into the leaves of all trees, shape (n,).
+        """Yield for some trees at a time the leaf of each row, an index into the leaves of all trees, (trees, n).
 
         Raises:
             InvalidInput: If X has a different number of columns than the training table.
@@ -65,9 +67,9 @@ class Walk:
         A large ensemble keeps its first form, to save memory.
         """
         known = self._together or self._apart
-        if known is not None and len(self.source.inner) > _LARGE:
+        if known is not None and len(self.source.inner) > MAX_TWO_FORM_NODES:
             return known
-        if rows < _MANY:
+        if rows < _MIN_ROWS_APART:
             if self._together is None:
                 self._together = _Together.of(self.source)
             return self._together
@@ -80,26 +82,26 @@ class Walk:
 class _Apart:
     """Trees compiled one by one, and the leaf index of each node of each tree."""
 
+    rows: Rows
     trees: tuple[tuple[Any, NDArray[np.int32]], ...]
-    width: int
 
     @classmethod
     def of(cls, trees: Trees) -> _Apart:
-        right, roots = structure(trees.inner)
-        first = np.repeat(roots, np.diff(roots, append=len(trees.inner)))[trees.inner]
-        nodes = _nodes(trees, right - first)
-        nodes["left_child"][trees.inner] -= first
-        leaf = _leaves(trees)
-        ends = [*roots[1:].tolist(), len(nodes)]
-        parts = (slice(root, end) for root, end in zip(roots.tolist(), ends, strict=True))
-        return cls(tuple((_tree(nodes[part], trees.width), leaf[part]) for part in parts), trees.width)
+        rows = Rows.of(trees)
+        layout = Layout.of(trees, rows.threshold)
+        nodes, ends = layout.nodes, [*layout.roots[1:].tolist(), len(layout.nodes)]
+        first = np.repeat(layout.roots, np.diff(layout.roots, append=len(nodes)))
+        inner = nodes["left_child"] >= 0
+        for name in ("left_child", "right_child"):
+            nodes[name][inner] -= first[inner]
+        parts = [slice(root, end) for root, end in zip(layout.roots.tolist(), ends, strict=True)]
+        return cls(rows, tuple((_tree(nodes[part], trees.width), layout.leaf[part]) for part in parts))
 
     def leaves(self, X: NDArray[np.float64]) -> Iterator[NDArray[np.int32]]:
         """See `Compiled.leaves`."""
-        _check(X, self.width)
-        rows = np.ascontiguousarray(X, dtype=np.float32)
+        rows = self.rows.single(X)
         for tree, leaf in self.trees:
-            yield leaf.take(tree.apply(rows))
+            yield leaf.take(tree.apply(rows))[None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +109,14 @@ class _Together:
     """All trees under the router.
 
     Attributes:
+        rows: Conversion of rows to single precision.
         tree: The router, then the nodes of all trees.
         leaf: Leaf index of each of these nodes.
         trees: Number of trees.
         width: Number of columns of the table.
     """
 
+    rows: Rows
     tree: Any
     leaf: NDArray[np.int32]
     trees: int
@@ -120,52 +124,28 @@ class _Together:
 
     @classmethod
     def of(cls, trees: Trees) -> _Together:
-        right, roots = structure(trees.inner)
-        shift = len(roots) - 1  # inner nodes of the router
-        nodes = _nodes(trees, right, shift)
-        _fill_router(nodes, roots + shift, trees.width)
-        leaf = np.concatenate([np.zeros(shift, dtype=np.int32), _leaves(trees)])
-        return cls(_tree(nodes, trees.width + 1), leaf, len(roots), trees.width)
+        rows = Rows.of(trees)
+        layout = Layout.of(trees, rows.threshold)
+        count = len(layout.roots)
+        shift = count - 1  # inner nodes of the router
+        nodes = np.concatenate([np.zeros(shift, dtype=layout.nodes.dtype), layout.nodes])
+        inner = np.flatnonzero(layout.nodes["left_child"] >= 0) + shift
+        for name in ("left_child", "right_child"):
+            nodes[name][inner] += shift
+        _fill_router(nodes, layout.roots + shift, trees.width)
+        leaf = np.concatenate([np.zeros(shift, dtype=np.int32), layout.leaf])
+        return cls(rows, _tree(nodes, trees.width + 1), leaf, count, trees.width)
 
     def leaves(self, X: NDArray[np.float64]) -> Iterator[NDArray[np.int32]]:
         """See `Compiled.leaves`."""
-        _check(X, self.width)
-        rows = np.empty((len(X), self.width + 1), dtype=np.float32)
-        rows[:, :-1] = X
+        rows = self.rows.single(X)
         together = max(1, _BLOCK // max(len(X), 1))
         for first in range(0, self.trees, together):
-            numbers = np.arange(first, min(first + together, self.trees), dtype=np.float32)
-            copies = rows if len(numbers) == 1 else np.tile(rows, (len(numbers), 1))
-            copies[:, -1] = np.repeat(numbers, len(X))
-            yield from self.leaf[self.tree.apply(copies)].reshape(len(numbers), len(X))
-
-
-def _nodes(trees: Trees, right: NDArray[np.int64], shift: int = 0) -> NDArray[Any]:
-    """Nodes of all trees in scikit-learn's format, after `shift` other nodes; a left child is the next node."""
-    from sklearn.tree._tree import NODE_DTYPE
-
-    nodes = np.zeros(shift + len(trees.inner), dtype=NODE_DTYPE)
-    nodes["left_child"], nodes["right_child"] = -1, -1
-    parents = np.flatnonzero(trees.inner) + shift
-    for name, values in (
-        ("left_child", parents + 1),
-        ("right_child", right + shift),
-        ("feature", trees.feature),
-        ("threshold", trees.threshold),
-        ("missing_go_to_left", trees.missing_left),
-    ):
-        nodes[name][parents] = values
-    return nodes
-
-
-def _leaves(trees: Trees) -> NDArray[np.int32]:
-    """Index of each leaf among all leaves, for each node; meaningless for inner nodes."""
-    return np.cumsum(~trees.inner, dtype=np.int32) - np.int32(1)
-
-
-def _check(X: NDArray[np.float64], width: int) -> None:
-    if X.ndim != 2 or X.shape[1] != width:
-        raise InvalidInput(f"the matrix has the shape {X.shape}; the model was fitted on {width} columns.")
+            count = min(together, self.trees - first)
+            copies = np.empty((count, len(X), self.width + 1), dtype=np.float32)
+            copies[:, :, :-1] = rows
+            copies[:, :, -1] = np.arange(first, first + count)[:, None]
+            yield self.leaf.take(self.tree.apply(copies.reshape(-1, self.width + 1))).reshape(count, len(X))
 
 
 def _tree(nodes: NDArray[Any], width: int) -> Any:
