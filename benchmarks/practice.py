@@ -59,8 +59,8 @@ def fit(task: str, metric: Any, X: pd.DataFrame, y: pd.Series) -> Any:
 def calibration(X: pd.DataFrame, X_test: pd.DataFrame, y: pd.Series, y_test: pd.Series) -> dict[str, Any]:
     model = fit("classes", "log_loss", X, y)
     fitted, labels = model.fitted_, model.classes_
-    plain = replace(fitted, finish=Postprocessor()).predict(X_test)
-    found = fitted.finish.calibration
+    plain = replace(fitted, postprocessor=Postprocessor()).predict(X_test)
+    found = fitted.postprocessor.calibration
     return {
         "calibration": None if found is None else found.name,
         "log_loss": float(log_loss(y_test, model.predict_proba(X_test), labels=labels)),
@@ -72,7 +72,7 @@ def calibration(X: pd.DataFrame, X_test: pd.DataFrame, y: pd.Series, y_test: pd.
 def threshold(X: pd.DataFrame, X_test: pd.DataFrame, y: pd.Series, y_test: pd.Series) -> dict[str, Any]:
     rare = y.value_counts().idxmin()
     model = fit("classes", Metric("f1", positive=rare), X, y)
-    decision, place = model.fitted_.finish.decision, model.classes_.tolist().index(rare)
+    decision, place = model.fitted_.postprocessor.decision, model.classes_.tolist().index(rare)
     half = model.classes_[model.predict_proba(X_test).argmax(axis=1)]
     return {
         "share": float((y == rare).mean()),

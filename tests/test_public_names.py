@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import seasoned
+from seasoned import fidelity, samplers
 
 
 def test_all_samplers_and_rules_are_names_of_the_package():
-    for room in (seasoned.samplers, seasoned.fidelity):
+    for room in (samplers, fidelity):
         public = {
             name for name in room.__all__ if name not in {"Sampler", "Suggestion", "Decision", "Fidelity", "LiveTrial"}
         }

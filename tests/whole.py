@@ -22,14 +22,14 @@ FOLDERS = frozenset({"benchmarks", "tools"})
 """Tests of scripts, which are no room."""
 
 
-NAMED_ONLY = re.compile(r"realmlp|tuned_mlp")
+SLOW_FAMILIES = re.compile(r"realmlp|tuned_mlp")
 """Families that a fit tries only where the user names them."""
 
 
 def mark(items: list[pytest.Item]) -> None:
     """Mark such tests as whole, and those of families that only a user names as slow."""
     for item in items:
-        if NAMED_ONLY.search(item.name):
+        if SLOW_FAMILIES.search(item.name):
             item.add_marker(pytest.mark.slow)
         if FIXTURES.intersection(item.fixturenames) or _is_whole(item.path):
             item.add_marker(pytest.mark.whole)

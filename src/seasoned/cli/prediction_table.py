@@ -58,7 +58,7 @@ def prediction_table(model: Any, X: Any, interval: float | None = None) -> pd.Da
     if not hasattr(model, "predict_proba") or not len(model.classes_):
         return pd.DataFrame({"prediction": model.predict(X), **extra})
     probabilities, fitted = model.predict_proba(X), getattr(model, "fitted_", None)
-    codes = fitted.finish.codes(probabilities) if isinstance(fitted, Fitted) else None  # only it has thresholds
+    codes = fitted.postprocessor.codes(probabilities) if isinstance(fitted, Fitted) else None  # only it has thresholds
     found = named_predictions(probabilities, model.classes_, codes)
     return found.assign(**extra)
 

@@ -112,7 +112,7 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
             InvalidInput: If X does not fit, or no such member exists. The message names the members.
         """
         p = self.predict_proba(X, model=model)  # first, because it checks whether anything is fitted
-        found: NDArray[Any] = self.classes_[select_member(self.fitted_, model).finish.codes(p)]
+        found: NDArray[Any] = self.classes_[select_member(self.fitted_, model).postprocessor.codes(p)]
         return found
 
     def predict_proba(self, X: Any, *, model: int | str | None = None) -> NDArray[np.float64]:
@@ -165,9 +165,10 @@ class AutoClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc]  
             >>> clf.decide(0.3).predict(X)  # doctest: +SKIP
         """
         check_is_fitted(self)
-        decision, finish = decision_of(self.fitted_, threshold, costs), self.fitted_.finish
-        replaced = None if decision is None else finish.of_validation
-        self.fitted_ = replace(self.fitted_, finish=replace(finish, decision=decision, decided=None, replaced=replaced))
+        decision, before = decision_of(self.fitted_, threshold, costs), self.fitted_.postprocessor
+        replaced = None if decision is None else before.of_validation
+        after = replace(before, decision=decision, decided=None, replaced=replaced)
+        self.fitted_ = replace(self.fitted_, postprocessor=after)
         return self
 
     def _codes(self, y: Any) -> NDArray[Any]:

@@ -56,7 +56,7 @@ def test_score_and_confusion_on_the_page_follow_the_decision(here):
     assert f"Cross-fitted, f1 is {number(alone.score)}" in render_page(alone)
     assert "threshold was chosen on these rows" in render_page(alone)
     assert alone.score == pytest.approx(-model.fitted_.validated.loss)
-    assert alone.score == pytest.approx(model.fitted_.finish.decided[1] * -1)
+    assert alone.score == pytest.approx(model.fitted_.postprocessor.decided[1] * -1)
 
 
 def test_page_describes_prediction_intervals(here):

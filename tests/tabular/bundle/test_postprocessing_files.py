@@ -46,19 +46,19 @@ def with_nan(members):
 
 
 FORGED = {
-    "a decision between three": ("cost", lambda m, _: m["finish"]["decision"].update(costs=[[0, 1, 2]] * 3)),
+    "a decision between three": ("cost", lambda m, _: m["postprocessor"]["decision"].update(costs=[[0, 1, 2]] * 3)),
     "a calibration that turns the order round": (
         "cost",
-        lambda m, _: m["finish"].update(calibration={"kind": "scaling", "slope": -1.0, "biases": [0, 0]}),
+        lambda m, _: m["postprocessor"].update(calibration={"kind": "scaling", "slope": -1.0, "biases": [0, 0]}),
     ),
     "a calibration of numbers": (
         "number",
-        lambda m, _: m["finish"].update(calibration={"kind": "scaling", "slope": 1.0, "biases": []}),
+        lambda m, _: m["postprocessor"].update(calibration={"kind": "scaling", "slope": 1.0, "biases": []}),
     ),
     "a cost without costs": ("cost", lambda m, _: m["metric"].update(costs=None)),
     "other costs than it decides by": ("cost", lambda m, _: m["metric"].update(costs=[[0, 1], [4, 0]])),
-    "costs that do not decide": ("cost", lambda m, _: m["finish"].update(decision=None)),
-    "costs that were not given": ("cost", lambda m, _: m["finish"]["decision"].update(given=False)),
+    "costs that do not decide": ("cost", lambda m, _: m["postprocessor"].update(decision=None)),
+    "costs that were not given": ("cost", lambda m, _: m["postprocessor"]["decision"].update(given=False)),
     "costs without a metric of costs": (
         "cost",
         lambda m, _: m["metric"].update(name="accuracy", scorer="accuracy", costs=None),
@@ -69,7 +69,7 @@ FORGED = {
     "no quantile": ("number", lambda m, _: m["metric"].update(quantile=2.0)),
     "a pace in words": ("number", lambda m, _: m.update(pace={"limit": "quick", "measured": 1.0})),
     "scores that are no numbers": ("number", lambda _, members: with_nan(members)),
-    "no finish at all": ("cost", lambda m, _: m.update(finish=[])),
+    "no finish at all": ("cost", lambda m, _: m.update(postprocessor=[])),
 }
 
 
@@ -85,7 +85,7 @@ def test_a_bundle_from_before_predicts_as_it_did(bundles):
     folder, X = bundles
 
     def older(manifest, members):
-        for name in ("finish", "pace"):
+        for name in ("postprocessor", "pace"):
             del manifest[name]
         for name in ("costs", "quantile"):
             del manifest["metric"][name]

@@ -23,7 +23,7 @@ def test_an_undefined_loss_is_dropped_and_keeps_the_intervals(monkeypatch, caplo
     rng = np.random.default_rng(0)
     y = rng.normal(size=400)
     pooled = OutOfFold(np.arange(400), y, y + rng.normal(size=400), None, np.arange(400) % 5)
-    monkeypatch.setattr(finalize, "pool", lambda *_, **__: pooled)
+    monkeypatch.setattr(finalize, "pool_out_of_fold", lambda *_, **__: pooled)
     data = SimpleNamespace(matrix=lambda _: rng.integers(0, 3, (400, 1)))
     objective = SimpleNamespace(job=Job("regression", 0, 0), data=data, baseline_loss=lambda: None)
 
@@ -34,6 +34,6 @@ def test_an_undefined_loss_is_dropped_and_keeps_the_intervals(monkeypatch, caplo
         fitted = SimpleNamespace(metric=metric, members=[SimpleNamespace(base_configurations=(), weight=1.0)])
         found = finalize.learn_postprocessing(fitted, objective, calibrate=None)
         assert "validated" not in found
-        assert found["finish"] == Postprocessor()
+        assert found["postprocessor"] == Postprocessor()
         assert np.isfinite(found["conformal"].scores).all()
     assert caplog.text.count("the report will lack the predictions in validation") == 2

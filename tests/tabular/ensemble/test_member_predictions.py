@@ -30,7 +30,7 @@ def test_extra_rows_of_rare_classes_keep_their_share_of_the_weight(monkeypatch):
         job=SimpleNamespace(seed=0), metric=SimpleNamespace(n_classes=21), data=data, records=records
     )
     monkeypatch.setattr(member_predictions, "MIN_ROWS", 100)
-    found = member_predictions.pool(objective, [SimpleNamespace(name="a", config={}, weight=1.0)])
+    found = member_predictions.pool_out_of_fold(objective, [SimpleNamespace(name="a", config={}, weight=1.0)])
     rare = found.truth > 0
     assert rare.mean() > 0.3, "five rows of each class are there"
     assert found.mass[rare].sum() / found.mass.sum() == pytest.approx(0.1)

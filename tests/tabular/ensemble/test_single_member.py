@@ -39,7 +39,7 @@ def two_of(model):
     other = next(trial for trial in complete if trial.model != first.name)
     estimator = held[other.model].estimator if other.model in held else Half(model.fitted_)
     second = Member(other.model, other.config, estimator, 0.8)
-    found.fitted_ = replace(model.fitted_, members=(replace(first, weight=0.2), second), finish=Postprocessor())
+    found.fitted_ = replace(model.fitted_, members=(replace(first, weight=0.2), second), postprocessor=Postprocessor())
     return found
 
 
@@ -195,7 +195,7 @@ def test_threshold_and_calibration_are_those_of_all_together(pairs):
     metric = replace(model.fitted_.metric, name="f1", scorer="f1")
     finish = Postprocessor(Scaling(0.5, (0.0, 0.5)), Decision.at(0.95))
     plain = model.predict_proba(X, model=numbers(model)[0])
-    model.fitted_ = replace(model.fitted_, metric=metric, finish=finish)
+    model.fitted_ = replace(model.fitted_, metric=metric, postprocessor=finish)
     assert np.abs(model.predict_proba(X) - finish.calibration.apply(plain)).max() > 0
     np.testing.assert_array_equal(model.predict_proba(X, model=numbers(model)[0]), plain)
     labels = model.predict(X, model=numbers(model)[0])
@@ -210,7 +210,7 @@ def test_costs_decide_for_a_model_alone_too(pairs):
     costs = np.array([[0.0, 1.0], [20.0, 0.0]])
     metric = replace(model.fitted_.metric, name="cost", scorer="cost", costs=costs, greater_is_better=False)
     finish = Postprocessor(Scaling(0.5, (0.0, 0.5)), Decision(costs, given=True))
-    model.fitted_ = replace(model.fitted_, metric=metric, finish=finish)
+    model.fitted_ = replace(model.fitted_, metric=metric, postprocessor=finish)
     number = numbers(model)[0]
     p, labels = model.predict_proba(X, model=number), model.predict(X, model=number)
     np.testing.assert_array_equal(labels == "yes", 20 * p[:, 1] > p[:, 0])

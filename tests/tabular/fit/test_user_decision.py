@@ -52,7 +52,9 @@ def test_decide_changes_labels_and_keeps_probabilities(tmp_path):
 def test_default_labels_have_a_score_only_if_validation_used_them(found, tmp_path):
     model, _, _ = fit("binary", "f1")
     decision = Decision.at(0.3) if found else None
-    model.fitted_ = replace(model.fitted_, finish=replace(model.fitted_.finish, decision=decision, decided=None))
+    model.fitted_ = replace(
+        model.fitted_, postprocessor=replace(model.fitted_.postprocessor, decision=decision, decided=None)
+    )
     validated = model.validation_score_
     assert validated is not None
     assert model.decide(0.8).decide(0.2).validation_score_ is None
@@ -64,7 +66,7 @@ def test_default_labels_have_a_score_only_if_validation_used_them(found, tmp_pat
 def test_default_labels_of_several_classes_have_no_weighted_score():
     model, X, _ = fit("multiclass", "balanced_accuracy")
     model.fitted_ = replace(
-        model.fitted_, finish=replace(model.fitted_.finish, decision=Decision.weighing([1.0, 2.0, 5.0]))
+        model.fitted_, postprocessor=replace(model.fitted_.postprocessor, decision=Decision.weighing([1.0, 2.0, 5.0]))
     )
     assert model.decide().validation_score_ is None
     np.testing.assert_array_equal(model.predict(X), model.classes_[model.predict_proba(X).argmax(axis=1)])

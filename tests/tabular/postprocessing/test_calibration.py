@@ -226,8 +226,8 @@ def test_a_whole_fit_calibrates_says_so_and_the_bundle_gives_the_same_bits(here,
     never = SearchSettings(**settings, calibrate=False)
     plain = estimator("classification", metric="log_loss", search=never).fit(X, y)
     model = estimator("classification", metric="log_loss", search=SearchSettings(**settings)).fit(X, y)
-    finish = model.fitted_.finish
-    assert plain.fitted_.finish.calibration is None
+    finish = model.fitted_.postprocessor
+    assert plain.fitted_.postprocessor.calibration is None
     assert finish.calibration is not None
     assert "calibrated by" in model.fitted_.sentences[0]
     assert model.fitted_.validated.loss == pytest.approx(finish.calibrated[1])
@@ -237,7 +237,7 @@ def test_a_whole_fit_calibrates_says_so_and_the_bundle_gives_the_same_bits(here,
     model.save(tmp_path / "model.seasoned")
     again = load(tmp_path / "model.seasoned")
     np.testing.assert_array_equal(again.predict_proba(fresh), model.predict_proba(fresh))
-    assert again.fitted_.finish == finish
+    assert again.fitted_.postprocessor == finish
 
 
 def test_the_setting_is_checked():

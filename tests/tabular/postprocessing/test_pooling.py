@@ -146,12 +146,12 @@ def test_a_pool_is_no_calibration_twice_and_none_where_none_is_wanted():
     assert finish.calibration is None
     assert loss == pytest.approx(finish.blended[1]) == pytest.approx(LOG_LOSS.loss(after.truth, after.predicted))
     assert "a logarithmic pool" in finish.sentences(LOG_LOSS, np.arange(3))[0]
-    assert choose_postprocessor(some, LOG_LOSS, 0, calibrate=False).finish.blend is None
+    assert choose_postprocessor(some, LOG_LOSS, 0, calibrate=False).postprocessor.blend is None
     both = choose_postprocessor(some, LOG_LOSS, 0, calibrate=True)
-    assert both.finish.blend == finish.blend
-    assert both.finish.calibration is not None
-    assert both.finish.calibrated[0] == pytest.approx(both.finish.blended[1])
-    assert len(both.finish.sentences(LOG_LOSS, np.arange(3))) == 2
+    assert both.postprocessor.blend == finish.blend
+    assert both.postprocessor.calibration is not None
+    assert both.postprocessor.calibrated[0] == pytest.approx(both.postprocessor.blended[1])
+    assert len(both.postprocessor.sentences(LOG_LOSS, np.arange(3))) == 2
 
 
 def test_with_hundreds_of_classes_there_is_no_pool():
@@ -213,17 +213,17 @@ def test_a_whole_fit_pools_says_so_and_the_bundle_gives_the_same_bits(here, tmp_
     metric = "log_loss" if kind == "classification" else "rmse"
     model = estimator(kind, metric=metric, search=search, trials=2).fit(X[:800], y[:800])
     fitted = model.fitted_
-    assert fitted.finish.blend is not None
+    assert fitted.postprocessor.blend is not None
     assert len(fitted.members) > 1
     assert "combined by" in fitted.sentences[0]
-    assert fitted.validated.loss == pytest.approx(fitted.finish.blended[1])
-    averaged = replace(fitted, finish=type(fitted.finish)())
+    assert fitted.validated.loss == pytest.approx(fitted.postprocessor.blended[1])
+    averaged = replace(fitted, postprocessor=type(fitted.postprocessor)())
     metric = fitted.metric
     assert metric.loss(y[800:], fitted.predict(X[800:])) < 1.02 * metric.loss(y[800:], averaged.predict(X[800:]))
     model.save(tmp_path / "model.seasoned")
     again = load(tmp_path / "model.seasoned")
     np.testing.assert_array_equal(again.fitted_.predict(X), fitted.predict(X))
-    assert again.fitted_.finish == fitted.finish
+    assert again.fitted_.postprocessor == fitted.postprocessor
     assert again.leaderboard().attrs["finish"] == fitted.sentences
     np.testing.assert_array_equal(fitted.alone(1).predict(X), fitted.predict_each(X)[1])
 
@@ -231,12 +231,14 @@ def test_a_whole_fit_pools_says_so_and_the_bundle_gives_the_same_bits(here, tmp_
 def test_a_refit_without_one_of_the_members_averages_the_others(here, monkeypatch, caplog):
     X, y = half_and_half()
     model = estimator("regression", ["linear", "forest"], metric="rmse").fit(X, y)
-    model.fitted_ = replace(model.fitted_, finish=replace(model.fitted_.finish, blend=OpinionPool((0.7, 0.4), (0.1,))))
-    assert model.refit(X, y).fitted_.finish.blend == OpinionPool((0.7, 0.4), (0.1,))
+    model.fitted_ = replace(
+        model.fitted_, postprocessor=replace(model.fitted_.postprocessor, blend=OpinionPool((0.7, 0.4), (0.1,)))
+    )
+    assert model.refit(X, y).fitted_.postprocessor.blend == OpinionPool((0.7, 0.4), (0.1,))
     whole = refit_table.fit_in_time
     monkeypatch.setattr(refit_table, "fit_in_time", lambda *a, **k: {1: whole(*a, **k)[1]})
     left = model.refit(X, y).fitted_
-    assert left.finish.blend is None
+    assert left.postprocessor.blend is None
     assert "no longer pooled" in caplog.text
     np.testing.assert_allclose(left.predict(X), left.predict_each(X)[0])
 

@@ -97,15 +97,15 @@ def test_models_are_compared_at_the_best_threshold_of_each():
     y = (rng.random(400) < 0.05).astype(int)
     for name in ("f1", "balanced_accuracy", "kappa"):
         metric = searched(resolve(name, "binary", 2))
-        assert metric.tuned
+        assert metric.at_best_cut
         stack = rng.random((3, 400, 1)) * np.array([0.3, 0.2]) + y[:, None] * np.array([0.0, 0.1])
         stack = np.concatenate([1 - stack[..., 1:], stack[..., 1:]], axis=2)
         weight = rng.gamma(1.0, size=400)
         for w in (None, weight):
             np.testing.assert_allclose(losses_of(stack, y, metric, weight=w), [metric.loss(y, p, w) for p in stack])
         assert metric.loss(y, stack[0]) < resolve(name, "binary", 2).loss(y, stack[0])
-    assert not searched(resolve("accuracy", "binary", 2)).tuned
-    assert not searched(resolve("balanced_accuracy", "multiclass", 3)).tuned
+    assert not searched(resolve("accuracy", "binary", 2)).at_best_cut
+    assert not searched(resolve("balanced_accuracy", "multiclass", 3)).at_best_cut
 
 
 def rare(n, seed=0, share=0.08):
@@ -280,7 +280,7 @@ def test_a_whole_fit_predicts_by_it_scores_by_it_and_stores_it(here, tmp_path, m
     X, y = patients()
     model = estimator("classification", metric=metric).fit(X, y)
     fresh, truth = patients(4_000, seed=1)
-    p, decision = model.predict_proba(fresh), model.fitted_.finish.decision
+    p, decision = model.predict_proba(fresh), model.fitted_.postprocessor.decision
     assert decision.given == (metric.costs is not None)
     cut = decision.threshold(0)
     assert cut < 0.45
@@ -301,7 +301,7 @@ def test_a_whole_fit_predicts_by_it_scores_by_it_and_stores_it(here, tmp_path, m
 
 
 def test_costs_decide_even_where_nothing_is_known_of_validation(here, monkeypatch):
-    monkeypatch.setattr(finalize, "pool", lambda *_, **__: None)
+    monkeypatch.setattr(finalize, "pool_out_of_fold", lambda *_, **__: None)
     X, y = patients(60)
     model = estimator("classification", metric=Metric("cost", costs={("ill", "well"): 1000})).fit(X, y)
     assert model.fitted_.validated is None
@@ -311,7 +311,7 @@ def test_costs_decide_even_where_nothing_is_known_of_validation(here, monkeypatc
 def test_metrics_of_order_keep_the_most_probable_label(here):
     X, y = patients(300)
     model = estimator("classification").fit(X, y)
-    assert model.fitted_.finish.decision is None
+    assert model.fitted_.postprocessor.decision is None
     np.testing.assert_array_equal(model.predict(X), model.classes_[model.predict_proba(X).argmax(axis=1)])
 
 

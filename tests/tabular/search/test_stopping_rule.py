@@ -151,7 +151,7 @@ def test_a_fit_ends_before_its_time_where_nothing_more_is_gained(monkeypatch):
 def test_a_loss_that_is_not_defined_on_the_rows_at_hand_ends_no_fit(monkeypatch):
     truth, predicted = np.zeros(4, dtype=int), np.full((4, 3), 1 / 3)
     monkeypatch.setattr(
-        stopping_rule, "pool", lambda *_: SimpleNamespace(truth=truth, predicted=predicted, weights=None)
+        stopping_rule, "pool_out_of_fold", lambda *_: SimpleNamespace(truth=truth, predicted=predicted, weights=None)
     )
     judged = SimpleNamespace(metric=resolve("roc_auc", "multiclass", 3))
     with pytest.raises(ValueError, match="Number of classes"):

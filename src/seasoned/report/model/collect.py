@@ -125,7 +125,7 @@ def _validated_score(fitted: Fitted) -> float | None:
 
     None for a plain single member, whose trial has the score on all rows.
     """
-    plain = len(fitted.members) == 1 and not fitted.finish.changes and not searched(fitted.metric).tuned
+    plain = len(fitted.members) == 1 and not fitted.postprocessor.changes and not searched(fitted.metric).at_best_cut
     if fitted.validated is None or plain or _recut(fitted):
         return None
     return fitted.metric.score(fitted.validated.loss)
@@ -140,7 +140,7 @@ def _validated(fitted: Fitted) -> Predictions | None:
     known = fitted.validated
     if known is None:
         return None
-    tuned = fitted.finish.decided is not None  # tuned on these rows: their plain score would be too good
+    tuned = fitted.postprocessor.decided is not None  # tuned on these rows: their plain score would be too good
     shown = known.truth, known.predicted
     score = fitted.metric.score(known.loss) if tuned else score_on(fitted, *shown, known.weights)
     codes = _codes(fitted, known.predicted)
@@ -149,7 +149,7 @@ def _validated(fitted: Fitted) -> Predictions | None:
 
 def _codes(fitted: Fitted, predicted: NDArray[np.floating[Any]]) -> NDArray[np.int64] | None:
     """Return the predicted classes, or None if they are the most probable classes."""
-    return None if fitted.finish.decision is None else fitted.finish.codes(predicted)
+    return None if fitted.postprocessor.decision is None else fitted.postprocessor.codes(predicted)
 
 
 def _intervals(fitted: Fitted) -> list[str]:

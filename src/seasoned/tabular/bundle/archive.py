@@ -106,7 +106,7 @@ def write(
             "costs": None if fitted.metric.costs is None else fitted.metric.costs.tolist(),
             "quantile": fitted.metric.quantile,
         },
-        "finish": fitted.finish.to_json(),
+        "postprocessor": fitted.postprocessor.to_json(),
         "members": [_about_member(member) for member in fitted.members],
         "trials": [trial.to_json() for trial in fitted.trials],
         "fit": {
@@ -251,14 +251,14 @@ def _rebuild(manifest: dict[str, Any], members: dict[str, bytes]) -> Fitted:
     trials = tuple(
         TrialRow.from_json({**trial, "config": with_tuples(trial["config"])}) for trial in manifest["trials"]
     )
-    finish = Postprocessor.from_json(manifest.get("finish"), len(classes), len(models))
+    finish = Postprocessor.from_json(manifest.get("postprocessor"), len(classes), len(models))
     task, rows, seconds = manifest["task"], about.get("rows"), about.get("seconds")
     conformal = Conformal.load(members[_CONFORMAL], members.get(_SCALE)) if _CONFORMAL in members else None
     pace = PredictionTime.from_json(manifest.get("pace"))
     fitted = Fitted(task, classes, metric, plan, models, trials, validated, rows, seconds, about.get("experience"))
     grouped = bool(about.get("grouped", False))
     more = {"refitted": about.get("refitted"), "fit_summary": FitSummary.from_dict(about.get("summary"))}
-    return replace(fitted, finish=finish, conformal=conformal, pace=pace, grouped=grouped, **more)
+    return replace(fitted, postprocessor=finish, conformal=conformal, pace=pace, grouped=grouped, **more)
 
 
 def _texts(members: Mapping[str, bytes]) -> dict[int, Ngrams]:

@@ -152,11 +152,11 @@ def _are_codes(known: NDArray[Any], classes: int) -> bool:
 def _check_finish(fitted: Fitted, width: int) -> None:
     """Check that postprocessing and intervals are for the same task and table as the members."""
     numbers, scale = fitted.task == "regression", None if fitted.conformal is None else fitted.conformal.scale
-    if numbers and fitted.finish.changes:
+    if numbers and fitted.postprocessor.changes:
         raise ValueError("it calibrates numbers as if they were probabilities")
     if not numbers and (fitted.metric.quantile is not None or scale is not None):
         raise ValueError("its metric or its intervals are for numbers, and it predicts classes")
-    decision = fitted.finish.decision
+    decision = fitted.postprocessor.decision
     obeyed = None if decision is None or not decision.given else decision.costs
     asked = fitted.metric.costs
     if not (asked is obeyed if asked is None or obeyed is None else np.array_equal(asked, obeyed)):

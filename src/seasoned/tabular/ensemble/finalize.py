@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seasoned.tabular.ensemble.member_predictions import out_of_fold, pool
+from seasoned.tabular.ensemble.member_predictions import out_of_fold, pool_out_of_fold
 from seasoned.tabular.ensemble.prediction_time import members_within_limit
 from seasoned.tabular.metrics.decision_rule import Decision
 from seasoned.tabular.postprocessing.conformal import learn_conformal
@@ -104,10 +104,10 @@ def learn_postprocessing(
     plain = Postprocessor() if metric.costs is None else Postprocessor(decision=Decision(metric.costs, given=True))
     first = [member for member in fitted.members if not member.base_configurations]
     layered = len(first) < len(fitted.members)
-    pooled = pool(objective, fitted.members, each=pooling)
+    pooled = pool_out_of_fold(objective, fitted.members, each=pooling)
     if pooled is None:
-        return {"finish": plain}
-    found: dict[str, Any] = {"finish": plain}
+        return {"postprocessor": plain}
+    found: dict[str, Any] = {"postprocessor": plain}
     beside = pooling and pooled.predicted.size <= _MOST_BESIDE  # the baseline of more values takes too long
     baseline = objective.baseline_loss() if beside else None
     try:
@@ -115,13 +115,14 @@ def learn_postprocessing(
         if not np.isfinite(chosen.loss):
             raise ValueError(f"{metric.name} is {chosen.loss} there")
         pooled = chosen.pooled
-        found = {"finish": chosen.finish, "validated": _evidence(pooled, chosen.loss, baseline, seed)}
+        found = {"postprocessor": chosen.postprocessor, "validated": _evidence(pooled, chosen.loss, baseline, seed)}
     except ValueError as error:
         logger.warning("the report will lack the predictions in validation: %s", error)
     codes = None if objective.job.n_classes else objective.data.matrix("codes")  # memory-mapped
     if layered:  # optimistic: the stacked columns depend on the targets of the same rows
         total = sum(member.weight for member in first)
-        pooled = pool(objective, [replace(member, weight=member.weight / total) for member in first], each=pooling)
+        weighted = [replace(member, weight=member.weight / total) for member in first]
+        pooled = pool_out_of_fold(objective, weighted, each=pooling)
         found.pop("validated", None)
         with suppress(ValueError):  # on failure, the plain mean of the first layer stays
             if pooled is not None:
@@ -136,7 +137,7 @@ def _out_of_fold(fitted: Fitted, objective: CrossValidation, budget: Budget) -> 
     """Out-of-fold predictions of all rows; None, with the reason in the log, if they are too many, late or lost."""
     numbers = len(objective.data.known_rows()) * max(len(fitted.classes), 1) * len(fitted.members)
     late = numbers / _NUMBERS > budget.remaining
-    found = None if late else out_of_fold(objective, fitted.members, fitted.finish)
+    found = None if late else out_of_fold(objective, fitted.members, fitted.postprocessor)
     if found is None:
         why = "there is no time left" if late else "there are too many, or some are lost"
         logger.info("predictions of all rows out of fold are not kept: %s.", why)

@@ -94,7 +94,7 @@ class Fitted:
         rows: Number of training rows; None if unknown.
         seconds: Wall-clock seconds of the fit; None if unknown.
         experience: Description of the past tasks that guided the search, as plain data; None without guidance.
-        finish: Postprocessing of the members' predictions.
+        postprocessor: Postprocessing of the members' predictions.
         conformal: Conformal predictor for intervals and label sets; None without validation results.
         pace: Prediction latency; None if no limit was set.
         grouped: True if the rows had groups, which no validation split may cut.
@@ -116,7 +116,7 @@ class Fitted:
     rows: int | None = None
     seconds: float | None = None
     experience: Mapping[str, Any] | None = None
-    finish: Postprocessor = field(default_factory=Postprocessor)
+    postprocessor: Postprocessor = field(default_factory=Postprocessor)
     conformal: Conformal | None = None
     pace: PredictionTime | None = None
     grouped: bool = False
@@ -146,7 +146,7 @@ class Fitted:
 
         The score of a metric of labels is also unknown after the user has changed the decision rule.
         """
-        decision = self.finish.decision
+        decision = self.postprocessor.decision
         recut = decision is not None and decision.asked and self.metric.of_labels
         return None if self.validated is None or recut else self.metric.score(self.validated.loss)
 
@@ -159,7 +159,8 @@ class Fitted:
     @property
     def sentences(self) -> list[str]:
         """Sentences on postprocessing and on prediction latency."""
-        return [*self.finish.sentences(self.metric, self.classes), *([] if self.pace is None else [self.pace.sentence])]
+        latency = [] if self.pace is None else [self.pace.sentence]
+        return [*self.postprocessor.sentences(self.metric, self.classes), *latency]
 
     def predict(self, X: Any, lost: list[UnreadableCells] | None = None) -> NDArray[np.float64]:
         """Predict probabilities, shape (n, classes), or numbers, shape (n,).
@@ -185,7 +186,7 @@ class Fitted:
 
     def together(self, each: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
         """Combine the output of `predict_each` into the output of `predict`."""
-        return self.finish.together(each, [member.weight for member in self.members])
+        return self.postprocessor.together(each, [member.weight for member in self.members])
 
     def alone(self, place: int) -> Fitted:
         """Model of the single member at position `place`.
@@ -194,10 +195,10 @@ class Fitted:
         ensemble. Costs of errors that the user set still decide labels. The base models of a stacked member are
         included with a weight of 0.
         """
-        member, decision = replace(self.members[place], weight=1.0), self.finish.decision
+        member, decision = replace(self.members[place], weight=1.0), self.postprocessor.decision
         below = [replace(self.members[other], weight=0.0) for other in places_below(member, self.members) or ()]
         finish = Postprocessor(decision=decision if decision is not None and decision.given else None)
-        return replace(self, members=(member, *below), finish=finish, validated=None, conformal=None, pace=None)
+        return replace(self, members=(member, *below), postprocessor=finish, validated=None, conformal=None, pace=None)
 
     def _in_parts(
         self,
@@ -288,7 +289,7 @@ class Fitted:
         Raises:
             ValueError: If the metric is not defined on these rows.
         """
-        return self.metric.loss(truth, self.finish.judged(predicted, self.metric), weights)
+        return self.metric.loss(truth, self.postprocessor.judged(predicted, self.metric), weights)
 
 
 def _threads_for(rows: int) -> AbstractContextManager[None]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["out_of_fold", "pool"]
+__all__ = ["out_of_fold", "pool_out_of_fold"]
 
 MAX_ROWS: Final = 50_000  # largest number of rows; more rows change no decision
 _CELLS: Final = 20_000_000  # largest number of predicted values; very many classes reduce the rows
@@ -33,7 +33,7 @@ _PARTS: Final = 5  # largest number of parts for cross-fitting
 _FOLDS: Final = 3  # smallest number of folds that serve as parts; with two, each would be learned from half of the rows
 
 
-def pool(objective: CrossValidation, members: Sequence[Member], *, each: bool = False) -> OutOfFold | None:
+def pool_out_of_fold(objective: CrossValidation, members: Sequence[Member], *, each: bool = False) -> OutOfFold | None:
     """Combine the members' out-of-fold predictions; None if one member has none.
 
     Args:

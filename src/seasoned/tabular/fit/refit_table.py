@@ -121,14 +121,14 @@ def refit_table(
         replace(ready[place], weight=ready[place].weight / total, own=fitted.members[place].own)
         for place in sorted(ready)
     )
-    finish = fitted.finish
+    finish = fitted.postprocessor
     if len(members) < len(fitted.members) and finish.blend is not None:
         logger.warning("not all models were ready in time; those that were are averaged, and no longer pooled.")
         finish = replace(finish, blend=None, blended=None)
     return replace(
         fitted,
         members=members,
-        finish=finish,
+        postprocessor=finish,
         rows=len(frame),
         refitted=time.monotonic() - started,
         grouped=roles.groups is not None,

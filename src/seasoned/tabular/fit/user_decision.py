@@ -35,7 +35,7 @@ def decision_of(fitted: Fitted, threshold: Any, costs: Any) -> Decision | None:
     if costs is not None:
         return Decision(cost_matrix(costs, fitted.classes), asked=True)
     if threshold is None:
-        other = fitted.finish.of_validation is not None and fitted.metric.scorer in TUNABLE
+        other = fitted.postprocessor.of_validation is not None and fitted.metric.scorer in TUNABLE
         return Decision(1.0 - np.eye(len(fitted.classes)), asked=True) if other else None
     if len(fitted.classes) != 2:
         raise InvalidInput(f"a threshold is for two classes, and there are {len(fitted.classes)}; give costs instead.")

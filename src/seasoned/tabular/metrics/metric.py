@@ -106,8 +106,8 @@ class Measure:
         greater_is_better: True if a higher `score` is better.
         function: The user's function; None for a named metric, and after loading.
         costs: costs[true, predicted] of the scorer `COST`, shape (classes, classes).
-        tuned: True if the metric is computed at the best threshold on the scored rows, for a search whose threshold is
-            selected at the end. Only for two classes and a scorer in `TUNABLE`.
+        at_best_cut: True if the metric is computed at the best threshold on the scored rows, for a search whose
+            threshold is selected at the end. Only for two classes and a scorer in `TUNABLE`.
         quantile: Quantile of the scorer `QUANTILE`, between 0 and 1.
         positive_reason: Rule that selected the positive class.
     """
@@ -119,7 +119,7 @@ class Measure:
     greater_is_better: bool = True
     function: Function | None = None
     costs: NDArray[np.float64] | None = None
-    tuned: bool = False
+    at_best_cut: bool = False
     quantile: float | None = None
     positive_reason: Reason = Reason.LAST
 
@@ -173,7 +173,7 @@ class Measure:
             return float(np.average(pinball(predicted, y, self.quantile), weights=weight))
         if self.costs is not None:
             return float(np.average(self.costs[y, decide(predicted, self.costs)], weights=weight))
-        if self.tuned and len(np.unique(y)) == self.n_classes:
+        if self.at_best_cut and len(np.unique(y)) == self.n_classes:
             return self._at_best_cut(y, predicted, weight)
         measured = self._by_name if self.scorer != FUNCTION else self._by_function
         value = measured(y, predicted, weight)

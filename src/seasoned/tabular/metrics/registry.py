@@ -190,7 +190,7 @@ def measure_key(measure: Measure) -> str:
     else:
         averaged = measure.scorer.endswith("_macro")
         other = measure.positive == 0 and measure.scorer in OF_ONE_CLASS
-        return (measure.scorer if averaged else measure.name) + "#other" * other + "#cut" * measure.tuned
+        return (measure.scorer if averaged else measure.name) + "#other" * other + "#cut" * measure.at_best_cut
     return f"{measure.name}#{told}"
 
 

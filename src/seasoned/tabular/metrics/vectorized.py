@@ -77,7 +77,7 @@ def _fast(stack: NDArray[np.floating], y: NDArray[Any], metric: Measure, w: Weig
     if metric.scorer in RANK_METRICS:
         return -RANK_METRICS[metric.scorer](stack, codes, w)
     if metric.scorer in COUNT_METRICS:
-        if metric.tuned:
+        if metric.at_best_cut:
             mass = np.ones(len(codes)) if w is None else w
             cuts = [best_cut(scores, codes == 1, mass, COUNT_METRICS[metric.scorer]) for scores in stack[:, :, 1]]
             return -np.array([score for _, score in cuts])

@@ -41,7 +41,7 @@ def searched(metric: Measure) -> Measure:
 
     At a threshold of one half, a good model of rare positives can score as badly as a constant prediction.
     """
-    return replace(metric, tuned=metric.n_classes == 2 and metric.scorer in TUNABLE)
+    return replace(metric, at_best_cut=metric.n_classes == 2 and metric.scorer in TUNABLE)
 
 
 class Decided(NamedTuple):

@@ -164,7 +164,7 @@ def _gain(losses: tuple[float, float] | None, metric: Measure) -> str:
 class PostprocessedPredictions(NamedTuple):
     """Selected postprocessing, the cross-fitted out-of-fold predictions after it, and their loss."""
 
-    finish: Postprocessor
+    postprocessor: Postprocessor
     pooled: OutOfFold
     loss: float
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from seasoned.tabular.ensemble.fitted_model import Member
-from seasoned.tabular.ensemble.member_predictions import pool
+from seasoned.tabular.ensemble.member_predictions import pool_out_of_fold
 from seasoned.tabular.ensemble.refit_members import (
     choose_members,
     members_without_refit,
@@ -231,7 +231,7 @@ class StoppingRule:
 
 def ensemble_loss(objective: CrossValidation, chosen: Sequence[tuple[TrialRow, float]]) -> float:
     """Out-of-fold loss of the ensemble; NaN if it is not known."""
-    pooled = pool(objective, [Member(row.model, row.config, None, weight) for row, weight in chosen])
+    pooled = pool_out_of_fold(objective, [Member(row.model, row.config, None, weight) for row, weight in chosen])
     if pooled is None:
         return math.nan
     try:
