@@ -207,8 +207,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
         if fitted.weighted and sample_weight is None:
             logger.warning("the model was found with weights of rows, and none are given now: all rows count the same.")
         frame, target, roles = self._learned(frame, y, sample_weight, groups, classes=fitted.classes)
-        stacked = any(member.base_configurations for member in fitted.members)
-        if stacked and "validation" in self.unsaved_ and self.validation is None:
+        unsaved, stacked = self.unsaved_, any(member.base_configurations for member in fitted.members)
+        if stacked and "validation" in unsaved and self.validation is None:
             logger.warning(
                 "the file of this model could not hold validation=, which splits the rows for the second layer; "
                 "set_params(validation=...) before refit, or they are split at random."

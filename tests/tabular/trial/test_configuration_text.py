@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from seasoned.space import Choice, Float, Space
+from seasoned.tabular.features.pipeline import with_features
 from seasoned.tabular.models.registry import MODELS, choose, joint_space
 from seasoned.tabular.trial import configuration
 from seasoned.tabular.trial.configuration import current, textual
@@ -63,6 +64,15 @@ def test_a_family_that_changed_its_meaning_begins_anew(monkeypatch):
     assert current({"model": {"linear": {"penalty": 1.0}}}, 1, space) is None
     assert current({"model": {"linear": {"penalty": 1.0}}}, 2, space) is not None
     assert current({"model": {"other": {"penalty": 1.0}}}, 1, space) is not None
+
+
+def test_a_step_of_a_later_version_is_unused_in_an_older_configuration():
+    space = Space(model=Choice(linear=with_features(Space(penalty=Float(0.1, 10)), ("arithmetic", "bins"))))
+    older = {"model": {"linear": {"penalty": 1.0, "features": {"made": {"arithmetic": True, "columns": 20}}}}}
+    made = {"arithmetic": True, "bins": False, "columns": 20}
+    assert current(older, configuration.VERSION, space) == {
+        "model": {"linear": {"penalty": 1.0, "features": {"made": made}}}
+    }
 
 
 def test_a_changed_space_is_noticed():

@@ -32,7 +32,8 @@ class Given:
 
     Attributes:
         codes: Numbers with NaN and level codes, shape (n, p). The columns of the input encoding `codes` come first, the
-            level codes of text columns follow.
+            level codes of text columns follow. A date has several columns; a missing text has components of 0, and a
+            rare level of a text is NaN.
         texts: The text columns.
     """
 
@@ -56,7 +57,8 @@ class Rows:
         seed: Random seed.
         cyclic: Index and period of each column that is a part of a date.
         together: Group of each row, shape (n,); rows of a group stay in one fold. None without groups.
-        own: Number of columns of codes that models receive anyway; the columns after them are levels of text.
+        own: Number of columns of codes that models receive anyway; the columns after them are levels of text. 0 if all
+            columns are the models' own.
     """
 
     given: Given

@@ -121,6 +121,20 @@ def with_features(space: Space, steps: Sequence[str]) -> Space:
     return Space({**space.parameters, FEATURES: choice}, forbidden=space.forbidden)
 
 
+def complete_steps(choice: Mapping[str, Any], known: Choice) -> dict[str, Any]:
+    """Return a choice of steps with False for the known steps that it does not name, such as steps of later versions.
+
+    Args:
+        choice: The value of `FEATURES` in a configuration.
+        known: The present parameter.
+    """
+    made = known.options.get(_MADE)
+    if made is None or _MADE not in choice:
+        return dict(choice)
+    unused = {name: False for name, parameter in made.parameters.items() if isinstance(parameter, Categorical)}
+    return {_MADE: {**unused, **choice[_MADE]}}
+
+
 def reads_texts(choice: Mapping[str, Any] | None) -> bool:
     """True if a configuration uses a step that reads texts, not only their codes."""
     wanted = {} if choice is None else choice.get(_MADE, {})

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import InvalidConfig, InvalidInput
 from seasoned.space import Choice
-from seasoned.tabular.features.pipeline import FEATURES
+from seasoned.tabular.features.pipeline import FEATURES, complete_steps
 from seasoned.tabular.models._common.target_transforms import CENTRE, SCALE
 
 if TYPE_CHECKING:
@@ -103,5 +103,8 @@ def filled(settings: Mapping[str, Any], space: Space) -> dict[str, Any]:
         space: Present space of the family. For example, features "none" is omitted if the space offers no features.
     """
     found = {**space.default, **settings}
+    steps = space.parameters.get(FEATURES)
+    if isinstance(steps, Choice) and FEATURES in settings:
+        found[FEATURES] = complete_steps(settings[FEATURES], steps)
     unsaid = {name for name in set(_USUAL) - set(space.parameters) if name in found and found[name] == _USUAL[name]}
     return {name: value for name, value in found.items() if name not in unsaid}
