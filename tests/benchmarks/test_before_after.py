@@ -40,6 +40,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, bool]]:
         made.append((fold.table, framework.name, runner.worker(framework).exists()))
         score = SCORES[fold.table, framework.name]
         found = {"task": fold.task, "metric": fold.metric, "score": score, "error": None, "fit_seconds": 1.0}
+        found["others_cores"] = 0.4 if len(made) == 4 else 0.0
         return {**runner.identity(framework, fold, conditions), **found}
 
     monkeypatch.setattr(before_after, "measure", measure)
@@ -53,6 +54,10 @@ def test_a_comparison_alternates_resumes_and_counts(folder: Path, runs: list[tup
     assert runs == [("first", "before", True), ("first", "after", True)]
     summary = before_after.main(command)
     assert runs[2:] == [("second", "after", True), ("second", "before", True)]  # the first table is in the file
+    summary = before_after.main(command)
+    assert runs[4:] == [("second", "after", True), ("second", "before", True)], "other work disturbed one of its fits"
+    assert before_after.main(command) == summary
+    assert len(runs) == 6
     assert (summary["all"]["better"], summary["all"]["worse"]) == (1, 1)
     assert summary["all"]["median_change"] == pytest.approx((-0.5 + 0.1) / 2)
     assert summary["regression"]["median_change"] == pytest.approx(0.1)

@@ -77,7 +77,7 @@ def test_refit_workers_are_limited_by_the_memory_of_their_models(monkeypatch, ca
     limited = replace(usual, memory=8 * 10**9)
     assert with_room_for(limited, [10**9] * 4).workers == 4
     assert with_room_for(limited, [2 * 10**9] * 4).workers == 2, "each would be killed at its share"
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="seasoned"):
         assert with_room_for(usual, [4 * 10**9, 10**9, 4 * 10**9, 4 * 10**9]).workers == 2
         assert with_room_for(usual, [6 * 10**9] * 4).workers == 1
     assert "1 fit(s) at a time rather than 4" in caplog.text

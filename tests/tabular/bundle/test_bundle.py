@@ -121,7 +121,7 @@ def test_foreign_tampered_and_newer_files_are_refused(bundle, tmp_path):
     with pytest.raises(InvalidInput, match="upgrade"):
         load(other)
     rewritten(bundle, other, manifest=json.dumps({**manifest, "format": FORMAT - 1}))
-    with pytest.raises(InvalidInput, match=r"has format 10; this version reads format 11: fit again"):
+    with pytest.raises(InvalidInput, match=r"has format 11; this version reads format 12: fit again"):
         load(other)
     with pytest.raises(InvalidInput, match="there is no file"):
         load(tmp_path / "none")

@@ -19,7 +19,7 @@ import os, signal, sys
 from pathlib import Path
 from seasoned.tabular.bundle import archive
 archive.os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
-archive._replace(Path(sys.argv[1]), b"new" * 10_000)
+archive.replace_file(Path(sys.argv[1]), b"new" * 10_000)
 """
 
 

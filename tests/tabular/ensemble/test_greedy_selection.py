@@ -167,7 +167,7 @@ def test_rows_and_models_are_fewer_where_classes_are_very_many(tmp_path, monkeyp
 
     As it is with 1,000 classes and 5,000 rows.
     """
-    for name, value in {"_CELLS": 2_500_000, "_FEWEST": 500, "_AT_ONCE": 250_000}.items():
+    for name, value in {"_CELLS": 2_500_000, "_FEWEST": 500, "CANDIDATES_AT_ONCE": 250_000}.items():
         monkeypatch.setattr(greedy_selection, name, value)
     metric, rng, classes = resolve("log_loss", "multiclass", 250), np.random.default_rng(0), 250
     y = rng.permutation(np.repeat(np.arange(classes), 5))

@@ -92,7 +92,7 @@ def test_a_first_model_that_cannot_be_begun_costs_nothing_else(cache, monkeypatc
 def test_text_that_no_worker_can_learn_is_an_error_and_no_stop(cache, monkeypatch):
     class Full(Here):
         def submit(self, function, *args, **more):
-            if function.__name__ == "_plan_from_file":
+            if function.__name__ == "plan_from_file":
                 raise StorageError("the temporary folder is full.")
             return super().submit(function, *args, **more)
 

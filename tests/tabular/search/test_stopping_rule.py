@@ -112,7 +112,7 @@ def test_a_search_that_gains_nothing_for_long_is_over():
 
 def test_a_search_whose_members_are_chosen_at_every_trial_ends_as_well(monkeypatch):
     """Where trials come further apart than choosing takes, each was looked at, and the end never came."""
-    for name, value in {"_TRIALS": 3, "_LEAST": 0.0, "_SHARE": 0.0}.items():
+    for name, value in {"_TRIALS": 3, "_MIN_SEARCH_SECONDS": 0.0, "_PLATEAU_SHARE": 0.0}.items():
         monkeypatch.setattr(stopping_rule, name, value)
     monkeypatch.setattr(stopping_rule, "ensemble_loss", lambda *_: 0.5)
     found, trials = StoppingRule(objective(**{f"t{n}": 0.01 for n in range(6)}), budget(50.0), study()), []
@@ -134,7 +134,7 @@ def test_a_gain_of_a_thousandth_is_none_and_a_loss_that_is_not_known_tells_nothi
 
 @pytest.mark.slow
 def test_a_fit_ends_before_its_time_where_nothing_more_is_gained(monkeypatch):
-    for name, value in {"_TRIALS": 5, "_LEAST": 1.0, "_GAIN": 0.5}.items():
+    for name, value in {"_TRIALS": 5, "_MIN_SEARCH_SECONDS": 1.0, "_GAIN": 0.5}.items():
         monkeypatch.setattr(stopping_rule, name, value)
     said, reached = [], Plateau.reached
     monkeypatch.setattr(Plateau, "reached", lambda *given: said.append(reached(*given)) or said[-1])
@@ -161,7 +161,7 @@ def test_a_loss_that_is_not_defined_on_the_rows_at_hand_ends_no_fit(monkeypatch)
 
 def test_nothing_is_given_up_before_the_last_trials_were_looked_at(monkeypatch):
     """Choosing members is slow here, so that they are seldom chosen; a trial since then is the best."""
-    for name, value in {"_TRIALS": 2, "_LEAST": 0.0, "_SHARE": 0.0}.items():
+    for name, value in {"_TRIALS": 2, "_MIN_SEARCH_SECONDS": 0.0, "_PLATEAU_SHARE": 0.0}.items():
         monkeypatch.setattr(stopping_rule, name, value)
     losses = iter([0.5, 0.4, 0.4])
     monkeypatch.setattr(stopping_rule, "ensemble_loss", lambda *_: next(losses))

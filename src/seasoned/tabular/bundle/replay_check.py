@@ -28,19 +28,20 @@ _TOLERANCE: Final = 1e-9  # relative tolerance of predictions in double precisio
 _SINGLE: Final = 1e-5  # relative tolerance of networks: processors and libraries sum in different orders
 _NETWORKS: Final = frozenset({"mlp", "realmlp", "tuned_mlp"})
 _PACKAGES: Final = ("numpy", "pandas", "scikit-learn", "scipy", "skops")
-_OF_FAMILIES: Final = {"catboost": "catboost"}
+_OF_FAMILIES: Final = {"catboost": "catboost", "lightgbm": "lightgbm", "xgboost": "xgboost"}
+_OF_PREDICTIONS: Final = frozenset({*_PACKAGES, "catboost"})
+"""Packages that predict for a loaded model; the trees of LightGBM and XGBoost are arrays."""
 
 
 def versions(families: Iterable[str]) -> dict[str, str]:
-    """Installed versions of the packages that decide the predictions of some families."""
+    """Installed versions of the packages that fitted or predict some families."""
     own = {_OF_FAMILIES[name] for name in families if name in _OF_FAMILIES}
     return {name: version(name) for name in sorted({*_PACKAGES, *own})}
 
 
 def changed_versions(stored: Mapping[str, str]) -> list[str]:
-    """Packages whose installed major or minor version differs from the stored one, as "name 1.2.3 (here 1.3.0)"."""
-    known = {*_PACKAGES, *_OF_FAMILIES.values()}
-    found = [(name, was, _installed(name)) for name, was in stored.items() if name in known]
+    """Packages of predictions whose major or minor version differs from the stored one, as "name 1.2 (here 1.3)"."""
+    found = [(name, was, _installed(name)) for name, was in stored.items() if name in _OF_PREDICTIONS]
     return [f"{name} {was} (here {now})" for name, was, now in found if was.split(".")[:2] != now.split(".")[:2]]
 
 
