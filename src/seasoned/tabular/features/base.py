@@ -22,7 +22,7 @@ __all__ = ["LARGEST", "Columns", "Given", "Rows", "Selection", "Step", "few_valu
 
 # largest absolute value of a feature; scikit-learn forests convert to float32 and reject larger values
 LARGEST: Final = 1e37
-_MOST_LEVELS: Final = 10_000  # largest number of levels in a column of level codes
+_MAX_CODED_LEVELS: Final = 10_000  # largest number of levels in a column of level codes
 _GLANCE: Final = 2_000  # first rows, tested before the whole column because they exclude most columns
 
 
@@ -169,7 +169,7 @@ def few_valued(rows: Rows, most: int = 100) -> list[int]:
     found = []
     for place, column in enumerate(rows.codes.T):
         present = column[~np.isnan(column)]
-        limit = min(_MOST_LEVELS if place in rows.categorical else most, len(present) // 3)
+        limit = min(_MAX_CODED_LEVELS if place in rows.categorical else most, len(present) // 3)
         enough = limit > 1 and _few(present[:_GLANCE], limit) and _few(present, limit)
         if enough and present.min() < present.max():
             found.append(place)
