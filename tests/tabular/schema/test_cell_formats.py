@@ -122,6 +122,7 @@ FORMATS = {
     "Chinese durations": number("12小时5分钟", "3天", values=[43_500, 259_200]),
     "Chinese dates": date("2016年10月30日", "2017年1月2日", values=["2016-10-30", "2017-01-02"]),
     "Chinese months": date("2016年10月", "2017年1月", values=["2016-10-01", "2017-01-01"]),
+    "days of a year": date("2月29日", "10月1日", values=["1904-02-29", "1904-10-01"]),
     "Chinese times": date("2016年12月31日 10:30", "2017年2月1日 00:00", values=TIMES),
     "full-width dates": date("２０１６－１２－３１", "２０１７－０２－０１", values=DAYS),
     "French months": date("31 déc. 2016", "1 février 2017", values=DAYS),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import warnings
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -173,6 +174,8 @@ def read_dates(text: pd.Series[Any], style: str | None) -> pd.Series[Any]:
 def _parsed(text: pd.Series[Any], style: str) -> pd.Series[Any]:
     import pandas as pd
 
+    if "%d" in style and not re.search("%[Yy]", style):  # Python 3.15 reads no day without a year; 1904 is a leap year
+        text, style = "1904 " + text, f"%Y {style}"
     found: pd.Series[Any] = pd.to_datetime(text, format=style, errors="coerce", utc=True)
     return found
 

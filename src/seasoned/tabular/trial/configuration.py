@@ -90,6 +90,9 @@ def current(config: Mapping[str, Any], version: int, space: Space) -> dict[str, 
         inner = families.options.get(family)
         if inner is None or outdated(family, version):
             return None
+        steps = inner.parameters.get(FEATURES)
+        if isinstance(steps, Choice) and FEATURES in settings:
+            settings = {**settings, FEATURES: complete_steps(settings[FEATURES], steps)}
         return {"model": {family: inner.check(filled(settings, inner))}}
     except (InvalidConfig, InvalidInput, KeyError, ValueError, TypeError, AttributeError):  # an untrusted file
         return None
@@ -103,8 +106,5 @@ def filled(settings: Mapping[str, Any], space: Space) -> dict[str, Any]:
         space: Present space of the family. For example, features "none" is omitted if the space offers no features.
     """
     found = {**space.default, **settings}
-    steps = space.parameters.get(FEATURES)
-    if isinstance(steps, Choice) and FEATURES in settings:
-        found[FEATURES] = complete_steps(settings[FEATURES], steps)
     unsaid = {name for name in set(_USUAL) - set(space.parameters) if name in found and found[name] == _USUAL[name]}
     return {name: value for name, value in found.items() if name not in unsaid}
