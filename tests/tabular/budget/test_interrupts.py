@@ -217,6 +217,7 @@ def test_shares_shrink_as_this_process_grows():
 
 def test_the_line_shows_the_metric_its_family_and_the_time_left(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("TERM", "xterm")  # a dumb terminal gets no line
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     budget = Budget(time.monotonic() + 75, 90, 10, 2, None)
     with FitProgress(resolve("roc_auc", "binary", 2), budget, shown=True) as watching:
