@@ -28,15 +28,14 @@ _TOLERANCE: Final = 1e-9  # relative tolerance of predictions in double precisio
 _SINGLE: Final = 1e-5  # relative tolerance of networks: processors and libraries sum in different orders
 _NETWORKS: Final = frozenset({"mlp", "realmlp", "tuned_mlp"})
 _PACKAGES: Final = ("numpy", "pandas", "scikit-learn", "scipy", "skops")
-_OF_FAMILIES: Final = {"catboost": "catboost", "lightgbm": "lightgbm", "xgboost": "xgboost"}
+_BOOSTERS: Final = frozenset({"catboost", "lightgbm", "xgboost"})  # families of the name of their package
 _OF_PREDICTIONS: Final = frozenset({*_PACKAGES, "catboost"})
 """Packages that predict for a loaded model; the trees of LightGBM and XGBoost are arrays."""
 
 
 def versions(families: Iterable[str]) -> dict[str, str]:
     """Installed versions of the packages that fitted or predict some families."""
-    own = {_OF_FAMILIES[name] for name in families if name in _OF_FAMILIES}
-    return {name: version(name) for name in sorted({*_PACKAGES, *own})}
+    return {name: version(name) for name in sorted({*_PACKAGES, *_BOOSTERS.intersection(families)})}
 
 
 def changed_versions(stored: Mapping[str, str]) -> list[str]:

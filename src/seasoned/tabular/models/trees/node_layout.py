@@ -8,7 +8,6 @@ of them lead to the two children of the split.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -122,7 +121,6 @@ def _fill_searches(
         nodes["missing_go_to_left"][place] = np.where(missing_inside[:, None], cut >= 1, True)
 
 
-@cache
 def _search(count: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Binary search among `count` thresholds: threshold, left child and right child of each comparison.
 
