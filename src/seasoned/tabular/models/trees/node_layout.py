@@ -1,8 +1,8 @@
 """Nodes of an ensemble in scikit-learn's format, with level sets as binary searches.
 
 A set of level codes is a union of runs of codes. The ends of the runs are thresholds, and a binary search among them
-tells a code inside the set from a code outside. Its comparisons are further nodes, behind the nodes of their tree; all
-of them lead to the two children of the split.
+tells a code inside the set from a code outside. The comparisons are additional nodes, stored after the nodes of their
+tree. They lead to the two children of the split.
 """
 
 from __future__ import annotations
