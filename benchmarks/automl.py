@@ -17,7 +17,8 @@ all of them alike: for pairs of our own. What choosing among families is worth: 
 seasoned,seasoned-one-family`, where the second gets the whole budget for the family whose trial was the first's best.
 What each part of the search is worth: the arms in `comparison/registry.py`, and `ablation.py` for their table.
 
-Choices are made on the first 41 tables of the folder in alphabetical order. Where a comparison has some of these and
+Choices are made on the first 41 tables of a folder in alphabetical order, or on the half `--half choose` of
+`splits.json`; groups and times are then kept by the folds. Where a comparison has some of these and
 some of the others, the summary is given for each by itself, too. `--last 20` names the others of 61. Wins are counted
 of `--subject`, which is `seasoned` if nothing is said: `--frameworks seasoned-core,flaml --subject seasoned-core`.
 """
@@ -34,10 +35,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import common
+from comparison.holdout import FOLDS, HALVES
 from comparison.records import Records
 from comparison.registry import BEST, FRAMEWORKS, Framework, setup
 from comparison.runner import Conditions, identity, measure
-from comparison.splits import FOLDS, development, folds, manifest
+from comparison.splits import development, folds, manifest
 from comparison.summary import DUMMY, OURS, summarize, summarize_parts
 from comparison.text import render
 
@@ -59,6 +61,7 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--budget", type=float, default=60, help="seconds for each fit (default 60)")
     parser.add_argument("--folds", type=names, default=["0"], help="numbers from 0 to 4 (default 0)")
     parser.add_argument("--only", type=names, default=[], help="names of tables; all if left out")
+    parser.add_argument("--half", choices=("choose", "report"), help="tables of that half of `splits.json`")
     end = parser.add_mutually_exclusive_group()
     end.add_argument("--first", type=int, metavar="N", help="the first N of these in alphabetical order")
     end.add_argument("--last", type=int, metavar="N", help="the last N of these in alphabetical order")
@@ -73,6 +76,7 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--setup", action="store_true", help="make the environments of the named frameworks first")
     options = parser.parse_args(words)
+    options.only = options.only or list(HALVES[options.half] if options.half else [])
     unknown = {*options.frameworks, *options.fresh} - set(FRAMEWORKS)
     if unknown:
         parser.error(f"no such framework: {', '.join(sorted(unknown))}; there are {', '.join(FRAMEWORKS)}")

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from comparison.holdout import SEED
 from comparison.pace import loop_seconds
 from comparison.registry import BENCHMARKS
-from comparison.splits import SEED, Fold, judge
+from comparison.splits import Fold, judge
 from comparison.watch import Outcome, watch
 
 if TYPE_CHECKING:

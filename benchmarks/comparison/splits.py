@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from sklearn.metrics import log_loss, roc_auc_score, root_mean_squared_error
-from sklearn.model_selection import KFold, StratifiedKFold
+
+from comparison.holdout import HALVES, SEED, splits
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-FOLDS, SEED = 5, 0
 DEVELOPMENT = 41  # tables, first in alphabetical order, on which choices are made; the others are reported apart
 LEAST = 10  # rows of a class in a draw of rows, so that each fold has some of them to learn from and to be judged by
 METRICS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
@@ -64,12 +64,15 @@ def manifest(folder: Path, only: list[str], first: int | None = None, last: int 
 
 
 def development(folder: Path) -> set[str]:
-    """Names of the tables of a folder on which choices may be made."""
+    """Names of the tables of a folder on which choices may be made: a drawn half, or the first 41."""
+    names = {entry["name"] for entry in manifest(folder, [])}
+    if names & set(HALVES["report"]):
+        return names & set(HALVES["choose"])
     return {entry["name"] for entry in manifest(folder, [], DEVELOPMENT)}
 
 
 def folds(folder: Path, entry: dict[str, Any], numbers: list[int], most: int | None = None) -> list[Fold]:
-    """The asked-for splits of a table: five folds, shuffled with seed 0, stratified for classes.
+    """The asked-for splits of a table: five folds, shuffled with seed 0, stratified for classes (`holdout.splits`).
 
     Rows without a target take no part. A fold of two classes whose test rows have one of them is left out, with a word:
     no AUC is there.
@@ -81,7 +84,8 @@ def folds(folder: Path, entry: dict[str, Any], numbers: list[int], most: int | N
         most: Of so many rows at most (`drawn`); of all of them if None.
 
     Raises:
-        SystemExit: If the entry asks for another metric than its task is judged by.
+        SystemExit: If the entry asks for another metric than its task is judged by, or for a fold that a table in time
+            does not have.
     """
     file = folder / entry["file"]
     y = pd.read_parquet(file, columns=[entry["target"]])[entry["target"]]
@@ -90,12 +94,12 @@ def folds(folder: Path, entry: dict[str, Any], numbers: list[int], most: int | N
     if metric != METRICS[task]:
         raise SystemExit(f"{entry['name']} asks for {metric}, and {task} tables are judged by {METRICS[task]} here.")
     rows = np.flatnonzero(y.notna()) if most is None else drawn(y, task, most)
-    kind = KFold if task == "regression" else StratifiedKFold
-    labels = None if task == "regression" else y.iloc[rows].astype(str)
-    splits = list(kind(FOLDS, shuffle=True, random_state=SEED).split(np.zeros(len(rows)), labels))
+    pairs = splits(entry["name"], file, rows, None if task == "regression" else y.iloc[rows].astype(str))
+    if max(numbers) >= len(pairs):
+        raise SystemExit(f"{entry['name']} runs in time: it has the folds 0 to {len(pairs) - 1}.")
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     found = [
-        Fold(entry["name"], task, metric, entry["target"], file, sha256, number, *(rows[s] for s in splits[number]), y)
+        Fold(entry["name"], task, metric, entry["target"], file, sha256, number, *(rows[s] for s in pairs[number]), y)
         for number in numbers
     ]
     judged = [one for one in found if task != "binary" or y.iloc[one.test].nunique() > 1]

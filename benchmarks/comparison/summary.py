@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata, wilcoxon
 
-from comparison.splits import DEVELOPMENT
-
 Record = dict[str, Any]
 
 OURS, DUMMY = "seasoned", "dummy"
@@ -73,7 +71,7 @@ def summarize_parts(
 ) -> dict[str, dict[str, Any]]:
     """The verdict on the development tables and on the others, each by itself, where there are both; else nothing."""
     parts = {
-        f"the first {DEVELOPMENT}": [record for record in records if record["table"] in development],
+        "the tables of choices": [record for record in records if record["table"] in development],
         "the others": [record for record in records if record["table"] not in development],
     }
     found = {title: summarize(part, frameworks, subject) for title, part in parts.items()}

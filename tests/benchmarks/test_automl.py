@@ -251,7 +251,10 @@ def test_development_tables_and_the_others_are_summed_up_apart_where_there_are_b
     monkeypatch.setattr(automl, "measure", answered)
     words = ["--frameworks", "lightgbm,dummy", "--subject", "lightgbm"]
     summary = compare(*words)
-    assert {title: part["tables"] for title, part in summary["parts"].items()} == {"the first 41": 2, "the others": 1}
+    assert {title: part["tables"] for title, part in summary["parts"].items()} == {
+        "the tables of choices": 2,
+        "the others": 1,
+    }
     assert summary["parts"]["the others"]["against"]["dummy"]["ties"] == 1
     shown = capsys.readouterr().out
     assert "the others, 1 tables:" in shown

@@ -13,10 +13,11 @@ from sklearn.metrics import roc_auc_score
 
 import common
 import features_worth
+from comparison.holdout import FOLDS
 from comparison.holm import holm
 from comparison.paired import gap_of_auc, gap_of_losses, p_of_rows
 from comparison.resampled import corrected_t
-from comparison.splits import FOLDS, folds, judge
+from comparison.splits import folds, judge
 
 # ---------------------------------------------------------------- the two tests
 

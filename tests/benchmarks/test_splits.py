@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from comparison import holdout
 from comparison.splits import METRICS, folds, judge
 
 TASKS = {"two": "binary", "three": "multiclass", "number": "regression"}
@@ -59,3 +60,28 @@ def test_a_fold_with_one_class_to_judge_by_is_left_out_with_a_word(tables, capsy
 def test_another_metric_than_the_one_that_is_judged_by_is_refused(tables):
     with pytest.raises(SystemExit, match="two asks for log_loss, and binary tables are judged by roc_auc"):
         folds(tables, entry_of(tables, "two") | {"metric": "log_loss"}, [0])
+
+
+@pytest.mark.parametrize("name", ["two", "number"])
+def test_rows_of_a_group_are_on_one_side(tables, monkeypatch, name):
+    monkeypatch.setitem(holdout.HALVES, "holdout", {name: {"groups": "patient"}})
+    entry = entry_of(tables, name)
+    patients = np.arange(120) % 30
+    pd.read_parquet(tables / entry["file"]).assign(patient=patients).to_parquet(tables / entry["file"])
+    found = folds(tables, entry, list(range(5)))
+    assert len(found) == 5
+    for one in found:
+        assert not set(patients[one.train]) & set(patients[one.test])
+
+
+def test_test_rows_of_a_table_in_time_are_the_latest(tables, monkeypatch):
+    monkeypatch.setitem(holdout.HALVES, "holdout", {"number": {"time": "day"}})
+    entry = entry_of(tables, "number")
+    days = pd.Series(pd.Timestamp("2020-01-01") + pd.to_timedelta(np.arange(120)[::-1], unit="D"))
+    pd.read_parquet(tables / entry["file"]).assign(day=days.astype(str)).to_parquet(tables / entry["file"])
+    latest, before = folds(tables, entry, [0, 1])
+    assert days[latest.train].max() < days[latest.test].min()
+    assert days[before.test].max() < days[latest.test].min()
+    assert (len(latest.train), len(latest.test), len(before.train)) == (96, 24, 72)
+    with pytest.raises(SystemExit, match="number runs in time: it has the folds 0 to 3"):
+        folds(tables, entry, [4])
