@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.space import Float, Int, Space
-from seasoned.tabular.models._common.boosting_rounds import STEP, most_rounds, patience
-from seasoned.tabular.models._common.histogram_bins import bins
+from seasoned.tabular.models._common.booster_settings import LEAF_STEP, bins, most_rounds, patience
 from seasoned.tabular.models._common.quantile_regression import rows_to_know
 from seasoned.tabular.models._common.target_scaling import PLAIN, Units
 from seasoned.tabular.models.trees import tree_file
@@ -256,7 +255,7 @@ class LightGBM:
             "verbosity": -1,
         }
         if job.n_classes:
-            parameters["max_delta_step"] = STEP
+            parameters["max_delta_step"] = LEAF_STEP
         if job.many:
             parameters["max_cat_threshold"] = _MOST_TOGETHER
         if job.quantile is not None:

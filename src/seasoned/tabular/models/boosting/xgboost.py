@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seasoned.space import Float, Int, Space
-from seasoned.tabular.models._common.boosting_rounds import STEP, most_rounds, patience
-from seasoned.tabular.models._common.histogram_bins import bins
+from seasoned.tabular.models._common.booster_settings import LEAF_STEP, bins, most_rounds, patience
 from seasoned.tabular.models._common.optional_packages import require
 from seasoned.tabular.models._common.target_scaling import PLAIN, Units
 from seasoned.tabular.models.trees import tree_file
@@ -211,7 +210,7 @@ class XGBoost:
             "verbosity": 0,
         }
         if job.n_classes:
-            parameters["max_delta_step"] = STEP
+            parameters["max_delta_step"] = LEAF_STEP
         if job.quantile is not None:
             parameters |= {"objective": "reg:quantileerror", "quantile_alpha": job.quantile}
         if job.task == "multiclass":
