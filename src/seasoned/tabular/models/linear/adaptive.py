@@ -14,7 +14,7 @@ from seasoned.space import Float, Space
 from seasoned.tabular.models.linear.penalty_softmax import SoftmaxFit, SoftmaxFolds, probabilities
 from seasoned.tabular.models.linear.penalty_tuning import RidgeFolds, levels_together, ridge, tune_penalties
 from seasoned.tabular.safe_files import npz
-from seasoned.tabular.validation.inner_folds import dealt
+from seasoned.tabular.validation.folds import dealt
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
