@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import numpy as np
 
-from seasoned.tabular.preprocessing.category import CategoryColumn
+from seasoned.tabular.preprocessing.category import CategoryColumn, ManyLevelsColumn
 from seasoned.tabular.preprocessing.date import DateColumn
-from seasoned.tabular.preprocessing.high_cardinality import ManyLevelsColumn
 from seasoned.tabular.preprocessing.number import NumberColumn
 from seasoned.tabular.preprocessing.one_hot_scaling import MOST_ONE_HOT, Dense
 from seasoned.tabular.preprocessing.text import TextColumn
