@@ -86,7 +86,7 @@ def to_the_end(race: str | None) -> Iterator[None]:
     if race != "none":
         yield
         return
-    with patch("seasoned.tabular.search.fold_racing.Race._place", lambda self, changed: None):
+    with patch("seasoned.tabular.search.racing.FoldRace._place", lambda self, changed: None):
         yield
 
 

@@ -31,9 +31,8 @@ from threadpoolctl import threadpool_limits
 from seasoned.tabular.input.target import read_target
 from seasoned.tabular.models._common.base import Job, predict
 from seasoned.tabular.models.linear.adaptive import AdaptiveLinear, dealt
-from seasoned.tabular.models.linear.penalty_ridge import RidgeFolds, ridge
 from seasoned.tabular.models.linear.penalty_softmax import SoftmaxFit, SoftmaxFolds
-from seasoned.tabular.models.linear.penalty_tuning import shared_penalty
+from seasoned.tabular.models.linear.penalty_tuning import RidgeFolds, ridge, shared_penalty
 from seasoned.tabular.preprocessing.column_plan import ColumnPlan
 from seasoned.tabular.schema.schema import Schema
 

@@ -15,7 +15,7 @@ from seasoned.tabular import SearchSettings
 from seasoned.tabular.fit import fit_table, search_start
 from seasoned.tabular.models.registry import MODELS, choose
 from seasoned.tabular.search import family_bandit
-from seasoned.tabular.search.fold_racing import Race
+from seasoned.tabular.search.racing import FoldRace
 from seasoned.tabular.trial.trial_row import TrialRow
 
 # ---------------------------------------------------------------- the arms
@@ -51,7 +51,7 @@ def test_without_the_race_no_bar_is_ever_placed(race, placed):
     objective = Mock(**{"baseline_losses.return_value": (1.0, 1.0)}, data=Mock(folds=folds), predict_limit=None)
     objective.records.of.return_value.losses = (0.1, 0.2)
     with seasoned_.to_the_end(race):
-        Race(objective, live=False, opening=1).close_defaults([Mock(value=0.15, config={"model": {"linear": {}}})])
+        FoldRace(objective, live=False, opening=1).close_defaults([Mock(value=0.15, config={"model": {"linear": {}}})])
     assert any(call[0].startswith("set_bar") for call in objective.records.method_calls) == placed
 
 

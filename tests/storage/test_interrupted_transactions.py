@@ -17,7 +17,7 @@ import seasoned.storage
 from interrupting import Interrupt
 from seasoned import Float, Space
 from seasoned.storage import SqlStorage
-from seasoned.storage.signals import delay_interrupt
+from seasoned.storage.engine import delay_interrupt
 from seasoned.trials import Created, StudySpec
 
 WATCHED = (*(str(Path(module.__file__).parent) for module in (seasoned.storage, sqlalchemy)), contextlib.__file__)

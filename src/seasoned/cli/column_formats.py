@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from seasoned.cli.decimal_commas import DECIMAL, ENCODING
 from seasoned.tabular.input.delimited_text import is_encoding
-from seasoned.tabular.preprocessing.category import CategoryColumn
-from seasoned.tabular.preprocessing.high_cardinality import ManyLevelsColumn
+from seasoned.tabular.preprocessing.category import CategoryColumn, ManyLevelsColumn
 from seasoned.tabular.schema.text_parsing import COMMA, POINT
 
 if TYPE_CHECKING:

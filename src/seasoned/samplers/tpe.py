@@ -16,7 +16,6 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.samplers._branches import Branches
 from seasoned.samplers._enumeration import untried
-from seasoned.samplers._observed_rows import Rows
 from seasoned.samplers.base import Sampler, Suggestion, check_whole, generator, next_of_plan
 from seasoned.samplers.evolution.population import (
     Evaluated,
@@ -34,7 +33,7 @@ from seasoned.trials.pareto import crowding_distance, non_dominated_sort
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from seasoned.trials import Event
 
@@ -45,16 +44,56 @@ _MOST_OTHERS: Final = 500  # largest number of trials in the density g; a random
 _REDRAWS: Final = 8  # draws for an untried configuration before the space is enumerated
 
 
-class _Split(NamedTuple):
-    """Trials of a branch, as rows of the table, best first.
+class _Rows:
+    """Append-only table of numbers: appending costs one row, and older versions stay unchanged.
 
-    Attributes:
-        best: Rows of the good trials.
-        others: Rows of the other trials.
+    Versions share one buffer. Appending to the newest version writes behind the rows of the older versions. Appending
+    to an older version copies the buffer first.
+
+    Args:
+        width: Numbers per row.
+
+    Example:
+        >>> one = _Rows(2).append([1.0, 2.0])
+        >>> two, other = one.append([3.0, 4.0]), one.append([5.0, 6.0])
+        >>> len(one), two.table[-1].tolist(), other.table[-1].tolist()
+        (1, [3.0, 4.0], [5.0, 6.0])
     """
 
-    best: NDArray[np.intp]
-    others: NDArray[np.intp]
+    __slots__ = ("_buffer", "_count", "_used")
+
+    def __init__(self, width: int) -> None:
+        self._buffer = np.empty((16, width))
+        self._count = 0
+        self._used = [0]  # rows of the buffer in use by any version; all versions share the list
+
+    def append(self, row: ArrayLike) -> _Rows:
+        """Return the rows with one more row, shape (width,)."""
+        longer = _Rows.__new__(_Rows)
+        longer._buffer, longer._used = self._buffer, self._used  # noqa: SLF001 - of the same class
+        if self._used[0] != self._count or self._count == len(self._buffer):
+            longer._buffer = np.empty((2 * self._count + 16, self._buffer.shape[1]))  # noqa: SLF001
+            longer._buffer[: self._count] = self.table  # noqa: SLF001
+            longer._used = [0]  # noqa: SLF001
+        longer._buffer[self._count] = row  # noqa: SLF001
+        longer._count = longer._used[0] = self._count + 1  # noqa: SLF001
+        return longer
+
+    @property
+    def table(self) -> NDArray[np.float64]:
+        """All rows, shape (n, width), read-only."""
+        view = self._buffer[: self._count]
+        view.flags.writeable = False
+        return view
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Rows) and np.array_equal(self.table, other.table)
+
+    def __hash__(self) -> int:
+        return hash(self.table.tobytes())
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +112,21 @@ class TPEState:
     spec: StudySpec
     branches: Branches = field(compare=False, repr=False)
     design: NDArray[np.float64] = field(compare=False, repr=False)
-    points: Rows
-    results: Rows
+    points: _Rows
+    results: _Rows
     running: dict[int, Running] = field(default_factory=dict)
+
+
+class _Split(NamedTuple):
+    """Trials of a branch, as rows of the table, best first.
+
+    Attributes:
+        best: Rows of the good trials.
+        others: Rows of the other trials.
+    """
+
+    best: NDArray[np.intp]
+    others: NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +175,7 @@ class TPE(Sampler[TPEState]):
         """Return the first state; the first trials re-evaluate the warm start's population and best points."""
         startup = at_least_warm(spec, self.startup)
         design = first_points(spec, startup, retried=retried_of(spec, startup))
-        rows = Rows(len(spec.space)), Rows(1 + len(spec.directions))
+        rows = _Rows(len(spec.space)), _Rows(1 + len(spec.directions))
         return TPEState(spec, Branches.of(spec.space), design, *rows)
 
     def ask(self, state: TPEState, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], TPEState]:

@@ -1,4 +1,4 @@
-"""Database connections that are safe with many processes, forks and full disks.
+"""Database connections that are safe with many processes, forks, full disks and Ctrl-C.
 
 SQLite uses a WAL journal, so readers never wait; on network disks WAL is unsafe and not used. Every write transaction
 takes its lock at the beginning (`BEGIN IMMEDIATE`), because a later upgrade of a lock fails at once under load instead
@@ -11,7 +11,9 @@ import importlib.util
 import logging
 import os
 import re
+import signal
 import sqlite3
+import threading
 import time
 import weakref
 from contextlib import contextmanager, suppress
@@ -25,24 +27,24 @@ from sqlalchemy import event
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from seasoned.errors import InvalidInput, MissingExtra, StorageError
-from seasoned.storage.signals import delay_interrupt
 from seasoned.storage.url import mask_password
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import FrameType
 
     from sqlalchemy import Connection, Engine, RootTransaction
     from sqlalchemy.engine import URL
 
-__all__ = ["Connections", "file_of", "store_exists", "url_of"]
+__all__ = ["Connections", "delay_interrupt", "file_of", "store_exists", "url_of"]
+
+_log = logging.getLogger("seasoned.storage")
 
 _SCHEME: Final = re.compile(r"[A-Za-z][\w+.-]+:")  # a single letter is a Windows drive
 _NETWORK: Final = frozenset(
     {"nfs", "nfs4", "lustre", "gpfs", "beegfs", "ceph", "cifs", "smb3", "smbfs", "afs", "fuse.sshfs"}
 )
 _PATIENCE: Final = 60.0  # seconds to wait for a server's answer, and for other writers
-
-_log = logging.getLogger("seasoned.storage")
 
 
 class Connections:
@@ -150,6 +152,47 @@ def _dispose(engine: Engine, owner: int) -> None:
     """Close the idle connections of an engine, in the process that opened them."""
     if owner == os.getpid():
         engine.dispose()
+
+
+@contextmanager
+def delay_interrupt() -> Iterator[None]:
+    """Delay the first SIGINT until the end of the block; from the second signal, call its handler at once.
+
+    A Ctrl-C inside a transaction would leave it open as long as its connection is referenced, and the exception's
+    traceback references it. So the store would stay locked while the caller cleans up, and no trial could be released.
+
+    Python calls handlers only in the main thread, so the block has no effect in other threads. It also has no effect if
+    the signal is ignored or its handler is not a Python function.
+
+    Example:
+        >>> reached = []
+        >>> try:
+        ...     with delay_interrupt():
+        ...         signal.raise_signal(signal.SIGINT)
+        ...         reached.append("the end of the block")
+        ... except KeyboardInterrupt:
+        ...     reached.append("the handler")
+        >>> reached
+        ['the end of the block', 'the handler']
+    """
+    usual = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(usual):
+        yield
+        return
+    came: list[tuple[int, FrameType | None]] = []
+
+    def keep(number: int, frame: FrameType | None) -> None:
+        came.append((number, frame))
+        if len(came) > 1:
+            usual(number, frame)
+
+    signal.signal(signal.SIGINT, keep)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+        if len(came) == 1:
+            usual(*came.pop())
 
 
 def file_of(url: str) -> Path | None:

@@ -11,8 +11,7 @@ import pytest
 
 from meta_tasks import lines
 from seasoned.metagrad import MAML, MLP, ConvNet, Function, RidgeHead, Training, WideDeep
-from seasoned.metagrad.learners.adaptation_tuning import held_out_losses
-from seasoned.metagrad.learners.evaluation import adapted
+from seasoned.metagrad.learners.meta_testing import adapted, held_out_losses
 from seasoned.metagrad.learners.padding import padded
 from seasoned.metagrad.tasks.tasks import Rows
 
@@ -30,7 +29,7 @@ def test_padded_sets_of_5_to_8_rows_share_a_program_with_equal_results(learner, 
     short = {rows: learner.adapt(X[:rows], y[:rows], tune=True) for rows in (5, 7, 8)}
     assert adapted._cache_size() == 1
     assert held_out_losses._cache_size() == 1
-    for name in ("base", "adaptation_tuning"):
+    for name in ("base", "meta_testing"):
         monkeypatch.setattr(f"seasoned.metagrad.learners.{name}.padded", lambda learner, rows: rows)
     for rows, model in short.items():
         whole = learner.adapt(X[:rows], y[:rows], tune=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from seasoned.report.html.page import render_page
-from seasoned.report.html.similar_tasks import similar
+from seasoned.report.html.sections import similar
 
 TOLD = {
     "tasks": 120,

@@ -7,7 +7,7 @@ import pytest
 
 from seasoned.errors import InvalidInput
 from seasoned.samplers import Bayes
-from seasoned.samplers.bayes.acquisition_trial import AcquisitionTrial
+from seasoned.samplers.bayes.learned_acquisition import AcquisitionTrial
 from seasoned.space import Float, Space
 from seasoned.surrogates.acquisition.learned import Correction
 from seasoned.trials import Finished, StudySpec, Suggested, TrialState

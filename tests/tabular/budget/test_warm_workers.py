@@ -19,7 +19,7 @@ from seasoned.tabular.budget.worker_pool import WorkerPool
 from seasoned.tabular.ensemble import refit_members
 from seasoned.tabular.ensemble.early_model import EarlyModel
 from seasoned.tabular.ensemble.fitted_model import Member
-from seasoned.tabular.models._common.validation_sample import watched
+from seasoned.tabular.models.neural.epochs import watched
 from seasoned.tabular.models.registry import choose, find
 from seasoned.tabular.search import search
 from seasoned.tabular.search.stopping_rule import StoppingRule

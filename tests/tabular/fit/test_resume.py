@@ -427,7 +427,7 @@ def test_an_opening_that_was_interrupted_goes_on_as_if_it_had_not_been(cache, mo
     search = SearchSettings(models=["linear", "tree", "histogram", "extra_trees", "forest"], folds=3)
     options = {"trials": 6, "workers": 1, "search": search, "random_state": 0, "experience": None}
     whole = AutoClassifier(**options).fit(X, y)
-    ended, race = [], seasoned.tabular.search.search.Race.__call__
+    ended, race = [], seasoned.tabular.search.search.FoldRace.__call__
 
     def interrupted(self, study, trial):
         race(self, study, trial)
@@ -436,7 +436,7 @@ def test_an_opening_that_was_interrupted_goes_on_as_if_it_had_not_been(cache, mo
             signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patched:
-        patched.setattr(seasoned.tabular.search.search.Race, "__call__", interrupted)
+        patched.setattr(seasoned.tabular.search.search.FoldRace, "__call__", interrupted)
         first = AutoClassifier(**options).fit(X, y)
     assert first.stopped_by_ == "SIGINT"
     assert len(first.fitted_.trials) < 5

@@ -16,8 +16,7 @@ from seasoned import AutoClassifier, AutoRegressor, Metric, load
 from seasoned.cli.prediction_table import prediction_table
 from seasoned.errors import InvalidInput
 from seasoned.tabular.ensemble import finalize
-from seasoned.tabular.metrics.cost_matrix import cost_matrix, costs_from_plain, costs_to_plain
-from seasoned.tabular.metrics.decision_rule import Decision
+from seasoned.tabular.metrics.decision_rule import Decision, cost_matrix, costs_from_plain, costs_to_plain
 from seasoned.tabular.metrics.registry import metric_key, resolve
 from seasoned.tabular.metrics.vectorized import TUNABLE, best_cut, counts_of, losses_of
 from seasoned.tabular.postprocessing import choose_threshold

@@ -9,9 +9,8 @@ import pytest
 from in_process import estimator
 from seasoned import load
 from seasoned.tabular.bundle.replay_check import replay_sample
-from seasoned.tabular.preprocessing import category, high_cardinality
-from seasoned.tabular.preprocessing.category import CategoryColumn
-from seasoned.tabular.preprocessing.high_cardinality import counted
+from seasoned.tabular.preprocessing import category
+from seasoned.tabular.preprocessing.category import CategoryColumn, counted
 from seasoned.tabular.schema.schema import Schema
 
 
@@ -36,7 +35,6 @@ def test_short_texts_are_stored_whole():
 @pytest.mark.parametrize(("words", "known"), [(["a", "b" * 9], ("a",)), (["a" * 9, "b" * 9], ("a" * 9, "b" * 9))])
 def test_a_level_that_is_too_long_is_missing_unless_there_is_no_other(monkeypatch, words, known):
     monkeypatch.setattr(category, "LONGEST_LEVEL", 8)
-    monkeypatch.setattr(high_cardinality, "LONGEST_LEVEL", 8)
     column = pd.Series(words * 2, dtype="str")
     fitted = CategoryColumn.fit("c", column)
     assert fitted.words == known

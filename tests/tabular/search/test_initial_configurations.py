@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 
 from seasoned import AutoClassifier, SearchSettings
-from seasoned.tabular.models._common.boosting_rounds import most_rounds, patience
-from seasoned.tabular.models._common.histogram_bins import bins, oblivious_bins
+from seasoned.tabular.models._common.booster_settings import bins, most_rounds, oblivious_bins, patience
 from seasoned.tabular.models.registry import MODELS, choose
 from seasoned.tabular.search.initial_configurations import (
     affordable_folds,

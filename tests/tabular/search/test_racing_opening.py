@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from seasoned.tabular.search.fold_racing import Race, lag_deviation
+from seasoned.tabular.search.racing import FoldRace, lag_deviation
 from seasoned.tabular.trial.results import ALL, Records, TrialRecord
 from seasoned.trials import TrialState
 
@@ -35,7 +35,7 @@ def ended(number, loss, state=TrialState.COMPLETE, family="tree"):
 
 def test_a_live_race_is_strict_once_its_opening_has_ended_whatever_ends_between():
     objective = Objective()
-    race = Race(objective, True, 2)
+    race = FoldRace(objective, True, 2)
     race(None, ended(1, 0.4))
     race(None, ended(7, 0.3))  # begun while the opening still ran
     assert [bars[ALL].share for bars in objective.bars] == pytest.approx([0.2, 0.2])
@@ -50,7 +50,7 @@ def test_a_live_race_is_strict_once_its_opening_has_ended_whatever_ends_between(
 
 def test_a_race_that_is_not_live_moves_when_it_is_told():
     objective = Objective()
-    race = Race(objective, False, 1)
+    race = FoldRace(objective, False, 1)
     race(None, ended(0, 0.4))
     assert not objective.bars
     race.close_defaults([ended(0, 0.4)])
@@ -59,7 +59,7 @@ def test_a_race_that_is_not_live_moves_when_it_is_told():
 
 def test_families_are_met_before_they_are_raced_against_themselves():
     objective = Objective()
-    race = Race(objective, True, 2)
+    race = FoldRace(objective, True, 2)
     race(None, ended(0, 0.2))
     assert set(objective.bars[-1]) == {ALL}
     race(None, ended(1, 0.5, family="forest"))
@@ -90,7 +90,7 @@ def test_bars_are_those_of_all_and_of_ones_own(tmp_path):
     objective, records = Objective(), Records(tmp_path)
     assert records.bars("tree") == []
     objective.records.set_bars = records.set_bars
-    race = Race(objective, False, 3)
+    race = FoldRace(objective, False, 3)
     race.close_defaults([ended(0, 0.2), ended(1, 0.5, family="forest"), ended(2, 0.6, family="forest")])
     assert [bar.best for bar in records.bars("forest")] == [(0.2,), (0.5,)]
     assert [bar.best for bar in records.bars("tree")] == [(0.2,)]

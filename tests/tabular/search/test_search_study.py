@@ -14,7 +14,7 @@ def test_search_closes_its_study_after_an_error(cache, monkeypatch):
     closed = []
     close = fit_table.search.__globals__["Study"].close
     monkeypatch.setattr(fit_table.search.__globals__["Study"], "close", lambda study: closed.append(1) or close(study))
-    monkeypatch.setattr(fit_table.search.__globals__["Race"], "__call__", lambda *_: 1 / 0)
+    monkeypatch.setattr(fit_table.search.__globals__["FoldRace"], "__call__", lambda *_: 1 / 0)
     X, y = messy("binary", rows=80)
     with pytest.raises(ZeroDivisionError):
         estimator("classification").fit(X, y)

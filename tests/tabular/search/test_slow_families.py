@@ -9,7 +9,7 @@ from advised import SPACE, sampler
 from seasoned.errors import PruneReason
 from seasoned.samplers.checks import same
 from seasoned.tabular.search.family_bandit import FamilyBandit
-from seasoned.tabular.search.fold_racing import Race
+from seasoned.tabular.search.racing import FoldRace
 from seasoned.trials import Config, Finished, StudySpec, Suggested, TrialState
 
 
@@ -39,7 +39,7 @@ def test_advised_sampler_counts_slow_trials_of_a_family_as_poor():
 
 def test_race_ignores_rivals_above_the_prediction_limit():
     records = SimpleNamespace(of=lambda config: SimpleNamespace(losses=(0.1, 0.2), predict_ms=config["ms"]))
-    race = Race(SimpleNamespace(records=records, predict_limit=1.0), True, 5)
+    race = FoldRace(SimpleNamespace(records=records, predict_limit=1.0), True, 5)
     trial = SimpleNamespace(value=0.1, config={"ms": 2.0, "model": {}}, number=9, state=TrialState.COMPLETE)
     assert not race.record_trial(trial)
     assert race.record_trial(SimpleNamespace(**{**vars(trial), "config": {"ms": 0.5, "model": {}}}))

@@ -7,8 +7,7 @@ import pandas as pd
 
 from seasoned.tabular.input.sample_roles import Roles
 from seasoned.tabular.input.target import read_target
-from seasoned.tabular.validation.declared import declared_folds
-from seasoned.tabular.validation.groups import MANY, ByTurns
+from seasoned.tabular.validation.declared import MANY_GROUPS, ByTurns, declared_folds
 
 
 def many(groups, seed=0):
@@ -21,7 +20,7 @@ def many(groups, seed=0):
 
 
 def test_groups_stay_whole_and_classes_in_proportion():
-    groups, y = many(2 * MANY)
+    groups, y = many(2 * MANY_GROUPS)
     target = read_target(pd.Series(y), "classification")
     frame = pd.DataFrame({"x": np.zeros(len(y))})
     folds = declared_folds(None, None, frame, target, Roles(groups=groups), default=5)
@@ -36,7 +35,7 @@ def test_groups_stay_whole_and_classes_in_proportion():
 
 
 def test_a_held_out_fifth_is_one_of_the_folds():
-    groups, y = many(MANY + 1)
+    groups, y = many(MANY_GROUPS + 1)
     target = read_target(pd.Series(y), "classification")
     frame = pd.DataFrame({"x": np.zeros(len(y))})
     ((train, held),) = declared_folds(None, None, frame, target, Roles(groups=groups), default=1)

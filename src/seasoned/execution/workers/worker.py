@@ -23,13 +23,13 @@ import os
 import pickle
 import signal
 import sys
+import threading
 import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
 from seasoned.execution._system.process_tree import KILL, LINUX, descendants, is_service, private, signal_all
 from seasoned.execution.workers.inline import describe
-from seasoned.execution.workers.rpc import RpcClient
 from seasoned.execution.workers.shared_file import open_parcel, pack, thaw
 
 if sys.platform == "win32":
@@ -102,7 +102,7 @@ class Worker:
             with contextlib.suppress(OSError):  # the folder was deleted: only a task that needs the folder fails
                 os.chdir(self.folder)  # the previous task may have changed the folder
         self.used = True
-        line = RpcClient(self.channel, task)
+        line = _RpcClient(self.channel, task)
         try:
             function = self._callable(path)
             values = open_parcel(arguments) if isinstance(arguments, str) else thaw(arguments)
@@ -145,6 +145,45 @@ class Worker:
             except OSError:  # inside a zip file, or deleted
                 continue
         return False
+
+
+class _RpcClient:
+    """Remote call from a task to its driver: the task sends a question and waits for the answer, one at a time.
+
+    Args:
+        channel: Connection to the driver, which sends nothing but answers while a task runs.
+        task: The task's number.
+    """
+
+    def __init__(self, channel: Channel, task: int) -> None:
+        self._channel = channel
+        self._task = task
+        self._lock = threading.Lock()
+        self._open = True
+
+    def ask(self, message: Any) -> Any:
+        """Send a small plain message and return the answer.
+
+        Raises:
+            RuntimeError: The task has ended, or the driver has ended.
+        """
+        content = pickle.dumps(message, protocol=5)
+        with self._lock:
+            if not self._open:
+                raise RuntimeError("the task that was given this function has ended: ask only while it runs")
+            try:
+                self._channel.send_bytes(pickle.dumps(("asks", self._task, content), protocol=5))
+                _, answer = pickle.loads(self._channel.recv_bytes())  # noqa: S301 - from our own driver
+            except (EOFError, OSError) as error:
+                raise RuntimeError(
+                    "nobody answers: the driver is gone, or this is a process forked by the task"
+                ) from error
+            return pickle.loads(answer)  # noqa: S301 - from our own driver
+
+    def close(self) -> None:
+        """Refuse further questions."""
+        with self._lock:
+            self._open = False
 
 
 def _portable(result: Any) -> bytes:

@@ -19,9 +19,8 @@ import numpy as np
 from seasoned.errors import InvalidInput
 from seasoned.metagrad._common.jax_imports import jax, jnp, lax
 from seasoned.metagrad._common.pytrees import alike
-from seasoned.metagrad.learners.adaptation_tuning import choose
 from seasoned.metagrad.learners.adapted_model import AdaptedModel
-from seasoned.metagrad.learners.evaluation import adapted, curves
+from seasoned.metagrad.learners.meta_testing import adapted, choose, curves
 from seasoned.metagrad.learners.padding import padded
 from seasoned.metagrad.learners.saving import save_learner
 from seasoned.metagrad.learners.shape_checks import (
@@ -377,7 +376,7 @@ class MetaLearner(ABC):
             steps: Number of adaptation steps; None for the number that meta-training optimised for.
             rate_scale: Factor on the learner's inner rates; None for 1.
             tune: Choose the arguments that are None by cross-validation on the support set
-                (`adaptation_tuning.choose`).
+                (`meta_testing.choose`).
         """
         fitted = self._fitted()
         rows, classes = support_rows(X, y, fitted, labels=fitted.labels, ways=getattr(self, "ways", None) or 0)

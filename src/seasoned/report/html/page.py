@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from seasoned._util.atomic_write import check_output_path, write_page
 from seasoned.report._common.markup import Markup, joined, raw, tag
 from seasoned.report._common.wording import duration, number, plural, summary, task_name
-from seasoned.report.html import quality, sections, similar_tasks
+from seasoned.report.html import quality, sections
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +42,7 @@ def render_page(data: ReportData) -> str:
     """Return the page as text."""
     found = [
         sections.search(data),
-        similar_tasks.similar(data),
+        sections.similar(data),
         sections.members(data),
         quality.predictions(data),
         quality.importance(data),

@@ -1,4 +1,4 @@
-"""Report sections about the search: trials, failures, members, columns, repetition."""
+"""Report sections about the search: trials, failures, members, columns, past tasks, repetition."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
     from seasoned.report._common.data import MemberRow, ReportData, TrialRow
 
-__all__ = ["Section", "columns", "failures", "figure", "members", "repeat", "search", "tried"]
+__all__ = ["Section", "columns", "failures", "figure", "members", "repeat", "search", "similar", "tried"]
 
 _SHOWN: Final = 10  # number of visible rows of a table; further rows are collapsed
 _MAX_ROWS: Final = 500  # maximum number of rows of a table
+_MAX_TASKS: Final = 10  # maximum number of similar past tasks
 
 
 class Section(NamedTuple):
@@ -64,6 +65,47 @@ def search(data: ReportData) -> Section | None:
         class_="pair",
     )
     return Section("search", "The search", pair)
+
+
+def similar(data: ReportData) -> Section | None:
+    """Create the section with the most similar past tasks; None for a search without experience."""
+    told = data.experience
+    if not told:
+        return None
+    found = told.get("similar")
+    tasks = [one for one in found if isinstance(one, dict)][:_MAX_TASKS] if isinstance(found, list) else []
+    known = {(trial.model, settings(trial.config)) for trial in data.trials}
+    rows = [
+        (
+            str(one.get("name", "")),
+            _share(one.get("share")),
+            _model(str(one.get("model", ""))),
+            "yes" if (str(one.get("model", "")), settings(_config_of(one))) in known else "no",
+            _config(_config_of(one)),
+        )
+        for one in tasks
+    ]
+    head = ("past task", "counts", "best there", "tried here", "settings")
+    return Section(
+        "experience", "What past tasks suggested", joined([tag("p", _note(told)), data_table(head, rows, numbers=(1,))])
+    )
+
+
+def _note(told: Mapping[str, Any]) -> str:
+    count, configurations = told.get("tasks"), told.get("configurations")
+    if not isinstance(count, int) or not isinstance(configurations, int):
+        return "The search used experience."
+    bore = f"{plural(count, 'past task')} with {plural(configurations, 'configuration')} bore on this table."
+    return f"{bore} These counted most; what did well there was mixed with a search without experience."
+
+
+def _share(share: Any) -> str:
+    return f"{share:.0%}" if isinstance(share, int | float) else ""
+
+
+def _config_of(one: Mapping[str, Any]) -> Mapping[str, Any]:
+    config = one.get("config")
+    return config if isinstance(config, dict) else {}
 
 
 def tried(data: ReportData) -> Section:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from seasoned.report._common.data import ColumnRow
-from seasoned.tabular.preprocessing.category import CategoryColumn
-from seasoned.tabular.preprocessing.high_cardinality import ManyLevelsColumn
+from seasoned.tabular.preprocessing.category import CategoryColumn, ManyLevelsColumn
 from seasoned.tabular.preprocessing.text import TextColumn
 
 if TYPE_CHECKING:

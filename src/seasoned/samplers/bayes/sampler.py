@@ -89,8 +89,8 @@ class Bayes(Sampler[BayesState]):
             (`surrogates/cost.py`). Suggestions then depend on measured times. Only complete trials are used, because
             the time of a stopped trial covers only its rungs.
         correction: Correction of log-EI, learned from whole searches (`knowledge.train_acquisition`). It guides global
-            steps once it has proved better in this search (`acquisition_trial.py`). Log-EI is used until then, without
-            a budget, and for several objectives.
+            steps once it has proved better in this search (`learned_acquisition.py`). Log-EI is used until then,
+            without a budget, and for several objectives.
 
     Raises:
         InvalidInput: If the acquisition is unknown, if it cannot be combined with `per_second` or `correction`, or if a

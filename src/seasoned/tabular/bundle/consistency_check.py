@@ -15,9 +15,8 @@ import numpy as np
 
 from seasoned.tabular.ensemble.fitted_model import places_below
 from seasoned.tabular.models._common.log_target import Exponential, bare
-from seasoned.tabular.preprocessing.category import CategoryColumn
+from seasoned.tabular.preprocessing.category import CategoryColumn, ManyLevelsColumn
 from seasoned.tabular.preprocessing.date import DateColumn
-from seasoned.tabular.preprocessing.high_cardinality import ManyLevelsColumn
 from seasoned.tabular.preprocessing.number import NumberColumn
 from seasoned.tabular.preprocessing.text import TextColumn
 from seasoned.tabular.schema.column import Kind

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
-from seasoned.tabular.validation.inner_folds import together_in
+from seasoned.tabular.validation.folds import together_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.tabular.metrics.cost_matrix import cost_matrix
-from seasoned.tabular.metrics.decision_rule import Decision
+from seasoned.tabular.metrics.decision_rule import Decision, cost_matrix
 from seasoned.tabular.metrics.vectorized import TUNABLE
 
 if TYPE_CHECKING:

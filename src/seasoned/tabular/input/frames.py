@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import InvalidInput
-from seasoned.tabular.input.arrays import as_array, dense, from_array, from_dicts
+from seasoned.execution._system.resources import free_memory
 from seasoned.tabular.input.delimited_text import cause, read_csv
 
 if TYPE_CHECKING:
@@ -16,9 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["COMPRESSED", "SEPARATORS", "has_names", "kind_of", "read_table", "to_frame", "to_series"]
 
+logger = logging.getLogger("seasoned.tabular")
+
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
-_WIDE = 500  # columns above which a frame is copied to blocks of one type
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+_WIDE = 500  # columns above which a frame is copied to blocks of one type
+_FORMS: Final = 2  # copies of a dense table in memory at once: the array, and the frame by columns
 
 
 def to_frame(table: Any) -> pd.DataFrame:
@@ -41,11 +46,11 @@ def to_frame(table: Any) -> pd.DataFrame:
     if isinstance(table, pd.DataFrame):
         frame = table.copy(deep=False)
     elif hasattr(table, "toarray"):  # scipy sparse; tested first, because one of its formats is a dict
-        frame = from_array(dense(table))
+        frame = _from_array(_dense(table))
     elif isinstance(table, dict) or _holds_dicts(table):
-        frame = from_dicts(table)
+        frame = _from_dicts(table)
     elif isinstance(table, np.ndarray | list | tuple):
-        frame = from_array(as_array(table))
+        frame = _from_array(_as_array(table))
     else:
         frame = _from_native(table)
     frame.columns = pd.Index(_textual(frame.columns), dtype=object)
@@ -80,11 +85,117 @@ def _is_plain_array(table: Any) -> bool:
     return hasattr(table, "__array__") and not hasattr(table, "columns")
 
 
+def _from_dicts(table: Any) -> pd.DataFrame:
+    """Frame of a dict of columns, or of a list with a dict per row. Columns are aligned by position, not by index.
+
+    Raises:
+        InvalidInput: If the columns have different lengths, or the list contains anything but dicts.
+    """
+    import pandas as pd
+
+    if isinstance(table, dict):
+        series = {name: part for name, part in table.items() if isinstance(part, pd.Series)}
+        _check_series(series)
+        table = {**table, **{name: part.reset_index(drop=True) for name, part in series.items()}}
+    try:
+        return pd.DataFrame(table)
+    except (AttributeError, TypeError, ValueError):
+        rule = "a list of values, all of one length, for each column" if isinstance(table, dict) else "a dict a row"
+        raise InvalidInput(f"the {type(table).__name__} cannot be read as a table; pass {rule}.") from None
+
+
+def _check_series(columns: dict[Any, pd.Series[Any]]) -> None:
+    """Refuse columns of different lengths, which pandas would fill up, and warn of different indexes."""
+    if not columns:
+        return
+    first, *others = columns
+    for name in others:
+        one, other = columns[first], columns[name]
+        if len(one) != len(other):
+            raise InvalidInput(
+                f"the column {first!r} has {len(one)} values and {name!r} {len(other)}; pass as many for each, or a "
+                "DataFrame, which aligns them by their index."
+            )
+        if not one.index.equals(other.index):
+            text = "the columns %r and %r have different indexes, and rows are paired by their position; %s"
+            logger.warning(text, first, name, "pass a DataFrame if they belong together by the index.")
+            return
+
+
+def _as_array(table: Any) -> Any:
+    """Convert lists and tensors to an array, and masked arrays to plain ones with NaN for masked values.
+
+    Raises:
+        InvalidInput: If a list is empty, or its rows have different lengths.
+    """
+    import numpy as np
+
+    if isinstance(table, np.ma.MaskedArray):
+        if table.dtype.names:
+            return table  # `_from_array` converts each field
+        shown = np.ma.getdata(table).astype(float if table.dtype.kind in "biuf" else object)
+        shown[np.ma.getmaskarray(table)] = np.nan
+        return shown
+    if isinstance(table, list | tuple) and not table:
+        raise InvalidInput("the list is empty; pass one with a row for each sample.")
+    try:
+        return np.asarray(table)
+    except ValueError:
+        raise InvalidInput(
+            "the list has rows of different lengths; pass as many values in each row, None where one is missing."
+        ) from None
+
+
+def _dense(table: Any) -> Any:
+    """Convert a scipy sparse matrix to a dense array, the input of all models.
+
+    Raises:
+        InvalidInput: If memory is too small.
+    """
+    needed, free = _FORMS * 8 * math.prod(table.shape), free_memory()
+    if needed > free:
+        raise InvalidInput(
+            f"the sparse table of shape {table.shape} would take {needed / 1e9:,.1f} GB while it is read as a dense "
+            f"one, and {free / 1e9:,.1f} are free; keep fewer columns, or reduce it with scikit-learn's TruncatedSVD."
+        )
+    return table.toarray()
+
+
+def _from_array(array: Any) -> pd.DataFrame:
+    """Frame of a 2-D array with columns `x0`, `x1`, ..., or of a structured array with its field names.
+
+    Raises:
+        InvalidInput: If the array has another number of dimensions, is complex, or holds durations without a unit.
+    """
+    import numpy as np
+    import pandas as pd
+
+    if array.ndim > 2:
+        raise InvalidInput(
+            f"Expected 2D array, got an array with {array.ndim} dimensions; images and sequences are not covered, so "
+            "pass one row of features for each of them."
+        )
+    if array.dtype.names and (array.ndim == 1 or array.shape[1] == 1):
+        return _from_dicts({name: _as_array(array[name].ravel()) for name in array.dtype.names})
+    if array.dtype.kind == "m" and np.datetime_data(array.dtype)[0] == "generic":
+        raise InvalidInput('the array holds durations without a unit; pass array.astype("m8[s]"), or numbers.')
+    if array.ndim != 2:
+        raise InvalidInput(
+            f"Expected 2D array, got an array with {array.ndim} dimension(s); a table has rows and columns. Reshape "
+            "your data with array.reshape(-1, 1) for one column or array.reshape(1, -1) for one row."
+        )
+    if array.dtype.kind == "c":
+        raise InvalidInput("Complex data not supported; pass the real and imaginary parts as two columns.")
+    columns = [f"x{index}" for index in range(array.shape[1])]
+    text = array.dtype.kind in "SU"  # as objects, because pyarrow, which pandas uses, refuses text that is not UTF-8
+    return pd.DataFrame(array.astype(object) if text else array, columns=columns, copy=False)
+
+
 def _from_native(table: Any) -> pd.DataFrame:
     import pyarrow as pa
 
     if _is_plain_array(table):
-        return from_array(as_array(table))
+        return _from_array(_as_array(table))
     try:
         frame: pd.DataFrame = _to_pandas(table)
     except TypeError:
@@ -157,7 +268,7 @@ def to_series(target: Any) -> pd.Series[Any]:
     elif isinstance(target, pd.Index | pd.api.extensions.ExtensionArray):
         values = pd.Series(target)
     elif hasattr(target, "toarray"):
-        values = _series_of(dense(target))
+        values = _series_of(_dense(target))
     elif isinstance(target, np.ndarray | list | tuple):
         values = _series_of(_target_array(target))
     else:
@@ -198,7 +309,7 @@ def _target_array(target: Any) -> Any:
     if isinstance(target, list | tuple) and len({isinstance(value, str) for value in target}) > 1:
         return np.asarray(target, dtype=object)  # numpy would convert missing values and numbers among text to text
     try:
-        return as_array(target)
+        return _as_array(target)
     except InvalidInput:
         raise InvalidInput(
             "y holds lists of different lengths, as where rows have several labels, which is not covered; pass one "
@@ -216,7 +327,7 @@ def _native_series(target: Any) -> Any:
         if isinstance(target, pa.Array):
             return target.to_pandas()
         if _is_plain_array(target):
-            return _series_of(as_array(target))
+            return _series_of(_as_array(target))
         if isinstance(target, Sequence | array) and not isinstance(target, str | bytes | bytearray):
             return _series_of(_target_array(list(target)))
         hint = f"; is it a column of X? Then pass X.drop(columns={target!r}) and X[{target!r}]" * isinstance(

@@ -15,7 +15,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.tabular.metrics.code_hash import code_digest
-from seasoned.tabular.metrics.cost_matrix import cost_matrix, costs_from_plain, costs_to_plain
+from seasoned.tabular.metrics.decision_rule import cost_matrix, costs_from_plain, costs_to_plain
 from seasoned.tabular.metrics.metric import COST, FUNCTION, OF_ONE_CLASS, QUANTILE, Function, Measure
 from seasoned.tabular.metrics.positive_class import Positive
 

@@ -1,23 +1,24 @@
-"""Column plan of a table: from canonical columns to the input matrices of models."""
+"""Column plan of a table: from raw or canonical columns to the input matrices of models."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import numpy as np
 
-from seasoned.tabular.preprocessing import fast_codes
-from seasoned.tabular.preprocessing.category import CategoryColumn
+from seasoned.tabular.preprocessing.category import CategoryColumn, ManyLevelsColumn
 from seasoned.tabular.preprocessing.date import DateColumn
-from seasoned.tabular.preprocessing.high_cardinality import ManyLevelsColumn
 from seasoned.tabular.preprocessing.number import NumberColumn
 from seasoned.tabular.preprocessing.one_hot_scaling import MOST_ONE_HOT, Dense
 from seasoned.tabular.preprocessing.text import TextColumn
-from seasoned.tabular.schema.column import warn_of_unreadable
-from seasoned.tabular.schema.schema import Schema
+from seasoned.tabular.schema.column import UnreadableCells, warn_of_unreadable
+from seasoned.tabular.schema.object_columns import MISSING_WORDS
+from seasoned.tabular.schema.schema import Schema, read
+from seasoned.tabular.schema.text_parsing import ANSWERS
 from seasoned.tabular.schema.wide_tables import is_wide, number_places, numbers
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.preprocessing.character_ngrams import Ngrams
-    from seasoned.tabular.schema.column import Column, UnreadableCells
+    from seasoned.tabular.schema.column import Column
 
 __all__ = ["ColumnPlan", "Diet", "foreseen_width"]
 
@@ -35,6 +36,10 @@ Diet = Literal["codes", "dense"]
 Encoder: TypeAlias = NumberColumn | CategoryColumn | ManyLevelsColumn | DateColumn | TextColumn
 _MOST_SHOWN: Final = 400  # number of one-hot levels in `dense`, summed over all many-level columns
 _LEAST_SHOWN: Final = 20  # smallest number of one-hot levels of a many-level column
+_MIN_REPORTED_CELLS: Final = 20  # smallest number of present cells for a report that all cells are unknown levels
+# largest number of levels for that report; in columns with more levels, such as names, all may be unknown
+_MAX_REPORTED_LEVELS: Final = 100
+_NOTHING: Final = MappingProxyType(dict.fromkeys(MISSING_WORDS, np.nan))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +133,11 @@ class ColumnPlan:
         noted: list[UnreadableCells] = [] if lost is None else lost
         if is_wide(frame):
             frame = frame[[column.name for column in used]]
-            read = [partial(fast_codes.codes, column, lost=noted) for column in used]
-            codes = _codes(self.encoders, frame, _numbers(frame, used), read)
+            readers = [partial(_raw_codes, column, lost=noted) for column in used]
+            codes = _codes(self.encoders, frame, _numbers(frame, used), readers)
         else:
             columns = zip(used, self.encoders, strict=True)
-            codes = np.hstack(
-                [fast_codes.codes(column, encoder, frame[column.name], noted) for column, encoder in columns]
-            )
+            codes = np.hstack([_raw_codes(column, encoder, frame[column.name], noted) for column, encoder in columns])
         if lost is None:
             warn_of_unreadable(noted)
         self._complete(codes)
@@ -198,9 +201,9 @@ def _codes(
     encoders: Sequence[Encoder],
     frame: pd.DataFrame,
     together: NDArray[np.bool_],
-    read: Sequence[Callable[[Encoder, pd.Series[Any]], NDArray[np.float64]]] | None = None,
+    readers: Sequence[Callable[[Encoder, pd.Series[Any]], NDArray[np.float64]]] | None = None,
 ) -> NDArray[np.float64]:
-    """Codes of a wide table, shape (n, columns of codes); the functions of `read` encode raw columns."""
+    """Codes of a wide table, shape (n, columns of codes); the functions of `readers` encode raw columns."""
     widths = [len(encoder.column_levels) for encoder in encoders]
     starts = np.cumsum([0, *widths])
     found = np.empty((len(frame), int(starts[-1])))
@@ -209,9 +212,81 @@ def _codes(
     found[:, starts[:-1][together]] = NumberColumn.clipped_all(numbers(frame, together), origins[together[counted]])
     for place in np.flatnonzero(~together).tolist():
         encoder, column = encoders[place], frame.iloc[:, place]
-        codes = encoder.codes(column) if read is None else read[place](encoder, column)
+        codes = encoder.codes(column) if readers is None else readers[place](encoder, column)
         found[:, starts[place] : starts[place + 1]] = codes
     return found
+
+
+def _raw_codes(
+    column: Column, encoder: Any, series: pd.Series[Any], lost: list[UnreadableCells]
+) -> NDArray[np.float64]:
+    """Return `encoder.codes(read(column, series, lost))`, by a fast path where one exists; shape (n, k).
+
+    pandas needs some milliseconds per column for the canonical form, however few rows the table has. Numbers, known
+    category levels and answers such as "yes" need no canonical form.
+    """
+    import pandas as pd
+
+    dtype = series.dtype
+    if isinstance(encoder, NumberColumn) and isinstance(dtype, np.dtype) and dtype.kind in "biuf":
+        values = series.to_numpy(dtype=np.float64, copy=True)
+        values[~np.isfinite(values)] = np.nan
+        return encoder.clipped(values)
+    arrow = isinstance(dtype, pd.StringDtype) and dtype.storage == "pyarrow"
+    if isinstance(encoder, CategoryColumn):
+        levels = _levels(column, encoder, series) if arrow else encoder.codes(read(column, series, lost))
+        _note_new(column, encoder, series, levels, lost)
+        return levels
+    if arrow and column.kind == "boolean" and isinstance(encoder, NumberColumn):
+        answers = {word: answer for word in series.unique() if (answer := _answer(word)) is not None}
+        values, unknown = _looked_up(series, _NOTHING | answers)
+        if not len(unknown):
+            return values[:, None]
+    found: NDArray[np.float64] = encoder.codes(read(column, series, lost))
+    return found
+
+
+def _note_new(
+    column: Column,
+    encoder: CategoryColumn,
+    series: pd.Series[Any],
+    levels: NDArray[np.float64],
+    lost: list[UnreadableCells],
+) -> None:
+    """Report a column with few levels whose cells are all unknown, such as "1234" for "01234".
+
+    Some unknown levels are normal and are not reported.
+    """
+    if len(series) < _MIN_REPORTED_CELLS or len(encoder.words) > _MAX_REPORTED_LEVELS or not np.isnan(levels).all():
+        return
+    words = read(column, series).dropna()
+    if len(words) >= _MIN_REPORTED_CELLS:
+        lost.append(UnreadableCells(column, len(words), len(words), str(words.iloc[0]), encoder.words[0]))
+
+
+def _levels(column: Column, encoder: CategoryColumn, series: pd.Series[Any]) -> NDArray[np.float64]:
+    """Codes of known words; a word that is neither known nor missing is parsed, because " yes" may mean "yes"."""
+    found, rest = _looked_up(series, _NOTHING | {word: float(code) for code, word in enumerate(encoder.words)})
+    if len(rest):
+        found[rest] = encoder.codes(read(column, series.iloc[rest]))[:, 0]
+    return found[:, None]
+
+
+def _answer(word: Any) -> float | None:
+    """Value of a word for yes or no; None for other words."""
+    return ANSWERS.get(word.lower()) if isinstance(word, str) else None
+
+
+def _looked_up(series: pd.Series[Any], known: Mapping[str, float]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Values of known words, NaN for other cells, shape (n,); and the indices of unknown words."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    cells = pa.array(series.array)
+    places = np.asarray(pc.fill_null(pc.index_in(cells, pa.array(list(known), cells.type)), len(known)))
+    values = np.array([*known.values(), np.nan])[places]
+    other = np.flatnonzero(places == len(known))
+    return values, other[series.iloc[other].notna().to_numpy()] if len(other) else other
 
 
 def _fit(column: Column, values: pd.Series[Any], seed: int, vectors: bool) -> Encoder:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from seasoned.tabular.preprocessing.category import counted, frequencies, ranks
 from seasoned.tabular.preprocessing.character_ngrams import MOST_COMPONENTS, Ngrams
-from seasoned.tabular.preprocessing.high_cardinality import counted, frequencies, ranks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -23,7 +23,7 @@ advice. Once no configuration has an expected gain, all trials are free.
 
 Incomplete trials are informative as well. A trial that failed or reached its limit gives a lower bound on its seconds,
 and its family may fail again (`experience/advice.py`). A trial that racing stopped has one of two bounds
-(`fold_racing.py`). Its score is worse than the best by at least a tenth of the best trial's gain over the baseline.
+(`racing.py`). Its score is worse than the best by at least a tenth of the best trial's gain over the baseline.
 Otherwise, it is worse than the best score of its own family. It is set halfway between the two bounds, and counts
 neither for nor against the advice.
 """

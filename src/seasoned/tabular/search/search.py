@@ -23,9 +23,8 @@ from seasoned.tabular.ensemble.stacking import add_layer, upper_settings
 from seasoned.tabular.experience.family_prior import FamilyPrior
 from seasoned.tabular.search.advised_sampler import AdvisedSampler
 from seasoned.tabular.search.family_bandit import FamilyBandit
-from seasoned.tabular.search.fold_racing import Race
 from seasoned.tabular.search.multi_fidelity import ByLevel
-from seasoned.tabular.search.row_racing import RowRace
+from seasoned.tabular.search.racing import FoldRace, RowRace
 from seasoned.tabular.search.stopping_rule import StoppingRule
 from seasoned.tabular.search.user_configurations import with_starts
 from seasoned.tabular.trial.trial_row import TrialRow
@@ -132,7 +131,7 @@ def search(
         fidelity=_row_race(objective, 0 if timed else opening),
         checkpoints=objective.data.folder / "checkpoints",
     )
-    race, clock = Race(objective, timed, opening), ElapsedTimes(budget.deadline - budget.seconds)
+    race, clock = FoldRace(objective, timed, opening), ElapsedTimes(budget.deadline - budget.seconds)
     for trial in study.trials:  # trials of a resumed run
         race(study, trial)
     progress.begin("search")
@@ -174,7 +173,7 @@ def _searched(
     objective: CrossValidation,
     budget: Budget,
     closing: StoppingRule,
-    beginning: tuple[int, Race],
+    beginning: tuple[int, FoldRace],
     callbacks: Sequence[Callable[[Study, Trial], None]],
 ) -> bool:
     """Run the trials. Return True if the store failed before the end, with some trials complete.

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import SeasonedError
-from seasoned.tabular.models._common.histogram_bins import BYTE, bins, oblivious_bins
+from seasoned.tabular.models._common.booster_settings import BYTE, bins, oblivious_bins
 from seasoned.tabular.models.linear.additive import MOST_CELLS, MOST_COLUMNS
 from seasoned.tabular.models.neighbors import PIECE
 from seasoned.tabular.models.trees.random_forest import TREES

@@ -1,19 +1,18 @@
-"""Validation setting of the user, as folds of the rows."""
+"""Validation setting of the user, as folds of the rows. A number of folds keeps groups whole."""
 
 from __future__ import annotations
 
 import logging
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.tabular.validation.groups import MANY, ByTurns
 from seasoned.tabular.validation.time_series import forward_folds, read_times
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -22,9 +21,12 @@ if TYPE_CHECKING:
     from seasoned.tabular.input.target import Target
     from seasoned.tabular.validation.folds import Fold
 
-__all__ = ["declared_folds", "refuse_labels"]
+__all__ = ["MANY_GROUPS", "ByTurns", "declared_folds", "refuse_labels"]
 
 logger = logging.getLogger("seasoned.tabular")
+
+MANY_GROUPS: Final = 5_000
+"""Largest number of groups for scikit-learn's splitters; their time for each group is too long for more groups."""
 
 
 def declared_folds(
@@ -89,7 +91,7 @@ def _group_folds(count: int | None, default: int, frame: pd.DataFrame, target: T
     holdout = count is None and default == 1  # one held-out fifth of the groups
     splits = count or min(5 if holdout else default, groups)
     kinds = [GroupKFold] if target.task == "regression" else [StratifiedGroupKFold, GroupKFold]
-    if len(target.classes) and groups > MANY:
+    if len(target.classes) and groups > MANY_GROUPS:
         kinds = [ByTurns]
     for kind in kinds:
         try:
@@ -99,6 +101,34 @@ def _group_folds(count: int | None, default: int, frame: pd.DataFrame, target: T
         fifth = len(frame) / splits
         return [min(found, key=lambda fold: abs(len(fold[1]) - fifth))] if holdout else found
     raise InvalidInput(f"the {groups} groups cannot be dealt to {splits} folds; pass a smaller number.")
+
+
+class ByTurns:
+    """Group folds: the groups, sorted by their most common class and their size, are dealt to the folds in turn.
+
+    Each fold then has about the same number of groups of every class and size.
+
+    Args:
+        splits: Number of folds.
+    """
+
+    def __init__(self, splits: int) -> None:
+        self._splits = splits
+
+    def split(self, X: Any, y: NDArray[np.int64], groups: NDArray[np.int64]) -> Iterator[Fold]:  # noqa: ARG002
+        """Yield (train, validation) row indices, in ascending order."""
+        classes, most = int(y.max()) + 1, int(groups.max()) + 1
+        pairs, counts = np.unique(groups * classes + y, return_counts=True)
+        rising = np.argsort(counts, kind="stable")
+        commonest = np.zeros(most, dtype=np.int64)
+        commonest[pairs[rising] // classes] = pairs[rising] % classes  # the last write is the most common class
+        turn = np.empty(most, dtype=np.int64)
+        there = np.arange(most) % (2 * self._splits)  # alternating order balances the sizes of the folds
+        back = np.minimum(there, 2 * self._splits - 1 - there)
+        turn[np.lexsort((np.bincount(groups, minlength=most), commonest))] = back
+        for fold in range(self._splits):
+            held = turn[groups] == fold
+            yield np.flatnonzero(~held), np.flatnonzero(held)
 
 
 def _split(splitter: Any, frame: pd.DataFrame, target: Target, roles: Roles, *, own: bool = False) -> list[Fold]:
@@ -152,24 +182,6 @@ def _rows(pair: Iterable[Any], rows: int) -> Fold:
     return train, valid
 
 
-def refuse_labels(validation: Any, X: Any) -> None:
-    """Refuse pairs of index labels that are not the positions of the rows: other rows would validate.
-
-    Raises:
-        InvalidInput: If `validation` contains such labels.
-    """
-    index: Any = getattr(X, "index", None)
-    if not isinstance(validation, list | tuple) or not hasattr(index, "get_indexer"):
-        return
-    if len(index) and np.array_equal(np.asarray(index), np.arange(len(index))):
-        return
-    if any(hasattr(part, "get_indexer") for pair in validation if isinstance(pair, list | tuple) for part in pair):
-        raise InvalidInput(
-            "validation holds labels of an index, but the index of X is not 0, 1, 2, ...; pass positions, "
-            "[(X.index.get_indexer(train), X.index.get_indexer(valid))]."
-        )
-
-
 def _indices(part: Any, rows: int) -> NDArray[np.int64]:
     found = np.asarray(part)
     if found.dtype == bool and found.shape == (rows,):
@@ -199,3 +211,21 @@ def _checked(folds: list[Fold]) -> list[Fold]:
                 "judged on rows it has seen."
             )
     return folds
+
+
+def refuse_labels(validation: Any, X: Any) -> None:
+    """Refuse pairs of index labels that are not the positions of the rows: other rows would validate.
+
+    Raises:
+        InvalidInput: If `validation` contains such labels.
+    """
+    index: Any = getattr(X, "index", None)
+    if not isinstance(validation, list | tuple) or not hasattr(index, "get_indexer"):
+        return
+    if len(index) and np.array_equal(np.asarray(index), np.arange(len(index))):
+        return
+    if any(hasattr(part, "get_indexer") for pair in validation if isinstance(pair, list | tuple) for part in pair):
+        raise InvalidInput(
+            "validation holds labels of an index, but the index of X is not 0, 1, 2, ...; pass positions, "
+            "[(X.index.get_indexer(train), X.index.get_indexer(valid))]."
+        )

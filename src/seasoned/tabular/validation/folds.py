@@ -1,9 +1,13 @@
-"""Folds: the list of (train, validation) row indices, the same for all trials of a run."""
+"""Folds: lists of (train, validation) row indices.
+
+A run has one list of folds for all its trials. A model has inner folds of its training rows, for choices during its
+fit.
+"""
 
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -14,10 +18,10 @@ if TYPE_CHECKING:
 
     from seasoned.tabular.input.target import Target
 
-__all__ = ["Fold", "make_folds"]
+__all__ = ["Fold", "dealt", "make_folds", "together_in"]
 
-_FIFTHS = 5  # number of parts, one of which a holdout validates
-
+_FIFTHS: Final = 5  # number of parts, one of which a holdout validates
+_INNER: Final = 5  # number of inner folds
 Fold = tuple["NDArray[np.int64]", "NDArray[np.int64]"]
 
 
@@ -60,3 +64,44 @@ def _holdout(target: Target, seed: int) -> list[Fold]:
             warnings.filterwarnings("ignore", message="The least populated class")
             return [next(iter(StratifiedKFold(_FIFTHS, shuffle=True, random_state=seed).split(y, y)))]
     return [next(iter(ShuffleSplit(1, test_size=1 / _FIFTHS, random_state=seed).split(y)))]
+
+
+def dealt(y: NDArray[Any], rng: np.random.Generator, together: NDArray[np.int64] | None = None) -> list[Fold]:
+    """Return inner folds: (training, held-out) row indices, stratified by class or by the size of the target.
+
+    Args:
+        y: The target, shape (n,).
+        rng: Random generator of the folds.
+        together: Group of each row, shape (n,); no group is split, and the folds are then not stratified. None without
+            groups.
+    """
+    if together is not None and len(np.unique(together)) > 1:
+        place = together_in(together, _INNER, rng)
+    else:
+        order = rng.permutation(len(y))
+        order = order[np.argsort(y[order], kind="stable")]
+        place = np.empty(len(y), dtype=np.int64)
+        place[order] = np.arange(len(y)) % _INNER
+    return [(np.flatnonzero(place != fold), np.flatnonzero(place == fold)) for fold in range(int(place.max()) + 1)]
+
+
+def together_in(together: NDArray[np.int64], folds: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return the fold of each row, shape (n,): groups, the largest first, go to the fold with the fewest rows.
+
+    Args:
+        together: Group of each row, shape (n,).
+        folds: Largest number of folds; fewer groups give fewer folds.
+        rng: Random generator for the order of groups of the same size.
+
+    Example:
+        >>> together_in(np.array([7, 7, 7, 4, 4, 9]), 2, np.random.default_rng(0)).tolist()
+        [0, 0, 0, 1, 1, 1]
+    """
+    _, codes, sizes = np.unique(together, return_inverse=True, return_counts=True)
+    order = rng.permutation(len(sizes))
+    order = order[np.argsort(-sizes[order], kind="stable")]
+    filled, place = np.zeros(min(folds, len(sizes))), np.empty(len(sizes), dtype=np.int64)
+    for group in order.tolist():
+        place[group] = int(filled.argmin())
+        filled[place[group]] += sizes[group]
+    return place[codes]

@@ -11,7 +11,7 @@ from sklearn.tree import DecisionTreeRegressor
 from family_tables import BOOSTERS, TASKS, learned, prepared
 from optional import needs
 from seasoned.tabular.models._common.base import Job, predict
-from seasoned.tabular.models._common.boosting_rounds import most_rounds
+from seasoned.tabular.models._common.booster_settings import most_rounds
 from seasoned.tabular.models.boosting.histogram import rounds_in
 from seasoned.tabular.models.registry import find
 

@@ -12,9 +12,14 @@ from seasoned.errors import InvalidInput
 from seasoned.metagrad.bilevel.joint_steps import Data
 from seasoned.tabular.models._common.base import Job
 from seasoned.tabular.models.linear.adaptive import AdaptiveLinear, PenalisedLinear
-from seasoned.tabular.models.linear.penalty_ridge import RidgeFolds, ridge
 from seasoned.tabular.models.linear.penalty_softmax import SoftmaxFit, SoftmaxFolds, probabilities
-from seasoned.tabular.models.linear.penalty_tuning import levels_together, shared_penalty, tune_penalties
+from seasoned.tabular.models.linear.penalty_tuning import (
+    RidgeFolds,
+    levels_together,
+    ridge,
+    shared_penalty,
+    tune_penalties,
+)
 from seasoned.tabular.safe_files import npz
 
 CLASSES = (0, 2, 3)  # 0: regression

@@ -11,8 +11,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.space import Float, Int, Space
-from seasoned.tabular.models._common.boosting_rounds import most_rounds, patience
-from seasoned.tabular.models._common.histogram_bins import oblivious_bins
+from seasoned.tabular.models._common.booster_settings import most_rounds, oblivious_bins, patience
 from seasoned.tabular.models._common.optional_packages import require
 from seasoned.tabular.models._common.target_scaling import PLAIN, Units
 from seasoned.tabular.safe_files.catboost_cbm import check_model

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seasoned.space import Float, Int, Space
-from seasoned.tabular.models._common.boosting_rounds import most_rounds, patience
-from seasoned.tabular.models._common.histogram_bins import BYTE, bins
+from seasoned.tabular.models._common.booster_settings import BYTE, bins, most_rounds, patience
 from seasoned.tabular.models._common.quantile_regression import rows_to_know
 from seasoned.tabular.models._common.target_scaling import Units
 from seasoned.tabular.models.trees import tree_file

@@ -1,23 +1,28 @@
-"""LightGBM."""
+"""LightGBM, and its trees as arrays.
+
+The trees are read from the text of the model. Reference: LightGBM 4, `include/LightGBM/tree.h` (`NumericalDecision`,
+`CategoricalDecision`).
+"""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from seasoned.space import Float, Int, Space
-from seasoned.tabular.models._common.boosting_rounds import STEP, most_rounds, patience
-from seasoned.tabular.models._common.histogram_bins import bins
+from seasoned.tabular.models._common.booster_settings import LEAF_STEP, bins, most_rounds, patience
 from seasoned.tabular.models._common.quantile_regression import rows_to_know
 from seasoned.tabular.models._common.target_scaling import PLAIN, Units
-from seasoned.tabular.models.boosting.lightgbm_trees import lightgbm_nodes
 from seasoned.tabular.models.trees import tree_file
+from seasoned.tabular.models.trees.tree_arrays import Nodes
 from seasoned.tabular.models.trees.tree_ensemble import TreeModel, probabilities
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from seasoned.tabular.input.target import Task
@@ -29,6 +34,9 @@ __all__ = ["Booster", "LightGBM"]
 _OBJECTIVES = {"binary": "binary", "multiclass": "multiclass", "regression": "regression"}
 # largest number of levels on one side of a categorical split, with many-level columns; 32 would fit noise
 _MOST_TOGETHER = 4
+_CATEGORICAL: Final = 1  # bits of the decision type of a split, in the text of a model
+_DEFAULT_LEFT: Final = 2
+_MISSING_NAN: Final = 8
 
 
 @dataclass(slots=True)
@@ -110,7 +118,7 @@ class Booster:
         """Return the fitted trees as arrays."""
         model = TreeModel(None, self.n_classes, boosted=True)
         outputs = self.n_classes if self.n_classes > 2 else 1
-        nodes = lightgbm_nodes(self.booster.model_to_string())
+        nodes = _read_trees(self.booster.model_to_string())
         model.take_boosted(list(nodes), self.n_features_in_, (0.0,) * outputs, self.units, double=True)
         return model
 
@@ -154,6 +162,52 @@ def _stop_after(seconds: float) -> Any:
             raise EarlyStopException(*best[1:])
 
     return stop
+
+
+def _read_trees(text: str) -> Iterator[Nodes]:
+    """Yield the trees of a model text (`Booster.model_to_string`), round after round."""
+    head, _, _ = text.partition("end of trees")
+    for block in head.split("\nTree=")[1:]:
+        yield _nodes(dict(line.partition("=")[::2] for line in block.split("\n")))
+
+
+def _nodes(tree: dict[str, str]) -> Nodes:
+    splits = int(tree["num_leaves"]) - 1
+    value = np.concatenate([np.zeros(splits), _reals(tree["leaf_value"])])[:, None]
+    count = 2 * splits + 1
+    left, right, feature, kind = (np.full(count, -1), np.full(count, -1), *np.zeros((2, count), dtype=np.int64))
+    threshold = np.zeros(count)
+    if not splits:
+        return Nodes(left, right, feature, threshold, feature, value)
+    for name, child in (("left_child", left), ("right_child", right)):
+        found = _whole(tree[name])
+        child[:splits] = np.where(found < 0, splits + ~found, found)  # leaf i is written as ~i
+    feature[:splits], kind[:splits] = _whole(tree["split_feature"]), _whole(tree["decision_type"])
+    threshold[:splits] = _reals(tree["threshold"])
+    # without missing values in a column of the training rows, a missing value counts as 0
+    missing_left = np.where(kind & _MISSING_NAN, kind & _DEFAULT_LEFT, threshold >= 0) > 0
+    categorical = np.flatnonzero(kind & _CATEGORICAL)
+    missing_left[categorical] = False
+    sets = _sets(tree, threshold[categorical].astype(np.int64)) if len(categorical) else ()
+    return Nodes(
+        left, right, feature, threshold, missing_left, value, dict(zip(categorical.tolist(), sets, strict=True))
+    )
+
+
+def _sets(tree: dict[str, str], which: NDArray[np.int64]) -> list[list[int]]:
+    """Level codes of the sets: set i is a bitset in the 32-bit words from boundary i to boundary i + 1."""
+    bounds = _whole(tree["cat_boundaries"])
+    words = np.array(tree["cat_threshold"].split(" "), dtype="<u4")
+    parts = (words[bounds[one] : bounds[one + 1]] for one in which)
+    return [np.flatnonzero(np.unpackbits(part.view(np.uint8), bitorder="little")).tolist() for part in parts]
+
+
+def _whole(text: str) -> NDArray[Any]:
+    return np.array(text.split(" "), dtype=np.int64)
+
+
+def _reals(text: str) -> NDArray[np.float64]:
+    return np.array(text.split(" "), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +255,7 @@ class LightGBM:
             "verbosity": -1,
         }
         if job.n_classes:
-            parameters["max_delta_step"] = STEP
+            parameters["max_delta_step"] = LEAF_STEP
         if job.many:
             parameters["max_cat_threshold"] = _MOST_TOGETHER
         if job.quantile is not None:

@@ -1,7 +1,13 @@
-"""XGBoost, from the extra `boosters`."""
+"""XGBoost, from the extra `boosters`, and its trees as arrays.
+
+Trees and base scores are read from the JSON of the booster. Reference: XGBoost's JSON schema,
+https://xgboost.readthedocs.io/en/stable/tutorials/saving_model.html.
+"""
 
 from __future__ import annotations
 
+import json
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,12 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seasoned.space import Float, Int, Space
-from seasoned.tabular.models._common.boosting_rounds import STEP, most_rounds, patience
-from seasoned.tabular.models._common.histogram_bins import bins
+from seasoned.tabular.models._common.booster_settings import LEAF_STEP, bins, most_rounds, patience
 from seasoned.tabular.models._common.optional_packages import require
 from seasoned.tabular.models._common.target_scaling import PLAIN, Units
-from seasoned.tabular.models.boosting.xgboost_trees import base_scores, xgboost_nodes
 from seasoned.tabular.models.trees import tree_file
+from seasoned.tabular.models.trees.tree_arrays import Nodes
 from seasoned.tabular.models.trees.tree_ensemble import TreeModel, probabilities
 
 if TYPE_CHECKING:
@@ -95,7 +100,7 @@ class XGBooster:
             callbacks=stop,
             verbose_eval=False,
         )
-        self.base = base_scores(self.booster.save_config(), self.n_classes if self.n_classes > 2 else 1)
+        self.base = _base_scores(self.booster.save_config(), self.n_classes if self.n_classes > 2 else 1)
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Predict numbers, shape (n,)."""
@@ -114,7 +119,7 @@ class XGBooster:
     def trees(self) -> TreeModel:
         """Return the fitted trees as arrays."""
         model = TreeModel(None, self.n_classes, boosted=True, single=True)
-        nodes = xgboost_nodes(bytes(self.booster.save_raw(raw_format="json")))
+        nodes = _read_trees(bytes(self.booster.save_raw(raw_format="json")))
         model.take_boosted(nodes, self.booster.num_features(), self.base, self.units)
         return model
 
@@ -135,6 +140,35 @@ def _stop_after(seconds: float) -> Any:
             return time.monotonic() > deadline
 
     return StopAfter()
+
+
+def _base_scores(config: str, outputs: int) -> tuple[float, ...]:
+    """Return the base score of each output before the sigmoid or softmax, from a booster's configuration."""
+    learner = json.loads(config)["learner"]
+    scores = [float(score) for score in learner["learner_model_param"]["base_score"].strip("[]").split(",")]
+    if learner["objective"]["name"] == "binary:logistic":
+        scores = [math.log(score) - math.log1p(-score) for score in scores]
+    return tuple(scores) if len(scores) == outputs else tuple(scores) * outputs
+
+
+def _read_trees(text: bytes) -> list[Nodes]:
+    """Return the trees of a booster, round after round."""
+    return [_nodes(tree) for tree in json.loads(text)["learner"]["gradient_booster"]["model"]["trees"]]
+
+
+def _nodes(tree: dict[str, Any]) -> Nodes:
+    """One tree: a number below the condition goes left, a level code of the set goes right (here: left)."""
+    left, right = np.array(tree["left_children"]), np.array(tree["right_children"])
+    condition = np.array(tree["split_conditions"], dtype=np.float32)
+    missing_left = np.array(tree["default_left"]) != 0
+    nodes = tree["categories_nodes"]
+    starts, sizes = tree["categories_segments"], tree["categories_sizes"]
+    sets = {
+        node: tree["categories"][start : start + size] for node, start, size in zip(nodes, starts, sizes, strict=True)
+    }
+    left[nodes], right[nodes], missing_left[nodes] = right[nodes], left[nodes], ~missing_left[nodes]
+    below = np.nextafter(condition, np.float32(-np.inf)).astype(np.float64)
+    return Nodes(left, right, np.array(tree["split_indices"]), below, missing_left, condition[:, None], sets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +210,7 @@ class XGBoost:
             "verbosity": 0,
         }
         if job.n_classes:
-            parameters["max_delta_step"] = STEP
+            parameters["max_delta_step"] = LEAF_STEP
         if job.quantile is not None:
             parameters |= {"objective": "reg:quantileerror", "quantile_alpha": job.quantile}
         if job.task == "multiclass":

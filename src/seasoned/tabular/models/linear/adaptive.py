@@ -11,11 +11,10 @@ import numpy as np
 from seasoned._util.blas_threads import one_thread
 from seasoned.errors import InvalidInput
 from seasoned.space import Float, Space
-from seasoned.tabular.models.linear.penalty_ridge import RidgeFolds, ridge
 from seasoned.tabular.models.linear.penalty_softmax import SoftmaxFit, SoftmaxFolds, probabilities
-from seasoned.tabular.models.linear.penalty_tuning import levels_together, tune_penalties
+from seasoned.tabular.models.linear.penalty_tuning import RidgeFolds, levels_together, ridge, tune_penalties
 from seasoned.tabular.safe_files import npz
-from seasoned.tabular.validation.inner_folds import dealt
+from seasoned.tabular.validation.folds import dealt
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -16,7 +16,7 @@ from seasoned.tabular.models._common.target_scaling import Units
 from seasoned.tabular.models.linear.penalty_softmax import probabilities
 from seasoned.tabular.models.linear.regularization_path import Rotated, classes_path, numbers_path
 from seasoned.tabular.models.linear.spline_basis import Basis, best_pairs, blocks, strongest
-from seasoned.tabular.validation.inner_folds import dealt
+from seasoned.tabular.validation.folds import dealt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seasoned.tabular.models._common.learning_rate_schedule import cycle, rate_at
-from seasoned.tabular.models._common.validation_sample import watched
+from seasoned.tabular.models.neural.epochs import cycle, rate_at, watched
 from seasoned.tabular.models.neural.numpy_network import Dropout, Loss, forward, gradient, loss_of
 
 if TYPE_CHECKING:

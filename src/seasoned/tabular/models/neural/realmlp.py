@@ -12,7 +12,7 @@ from seasoned._util.blas_threads import one_thread
 from seasoned.errors import InvalidInput
 from seasoned.space import Categorical, Float, Int, Space
 from seasoned.tabular.models._common.optional_packages import require
-from seasoned.tabular.models._common.validation_sample import watched
+from seasoned.tabular.models.neural.epochs import watched
 from seasoned.tabular.models.neural.realmlp_forward import ACTIVATIONS, Build, forward, shapes
 from seasoned.tabular.models.neural.realmlp_training import Plan, Rows, train
 from seasoned.tabular.safe_files import npz

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from seasoned.tabular.models._common.learning_rate_schedule import cycle, rate_at
 from seasoned.tabular.models._common.optional_packages import require
-from seasoned.tabular.models._common.validation_sample import watched
+from seasoned.tabular.models.neural.epochs import cycle, rate_at, watched
 from seasoned.tabular.models.neural.realmlp_forward import Build, forward, initial
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from in_process import estimator, stay_in_process
 from seasoned.tabular.features.base import Given, Rows
 from seasoned.tabular.models._common.base import Job
 from seasoned.tabular.models.registry import find
-from seasoned.tabular.validation.inner_folds import dealt, together_in
+from seasoned.tabular.validation.folds import dealt, together_in
 
 
 @given(groups=st.lists(st.integers(0, 8), min_size=1, max_size=60), folds=st.integers(1, 6), seed=st.integers(0, 9))

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from seasoned.metagrad._common.compilation_cache import keep_compiled
+from seasoned.metagrad._common.jax_imports import keep_compiled
 
 
 class Config(SimpleNamespace):
@@ -50,7 +50,7 @@ def test_compilation_cache_without_a_writable_folder_is_off(cache):
 
 
 def test_compilation_cache_drops_the_oldest_programs(cache, monkeypatch):
-    monkeypatch.setattr("seasoned.metagrad._common.compilation_cache.MAX_PROGRAMS", 2)
+    monkeypatch.setattr("seasoned.metagrad._common.jax_imports.MAX_PROGRAMS", 2)
     (cache / "jax").mkdir(parents=True)
     for age in range(4):
         path = cache / "jax" / f"{age}-cache"

@@ -18,8 +18,8 @@ from seasoned.report import report_data
 from seasoned.tabular.features.inputs import feature_width, load_feature_inputs, save_texts
 from seasoned.tabular.models._common.base import Job
 from seasoned.tabular.models.registry import MODELS, find
+from seasoned.tabular.preprocessing.category import ManyLevelsColumn
 from seasoned.tabular.preprocessing.column_plan import ColumnPlan
-from seasoned.tabular.preprocessing.high_cardinality import ManyLevelsColumn
 from seasoned.tabular.schema.schema import Schema
 
 LEVELS = [f"{a}{b}{c}" for a in "abcdefgh" for b in "ijklm" for c in "nopqr"]  # 200

@@ -12,7 +12,7 @@ import pytest
 from meta_tasks import lines
 from seasoned.errors import InvalidInput
 from seasoned.metagrad import MAML, MLP, ConvNet, Episodes, Rows, Training
-from seasoned.metagrad.learners.adaptation_tuning import held_out_losses
+from seasoned.metagrad.learners.meta_testing import held_out_losses
 from seasoned.metagrad.training.learned_rates import rates_of
 
 QUICK = Training(steps=4, every=2, tasks=2, validation_tasks=2)

@@ -1,4 +1,7 @@
-"""Hyperparameter tuning at meta-test: steps and rate of an adaptation, by cross-validation on its support set."""
+"""Meta-testing: adaptation to a support set, tuning of its steps and rate, and evaluation on many test tasks.
+
+A compiled program serves all rates of a learner (`training/learned_rates.py`).
+"""
 
 from __future__ import annotations
 
@@ -10,19 +13,32 @@ import numpy as np
 from seasoned.metagrad._common.jax_imports import jax, jnp, lax
 from seasoned.metagrad.learners.padding import padded
 from seasoned.metagrad.tasks.losses import row_losses
-from seasoned.metagrad.tasks.tasks import Rows
+from seasoned.metagrad.tasks.tasks import Rows, TaskList, at_once
 from seasoned.metagrad.training.learned_rates import rated, rates_of, shared
 
 if TYPE_CHECKING:
     from jax import Array
 
     from seasoned.metagrad.learners.base import MetaLearner
+    from seasoned.metagrad.tasks.tasks import Task
 
-__all__ = ["choose", "held_out_losses"]
+__all__ = ["adapted", "choose", "curves", "held_out_losses"]
 
 Tree = Any
-SCALES: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
-FOLDS: Final = 5
+_SCALES: Final = (0.25, 0.5, 1.0, 2.0, 4.0)  # factors on the learner's rates, tried by the tuning
+_FOLDS: Final = 5  # largest number of folds of a support set
+_TOGETHER: Final = 100  # largest number of test tasks evaluated in parallel: tasks may contain images
+
+
+@partial(jax.jit, static_argnames="learner")
+def adapted(learner: MetaLearner, rates: dict[str, Any], theta: Tree, rows: Rows, steps: Array, scale: Array) -> Tree:
+    """Return the predictor's parameters after `steps` steps at `scale` times the learner's rates."""
+    learner = rated(learner, rates)
+
+    def body(number: Array, carry: Tree) -> Tree:
+        return learner.advance(theta, carry, rows, number, scale)
+
+    return learner.params(lax.fori_loop(0, steps, body, learner.start(theta)))
 
 
 def choose(
@@ -47,7 +63,7 @@ def choose(
     if rows.y.shape[0] < 2 or not learner.gradual:
         return own
     most = max(20, 2 * learner.trained_steps) if steps is None else steps
-    scales = tuple(dict.fromkeys(SCALES if rate_scale is None else (rate_scale,)))
+    scales = tuple(dict.fromkeys(_SCALES if rate_scale is None else (rate_scale,)))
     losses = np.asarray(
         held_out_losses(shared(learner), rates_of(learner), theta, padded(learner, rows), jnp.asarray(scales), most),
         dtype=np.float64,  # double precision, so that sums of large losses do not overflow
@@ -80,7 +96,7 @@ def held_out_losses(
     # Stratified folds: rows sorted by target are assigned to the folds in turn, so every fold covers all classes or
     # sizes.
     order = jnp.lexsort((rows.y.reshape(size, -1)[:, 0], weight <= 0))
-    fold = jnp.zeros(size, jnp.int32).at[order].set((places % jnp.minimum(FOLDS, count)).astype(jnp.int32))
+    fold = jnp.zeros(size, jnp.int32).at[order].set((places % jnp.minimum(_FOLDS, count)).astype(jnp.int32))
     # A held-out row is replaced by its neighbour in that order, which belongs to another fold. A weight of 0 is not
     # enough, because batch normalisation averages over all rows regardless of weights.
     after = order[jnp.where(places == count - 1, count - 2, jnp.minimum(places + 1, size - 1))]
@@ -100,5 +116,35 @@ def held_out_losses(
         seen = jnp.concatenate([losses, losses_of(last)[None]])  # [steps + 1, rows]
         return jnp.where(fold == held, seen, 0)
 
-    curves = jax.vmap(jax.vmap(curve, (None, 0)), (0, None))(scales, jnp.arange(min(FOLDS, size)))
-    return jnp.sum(curves, axis=1)  # every row is held out once
+    found = jax.vmap(jax.vmap(curve, (None, 0)), (0, None))(scales, jnp.arange(min(_FOLDS, size)))
+    return jnp.sum(found, axis=1)  # every row is held out once
+
+
+@partial(jax.jit, static_argnames=("learner", "looks", "metric", "in_order"))
+def curves(
+    learner: MetaLearner,
+    rates: dict[str, Any],
+    theta: Tree,
+    family: Any,
+    keys: Array,
+    *,
+    looks: tuple[int, ...],
+    metric: Any,
+    in_order: bool = False,
+) -> Array:
+    """Return `MetaLearner.curve` of the task that each key draws [keys, looks], or of each task of a list in order."""
+    learner = rated(learner, rates)
+    together = at_once(family, keys[0], _TOGETHER)
+
+    def given(pair: tuple[Array, Task]) -> Array:
+        alone = TaskList(jax.tree.map(lambda leaf: leaf[None], pair[1]))  # any key draws the single task
+        return learner.curve(theta, alone, pair[0], looks, metric)
+
+    def drawn(key: Array) -> Array:
+        return learner.curve(theta, family, key, looks, metric)
+
+    if in_order:
+        found: Array = lax.map(given, (keys, family.tasks), batch_size=together)
+    else:
+        found = lax.map(drawn, keys, batch_size=together)
+    return found
