@@ -77,7 +77,7 @@ class Rows:
 
     @property
     def quantities(self) -> NDArray[np.int64]:
-        """Indices of the columns that contain no level codes."""
+        """Indices of the columns without level codes: numbers, booleans, parts of dates and components of texts."""
         return np.array(
             [place for place in range(self.codes.shape[1]) if place not in self.categorical], dtype=np.int64
         )
