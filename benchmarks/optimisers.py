@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 SOURCE = Path(__file__).parent.parent / "src" / "seasoned"
 SUITES = ("bbob5", "bbob10", "mixint5", "mixint10", "xgboost", "rpart", "hpobench", "hpolib", "nasbench201", "shifted")
 MANY = {"yahpo": ("xgboost", "rpart"), "tables": ("hpobench", "hpolib", "nasbench201")}
-DECIDING = ("forbidden", "history", "ledger", "neighbours", "parameters", "pareto", "space", "trials")  # of the draws
+ROOMS = ("samplers", "space", "study", "surrogates", "trials")
 SPEED_TRIALS = {"optuna-gp": 200, "smac": 200, "hebo": 60}  # else 1,000
 LONG = ("seasoned-random", "seasoned-genetic", "seasoned-differentialevolution", "seasoned-particleswarm")
 
@@ -89,10 +89,9 @@ def chosen(words: list[str]) -> dict[str, Framework]:
 
 
 def source_state() -> str:
-    """A fingerprint of what decides our samplers' quality."""
+    """A fingerprint of the rooms that decide our samplers' quality."""
     digest = hashlib.sha256()
-    rooms = [*SOURCE.glob("samplers/*.py"), *SOURCE.glob("surrogates/*.py")]
-    for file in sorted([*rooms, *(SOURCE / f"{name}.py" for name in DECIDING)]):
+    for file in sorted(file for room in ROOMS for file in (SOURCE / room).rglob("*.py")):
         digest.update(str(file.relative_to(SOURCE)).encode() + file.read_bytes())
     return digest.hexdigest()[:12]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import warnings
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Final
 
@@ -55,8 +56,12 @@ def losses_of(
 
 
 def _slow(predicted: NDArray[np.floating], y: NDArray[np.generic], metric: Measure, weight: Weight) -> float:
+    from sklearn.exceptions import UndefinedMetricWarning
+
     try:
-        loss = metric.loss(y, np.asarray(predicted), weight)
+        with warnings.catch_warnings():  # rows of one class, for which a metric is undefined
+            warnings.simplefilter("ignore", UndefinedMetricWarning)
+            loss = metric.loss(y, np.asarray(predicted), weight)
     except ValueError as error:
         logger.debug("a set of predictions is left out of the ensemble: %s", error)
         return math.inf

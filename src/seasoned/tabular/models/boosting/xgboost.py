@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["XGBoost", "XGBooster"]
 
 _CELLS = 200_000  # matrix cells per thread; on smaller tables, synchronisation takes longer than the work
+_EPSILON = 2.0**-24  # distance from 1 of the next number in single precision, in which XGBoost stores probabilities
 _OBJECTIVES = {"binary": "binary:logistic", "multiclass": "multi:softprob", "regression": "reg:squarederror"}
 
 
@@ -147,7 +148,8 @@ def _base_scores(config: str, outputs: int) -> tuple[float, ...]:
     learner = json.loads(config)["learner"]
     scores = [float(score) for score in learner["learner_model_param"]["base_score"].strip("[]").split(",")]
     if learner["objective"]["name"] == "binary:logistic":
-        scores = [math.log(score) - math.log1p(-score) for score in scores]
+        inside = (min(max(score, _EPSILON), 1.0 - _EPSILON) for score in scores)
+        scores = [math.log(score) - math.log1p(-score) for score in inside]
     return tuple(scores) if len(scores) == outputs else tuple(scores) * outputs
 
 
