@@ -52,6 +52,33 @@ def test_arrays_predict_the_bits_of_the_library(name, task):
     np.testing.assert_array_equal(model.dump(arrays), model.dump(library))
 
 
+@pytest.mark.parametrize("name", ["lightgbm", "xgboost"])
+def test_huge_numbers_of_the_table_cost_no_precision_of_the_leaves(name):
+    """XGBoost stores thresholds and leaf values in one array; leaf values were scaled by the largest of both."""
+    needs(name)
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(300, 2)), rng.normal(size=300)
+    X[:, 0] *= 1e37
+    model = find(name)
+    library = model.build(model.with_rounds(model.space("regression").default, 20), Job("regression", 0, 0))
+    model.fit(library, (X, y), None)
+    np.testing.assert_array_equal(model.load(model.dump(library)).predict(X), library.predict(X))
+
+
+@pytest.mark.parametrize("probability", [0.0, 1.0])
+def test_a_base_score_at_the_end_of_its_range_has_a_finite_logit(probability):
+    needs("xgboost")
+    X, y = np.arange(40.0)[:, None], np.arange(40) % 2
+    weights = np.where(y == probability, 1e30, 1.0)
+    model = find("xgboost")
+    library = model.build(model.with_rounds(model.space("binary").default, 5), Job("binary", 2, 0))
+    model.fit(library, (X, y), None, weights=(weights / weights.mean(), None))
+    found = predict(library, X, 2)
+    assert np.isfinite(found).all()
+    assert (found[:, int(probability)] > 0.99).all()
+    np.testing.assert_array_equal(predict(model.load(model.dump(library)), X, 2), found)
+
+
 @pytest.mark.parametrize("missing_left", [False, True])
 def test_a_level_set_contains_its_codes_and_no_others(missing_left):
     rng = np.random.default_rng(0)

@@ -170,7 +170,8 @@ def _nodes(tree: dict[str, Any]) -> Nodes:
     }
     left[nodes], right[nodes], missing_left[nodes] = right[nodes], left[nodes], ~missing_left[nodes]
     below = np.nextafter(condition, np.float32(-np.inf)).astype(np.float64)
-    return Nodes(left, right, np.array(tree["split_indices"]), below, missing_left, condition[:, None], sets)
+    value = np.where(left < 0, condition, 0.0)  # a leaf's condition is its value
+    return Nodes(left, right, np.array(tree["split_indices"]), below, missing_left, value[:, None], sets)
 
 
 @dataclass(frozen=True, slots=True)
