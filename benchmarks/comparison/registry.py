@@ -14,7 +14,7 @@ ENVIRONMENTS = BENCHMARKS / "envs"
 
 FLAML = ("flaml[automl]==2.7.0", "pandas<3", "pyarrow")  # pandas: as in its own extra `spark`
 AUTOGLUON = ("autogluon.tabular[lightgbm,xgboost,catboost,fastai,ray]==1.6.3", "torch<=2.13.0", "pyarrow")
-
+AUTOGLUON_TREES = ("autogluon.tabular[lightgbm,xgboost,catboost,ray]==1.6.3", "pyarrow")  # no torch, no networks
 MLJAR = ("mljar-supervised==1.3.2", "pyarrow")
 LIGHTAUTOML = ("lightautoml==0.4.2", "torch<=2.13.0", "pyarrow")
 CORE = ("--editable", str(BENCHMARKS.parent))
@@ -34,6 +34,7 @@ class Framework:
         pinned: The version that the requirements name; None if it is read from this environment.
         options: Passed on to the module.
         ours: Whether its results belong to one state of the source, and so are never kept for later comparisons.
+        variant: End of the name of its environment, where one driver has several.
         source: A checkout of this repository whose package and worker are measured; None for this one.
     """
 
@@ -44,6 +45,7 @@ class Framework:
     pinned: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     ours: bool = False
+    variant: str = ""
     source: Path | None = None
 
     @property
@@ -54,7 +56,7 @@ class Framework:
     @property
     def folder(self) -> Path:
         """Its virtual environment, if it has one of its own."""
-        return ENVIRONMENTS / f"{self.module.rstrip('_')}-{self.version}"
+        return ENVIRONMENTS / f"{self.module.rstrip('_')}-{self.version}{self.variant}"
 
     @property
     def python(self) -> Path:
@@ -71,6 +73,12 @@ class Framework:
 def arm(name: str, **options: Any) -> Framework:
     """Our own, with something left out or done otherwise; `frameworks/seasoned_.py` says what the options mean."""
     return Framework(f"seasoned-{name}", "seasoned_", "seasoned", options=options, ours=True)
+
+
+def autogluon(name: str, requirements: tuple[str, ...], presets: str, variant: str = "") -> Framework:
+    """AutoGluon with a preset, with or without PyTorch."""
+    options = {"presets": presets}
+    return Framework(name, "autogluon_", "autogluon.tabular", requirements, "1.6.3", options, variant=variant)
 
 
 FRAMEWORKS = {
@@ -94,6 +102,9 @@ FRAMEWORKS = {
         Framework("flaml", "flaml_", "flaml", FLAML, "2.7.0"),
         Framework("autogluon", "autogluon_", "autogluon.tabular", AUTOGLUON, "1.6.3"),
         Framework("autogluon-best", "autogluon_", "autogluon.tabular", AUTOGLUON, "1.6.3", {"presets": "best_quality"}),
+        autogluon("autogluon-v150", AUTOGLUON, "best_quality_v150"),
+        autogluon("autogluon-best-trees", AUTOGLUON_TREES, "best_quality", "-trees"),
+        autogluon("autogluon-v150-trees", AUTOGLUON_TREES, "best_quality_v150", "-trees"),
         Framework("lightautoml", "lightautoml_", "lightautoml", LIGHTAUTOML, "0.4.2"),
         Framework("mljar", "mljar_", "mljar-supervised", MLJAR, "1.3.2", {"mode": "Compete"}),
         Framework("lightgbm", "lightgbm_", "lightgbm"),

@@ -26,12 +26,17 @@ def column_rows(plan: ColumnPlan) -> tuple[ColumnRow, ...]:
     """Return a row for each column of the table, in its order."""
     encoders = {encoder.name: encoder for encoder in plan.encoders}
     return tuple(
-        ColumnRow(column.name, column.kind, _became(column, encoders), dropped=column.reason is not None)
+        ColumnRow(
+            column.name,
+            column.kind,
+            _became(column, encoders, scored=plan.scores is not None),
+            dropped=column.reason is not None,
+        )
         for column in plan.schema.columns
     )
 
 
-def _became(column: Column, encoders: Mapping[str, object]) -> str:
+def _became(column: Column, encoders: Mapping[str, object], *, scored: bool) -> str:
     encoder = encoders.get(column.name)
     if column.reason is not None:
         return f"Left out. {column.reason}"
@@ -42,7 +47,7 @@ def _became(column: Column, encoders: Mapping[str, object]) -> str:
     if column.kind == "date":
         return _DATE if column.format is None else f"{_DATE} Read as {column.format}."
     if isinstance(encoder, TextColumn):
-        return _text(encoder)
+        return _text(encoder, scored=scored)
     if isinstance(encoder, ManyLevelsColumn):
         return (
             f"How often a level occurs, and which it is of the {encoder.column_levels[-1]} most common ones that came "
@@ -52,8 +57,11 @@ def _became(column: Column, encoders: Mapping[str, object]) -> str:
     return f"{levels} levels: a code for trees, a column for each level for linear models."
 
 
-def _text(column: TextColumn) -> str:
+def _text(column: TextColumn, *, scored: bool) -> str:
+    words = " Its words and characters also count in the scores of texts." if scored else ""
     if column.vectors is None:
-        return "1 number: how often the same text occurs. There was no time, or nothing to learn, for its content."
+        return f"1 number: how often the same text occurs. There was no time, or nothing to learn, for more.{words}"
     components = column.vectors.width
-    return f"{1 + components} numbers: {components} components of its character n-grams, and how often it occurs."
+    return (
+        f"{1 + components} numbers: {components} components of its character n-grams, and how often it occurs.{words}"
+    )

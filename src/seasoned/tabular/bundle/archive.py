@@ -3,7 +3,7 @@
 Members of the archive:
 
 - `manifest.json`: description of the model, package versions, and a SHA-256 digest of every other member.
-- `plan.json`: the column plan. `text-*.npz`: its text vectorisers.
+- `plan.json`: the column plan. `text-*.npz`: its text vectorisers. `scores.npz`: its linear model of texts.
 - `model-*`: the models, each in its family's own format. A second number in the name counts repeated fits of a model.
 - `features-*.json`: the feature pipeline of a model that has engineered columns.
 - `target-scale-*.json`: the inverse transform of a model that learned the logarithm of the target.
@@ -31,7 +31,7 @@ from seasoned.tabular.bundle.consistency_check import check_fitted
 from seasoned.tabular.bundle.replay_check import changed_versions, replay, rows_from_json, rows_to_json, versions
 from seasoned.tabular.ensemble.fitted_model import Fitted, Member
 from seasoned.tabular.ensemble.prediction_time import PredictionTime
-from seasoned.tabular.features.inputs import feature_width, text_columns
+from seasoned.tabular.features.inputs import feature_width
 from seasoned.tabular.features.pipeline import FeaturePipeline
 from seasoned.tabular.metrics.decision_rule import Decision
 from seasoned.tabular.metrics.metric import COST, FUNCTION, QUANTILE, Measure
@@ -45,6 +45,7 @@ from seasoned.tabular.postprocessing.validation_evidence import ValidationEviden
 from seasoned.tabular.preprocessing.character_ngrams import Ngrams
 from seasoned.tabular.preprocessing.column_plan import ColumnPlan
 from seasoned.tabular.preprocessing.text import TextColumn
+from seasoned.tabular.preprocessing.text_scores import TextScores
 from seasoned.tabular.safe_files import npz
 from seasoned.tabular.safe_files.zip_container import DAMAGE, FORMAT, pack, unpack
 from seasoned.tabular.trial.featured_model import Featured
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
 __all__ = ["DAMAGE", "FORMAT", "read", "write"]
 
 _PLAN, _ROWS, _MODEL, _FEATURES, _VALIDATED = "plan.json", "rows.json", "model", "features", "validated.npz"
-_CONFORMAL, _SCALE, _TARGET = "conformal.npz", "conformal-scale", "target-scale"
+_CONFORMAL, _SCALE, _TARGET, _SCORES = "conformal.npz", "conformal-scale", "target-scale", "scores.npz"
 
 
 def write(
@@ -135,10 +136,7 @@ def _about_member(member: Member) -> dict[str, Any]:
 
 
 def _members(fitted: Fitted) -> dict[str, bytes]:
-    members = {_PLAN: json.dumps(fitted.plan.to_json(), allow_nan=False).encode()}
-    for index, encoder in enumerate(fitted.plan.encoders):
-        if isinstance(encoder, TextColumn) and encoder.vectors is not None:
-            members[f"text-{index}.npz"] = npz.dump(encoder.vectors.arrays())
+    members = _plan_members(fitted.plan)
     if fitted.validated is not None:
         members[_VALIDATED] = fitted.validated.dump()
     if fitted.conformal is not None:
@@ -155,6 +153,16 @@ def _members(fitted: Fitted) -> dict[str, bytes]:
             if isinstance(inner, Exponential):
                 members[f"{_TARGET}-{place}.json"] = json.dumps(inner.to_json(), allow_nan=False).encode()
             members[f"{_MODEL}-{place}"] = member.model.dump(bare(inner))
+    return members
+
+
+def _plan_members(plan: ColumnPlan) -> dict[str, bytes]:
+    members = {_PLAN: json.dumps(plan.to_json(), allow_nan=False).encode()}
+    for index, encoder in enumerate(plan.encoders):
+        if isinstance(encoder, TextColumn) and encoder.vectors is not None:
+            members[f"text-{index}.npz"] = npz.dump(encoder.vectors.arrays())
+    if plan.scores is not None:
+        members[_SCORES] = npz.dump(plan.scores.arrays())
     return members
 
 
@@ -244,6 +252,9 @@ def _rebuild(manifest: dict[str, Any], members: dict[str, bytes]) -> Fitted:
     texts = _texts(members)
     classes = _classes(manifest["classes"])
     plan = ColumnPlan.from_json(json.loads(members[_PLAN]), texts)
+    if _SCORES in members:
+        scores = TextScores.from_arrays(npz.load(members[_SCORES], TextScores.KINDS), len(plan.text_columns))
+        plan = replace(plan, scores=scores)
     models = tuple(read_member(about, index, members, plan) for index, about in enumerate(manifest["members"]))
     metric = _measure(manifest["metric"], len(classes))
     validated = ValidationEvidence.load(members[_VALIDATED], len(classes)) if _VALIDATED in members else None
@@ -303,7 +314,7 @@ def read_member(about: dict[str, Any], index: int, members: Mapping[str, bytes],
             fit = Exponential.from_json(fit, json.loads(scale))
         if features is not None:
             if features not in makers:
-                width, texts = feature_width(plan), len(text_columns(plan))
+                width, texts = feature_width(plan), len(plan.text_columns)
                 makers[features] = FeaturePipeline.from_json(json.loads(features), width, texts)
             fit = Featured(fit, makers[features])
         fits.append(fit)

@@ -177,7 +177,10 @@ def _widths(plan: ColumnPlan) -> dict[str, int]:
     canonical = plan.schema.apply(empty)
     if any(encoder.codes(canonical[encoder.name]).shape[1] != len(encoder.column_levels) for encoder in plan.encoders):
         raise ValueError("a column gives another number of codes than it says")
-    levels = np.array([levels for encoder in plan.encoders for levels in encoder.column_levels], dtype=np.int64)
+    scores = 0 if plan.scores is None else plan.scores.count
+    levels = np.array(
+        [*(levels for encoder in plan.encoders for levels in encoder.column_levels), *[0] * scores], dtype=np.int64
+    )
     dense = plan.dense
     if dense.levels.tolist() != levels.tolist() or not (
         levels.shape == dense.centre.shape == dense.scale.shape == dense.gaps.shape

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from seasoned.tabular.features.base import Given
 from seasoned.tabular.features.text_cache import TextRows
-from seasoned.tabular.preprocessing.text import TextColumn
+from seasoned.tabular.preprocessing.column_plan import plain_texts
 from seasoned.tabular.schema.schema import read
 
 if TYPE_CHECKING:
@@ -18,23 +18,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.preprocessing.column_plan import ColumnPlan
-    from seasoned.tabular.schema.column import Column
 
-__all__ = ["feature_inputs", "feature_width", "load_feature_inputs", "save_texts", "text_columns"]
+__all__ = ["feature_inputs", "feature_width", "load_feature_inputs", "load_texts", "save_texts"]
 
 _LEVELS: Final = "levels.npy"
 _TEXTS: Final = "texts.arrow"
 
 
-def text_columns(plan: ColumnPlan) -> list[tuple[Column, TextColumn]]:
-    """Return the text columns of a table, in the order of the table."""
-    columns = zip(plan.schema.used, plan.encoders, strict=True)
-    return [(column, encoder) for column, encoder in columns if isinstance(encoder, TextColumn)]
-
-
 def feature_width(plan: ColumnPlan) -> int:
     """Number of input columns of codes: the columns of the plan, and one column of levels per text column."""
-    return len(plan.dense.levels) + len(text_columns(plan))
+    return len(plan.dense.levels) + len(plan.text_columns)
 
 
 def feature_inputs(plan: ColumnPlan, frame: pd.DataFrame, codes: NDArray[np.float64], *, texts: bool) -> Given:
@@ -46,9 +39,9 @@ def feature_inputs(plan: ColumnPlan, frame: pd.DataFrame, codes: NDArray[np.floa
         codes: The same rows in the input encoding `codes`.
         texts: True if the steps read texts as well.
     """
-    columns = [(encoder, read(column, frame[column.name])) for column, encoder in text_columns(plan)]
+    columns = [(encoder, read(column, frame[column.name])) for column, encoder in plan.text_columns]
     levels = [encoder.level_codes(values) for encoder, values in columns]
-    found = tuple(TextRows.of(_plain(values)) for _, values in columns) if texts else ()
+    found = tuple(TextRows.of(plain_texts(values)) for _, values in columns) if texts else ()
     return Given(np.column_stack([codes, *levels]) if levels else codes, found)
 
 
@@ -56,7 +49,7 @@ def save_texts(folder: Path, plan: ColumnPlan, canonical: pd.DataFrame) -> None:
     """Write the text inputs of `load_feature_inputs` to the run folder; nothing for a table without text columns."""
     import pandas as pd
 
-    columns = text_columns(plan)
+    columns = plan.text_columns
     if not columns:
         for name in (_LEVELS, _TEXTS):  # files of an earlier fit in this folder, with another schema
             (folder / name).unlink(missing_ok=True)
@@ -68,14 +61,15 @@ def save_texts(folder: Path, plan: ColumnPlan, canonical: pd.DataFrame) -> None:
 
 def load_feature_inputs(folder: Path, codes: NDArray[np.float64], *, texts: bool) -> Given:
     """Read the inputs of feature steps for all rows of a run; the counterpart of `feature_inputs`."""
-    import pandas as pd
-
     if not (folder / _LEVELS).is_file():
         return Given(codes)
-    columns = pd.read_feather(folder / _TEXTS) if texts else pd.DataFrame()
-    found = tuple(TextRows.of(_plain(columns[name])) for name in columns)
+    found = tuple(map(TextRows.of, load_texts(folder))) if texts else ()
     return Given(np.hstack([codes, np.load(folder / _LEVELS)]), found)
 
 
-def _plain(values: pd.Series[Any]) -> list[str | None]:
-    return values.astype("str").astype(object).where(values.notna(), None).tolist()
+def load_texts(folder: Path) -> list[list[str | None]]:
+    """Read the texts of all rows of a run, column by column."""
+    import pandas as pd
+
+    columns = pd.read_feather(folder / _TEXTS)
+    return [plain_texts(columns[name]) for name in columns]

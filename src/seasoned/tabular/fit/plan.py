@@ -16,6 +16,7 @@ from seasoned.tabular.budget.worker_count import limit_workers
 from seasoned.tabular.ensemble.prediction_time import preparation_time
 from seasoned.tabular.features.inputs import save_texts
 from seasoned.tabular.features.pipeline import NEEDS, steps_for
+from seasoned.tabular.fit.score_texts import learn_scores
 from seasoned.tabular.models._common.base import Job
 from seasoned.tabular.models._common.log_target import logarithm_for
 from seasoned.tabular.postprocessing.choose_threshold import searched
@@ -101,7 +102,7 @@ def make_plan(
         InvalidInput: If the memory limit is too small, or all validation rows are of one class.
     """
     columns = _column_plan(description, run, pool, warm)
-    _write(run, table, description, folds, columns, problem)
+    columns = _write(run, table, description, folds, columns, problem=problem, pool=pool)
     budget = limit_workers(pool.budget, problem.models, Arrays(run.path), columns, table.target, warm.close)
     budget.check_memory()  # again, because the table is now in memory in all its forms
     job = _job(run, table, problem.metric, columns, budget, len(folds))
@@ -132,15 +133,21 @@ def _write(
     description: Description,
     folds: list[Fold],
     plan: ColumnPlan,
+    *,
     problem: Problem,
-) -> None:
-    """Write the arrays that trials read, in the families' input formats."""
+    pool: WorkerPool,
+) -> ColumnPlan:
+    """Write the arrays that trials read, in the families' input formats; return the plan with scores of its texts."""
     canonical, target, roles = description.canonical, table.target, table.roles
     diets: set[Diet] = {"codes", *(model.diet for model in problem.models)}
     with disk_errors(run.path):
-        store(plan, canonical, run.path, sorted(diets))
         write_arrays(run.path, target.values, folds, {}, roles.weights, together=roles.groups)
         save_texts(run.path, plan, canonical)
+        values = None
+        if plan.text_columns and (found := learn_scores(run, len(target.classes), int(run.about["seed"]), pool)):
+            plan, values = plan.with_scores(*found), found[1]
+        store(plan, canonical, run.path, sorted(diets), values)
+    return plan
 
 
 def _job(run: RunFolder, table: Table, metric: Measure, plan: ColumnPlan, budget: Budget, folds: int) -> Job:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.tabular.preprocessing.character_ngrams import Ngrams
+    from seasoned.tabular.preprocessing.text_scores import TextScores
     from seasoned.tabular.schema.column import Column
 
-__all__ = ["ColumnPlan", "Diet", "foreseen_width"]
+__all__ = ["ColumnPlan", "Diet", "foreseen_width", "plain_texts"]
 
 Diet = Literal["codes", "dense"]
 Encoder: TypeAlias = NumberColumn | CategoryColumn | ManyLevelsColumn | DateColumn | TextColumn
@@ -48,11 +49,15 @@ class ColumnPlan:
 
     Input encodings: `codes` for trees (numbers with NaN, levels as integer codes); `dense` for linear models (scaled,
     without missing values, one column per level).
+
+    The scores of texts are the one part that learns from the target. Their columns follow those of the encoders; the
+    training rows get scores of models that were fitted without them (`with_scores`).
     """
 
     schema: Schema
     encoders: tuple[Encoder, ...]
     dense: Dense
+    scores: TextScores | None = None
 
     @classmethod
     def fit(cls, canonical: pd.DataFrame, schema: Schema, *, seed: int, vectors: bool = True) -> ColumnPlan:
@@ -86,6 +91,17 @@ class ColumnPlan:
         levels = np.array([count for encoder in encoders for count in encoder.column_levels], dtype=np.int64)
         dense = Dense.fit(_codes(encoders, canonical, together), levels, _most_shown(encoders))
         return cls(schema, encoders, dense)
+
+    def with_scores(self, scores: TextScores, values: NDArray[np.float64]) -> ColumnPlan:
+        """Return a plan with scores of texts; `values` are those of the training rows, shape (n, scores.count)."""
+        columns = Dense.fit(values, np.zeros(scores.count, dtype=np.int64))
+        return replace(self, dense=Dense.joined([self.dense, columns]), scores=scores)
+
+    @property
+    def text_columns(self) -> list[tuple[Column, TextColumn]]:
+        """The text columns, in the order of the table."""
+        columns = zip(self.schema.used, self.encoders, strict=True)
+        return [(column, encoder) for column, encoder in columns if isinstance(encoder, TextColumn)]
 
     @property
     def categorical(self) -> tuple[int, ...]:
@@ -140,17 +156,32 @@ class ColumnPlan:
             codes = np.hstack([_raw_codes(column, encoder, frame[column.name], noted) for column, encoder in columns])
         if lost is None:
             warn_of_unreadable(noted)
+        codes = self._scored(codes, lambda column: read(column, frame[column.name]))
         self._complete(codes)
         return {diet: codes if diet == "codes" else self.dense.transform(codes) for diet in diets}
 
-    def encode(self, canonical: pd.DataFrame, diet: Diet) -> NDArray[np.float64]:
-        """Variant of `transform` for columns in canonical form."""
+    def encode(
+        self, canonical: pd.DataFrame, diet: Diet, scores: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        """Variant of `transform` for columns in canonical form; `scores` replaces the scores of texts, if any."""
         if is_wide(canonical):
             codes = _codes(self.encoders, canonical, _numbers(canonical, self.schema.used))
         else:
             codes = np.hstack([encoder.codes(canonical[encoder.name]) for encoder in self.encoders])
+        codes = (
+            self._scored(codes, lambda column: canonical[column.name]) if scores is None else np.hstack([codes, scores])
+        )
         self._complete(codes)
         return codes if diet == "codes" else self.dense.transform(codes)
+
+    def _scored(
+        self, codes: NDArray[np.float64], read_column: Callable[[Column], pd.Series[Any]]
+    ) -> NDArray[np.float64]:
+        """Return the codes with the scores of texts as further columns, if the plan has scores."""
+        if self.scores is None:
+            return codes
+        texts = [plain_texts(read_column(column)) for column, _ in self.text_columns]
+        return np.hstack([codes, self.scores.scores(texts)])
 
     def _complete(self, codes: NDArray[np.float64]) -> None:
         """Impute medians, in place, in number columns that had no missing values in the fit.
@@ -163,7 +194,7 @@ class ColumnPlan:
             codes[np.isnan(codes[:, place]), place] = self.dense.centre[place]
 
     def to_json(self) -> dict[str, Any]:
-        """State for `from_json`, without the vectors of texts."""
+        """State for `from_json`, without the vectors and scores of texts."""
         return {
             "schema": self.schema.to_json(),
             "encoders": [encoder.to_json() for encoder in self.encoders],
@@ -172,9 +203,14 @@ class ColumnPlan:
 
     @classmethod
     def from_json(cls, state: dict[str, Any], vectors: Mapping[int, Ngrams]) -> ColumnPlan:
-        """Restore a plan from `to_json`; `vectors` maps column positions to text vectors."""
+        """Restore a plan from `to_json`, without scores; `vectors` maps column positions to text vectors."""
         encoders = tuple(_rebuild(item, vectors.get(index)) for index, item in enumerate(state["encoders"]))
         return cls(Schema.from_json(state["schema"]), encoders, Dense.from_json(state["dense"]))
+
+
+def plain_texts(values: pd.Series[Any]) -> list[str | None]:
+    """Return the texts of a canonical column; None for missing ones."""
+    return values.astype("str").astype(object).where(values.notna(), None).tolist()
 
 
 def foreseen_width(schema: Schema) -> int:

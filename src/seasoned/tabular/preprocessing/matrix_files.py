@@ -57,20 +57,28 @@ def rows_of(matrix: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.
     return found
 
 
-def store(plan: ColumnPlan, canonical: pd.DataFrame, folder: Path, diets: Sequence[Diet]) -> None:
-    """Write `<diet>.npy` for each input encoding, equal to the file of `np.save(plan.encode(canonical, diet))`.
+def store(
+    plan: ColumnPlan,
+    canonical: pd.DataFrame,
+    folder: Path,
+    diets: Sequence[Diet],
+    scores: NDArray[np.float64] | None = None,
+) -> None:
+    """Write `<diet>.npy` for each input encoding, equal to the file of `np.save(plan.encode(canonical, diet, scores))`.
 
     Args:
         plan: The column plan.
         canonical: Columns in canonical form (`plan.schema.apply`).
         folder: Folder of the files.
         diets: Input encodings.
+        scores: Scores of the rows' texts, shape (n, plan.scores.count); by default those of `plan.scores`.
     """
     with contextlib.ExitStack() as stack:
         files: dict[Diet, Any] = {diet: stack.enter_context((folder / f"{diet}.npy").open("wb")) for diet in diets}
-        begun = False
+        begun, start = False, 0
         for part in in_parts(canonical, plan.dense.width):
-            codes = plan.encode(part, "codes")
+            codes = plan.encode(part, "codes", None if scores is None else scores[start : start + len(part)])
+            start += len(part)
             for diet, file in files.items():
                 matrix = np.ascontiguousarray(codes if diet == "codes" else plan.dense.transform(codes))
                 if not begun:

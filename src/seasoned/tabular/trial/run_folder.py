@@ -44,7 +44,18 @@ MAX_UNFINISHED_BYTES: Final = 10_000_000_000  # largest size in bytes of all unf
 MAX_FINISHED: Final = 5  # largest number of finished runs; older ones are deleted
 MAX_FINISHED_BYTES: Final = 1_000_000_000  # largest size in bytes of all finished runs together
 _STAYS: Final = frozenset(
-    {_ABOUT, _LOG, f"{_LOG}-wal", f"{_LOG}-shm", "folds.npz", "texts.json", "bars.json", "quick.json", "trials"}
+    {
+        _ABOUT,
+        _LOG,
+        f"{_LOG}-wal",
+        f"{_LOG}-shm",
+        "folds.npz",
+        "texts.json",
+        "scores.npz",
+        "bars.json",
+        "quick.json",
+        "trials",
+    }
     | {"experience.npz", "experience.none"}
 )
 """Files of a finished run; none of them contains a cell or a target of the table."""
@@ -158,6 +169,10 @@ class RunFolder:
     def write_array(self, name: str, array: NDArray[Any]) -> None:
         """Write an array atomically."""
         self._write(name, lambda file: np.save(file, array))
+
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Write a file atomically."""
+        self._write(name, lambda file: file.write(content))
 
     def _write(self, name: str, fill: Callable[[IO[bytes]], object]) -> None:
         target = self.path / name

@@ -1,0 +1,193 @@
+"""Stage of a fit: scores of the texts of all rows, each by a linear model that was fitted without the row."""
+
+from __future__ import annotations
+
+import io
+import logging
+import math
+import time
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from seasoned.execution.base import Ending, Limits
+from seasoned.tabular.features.inputs import load_texts
+from seasoned.tabular.preprocessing.text_scores import (
+    LOWEST_SCORE,
+    TextScores,
+    choose_penalty,
+    count_texts,
+    reading_lengths,
+    score_loss,
+)
+from seasoned.tabular.trial.arrays import Arrays
+from seasoned.tabular.validation.folds import together_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from seasoned.tabular.budget.worker_pool import WorkerPool
+    from seasoned.tabular.trial.run_folder import RunFolder
+    from seasoned.tabular.validation.folds import Fold
+
+__all__ = ["learn_scores"]
+
+logger = logging.getLogger("seasoned.tabular")
+
+_SHARE: Final = 0.25  # largest time of the scores, as a share of the time limit
+_PARTS: Final = 4  # number of parts of rows that no fold validates
+_MAX_CLASSES: Final = 200  # largest number of classes
+_SCORES, _COUNTS = "scores.npz", "counts.npz"
+
+
+class _Reading(NamedTuple):
+    """Counts of all rows are on disk: how many characters were read, the penalty, and the number of classes."""
+
+    longest: tuple[int, int]
+    penalty: float
+    n_classes: int
+
+
+def learn_scores(
+    run: RunFolder, n_classes: int, seed: int, pool: WorkerPool
+) -> tuple[TextScores, NDArray[np.float64]] | None:
+    """Learn the scores of the texts in the run folder, in workers; a resumed run reads those of its trials.
+
+    Each row is scored by a model of the other folds, as the out-of-fold predictions of a trial are; rows that no fold
+    validates are scored by models of the other ones among them. The model of predictions is fitted to all rows. The
+    scores of training rows thus come from models that have seen targets of other folds, as in every stacked ensemble.
+
+    Args:
+        run: The run folder with the arrays and texts of the table.
+        n_classes: Number of classes; 0 for numbers.
+        seed: Random seed.
+        pool: The workers.
+
+    Returns:
+        The model of all rows, and the scores of the training rows, shape (n, scores). None if the texts say nothing
+        about the target, or there was no time.
+    """
+    if (stored := run.path / _SCORES).is_file():
+        return _stored(stored)
+    if n_classes > _MAX_CLASSES:
+        return _keep(run, None)
+    budget = pool.budget
+    seconds = _SHARE * budget.seconds if budget.trials is None else 0.5 * budget.remaining
+    end = time.monotonic() + max(seconds, 1.0)
+
+    def left() -> float:
+        return 0.0 if budget.stop() else end - time.monotonic()
+
+    data = Arrays(run.path)
+    reading = _called(pool, _count, [(run.path, n_classes, seed)], left)
+    if reading is None:
+        return None if budget.stop() else _keep(run, None)
+    parts = _parts(data, seed)
+    rows = np.arange(len(data.target))
+    found = _called(pool, _fit, [(run.path, reading[0], *part) for part in [*parts, (rows, rows)]], left)
+    (run.path / _COUNTS).unlink(missing_ok=True)
+    if found is None or found[-1] is None:
+        return None if budget.stop() else _keep(run, None)
+    *told, whole = found
+    values = np.empty((len(rows), whole.count))
+    for (_, valid), scores in zip(parts, told, strict=True):
+        values[valid] = scores
+    return _keep(run, (whole, values) if _useful(values, data.target, n_classes) else None)
+
+
+def _called(
+    pool: WorkerPool, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], left: Callable[[], float]
+) -> list[Any] | None:
+    """Results of all calls; None if one fails or is not ready in time, which is logged."""
+    limits = Limits(seconds=max(left(), 1.0), memory=pool.budget.trial_memory)
+    ended = dict(pool.run_all(function, calls, left, limits))
+    failed = [outcome for outcome in ended.values() if outcome.ending is not Ending.RETURNED]
+    if failed or len(ended) < len(calls):
+        reason = pool.budget.explain(failed[0].reason) if failed else "the time for it was over"
+        logger.warning("texts get no scores of their words: %s", reason)
+        return None
+    return [ended[place].value for place in range(len(calls))]
+
+
+def _count(folder: Path, n_classes: int, seed: int) -> _Reading:
+    """Count the n-grams of all rows, store the counts, and choose the penalty."""
+    from scipy.sparse import save_npz
+
+    texts = load_texts(folder)
+    longest = reading_lengths(texts)
+    counts = count_texts(texts, longest)
+    save_npz(folder / _COUNTS, counts, compressed=False)
+    return _Reading(longest, choose_penalty(counts, Arrays(folder).target, n_classes, seed), n_classes)
+
+
+def _fit(folder: Path, reading: _Reading, train: NDArray[np.int64], valid: NDArray[np.int64]) -> Any:
+    """Fit to some rows, and score others; the model itself if both are all rows, or None if it learned nothing."""
+    from scipy.sparse import load_npz
+
+    counts, data = load_npz(folder / _COUNTS), Arrays(folder)
+    longest, penalty, n_classes = reading
+    y = data.target[train]
+    fitted = TextScores.fit(
+        counts[train], y, n_classes, longest=longest, penalty=penalty, weights=data.weights_of(train)
+    )
+    if len(valid) == len(data.target):
+        return fitted
+    columns = n_classes if n_classes > 2 else 1
+    if fitted is None:
+        return np.full((len(valid), columns), 0.0 if n_classes else float(np.mean(y)))
+    scores = fitted.of_counts(counts[valid])
+    return scores if n_classes < 3 else _of_all_classes(scores, np.unique(y), n_classes)
+
+
+def _of_all_classes(scores: NDArray[np.float64], seen: NDArray[Any], n_classes: int) -> NDArray[np.float64]:
+    """Scores of all classes, shape (n, n_classes), from those of the classes that the training rows had."""
+    if scores.shape[1] == 1:  # two classes were seen
+        scores = -np.logaddexp(0.0, np.hstack([scores, -scores]))
+    found = np.full((len(scores), n_classes), LOWEST_SCORE)
+    found[:, seen.astype(np.int64)] = np.maximum(scores, LOWEST_SCORE)
+    return found
+
+
+def _parts(data: Arrays, seed: int) -> list[Fold]:
+    """Training and scored rows of each model; each row is scored once."""
+    found, open_rows = [], np.ones(len(data.target), dtype=np.bool_)
+    for train, valid in data.folds:
+        if len(scored := valid[open_rows[valid]]):
+            found.append((train, scored))
+            open_rows[scored] = False
+    rest = np.flatnonzero(open_rows)
+    if len(rest):
+        groups = np.arange(len(rest)) if data.together is None else data.together[rest]
+        part = together_in(groups, _PARTS, np.random.default_rng(seed))
+        found += [(rest[part != one], rest[part == one]) for one in np.unique(part)]
+    return found
+
+
+def _useful(values: NDArray[np.float64], y: NDArray[Any], n_classes: int) -> bool:
+    """True if the scores predict better than a constant."""
+    if n_classes:
+        constant = -float(np.mean(np.log(np.bincount(y.astype(np.int64), minlength=n_classes) / len(y))[y.astype(int)]))
+    else:
+        constant = float(np.var(y))
+    return score_loss(values, y, n_classes, np.arange(n_classes)) < constant
+
+
+def _keep(
+    run: RunFolder, found: tuple[TextScores, NDArray[np.float64]] | None
+) -> tuple[TextScores, NDArray[np.float64]] | None:
+    """Store the scores for a resume of the run, and return them; no scores are an empty file."""
+    buffer = io.BytesIO()
+    if found is not None:
+        np.savez(buffer, values=found[1], **found[0].arrays())
+    run.write_bytes(_SCORES, buffer.getvalue())
+    return found
+
+
+def _stored(path: Path) -> tuple[TextScores, NDArray[np.float64]] | None:
+    if not path.stat().st_size:
+        return None
+    with np.load(path) as arrays:
+        return TextScores.from_arrays(arrays, math.inf), arrays["values"]

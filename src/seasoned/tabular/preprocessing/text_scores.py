@@ -1,0 +1,260 @@
+"""Scores of texts: predictions of a linear model of all text columns of a row, from hashed words and characters."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import numpy as np
+
+from seasoned.tabular.preprocessing.hashed_ngrams import BUCKETS, LONGEST, count_characters, count_words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    Texts = Sequence[Sequence[str | None]]
+
+__all__ = ["LOWEST_SCORE", "TextScores", "choose_penalty", "count_texts", "reading_lengths", "score_loss"]
+
+_MAX_CHARACTERS: Final = (8_000_000, 4_000_000)  # characters of a table that are read for words and for n-grams
+_LENGTHS: Final = (LONGEST, 2_000, 1_000, 500, 200, 100)  # characters read per text, the largest that is affordable
+_MIN_TEXTS: Final = 2  # smallest number of rows that contain an n-gram
+_MAX_NGRAMS: Final = 30_000  # largest number of n-grams of one kind and column, the most informative ones
+_PENALTIES: Final = MappingProxyType({True: (1.0, 0.3, 0.1, 0.03), False: (100.0, 30.0, 10.0, 3.0, 1.0, 0.3)})
+"""Candidates of the penalty, for classes and for numbers; the rows have squared length 1 a kind and column."""
+_PENALTY_ROWS: Final = 5_000  # largest number of rows for the choice of the penalty
+_ITERATIONS: Final = 25  # of L-BFGS; more iterations change the predictions little
+LOWEST_SCORE: Final = -20.0
+"""Smallest logarithm of a probability."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextScores:
+    """Linear model of tf-idf vectors of the texts: a logistic regression for classes, a ridge regression for numbers.
+
+    Each text column has two vectors, of words with pairs of words and of character n-grams. The weight of an n-gram
+    with c occurrences is log(1 + c) log((1 + n) / (1 + d)), where d of n training rows contain it; each vector is
+    scaled to length 1. For two classes the score is the logit, for more classes the logarithm of each probability, for
+    numbers the predicted number.
+
+    Attributes:
+        longest: Characters read per text, for words and for character n-grams; 0 for none.
+        ngrams: Hashed n-grams, ascending: bucket + 2^18 (2 column + kind), with the kinds 0 (words) and 1, shape (m,).
+        rarity: Logarithm of (1 + n) / (1 + d) of each n-gram, shape (m,).
+        weights: Weight of each n-gram in each score before normalisation, shape (m, k).
+        intercept: Shape (k,).
+        classes: True for classes.
+    """
+
+    KINDS: ClassVar[Mapping[str, tuple[str, int]]] = MappingProxyType(
+        {"longest": ("int64", 1), "ngrams": ("int64", 1), "rarity": ("float32", 1), "weights": ("float32", 2)}
+        | {"intercept": ("float64", 1), "classes": ("bool", 1)}
+    )
+    """Name -> data type and number of dimensions of the arrays of `arrays()`."""
+
+    longest: tuple[int, int]
+    ngrams: NDArray[np.int64]
+    rarity: NDArray[np.float32]
+    weights: NDArray[np.float32]
+    intercept: NDArray[np.float64]
+    classes: bool
+
+    @classmethod
+    def fit(
+        cls,
+        counts: Any,
+        y: NDArray[Any],
+        n_classes: int,
+        *,
+        longest: tuple[int, int],
+        penalty: float,
+        weights: NDArray[np.float64] | None = None,
+    ) -> TextScores | None:
+        """Fit to training rows; None if no n-gram occurs in two rows, or all rows are of one class.
+
+        Args:
+            counts: `count_texts` of the rows.
+            y: Class codes, or numbers, shape (n,).
+            n_classes: Number of classes; 0 for numbers.
+            longest: Characters read per text, as for `counts`.
+            penalty: Strength of the L2 penalty.
+            weights: Row weights, shape (n,); None for equal weights.
+        """
+        ngrams = _informative(counts, y, n_classes)
+        if not len(ngrams) or len(np.unique(y)) < 2:
+            return None
+        rarity = _rarity(counts, ngrams)
+        X = _tfidf(counts, ngrams, rarity)
+        coefficients, intercept = _fit_linear(_linear_model(n_classes), X, y, penalty, weights)
+        return cls(longest, ngrams, rarity, coefficients.astype(np.float32), intercept, bool(n_classes))
+
+    @property
+    def count(self) -> int:
+        """Number of scores."""
+        return self.weights.shape[1]
+
+    def scores(self, texts: Texts) -> NDArray[np.float64]:
+        """Return the scores of rows, shape (n, count); `texts` has the texts of each column."""
+        return self.of_counts(count_texts(texts, self.longest))
+
+    def of_counts(self, counts: Any) -> NDArray[np.float64]:
+        """Return the scores of rows of `count_texts`, shape (n, count)."""
+        if not counts.shape[0]:
+            return np.zeros((0, self.count))
+        found = np.asarray(_tfidf(counts, self.ngrams, self.rarity) @ self.weights, dtype=np.float64) + self.intercept
+        return _log_probabilities(found) if self.classes and self.count > 1 else found
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """State as arrays."""
+        found = {name: np.asarray(getattr(self, name)) for name in self.KINDS}
+        return found | {"classes": np.array([self.classes])}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], columns: float) -> TextScores:
+        """Restore from `arrays`, for a table with at most `columns` text columns.
+
+        Raises:
+            ValueError: If the arrays do not fit together.
+        """
+        longest, ngrams, weights = arrays["longest"], arrays["ngrams"], arrays["weights"]
+        inside = len(ngrams) > 0 and ngrams[0] >= 0 and ngrams[-1] < 2 * columns * BUCKETS
+        if not inside or (np.diff(ngrams) <= 0).any() or len(arrays["classes"]) != 1:
+            raise ValueError("its scores of texts have n-grams of another table")
+        if len(longest) != 2 or (longest < 0).any() or (longest > LONGEST).any():
+            raise ValueError("its scores of texts read texts of an impossible length")
+        shapes = arrays["rarity"].shape == (len(ngrams),) and arrays["intercept"].shape == weights.shape[1:]
+        finite = all(np.isfinite(arrays[name]).all() for name in ("rarity", "weights", "intercept"))
+        if not shapes or not finite or len(weights) != len(ngrams) or not weights.shape[1]:
+            raise ValueError("its scores of texts do not fit together")
+        return cls(
+            (int(longest[0]), int(longest[1])),
+            ngrams,
+            arrays["rarity"],
+            weights,
+            arrays["intercept"],
+            bool(arrays["classes"][0]),
+        )
+
+
+def reading_lengths(texts: Texts) -> tuple[int, int]:
+    """Characters to read per text, for words and for character n-grams, so that counting takes seconds.
+
+    Example:
+        >>> reading_lengths([["a few words"] * 100]), reading_lengths([["x" * 1_000] * 9_000])
+        ((5000, 5000), (500, 200))
+    """
+    sizes = np.array([len(text) for column in texts for text in column if text is not None])
+    found = [
+        next((length for length in _LENGTHS if np.minimum(sizes, length).sum() <= most), 0) for most in _MAX_CHARACTERS
+    ]
+    return found[0], found[1]
+
+
+def count_texts(texts: Texts, longest: tuple[int, int]) -> Any:
+    """Count the n-grams of all text columns, a sparse matrix of shape (n, 2 columns 2^18); see `TextScores.ngrams`."""
+    from scipy.sparse import csr_array, hstack
+
+    blocks = []
+    for column in texts:
+        for count, length in zip((count_words, count_characters), longest, strict=True):
+            blocks.append(count(column, length) if length else csr_array((len(column), BUCKETS), dtype=np.float32))
+    return csr_array(hstack(blocks, format="csr"))
+
+
+def choose_penalty(counts: Any, y: NDArray[Any], n_classes: int, seed: int) -> float:
+    """Choose the penalty by the loss on a fifth of at most 5,000 rows; each fit begins at the one before."""
+    candidates = _PENALTIES[bool(n_classes)]
+    rows = np.random.default_rng(seed).permutation(len(y))[:_PENALTY_ROWS]
+    train, valid = np.sort(rows[len(rows) // 5 :]), np.sort(rows[: len(rows) // 5])
+    seen = np.unique(y[train])
+    ngrams = _informative(counts[train], y[train], n_classes)
+    if not len(ngrams) or len(seen) < 2 or not len(valid):
+        return candidates[0]
+    rarity = _rarity(counts[train], ngrams)
+    X, X_valid = (_tfidf(counts[part], ngrams, rarity) for part in (train, valid))
+    losses, model = [], _linear_model(n_classes)
+    for penalty in candidates:
+        coefficients, intercept = _fit_linear(model, X, y[train], penalty)
+        scores = np.asarray(X_valid @ coefficients) + intercept
+        scores = _log_probabilities(scores) if scores.shape[1] > 1 else scores
+        losses.append(score_loss(scores, y[valid], n_classes, seen))
+    return candidates[int(np.argmin(losses))]
+
+
+def score_loss(scores: NDArray[np.float64], y: NDArray[Any], n_classes: int, seen: NDArray[Any]) -> float:
+    """Mean negative logarithm of the probability of the true class among the classes `seen`, or mean squared error."""
+    if not n_classes:
+        return float(np.mean((scores[:, 0] - y) ** 2))
+    if scores.shape[1] == 1:
+        signs = np.where(y == seen[-1], 1.0, -1.0)
+        return float(np.logaddexp(0.0, -signs * scores[:, 0]).mean())
+    known = np.isin(y, seen)
+    found = np.full(len(y), -LOWEST_SCORE)
+    found[known] = -scores[known, np.searchsorted(seen, y[known])]
+    return float(found.mean())
+
+
+def _informative(counts: Any, y: NDArray[Any], n_classes: int) -> NDArray[np.int64]:
+    """N-grams of at least two rows, ascending; of many, those of the largest chi-squared statistic with the target."""
+    texts = np.bincount(counts.indices, minlength=counts.shape[1])
+    found = []
+    for start in range(0, counts.shape[1], BUCKETS):
+        known = start + np.flatnonzero(texts[start : start + BUCKETS] >= _MIN_TEXTS)
+        if len(known) > _MAX_NGRAMS:
+            from sklearn.feature_selection import chi2
+
+            groups = y if n_classes else np.searchsorted(np.quantile(y, [0.2, 0.4, 0.6, 0.8]), y)
+            statistic = np.nan_to_num(chi2(counts[:, known], groups)[0])
+            known = np.sort(known[np.argsort(-statistic, kind="stable")[:_MAX_NGRAMS]])
+        found.append(known)
+    return np.concatenate(found).astype(np.int64)
+
+
+def _tfidf(counts: Any, ngrams: NDArray[np.int64], rarity: NDArray[np.float32]) -> Any:
+    """Weighted counts, with each kind and column scaled to length 1 in each row."""
+    from scipy.sparse import csr_array
+
+    found = csr_array(counts[:, ngrams], dtype=np.float32, copy=True)
+    found.data = np.log1p(found.data) * rarity[found.indices]
+    kinds = counts.shape[1] // BUCKETS
+    cell = np.repeat(np.arange(len(found.indptr) - 1), np.diff(found.indptr)) * kinds
+    cell += (ngrams // BUCKETS)[found.indices]
+    lengths = np.sqrt(np.bincount(cell, found.data.astype(np.float64) ** 2, minlength=1))
+    found.data /= np.maximum(lengths, 1e-12)[cell].astype(np.float32)
+    return found
+
+
+def _rarity(counts: Any, ngrams: NDArray[np.int64]) -> NDArray[np.float32]:
+    texts = np.bincount(counts.indices, minlength=counts.shape[1])[ngrams]
+    return np.log((1.0 + counts.shape[0]) / (1.0 + texts)).astype(np.float32)
+
+
+def _linear_model(n_classes: int) -> Any:
+    """Return an unfitted model, which starts a second fit at the coefficients of the first."""
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    if n_classes:
+        return LogisticRegression(max_iter=_ITERATIONS, warm_start=True)
+    return Ridge(solver="sparse_cg", max_iter=2 * _ITERATIONS, tol=1e-3)
+
+
+def _fit_linear(
+    model: Any, X: Any, y: NDArray[Any], penalty: float, weights: NDArray[np.float64] | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Fit; return coefficients, shape (m, k), and intercepts, shape (k,)."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    model.set_params(**({"C": 1.0 / penalty} if hasattr(model, "C") else {"alpha": penalty}))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a limit of iterations is part of the method
+        model.fit(X, y, weights)
+    return np.atleast_2d(model.coef_).T.astype(np.float64), np.atleast_1d(model.intercept_).astype(np.float64)
+
+
+def _log_probabilities(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return np.maximum(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)), LOWEST_SCORE)
