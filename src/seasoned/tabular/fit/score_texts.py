@@ -40,6 +40,7 @@ logger = logging.getLogger("seasoned.tabular")
 _SHARE: Final = 0.25  # largest time of the scores, as a share of the time limit
 _PARTS: Final = 4  # number of parts of rows that no fold validates
 _MAX_CLASSES: Final = 200  # largest number of classes
+_MAX_WORK: Final = 200_000_000  # largest number of counts times classes; with more, character n-grams are left out
 _SCORES, _COUNTS = "scores.npz", "counts.npz"
 
 
@@ -119,6 +120,9 @@ def _count(folder: Path, n_classes: int, seed: int) -> _Reading:
     texts = load_texts(folder)
     longest = reading_lengths(texts)
     counts = count_texts(texts, longest)
+    if counts.nnz * max(n_classes, 1) > _MAX_WORK:
+        longest = longest[0], 0
+        counts = count_texts(texts, longest)
     save_npz(folder / _COUNTS, counts, compressed=False)
     return _Reading(longest, choose_penalty(counts, Arrays(folder).target, n_classes, seed), n_classes)
 
@@ -127,7 +131,8 @@ def _fit(folder: Path, reading: _Reading, train: NDArray[np.int64], valid: NDArr
     """Fit to some rows, and score others; the model itself if both are all rows, or None if it learned nothing."""
     from scipy.sparse import load_npz
 
-    counts, data = load_npz(folder / _COUNTS), Arrays(folder)
+    counts: Any = load_npz(folder / _COUNTS)
+    data = Arrays(folder)
     longest, penalty, n_classes = reading
     y = data.target[train]
     fitted = TextScores.fit(
@@ -181,7 +186,8 @@ def _keep(
     """Store the scores for a resume of the run, and return them; no scores are an empty file."""
     buffer = io.BytesIO()
     if found is not None:
-        np.savez(buffer, values=found[1], **found[0].arrays())
+        arrays: dict[str, Any] = found[0].arrays()
+        np.savez(buffer, values=found[1], **arrays)
     run.write_bytes(_SCORES, buffer.getvalue())
     return found
 

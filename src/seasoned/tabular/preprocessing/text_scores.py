@@ -95,7 +95,7 @@ class TextScores:
     @property
     def count(self) -> int:
         """Number of scores."""
-        return self.weights.shape[1]
+        return int(self.weights.shape[1])
 
     def scores(self, texts: Texts) -> NDArray[np.float64]:
         """Return the scores of rows, shape (n, count); `texts` has the texts of each column."""
@@ -230,7 +230,7 @@ def _tfidf(counts: Any, ngrams: NDArray[np.int64], rarity: NDArray[np.float32]) 
 
 def _rarity(counts: Any, ngrams: NDArray[np.int64]) -> NDArray[np.float32]:
     texts = np.bincount(counts.indices, minlength=counts.shape[1])[ngrams]
-    return np.log((1.0 + counts.shape[0]) / (1.0 + texts)).astype(np.float32)
+    return np.asarray(np.log((1.0 + counts.shape[0]) / (1.0 + texts)), dtype=np.float32)
 
 
 def _linear_model(n_classes: int) -> Any:
@@ -257,4 +257,5 @@ def _fit_linear(
 
 def _log_probabilities(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     shifted = logits - logits.max(axis=1, keepdims=True)
-    return np.maximum(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)), LOWEST_SCORE)
+    logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return np.asarray(np.maximum(logs, LOWEST_SCORE))
