@@ -15,6 +15,7 @@ from seasoned import SearchSettings, load
 from seasoned.tabular.bundle.consistency_check import check_fitted
 from seasoned.tabular.features.inputs import feature_width
 from seasoned.tabular.features.pipeline import SELECTIONS, STEPS, FeaturePipeline
+from seasoned.tabular.fit import plan
 from seasoned.tabular.metrics.registry import resolve
 from seasoned.tabular.models._common.base import Job
 from seasoned.tabular.models.registry import find
@@ -90,6 +91,13 @@ def test_how_loud_a_text_is(tmp_path):
     survives(fitted, X, tmp_path / "m.seasoned")
 
 
+@pytest.fixture
+def without_scores(monkeypatch):
+    """The plan has no scores of texts, which would tell all that a step tells."""
+    monkeypatch.setattr(plan, "scores_of_run", lambda *_: None)
+
+
+@pytest.mark.usefixtures("without_scores")
 def test_which_words_stand_together(tmp_path):
     """Both kinds of texts have the same words, and so nearly the same n-grams of characters; their order differs."""
     rng = np.random.default_rng(2)
@@ -107,6 +115,7 @@ def test_which_words_stand_together(tmp_path):
     survives(fitted, X, tmp_path / "m.seasoned")
 
 
+@pytest.mark.usefixtures("without_scores")
 def test_levels_of_a_text_column_have_means(tmp_path):
     """150 cities with names that tell nothing, met often enough to be learned, among as many names that come once."""
     rng = np.random.default_rng(0)
@@ -200,7 +209,8 @@ def test_a_file_whose_texts_are_those_of_another_table_is_refused(tmp_path):
     made = member.estimator.made
     state = json.loads(json.dumps(made.to_json()))
     width = state["width"]
-    assert width == feature_width(fitted.fitted_.plan) == 1 + 1 + 20 + 1, "x; frequency, components, level of the text"
+    scores = 0 if fitted.fitted_.plan.scores is None else 1
+    assert width == feature_width(fitted.fitted_.plan) == 1 + 1 + 20 + scores + 1, "x; frequency, components, level"
     assert FeaturePipeline.from_json(state, width, 1).texts == 1
     for texts in (0, 2):
         with pytest.raises(ValueError, match=r"not there|another table"):

@@ -9,6 +9,7 @@ from in_process import estimator, stay_in_process
 from messy import messy
 from seasoned.errors import InvalidInput
 from seasoned.knowledge.experience.locations import PastStore
+from seasoned.tabular.preprocessing.text_scores import TextScores
 from seasoned.tabular.trial import run_folder
 from seasoned.tabular.trial.run_folder import RunFolder, list_runs
 
@@ -55,7 +56,7 @@ def test_of_the_table_nothing_stays():
         content = path.read_bytes()
         assert not [secret for secret in secrets if secret in content], path
         if path.suffix == ".npz":
-            assert set(np.load(path).files) <= {"t0", "v0", "t1", "v1"}
+            assert set(np.load(path).files) <= {"t0", "v0", "t1", "v1"} | {"values", *TextScores.KINDS}
 
 
 def test_what_is_refused_when_it_goes_on_leaves_no_table_either(monkeypatch):

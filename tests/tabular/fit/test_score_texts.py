@@ -74,7 +74,6 @@ def test_each_training_row_is_scored_without_itself(validation, monkeypatch):
     X, y = reviews()
     kept = []
     monkeypatch.setattr(score_texts, "learn_scores", keeping(score_texts.learn_scores, kept))
-    monkeypatch.setattr("seasoned.tabular.fit.plan.learn_scores", score_texts.learn_scores)
     folds = [(np.arange(200), np.arange(200, 300))]
     if validation == "time":
         folds = [(np.arange(100), np.arange(100, 200)), *folds]

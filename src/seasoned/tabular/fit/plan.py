@@ -16,7 +16,7 @@ from seasoned.tabular.budget.worker_count import limit_workers
 from seasoned.tabular.ensemble.prediction_time import preparation_time
 from seasoned.tabular.features.inputs import save_texts
 from seasoned.tabular.features.pipeline import NEEDS, steps_for
-from seasoned.tabular.fit.score_texts import learn_scores
+from seasoned.tabular.fit.score_texts import scores_of_run
 from seasoned.tabular.models._common.base import Job
 from seasoned.tabular.models._common.log_target import logarithm_for
 from seasoned.tabular.postprocessing.choose_threshold import searched
@@ -144,7 +144,7 @@ def _write(
         write_arrays(run.path, target.values, folds, {}, roles.weights, together=roles.groups)
         save_texts(run.path, plan, canonical)
         values = None
-        if plan.text_columns and (found := learn_scores(run, len(target.classes), int(run.about["seed"]), pool)):
+        if plan.text_columns and (found := scores_of_run(run, len(target.classes), int(run.about["seed"]), pool)):
             plan, values = plan.with_scores(*found), found[1]
         store(plan, canonical, run.path, sorted(diets), values)
     return plan

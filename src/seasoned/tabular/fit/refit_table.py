@@ -19,6 +19,7 @@ from seasoned.tabular.ensemble.refit_members import fit_all
 from seasoned.tabular.ensemble.reseeded_fits import fit_more_seeds
 from seasoned.tabular.features.inputs import save_texts
 from seasoned.tabular.features.pipeline import split_features
+from seasoned.tabular.fit.score_texts import learn_scores
 from seasoned.tabular.models._common.base import Job
 from seasoned.tabular.models._common.log_target import Exponential, Logarithm
 from seasoned.tabular.preprocessing.matrix_files import store
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.ensemble.fitted_model import Fitted, Member
     from seasoned.tabular.input.sample_roles import Roles
     from seasoned.tabular.input.target import Target
-    from seasoned.tabular.preprocessing.column_plan import Diet
+    from seasoned.tabular.preprocessing.column_plan import ColumnPlan, Diet
     from seasoned.tabular.validation.folds import Fold
 
 __all__ = ["refit_table"]
@@ -94,7 +95,9 @@ def refit_table(
     own = {member.name: member.own for member in fitted.members if member.own is not None}
     with tempfile.TemporaryDirectory(prefix="seasoned-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        _store(fitted, canonical, folder)
+        folds = [] if fitted.plan.scores is None else _parted(validation, parts, frame, target, roles, seed)
+        write_arrays(folder, target.values, folds, {}, roles.weights, together=roles.groups)
+        plan = _store(fitted, canonical, folder, seed, WorkerPool(budget))
         del canonical  # frees memory: only the matrices on disk are needed from here on
 
         def objective_of(folds: Sequence[Fold]) -> CrossValidation:
@@ -127,6 +130,7 @@ def refit_table(
         finish = replace(finish, blend=None, blended=None)
     return replace(
         fitted,
+        plan=plan,
         members=members,
         postprocessor=finish,
         rows=len(frame),
@@ -135,13 +139,21 @@ def refit_table(
     )
 
 
-def _store(fitted: Fitted, canonical: pd.DataFrame, folder: Path) -> None:
-    """Store the inputs of the members' fits, in each input format."""
+def _store(fitted: Fitted, canonical: pd.DataFrame, folder: Path, seed: int, pool: WorkerPool) -> ColumnPlan:
+    """Store the inputs of the members' fits, in each input format; return the plan with new scores of texts.
+
+    Without time for new scores, the rows get those of the first fit.
+    """
     (folder / "trials").mkdir()
+    plan, values = fitted.plan, None
     diets: set[Diet] = {"codes", *(member.model.diet for member in fitted.members)}
-    store(fitted.plan, canonical, folder, sorted(diets))
-    if any(split_features(member.config)[1] is not None for member in fitted.members):  # even with no columns
-        save_texts(folder, fitted.plan, canonical)
+    features = any(split_features(member.config)[1] is not None for member in fitted.members)  # even with no columns
+    if features or plan.scores is not None:
+        save_texts(folder, plan, canonical)
+    if plan.scores is not None and (found := learn_scores(folder, len(fitted.classes), seed, pool)) is not None:
+        plan, values = replace(plan, scores=found[0]), found[1]
+    store(plan, canonical, folder, sorted(diets), values)
+    return plan
 
 
 def _job(fitted: Fitted, seed: int, scale: Logarithm | None) -> Job:

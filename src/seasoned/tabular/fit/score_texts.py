@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from seasoned.tabular.trial.run_folder import RunFolder
     from seasoned.tabular.validation.folds import Fold
 
-__all__ = ["learn_scores"]
+    Scored = tuple[TextScores, NDArray[np.float64]]
+
+__all__ = ["learn_scores", "scores_of_run"]
 
 logger = logging.getLogger("seasoned.tabular")
 
@@ -41,7 +43,7 @@ _SHARE: Final = 0.25  # largest time of the scores, as a share of the time limit
 _PARTS: Final = 4  # number of parts of rows that no fold validates
 _MAX_CLASSES: Final = 200  # largest number of classes
 _MAX_WORK: Final = 200_000_000  # largest number of counts times classes; with more, character n-grams are left out
-_SCORES, _COUNTS = "scores.npz", "counts.npz"
+_SCORES, _NONE, _COUNTS = "scores.npz", "scores.none", "counts.npz"
 
 
 class _Reading(NamedTuple):
@@ -52,17 +54,32 @@ class _Reading(NamedTuple):
     n_classes: int
 
 
-def learn_scores(
-    run: RunFolder, n_classes: int, seed: int, pool: WorkerPool
-) -> tuple[TextScores, NDArray[np.float64]] | None:
-    """Learn the scores of the texts in the run folder, in workers; a resumed run reads those of its trials.
+def scores_of_run(run: RunFolder, n_classes: int, seed: int, pool: WorkerPool) -> Scored | None:
+    """Return `learn_scores` of the run folder; a resumed run reads the scores that its trials had, if any."""
+    if (stored := run.path / _SCORES).is_file():
+        with np.load(stored) as arrays:
+            return TextScores.from_arrays(arrays, math.inf), arrays["values"]
+    if (run.path / _NONE).is_file():
+        return None
+    found = learn_scores(run.path, n_classes, seed, pool)
+    if found is not None:
+        buffer, arrays = io.BytesIO(), dict[str, Any](found[0].arrays())
+        np.savez(buffer, values=found[1], **arrays)
+        run.write_bytes(_SCORES, buffer.getvalue())
+    elif not pool.budget.stop():  # after a stop, a resumed run may still learn them
+        run.write_bytes(_NONE, b"")
+    return found
+
+
+def learn_scores(folder: Path, n_classes: int, seed: int, pool: WorkerPool) -> Scored | None:
+    """Learn the scores of the texts in a folder, in workers.
 
     Each row is scored by a model of the other folds, as the out-of-fold predictions of a trial are; rows that no fold
     validates are scored by models of the other ones among them. The model of predictions is fitted to all rows. The
     scores of training rows thus come from models that have seen targets of other folds, as in every stacked ensemble.
 
     Args:
-        run: The run folder with the arrays and texts of the table.
+        folder: Folder with the arrays and texts of the table.
         n_classes: Number of classes; 0 for numbers.
         seed: Random seed.
         pool: The workers.
@@ -71,10 +88,8 @@ def learn_scores(
         The model of all rows, and the scores of the training rows, shape (n, scores). None if the texts say nothing
         about the target, or there was no time.
     """
-    if (stored := run.path / _SCORES).is_file():
-        return _stored(stored)
     if n_classes > _MAX_CLASSES:
-        return _keep(run, None)
+        return None
     budget = pool.budget
     seconds = _SHARE * budget.seconds if budget.trials is None else 0.5 * budget.remaining
     end = time.monotonic() + max(seconds, 1.0)
@@ -82,21 +97,21 @@ def learn_scores(
     def left() -> float:
         return 0.0 if budget.stop() else end - time.monotonic()
 
-    data = Arrays(run.path)
-    reading = _called(pool, _count, [(run.path, n_classes, seed)], left)
+    data = Arrays(folder)
+    reading = _called(pool, _count, [(folder, n_classes, seed)], left)
     if reading is None:
-        return None if budget.stop() else _keep(run, None)
+        return None
     parts = _parts(data, seed)
     rows = np.arange(len(data.target))
-    found = _called(pool, _fit, [(run.path, reading[0], *part) for part in [*parts, (rows, rows)]], left)
-    (run.path / _COUNTS).unlink(missing_ok=True)
+    found = _called(pool, _fit, [(folder, reading[0], *part) for part in [*parts, (rows, rows)]], left)
+    (folder / _COUNTS).unlink(missing_ok=True)
     if found is None or found[-1] is None:
-        return None if budget.stop() else _keep(run, None)
+        return None
     *told, whole = found
     values = np.empty((len(rows), whole.count))
     for (_, valid), scores in zip(parts, told, strict=True):
         values[valid] = scores
-    return _keep(run, (whole, values) if _useful(values, data.target, n_classes) else None)
+    return (whole, values) if _useful(values, data.target, n_classes) else None
 
 
 def _called(
@@ -178,22 +193,3 @@ def _useful(values: NDArray[np.float64], y: NDArray[Any], n_classes: int) -> boo
     else:
         constant = float(np.var(y))
     return score_loss(values, y, n_classes, np.arange(n_classes)) < constant
-
-
-def _keep(
-    run: RunFolder, found: tuple[TextScores, NDArray[np.float64]] | None
-) -> tuple[TextScores, NDArray[np.float64]] | None:
-    """Store the scores for a resume of the run, and return them; no scores are an empty file."""
-    buffer = io.BytesIO()
-    if found is not None:
-        arrays: dict[str, Any] = found[0].arrays()
-        np.savez(buffer, values=found[1], **arrays)
-    run.write_bytes(_SCORES, buffer.getvalue())
-    return found
-
-
-def _stored(path: Path) -> tuple[TextScores, NDArray[np.float64]] | None:
-    if not path.stat().st_size:
-        return None
-    with np.load(path) as arrays:
-        return TextScores.from_arrays(arrays, math.inf), arrays["values"]
