@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from seasoned.tabular.ensemble.fitted_model import Fitted, Member
     from seasoned.tabular.input.sample_roles import Roles
     from seasoned.tabular.input.target import Target
+    from seasoned.tabular.postprocessing.postprocessor import Postprocessor
     from seasoned.tabular.preprocessing.column_plan import ColumnPlan, Diet
     from seasoned.tabular.validation.folds import Fold
 
@@ -107,7 +108,7 @@ def refit_table(
         every = [{"model": {member.name: member.config}} for member in fitted.members]
         pool = WorkerPool(with_room_for(budget, list(map(objective_of([]).memory_bytes, every))))
         if below := {textual(source): source for member in fitted.members for source in member.base_configurations}:
-            folds = _parted(validation, parts, frame, target, roles, seed)
+            folds = folds or _parted(validation, parts, frame, target, roles, seed)
             _foretell(objective_of(folds), list(below.values()), pool)
         objective = objective_of([])
         for member, config in zip(fitted.members, every, strict=True):
@@ -124,19 +125,23 @@ def refit_table(
         replace(ready[place], weight=ready[place].weight / total, own=fitted.members[place].own)
         for place in sorted(ready)
     )
-    finish = fitted.postprocessor
-    if len(members) < len(fitted.members) and finish.blend is not None:
-        logger.warning("not all models were ready in time; those that were are averaged, and no longer pooled.")
-        finish = replace(finish, blend=None, blended=None)
     return replace(
         fitted,
         plan=plan,
         members=members,
-        postprocessor=finish,
+        postprocessor=_postprocessor(fitted, whole=len(members) == len(fitted.members)),
         rows=len(frame),
         refitted=time.monotonic() - started,
         grouped=roles.groups is not None,
     )
+
+
+def _postprocessor(fitted: Fitted, *, whole: bool) -> Postprocessor:
+    """Postprocessing of the first fit; without its pool if not all members are there."""
+    if whole or fitted.postprocessor.blend is None:
+        return fitted.postprocessor
+    logger.warning("not all models were ready in time; those that were are averaged, and no longer pooled.")
+    return replace(fitted.postprocessor, blend=None, blended=None)
 
 
 def _store(fitted: Fitted, canonical: pd.DataFrame, folder: Path, seed: int, pool: WorkerPool) -> ColumnPlan:
