@@ -5,11 +5,14 @@ those that do not; `search` is further settings. What follows are no settings of
 them by another way: `within` names another sampler to search inside families; `rows="all"` gives every trial all rows
 at once, without samples of a large table's rows first; `race="none"` lets every trial have all its folds;
 `first="random"` draws each family's first configurations from its space, in the place of tuned defaults; `dealt` is the
-number of folds, 1 for one held-out fifth, whatever the rows and the time.
+number of folds, 1 for one held-out fifth, whatever the rows and the time. `stop_after` requests a stop after that many
+seconds.
 """
 
 from __future__ import annotations
 
+import math
+import time
 import zlib
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +37,7 @@ DRAWN = 3  # first configurations of a family: as many as it has by default, the
 
 
 def fit(X: Any, y: Any, job: dict[str, Any]) -> Any:
-    options = job["options"]
+    options, start = job["options"], time.monotonic()
     kind = AutoRegressor if job["task"] == "regression" else AutoClassifier
     model = kind(
         metric=job["metric"],
@@ -50,7 +53,7 @@ def fit(X: Any, y: Any, job: dict[str, Any]) -> Any:
         at_random(options.get("first"), zlib.crc32(Path(job["file"]).name.encode())),
         dealt(options.get("dealt")),
     ):
-        return model.fit(X, y)
+        return model.fit(X, y, stop=lambda: time.monotonic() - start >= options.get("stop_after", math.inf))
 
 
 def families(options: Mapping[str, Any]) -> list[str] | None:

@@ -70,6 +70,7 @@ _EXAMPLES: Final[Mapping[str, str]] = {
     "search=SearchSettings(starts=[...])": "starting_points low_cost_init_value",
     "search=SearchSettings(layers=2)": "num_stack_levels auto_stack stack_ensembles layers",
     "search=SearchSettings(ensemble=10)": "ensemble_size ensemble",
+    "search=SearchSettings(prefer='simple')": "refit_strategy one_standard_error",
     "search=SearchSettings(predict_limit=1.0)": "infer_limit pred_time_limit predict_limit",
 }
 """Our arguments, each as an example of its use, with the names of other libraries for the same argument."""

@@ -64,6 +64,7 @@ _Seed = Annotated[int | None, typer.Option("--random-state", "--seed", help="A n
 _Workers = Annotated[
     int | None, typer.Option(help="Trials at the same time; by default one a core, fewer where memory is short.")
 ]
+_PREFER = "simple ships one model, the simplest of those that validation cannot tell from the ensemble."
 _Resume = Annotated[bool, typer.Option("--resume", help="Go on with an earlier run: killed, stopped or ended.")]
 _Validation = Annotated[
     str | None,
@@ -106,6 +107,7 @@ def fit(
     ensemble: Annotated[int, typer.Option(help="Most models that predict together; 1 for the best alone.")] = 10,
     layers: Annotated[int, typer.Option(help="2 for a second layer of models where it helps; 1 for none.")] = 1,
     predict_limit: Annotated[float | None, typer.Option(help="Milliseconds that predicting a row may take.")] = None,
+    prefer: Annotated[Literal["score", "simple"], typer.Option(help=_PREFER)] = "score",
     experience: _Experience = "default",
     random_state: _Seed = None,
     out: Annotated[Path, typer.Option(help="Where to save the model.")] = Path("model.seasoned"),
@@ -133,7 +135,9 @@ def fit(
         workers=workers,
         validation=validated,
         experience=None if experience == "none" else experience,
-        search=tabular.SearchSettings(_names(models), folds, ensemble, _steps(features), None, predict_limit, layers),
+        search=tabular.SearchSettings(
+            _names(models), folds, ensemble, _steps(features), None, predict_limit, layers, prefer=prefer
+        ),
         random_state=random_state,
     )
     end = time.monotonic() + time_limit

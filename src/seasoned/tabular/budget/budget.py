@@ -32,6 +32,7 @@ class Budget:
         memory: Memory limit in bytes of this process and all its workers together; None for no limit.
         members: Largest number of ensemble members.
         layers: Largest number of stacking layers.
+        simple: True for the simplest model among the statistically equal ones.
         stop: The user's request to stop the fit.
         explicit_workers: True if the user set the number of workers.
     """
@@ -43,6 +44,7 @@ class Budget:
     memory: int | None
     members: int = 1
     layers: int = 1
+    simple: bool = False
     stop: Stop = field(default_factory=Stop)
     explicit_workers: bool = False
 

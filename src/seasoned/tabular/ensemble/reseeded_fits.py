@@ -234,7 +234,8 @@ def fit_more_seeds(
 ) -> dict[int, Member]:
     """Fit each member as often as time, file size and latency allow, the heaviest first. Return all members.
 
-    The members stay unchanged with a trial budget, because the result would depend on time, and with a `predict_limit`.
+    The members stay unchanged with a trial budget, because the result would depend on time, with a `predict_limit`, and
+    with `prefer="simple"`.
 
     Args:
         objective: Cross-validation that fits the models.
@@ -328,7 +329,7 @@ def _seeded(objective: CrossValidation, config: Mapping[str, Any]) -> bool:
 
 
 def is_worthwhile(objective: CrossValidation, budget: Budget) -> bool:
-    return budget.trials is None and objective.predict_limit is None
+    return budget.trials is None and objective.predict_limit is None and not budget.simple
 
 
 def _takes_folds(objective: CrossValidation) -> bool:

@@ -117,7 +117,15 @@ def budget_of(given: Parameters, started: float) -> Budget:
     trials = None if given.trials is None else int(given.trials)
     told = given.workers is not None
     budget = Budget(
-        started + seconds, seconds, trials, workers, memory, search.ensemble, search.layers, explicit_workers=told
+        started + seconds,
+        seconds,
+        trials,
+        workers,
+        memory,
+        members=search.ensemble,
+        layers=search.layers,
+        simple=search.prefer == "simple",
+        explicit_workers=told,
     )
     while not budget.explicit_workers and budget.workers > 1 and not budget.has_memory:
         budget = replace(budget, workers=budget.workers - 1)

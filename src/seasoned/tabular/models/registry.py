@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from seasoned.tabular.models._common.base import Model
 
 __all__ = [
-    "BASELINE", "EXTRAS", "MODELS", "check_installed", "choose", "find", "for_quantile", "holds_out", "is_seeded",
-    "joint_space", "register", "takes_weights",
+    "BASELINE", "EXTRAS", "MODELS", "check_installed", "choose", "find", "for_quantile", "holds_out",
+    "is_readable", "is_seeded", "joint_space", "register", "takes_weights",
 ]  # fmt: skip
 
 
@@ -167,6 +167,11 @@ def takes_weights(model: Model) -> bool:
 def is_seeded(model: Model) -> bool:
     """True if a fit with another seed is useful; other families have `seeded = False`."""
     return bool(getattr(model, "seeded", True))
+
+
+def is_readable(model: Model) -> bool:
+    """True if the fitted model is a formula or a single tree; such families have `readable = True`."""
+    return bool(getattr(model, "readable", False))
 
 
 def holds_out(model: Model) -> bool:

@@ -19,6 +19,7 @@ from seasoned.tabular.budget.callbacks import CallbackRunner, ElapsedTimes, FitC
 from seasoned.tabular.budget.warm_workers import WarmWorkers
 from seasoned.tabular.ensemble.early_model import EarlyModel
 from seasoned.tabular.ensemble.refit_members import choose_members, fit_members, ranked
+from seasoned.tabular.ensemble.simplest_model import Simplest, simplest_equal
 from seasoned.tabular.ensemble.stacking import add_layer, upper_settings
 from seasoned.tabular.experience.family_prior import FamilyPrior
 from seasoned.tabular.search.advised_sampler import AdvisedSampler
@@ -161,11 +162,13 @@ def search(
         left = budget.remaining - (
             ending.reserve - ending.second_layer_reserve
         )  # the reserve includes the time of the selection
-        chosen = select_members(objective, ranked(trials), pool, ending.choosing if timed else math.inf)
-        layered = add_layer(objective, chosen, trials, upper, pool, left)
+        most = ending.choosing if timed else math.inf
+        chosen = select_members(objective, ranked(trials), pool, most)
+        simplest = simplest_equal(objective, ranked(trials), chosen, most) if budget.simple else Simplest(chosen)
+        layered = add_layer(objective, simplest.chosen, trials, upper, pool, left)
         members = fit_members(objective, layered.chosen, pool, early)
         progress.begin("judging all models together")
-        return SearchResult(members, (*trials, *layered.rows), failed, ending.idle, (*resumed, *layered.notes))
+        return SearchResult(members, (*trials, *layered.rows), failed, ending.idle, (*resumed, *simplest.notes, *layered.notes))
 
 
 def _searched(

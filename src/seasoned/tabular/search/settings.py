@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -56,6 +56,10 @@ class SearchSettings:
         starts: Configurations that are tried before all but the first two defaults: `{family: {name: value}}`, as in
             the columns `model` and `config` of a leaderboard of the same settings. Omitted values are those of the
             family's first configuration.
+        prefer: "score" for the ensemble with the smallest validation loss. "simple" for a single model, fitted once,
+            if one is statistically equal to the ensemble: the 95% bootstrap interval of the difference of their losses
+            contains 0. A linear model, splines or a tree come before any other model, then the faster one. The log and
+            the summary of the fit state the choice and its cost.
 
     Raises:
         InvalidInput: If a setting is invalid.
@@ -74,6 +78,7 @@ class SearchSettings:
     layers: int = 1
     spaces: Mapping[str, Mapping[str, Any] | Space] | None = None
     starts: Sequence[Mapping[str, Any]] | None = None
+    prefer: Literal["score", "simple"] = "score"
 
     def __post_init__(self) -> None:
         if isinstance(self.models, str):
@@ -92,6 +97,10 @@ class SearchSettings:
         check_number("layers", self.layers, Integral, "1 or 2", needed=True)
         if self.layers not in {1, 2}:
             raise InvalidInput(f"layers is {self.layers}; use 2 for a second layer where it helps, or 1 for none.")
+        if self.prefer not in {"score", "simple"}:
+            raise InvalidInput(f'prefer is {self.prefer!r}; use "score", or "simple" for one model that is equally good.')
+        if self.prefer == "simple" and self.layers == 2:
+            raise InvalidInput('prefer="simple" asks for one model, and layers=2 for two layers; leave one out.')
         _check_spaces(self.spaces)
         _check_starts(self.starts)
         if self.spaces is not None:

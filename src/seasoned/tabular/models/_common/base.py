@@ -88,6 +88,7 @@ class Model(Protocol):
 
         - `weighs = False`: the family receives no weights.
         - `seeded = False`: the fit is the same for every seed.
+        - `readable = True`: the fitted model is a formula or a single tree.
         - `holds_out = True`: the family holds out rows by itself, and `fit` has the additional argument `together`.
           Rows with the same number in `together` must stay on one side of the split; None for independent rows. A
           network that holds out rows only for early stopping does not set `holds_out`.

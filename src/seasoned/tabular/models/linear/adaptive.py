@@ -151,6 +151,7 @@ class AdaptiveLinear:
 
     name: str = "adaptive_linear"
     diet: Diet = "dense"
+    readable: bool = True
     holds_out: bool = True
 
     def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature

@@ -28,6 +28,7 @@ class Linear:
     diet: Diet = "dense"
     quantiles: bool = True
     seeded: bool = False
+    readable: bool = True
 
     def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature
         """Penalty, over seven orders of magnitude."""

@@ -43,6 +43,7 @@ class Splines:
     diet: Diet = "dense"
     quantiles: bool = True
     seeded: bool = False
+    readable: bool = True
     holds_out: bool = True
 
     def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature

@@ -29,6 +29,7 @@ class Tree:
     name: str = "tree"
     diet: Diet = "codes"
     seeded: bool = False
+    readable: bool = True
 
     def space(self, task: Task) -> Space:
         """Depth, leaf size, and the criterion for classes; default leaves are large enough for reliable frequencies."""
