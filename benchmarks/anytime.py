@@ -89,7 +89,9 @@ def median(values: list[float | None]) -> float | None:
 def render(summary: dict[str, Any], seconds: list[float]) -> str:
     rows: list[list[Any]] = [["mean score after s", *(f"{time:g}" for time in seconds)]]
     for field in ("score", "fit_seconds", "failed"):
-        rows += [[f"{tool}, {field}", *(told[f"{time:g}"][field] for time in seconds)] for tool, told in summary.items()]
+        rows += [
+            [f"{tool}, {field}", *(told[f"{time:g}"][field] for time in seconds)] for tool, told in summary.items()
+        ]
     return table(rows)
 
 

@@ -17,9 +17,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import common
 import pandas as pd
 from bencheval.evaluator import BenchmarkEvaluator
+
+import common
 from comparison.records import read
 from comparison.splits import manifest
 from comparison.summary import DUMMY, GREATER, by_table, complete_cells

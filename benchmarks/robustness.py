@@ -24,9 +24,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import common
 import numpy as np
 import pandas as pd
+
+import common
 from comparison.interleaved import interleaved
 from comparison.records import Record, Records
 from comparison.registry import FRAMEWORKS
@@ -139,7 +140,11 @@ def _better(ours: list[float | None], theirs: list[float | None]) -> str:
 
 
 def render(summary: dict[str, Any], tools: list[str]) -> str:
-    head = ["variant", *(f"{tool}: loss / plain loss" for tool in tools), *(f"better than {tool}" for tool in tools[1:])]
+    head = [
+        "variant",
+        *(f"{tool}: loss / plain loss" for tool in tools),
+        *(f"better than {tool}" for tool in tools[1:]),
+    ]
     rows: list[list[Any]] = [head]
     for variant, told in summary.items():
         rows.append([variant, *(told["change"][tool] for tool in tools), *told["better"].values()])

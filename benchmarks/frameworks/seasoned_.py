@@ -6,7 +6,7 @@ them by another way: `within` names another sampler to search inside families; `
 at once, without samples of a large table's rows first; `race="none"` lets every trial have all its folds;
 `first="random"` draws each family's first configurations from its space, in the place of tuned defaults; `dealt` is the
 number of folds, 1 for one held-out fifth, whatever the rows and the time. `stop_after` requests a stop after that many
-seconds.
+seconds. `repeats` is a number of folds and the number of times that the rows are dealt to them.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import numpy as np
+from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 
 from seasoned import AutoClassifier, AutoRegressor, samplers
 from seasoned import load as load_bundle
@@ -45,6 +46,7 @@ def fit(X: Any, y: Any, job: dict[str, Any]) -> Any:
         experience=options.get("experience"),
         random_state=job["seed"],
         search=SearchSettings(models=families(options), **options.get("search", {})),
+        validation=repeated(job),
     )
     with (
         within(options.get("within")),
@@ -61,6 +63,15 @@ def families(options: Mapping[str, Any]) -> list[str] | None:
     if "without" not in options:
         return options.get("models")
     return [family.name for family in choose(None) if family.name not in options["without"]]
+
+
+def repeated(job: dict[str, Any]) -> Any:
+    """Splitter of repeated folds; None for the search's own choice."""
+    if "repeats" not in job["options"]:
+        return None
+    folds, repeats = job["options"]["repeats"]
+    kind = RepeatedKFold if job["task"] == "regression" else RepeatedStratifiedKFold
+    return kind(n_splits=folds, n_repeats=repeats, random_state=job["seed"])
 
 
 @contextmanager

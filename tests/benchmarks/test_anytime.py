@@ -24,7 +24,13 @@ def test_scores_lie_between_the_dummy_and_the_best_run():
     def record(score, error=None):
         return {"score": score, "error": error, "metric": "rmse", "fit_seconds": 1.0}
 
-    found = {"dummy": record(4.0), "a@1": record(3.0), "b@1": record(2.0), "a@2": record(5.0), "b@2": record(None, "no")}
+    found = {
+        "dummy": record(4.0),
+        "a@1": record(3.0),
+        "b@1": record(2.0),
+        "a@2": record(5.0),
+        "b@2": record(None, "no"),
+    }
     assert anytime.gains(found) == {"a@1": pytest.approx(0.5), "b@1": 1.0, "a@2": 0.0, "b@2": 0.0}
     summary = anytime.summarize([found], ["a", "b"], [1.0, 2.0])
     assert summary["a"]["1"] == {"score": 0.5, "fit_seconds": 1.0, "failed": 0}

@@ -93,7 +93,10 @@ def test_predictions_have_the_index_and_the_classes_of_the_task(package):
 def test_numbers_are_predicted_by_the_metric_of_the_task(package):
     X, _, numbers = table()
     model = package.SeasonedSystemModel(
-        experience=None, problem_type="regression", eval_metric="root_mean_squared_error", fit_kwargs={"time_limit": 3.0}
+        experience=None,
+        problem_type="regression",
+        eval_metric="root_mean_squared_error",
+        fit_kwargs={"time_limit": 3.0},
     )
     model.fit(X, numbers)
     assert model._estimator.metric == "rmse"

@@ -39,7 +39,7 @@ class SeasonedSystemModel(ExternalSystemModel):
         eval_metric: Scorer,
         validation_metadata: ValidationMetadata,
         num_cpus: int | None,
-        num_gpus: int | None,  # noqa: ARG002 - all models run on processors
+        num_gpus: int | None,
         memory_limit: float | None,
         time_limit: float | None,
         random_state: int | None,

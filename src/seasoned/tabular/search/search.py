@@ -168,7 +168,9 @@ def search(
         layered = add_layer(objective, simplest.chosen, trials, upper, pool, left)
         members = fit_members(objective, layered.chosen, pool, early)
         progress.begin("judging all models together")
-        return SearchResult(members, (*trials, *layered.rows), failed, ending.idle, (*resumed, *simplest.notes, *layered.notes))
+        return SearchResult(
+            members, (*trials, *layered.rows), failed, ending.idle, (*resumed, *simplest.notes, *layered.notes)
+        )
 
 
 def _searched(

@@ -94,13 +94,7 @@ class SearchSettings:
             raise InvalidInput(f"predict_limit is {self.predict_limit}; it is in milliseconds and must be above 0.")
         if self.ensemble < 1:
             raise InvalidInput(f"ensemble is {self.ensemble}; at least 1 model must predict.")
-        check_number("layers", self.layers, Integral, "1 or 2", needed=True)
-        if self.layers not in {1, 2}:
-            raise InvalidInput(f"layers is {self.layers}; use 2 for a second layer where it helps, or 1 for none.")
-        if self.prefer not in {"score", "simple"}:
-            raise InvalidInput(f'prefer is {self.prefer!r}; use "score", or "simple" for one model that is equally good.')
-        if self.prefer == "simple" and self.layers == 2:
-            raise InvalidInput('prefer="simple" asks for one model, and layers=2 for two layers; leave one out.')
+        _check_layers(self.layers, self.prefer)
         _check_spaces(self.spaces)
         _check_starts(self.starts)
         if self.spaces is not None:
@@ -132,6 +126,16 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     return value if isinstance(value, str | int | float | None) else list(value)
+
+
+def _check_layers(layers: Any, prefer: Any) -> None:
+    check_number("layers", layers, Integral, "1 or 2", needed=True)
+    if layers not in {1, 2}:
+        raise InvalidInput(f"layers is {layers}; use 2 for a second layer where it helps, or 1 for none.")
+    if prefer not in {"score", "simple"}:
+        raise InvalidInput(f'prefer is {prefer!r}; use "score", or "simple" for one model that is equally good.')
+    if prefer == "simple" and layers == 2:
+        raise InvalidInput('prefer="simple" asks for one model, and layers=2 for two layers; leave one out.')
 
 
 def _check_spaces(spaces: Any) -> None:
