@@ -100,6 +100,7 @@ FRAMEWORKS = {
         arm("one-part", dealt=1),
         arm("three-repeats", repeats=[5, 3]),
         arm("ten-folds", repeats=[10, 1]),
+        arm("no-vectors", vectors=False),
         Framework("seasoned-core", "seasoned_", "seasoned", CORE, ours=True),
         Framework("flaml", "flaml_", "flaml", FLAML, "2.7.0"),
         Framework("autogluon", "autogluon_", "autogluon.tabular", AUTOGLUON, "1.6.3"),

@@ -7,6 +7,7 @@ at once, without samples of a large table's rows first; `race="none"` lets every
 `first="random"` draws each family's first configurations from its space, in the place of tuned defaults; `dealt` is the
 number of folds, 1 for one held-out fifth, whatever the rows and the time. `stop_after` requests a stop after that many
 seconds. `repeats` is a number of folds and the number of times that the rows are dealt to them.
+`vectors=False` leaves out the vectors of texts.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from seasoned import AutoClassifier, AutoRegressor, samplers
 from seasoned import load as load_bundle
 from seasoned.tabular import SearchSettings
 from seasoned.tabular.models.registry import choose
+from seasoned.tabular.preprocessing.column_plan import ColumnPlan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -54,6 +56,7 @@ def fit(X: Any, y: Any, job: dict[str, Any]) -> Any:
         to_the_end(options.get("race")),
         at_random(options.get("first"), zlib.crc32(Path(job["file"]).name.encode())),
         dealt(options.get("dealt")),
+        without_vectors(options.get("vectors", True)),
     ):
         return model.fit(X, y, stop=lambda: time.monotonic() - start >= options.get("stop_after", math.inf))
 
@@ -133,6 +136,20 @@ def dealt(folds: int | None) -> Iterator[None]:
         yield
         return
     with patch("seasoned.tabular.fit.fit_table.affordable_folds", lambda *_: folds):
+        yield
+
+
+@contextmanager
+def without_vectors(vectors: bool) -> Iterator[None]:
+    """Meanwhile text columns have no vectors, if that is asked for."""
+    if vectors:
+        yield
+        return
+
+    def plan(description: Any, run: Any, *_: Any) -> ColumnPlan:
+        return ColumnPlan.fit(description.canonical, description.schema, seed=int(run.about["seed"]), vectors=False)
+
+    with patch("seasoned.tabular.fit.plan._column_plan", plan):
         yield
 
 

@@ -5,7 +5,6 @@ Whole fits by trials in this process, as if time decided: there is always enough
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 import time
@@ -120,11 +119,11 @@ def test_a_longer_fit_keeps_more_time_for_further_fits_and_may_make_more_of_them
     fitted = SimpleNamespace(predict_limit=None, data=data, folds=1, records=records, fitter=fitter)
 
     def kept(seconds):
-        limit = SimpleNamespace(trials=None, seconds=seconds, workers=2)
+        limit = SimpleNamespace(trials=None, seconds=seconds, workers=2, simple=False)
         return reseeded_fits.reseeding_seconds(fitted, configs("own"), [1e3], [0.01], limit)
 
     assert kept(20_000.0) == pytest.approx(2_000.0)  # of what all further fits take, not more
-    limit = SimpleNamespace(trials=None, seconds=960.0, workers=2)
+    limit = SimpleNamespace(trials=None, seconds=960.0, workers=2, simple=False)
     assert reseeded_fits.reseeding_seconds(fitted, configs("own"), [100.0], [0.01], limit) == 200.0
     assert kept(6_000.0) == pytest.approx(1_500.0)
     end = time.monotonic() + 60.0
@@ -135,47 +134,6 @@ def test_a_longer_fit_keeps_more_time_for_further_fits_and_may_make_more_of_them
     assert minute.pace == pytest.approx(0.05)
     assert five.pace == pytest.approx(0.65)
     assert five.size == pytest.approx(5 * minute.size, rel=1e-3)
-
-
-def test_a_call_is_not_taken_for_what_a_row_takes(monkeypatch):
-    """A fold of a hundred rows, whose trial says .2 ms a row, nearly all of which is what one call takes."""
-    rows = np.zeros((200, 3))
-    folds = [(np.arange(100), np.arange(100, 200)), (np.arange(100, 200), np.arange(100))]
-    data = SimpleNamespace(target=range(200), folds=folds, matrix=lambda _: rows)
-    family = SimpleNamespace(name="own", diet="codes", dump=lambda _: b"")
-    fitted = SimpleNamespace(
-        data=data,
-        job=SimpleNamespace(n_classes=0),
-        records=SimpleNamespace(of=lambda _: SimpleNamespace(predict_ms=0.2)),
-        fitter=SimpleNamespace(model=lambda _: family),
-    )
-    member = Member("own", {}, Constant(1.0))
-    ticks = itertools.count(0.0, 0.02)  # seconds between two looks at the clock, for a thousand rows
-    monkeypatch.setattr(reseeded_fits.time, "perf_counter", lambda: next(ticks))
-    quick = reseeded_fits.SizeBudget.of(fitted, {0: member}, 60.0, math.inf)
-    assert quick.each[0][1] == pytest.approx(0.02)
-    assert quick.take(0)
-    data.folds = []  # of a refit, which has none
-    assert reseeded_fits.SizeBudget.of(fitted, {0: member}, 60.0, math.inf).take(0)
-    soon = time.monotonic() + 0.3  # two looks at a thousand rows may take .4 s
-    assert reseeded_fits.SizeBudget.of(fitted, {0: member}, 60.0, soon).each[0][1] == 0.2
-    unable = SimpleNamespace(predict=lambda _: 1 / 0)
-    assert reseeded_fits.SizeBudget.of(fitted, {0: Member("own", {}, unable)}, 60.0, math.inf).each[0][1] == 0.2
-    data.folds = [(np.arange(100), np.arange(1_000))]  # enough to know it
-    assert reseeded_fits.SizeBudget.of(fitted, {0: member}, 60.0, math.inf).each[0][1] == 0.2
-
-
-def test_time_is_kept_for_further_fits_where_a_row_s_time_is_not_known_yet():
-    limit = SimpleNamespace(trials=None, seconds=60.0, workers=2)
-    fitter = SimpleNamespace(model=lambda _: SimpleNamespace(name="own"))
-
-    def kept(valid):
-        data = SimpleNamespace(target=range(3_000), folds=[(range(10), range(valid))])
-        few = SimpleNamespace(predict_limit=None, data=data, folds=1, fitter=fitter)
-        return reseeded_fits.reseeding_seconds(few, configs("own", "own"), [0.5, 0.5], [0.1, 0.1], limit)
-
-    assert kept(1_000) == 0.0
-    assert kept(100) > 1.0
 
 
 @pytest.mark.parametrize(("seed", "fits"), [(None, 5), (7, 1)])
@@ -224,7 +182,7 @@ def test_a_search_by_trials_fits_each_once_so_that_time_has_no_say():
     X, y = table(200)
     model = estimator("regression", ["lightgbm"]).fit(X, y)
     assert [len(fits_of(member.estimator)) for member in model.fitted_.members] == [1]
-    limit = SimpleNamespace(trials=3, seconds=60.0)
+    limit = SimpleNamespace(trials=3, seconds=60.0, simple=False)
     assert (
         reseeded_fits.reseeding_seconds(None, configs("lightgbm"), [1.0], [0.01], limit) == 0.0
     )  # nothing else matters
@@ -233,7 +191,7 @@ def test_a_search_by_trials_fits_each_once_so_that_time_has_no_say():
 def test_no_time_is_kept_for_fits_that_would_not_be_ready_in_it():
     data = SimpleNamespace(target=range(2_000), folds=[(range(1_000), range(1_000))])
     fitted = SimpleNamespace(predict_limit=None, data=data, folds=1, fitter=SimpleNamespace(model=find))
-    budget = SimpleNamespace(trials=None, seconds=60.0, workers=2)
+    budget = SimpleNamespace(trials=None, seconds=60.0, workers=2, simple=False)
     two = configs("lightgbm", "mlp")
     assert (
         reseeded_fits.reseeding_seconds(fitted, two, [1.0, 20.0], [0.01, 0.01], budget) == 4.8
@@ -258,7 +216,7 @@ def test_time_is_kept_for_those_only_that_are_fitted_again():
         )
         for rows in (100, 2_000)
     )
-    budget, paces = SimpleNamespace(trials=None, seconds=600.0, workers=2), [1e-4, 1e-4]
+    budget, paces = SimpleNamespace(trials=None, seconds=600.0, workers=2, simple=False), [1e-4, 1e-4]
     lines = configs("linear", "linear")
     assert reseeded_fits.reseeding_seconds(many, lines, [1.0, 3.0], paces, budget) == 0.0  # a seed changes nothing
     assert reseeded_fits.reseeding_seconds(few, lines, [1.0, 3.0], paces, budget) == 5 * 4.0 / 2  # models of the folds

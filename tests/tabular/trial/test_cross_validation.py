@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
+from sklearn.base import BaseEstimator, RegressorMixin
 
+from seasoned import CustomModel, Space
+from seasoned.tabular.metrics.registry import resolve
 from seasoned.tabular.models._common.base import Job
 from seasoned.tabular.models.registry import find
 from seasoned.tabular.trial import cross_validation
@@ -27,6 +32,35 @@ def test_rounds_ignore_folds_that_validate_unseen_classes_only(family, tmp_path)
     assert [part.tells for part in parts] == [False, True]
     assert mean_rounds(parts) == parts[1].rounds
     assert mean_rounds(parts[:1]) == parts[0].rounds, "where nothing tells, it is what it took"
+
+
+class Counting(RegressorMixin, BaseEstimator):
+    """Predicts zeros, and notes the numbers of rows."""
+
+    batches: ClassVar[list[int]] = []
+
+    def fit(self, X, y):
+        return self
+
+    def predict(self, X):
+        self.batches.append(len(X))
+        return np.zeros(len(X))
+
+
+@pytest.mark.parametrize(("rows", "batches"), [(60, [20, 1_000, 20, 20]), (3_600, [1_200, 1_200, 1_200])])
+def test_prediction_time_is_that_of_a_thousand_rows_on_the_first_fold(rows, batches, tmp_path):
+    y = np.arange(float(rows))
+    thirds = np.array_split(np.arange(rows), 3)
+    folds = [(np.setdiff1d(np.arange(rows), part), part) for part in thirds]
+    (tmp_path / "trials").mkdir()
+    write_arrays(tmp_path, y, folds, {"codes": y[:, None], "dense": y[:, None]})
+    own = CustomModel("own", Counting(), Space())
+    metric = resolve("rmse", "regression", 0)
+    Counting.batches.clear()
+    objective = CrossValidation(Arrays(tmp_path), Job("regression", 0, 0), metric, (own,))
+    objective({"model": {"own": {}}})
+    assert Counting.batches == batches
+    assert 0 < objective.records.of({"model": {"own": {}}}).predict_ms < 1.0
 
 
 def test_folds_of_far_fewer_rows_do_not_set_the_training_rounds():

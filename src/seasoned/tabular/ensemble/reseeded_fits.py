@@ -20,10 +20,7 @@ import zlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from seasoned.execution.base import Ending
-from seasoned.tabular.models._common.base import predict
 from seasoned.tabular.models._common.log_target import bare
 from seasoned.tabular.models.registry import MODELS, is_seeded
 from seasoned.tabular.trial.featured_model import Featured
@@ -38,16 +35,12 @@ if TYPE_CHECKING:
     from seasoned.tabular.models._common.base import Model
     from seasoned.tabular.trial.cross_validation import CrossValidation
 
-__all__ = ["MINUTE", "SizeBudget", "fit_more_seeds", "further_rounds", "knows_paces", "reseeding_seconds"]
+__all__ = ["MINUTE", "SizeBudget", "fit_more_seeds", "further_rounds", "reseeding_seconds"]
 
 
 MAX_BYTES: Final = 4_000_000.0  # largest size of all models in a bundle, in bytes, before the addition per row
 BYTES_PER_ROW: Final = 300.0  # addition to this size per row of the table, in bytes
 MAX_MILLISECONDS: Final = 0.15  # largest latency of the ensemble, in milliseconds per row
-_BATCH: Final = 1_000  # rows of the timed batch, so many that the fixed cost of a call counts little
-_MAX_TIMED_ROWS: Final = (
-    10_000  # largest number of table rows for a timing; models of longer tables take too long to compile
-)
 MINUTE: Final = 60.0
 """Time limit in seconds up to which the limits are not scaled."""
 _MOST_SIZE_LIMIT: Final = 10.0  # largest factor on the limits
@@ -89,7 +82,8 @@ class SizeBudget:
             if time.monotonic() >= end:
                 return cls(0.0, 0.0, dict.fromkeys(members, (math.inf, math.inf)))
             family = fitter.model(member.name)
-            each[place] = (bytes_per_fit(member, family), _pace(objective, member, family, end))
+            record = objective.records.of({"model": {member.name: member.config}})
+            each[place] = (bytes_per_fit(member, family), float(record.predict_ms))
         fits = {place: len(fits_of(member.estimator)) for place, member in members.items()}  # several for fold models
         size, pace = (sum(fits[place] * one[part] for place, one in each.items()) for part in (0, 1))
         times = _times(seconds)
@@ -119,41 +113,6 @@ def further_rounds(paces: Sequence[float], seconds: float) -> float:
     """
     total = sum(paces)
     return round(max(_times(seconds) * MAX_MILLISECONDS - total, 0.0) / total, 9) if total else math.inf
-
-
-def knows_paces(objective: CrossValidation) -> bool:
-    """True if the trials' latencies are usable. Below 1,000 rows, the fixed cost of a call can dominate."""
-    return max((len(valid) for _, valid in objective.data.folds), default=0) >= _BATCH
-
-
-def _pace(objective: CrossValidation, member: Member, family: Model, end: float) -> float:
-    """Latency of a member in milliseconds per row, measured in a batch of 1,000 rows.
-
-    The trial's latency is returned instead if it is reliable, no time is left, or the table is long. Members with
-    engineered columns and members of the second layer are not measured.
-    """
-    known = float(objective.records.of({"model": {member.name: member.config}}).predict_ms)
-    fit = fits_of(member.estimator)[0]
-    rows = len(objective.data.target)
-    late = time.monotonic() + 2 * known * _BATCH / 1_000 >= end
-    if (
-        knows_paces(objective)
-        or isinstance(fit, Featured)
-        or member.base_configurations
-        or rows > _MAX_TIMED_ROWS
-        or late
-    ):
-        return known
-    matrix = objective.data.matrix(family.diet)
-    batch = matrix[np.arange(_BATCH) % len(matrix)]
-    try:
-        predict(fit, batch, objective.job.n_classes)  # the first call compiles trees
-        start = time.perf_counter()
-        predict(fit, batch, objective.job.n_classes)
-    except Exception as error:  # noqa: BLE001 - whatever a user's own family does, the fit goes on
-        logger.debug("how fast %s predicts a thousand rows is not known: %s", member.name, error)
-        return known
-    return min(known, 1_000 * (time.perf_counter() - start) / _BATCH)
 
 
 def _times(seconds: float) -> float:
@@ -220,7 +179,7 @@ def reseeding_seconds(
     if not wanted or _CAUTION * min(took for _, took in wanted) >= most:
         return 0.0
     rounds = max(counts)
-    share = min(1.0, further_rounds(paces, budget.seconds) / rounds) if knows_paces(objective) else 1.0
+    share = min(1.0, further_rounds(paces, budget.seconds) / rounds)
     total = max(sum(count * took for count, took in wanted), rounds * _MIN_ROUND_SECONDS)
     return min(most, share * total / budget.workers)
 

@@ -114,7 +114,7 @@ class CrossValidation:
         end = self._end(len(folds))
         with self._keeping(config, raced=raced) as keeping:
             for place, fold in enumerate(folds):
-                parts.append(fitter.on_fold(pipeline, fold, end, len(folds) - place, keeping))
+                parts.append(fitter.on_fold(pipeline, fold, end, len(folds) - place, keeping, timed=place == 0))
                 retransformed, factor = fitter.retransformed(pipeline, folds, parts)
                 losses.append(self.loss_on(fold[1], retransformed[-1]))
                 if raced and place + 1 < len(folds):
@@ -199,7 +199,7 @@ class CrossValidation:
         folds = [(np.setdiff1d(train, held), valid) for train, valid in others]
         end, parts = self._end(len(folds)), []
         for place, fold in enumerate(folds):
-            parts.append(fitter.on_fold(pipeline, fold, end, len(folds) - place))
+            parts.append(fitter.on_fold(pipeline, fold, end, len(folds) - place, timed=False))
         total = self._zeros(len(self.data.target))
         for (_, valid), found in zip(folds, fitter.retransformed(pipeline, folds, parts)[0], strict=True):
             total[valid] = found

@@ -37,10 +37,12 @@ if TYPE_CHECKING:
     from seasoned.tabular.trial.fold_models import FoldModelCache
     from seasoned.tabular.validation.folds import Fold
 
-__all__ = ["Fitter", "Part", "Pipeline"]
+__all__ = ["TIMED_ROWS", "Fitter", "Part", "Pipeline"]
 
 _STRIDE: Final = 7_919  # difference between the seeds of a fit and of its next repeat
 _SEEDS: Final = 2**31 - 1  # number of different seeds
+TIMED_ROWS: Final = 1_000
+"""Smallest batch of a measured prediction time, so that the fixed time of a call counts little."""
 _LEAST_SIZE: Final = 0.01  # smallest divisor of relative errors, as a share of the median absolute target
 
 
@@ -82,7 +84,7 @@ class Part:
         predicted: Predictions for the validation rows, shape (rows, classes) or (rows,).
         rounds: Number of rounds; None for a family without rounds.
         seconds: Seconds of the fit.
-        pace: Prediction time in milliseconds a row.
+        pace: Prediction time in milliseconds a row, in a batch of at least 1,000 rows; infinite if it was not measured.
         tells: True if the validation rows can determine the number of rounds. False if the fit has seen none of their
             classes.
         rows: Number of training rows.
@@ -143,6 +145,8 @@ class Fitter:
         end: float = math.inf,
         fits: int = 1,
         keeping: FoldModelCache | None = None,
+        *,
+        timed: bool = True,
     ) -> Part:
         """Fit on the training rows of a fold, and predict its validation rows.
 
@@ -154,17 +158,29 @@ class Fitter:
             end: Deadline (`time.perf_counter`) of families that can stop early; infinite for no deadline.
             fits: Number of fits that share the time until the deadline, including this first one.
             keeping: Writer of the model, if the model belongs to the requested family.
+            timed: Whether to measure the prediction time if the fold has fewer than 1,000 validation rows; a batch of
+                1,000 rows is then predicted as well, because the fixed time of a call would count too much.
         """
         start = time.perf_counter()
         found = self._on_fold(pipeline, fold, end, fits)
         fitted = time.perf_counter()
         predicted = predict(found.estimator, found.held_out, self.job.n_classes)
-        pace = 1_000 * (found.making + time.perf_counter() - fitted) / len(fold[1])
+        pace = (time.perf_counter() - fitted) / len(predicted) if len(predicted) >= TIMED_ROWS else math.inf
+        if timed and math.isinf(pace):
+            pace = self._pace(found.estimator, found.held_out)
+        pace = 1_000 * (found.making / len(predicted) + pace)
         if keeping is not None:
             keeping.add(found.whole if found.able else None, fitted - start)
         y, (train, valid) = self.data.target, fold
         tells = not self.job.n_classes or bool(np.isin(y[valid], y[train]).any())
         return Part(predicted, found.rounds, fitted - start, pace, tells, len(train))
+
+    def _pace(self, estimator: Any, X: NDArray[np.float64]) -> float:
+        """Seconds a row to predict a batch of 1,000 rows, which are repeated from X."""
+        batch = X[np.arange(TIMED_ROWS) % len(X)]
+        start = time.perf_counter()
+        predict(estimator, batch, self.job.n_classes)
+        return (time.perf_counter() - start) / TIMED_ROWS
 
     def retransformed(
         self, pipeline: Pipeline, folds: Sequence[Fold], parts: Sequence[Part]
