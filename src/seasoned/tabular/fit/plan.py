@@ -144,7 +144,8 @@ def _write(
         write_arrays(run.path, target.values, folds, {}, roles.weights, together=roles.groups)
         save_texts(run.path, plan, canonical)
         values = None
-        if plan.text_columns and (found := scores_of_run(run, len(target.classes), int(run.about["seed"]), pool)):
+        texts = bool(plan.text_columns) and len(target.classes) > 0  # scores of numbers brought no gain
+        if texts and (found := scores_of_run(run, len(target.classes), int(run.about["seed"]), pool)):
             plan, values = plan.with_scores(*found), found[1]
         store(plan, canonical, run.path, sorted(diets), values)
     return plan

@@ -80,7 +80,7 @@ def learn_scores(folder: Path, n_classes: int, seed: int, pool: WorkerPool) -> S
 
     Args:
         folder: Folder with the arrays and texts of the table.
-        n_classes: Number of classes; 0 for numbers.
+        n_classes: Number of classes.
         seed: Random seed.
         pool: The workers.
 
@@ -135,7 +135,7 @@ def _count(folder: Path, n_classes: int, seed: int) -> _Reading:
     texts = load_texts(folder)
     longest = reading_lengths(texts)
     counts = count_texts(texts, longest)
-    if counts.nnz * max(n_classes, 1) > _MAX_WORK:
+    if counts.nnz * n_classes > _MAX_WORK:
         longest = longest[0], 0
         counts = count_texts(texts, longest)
     save_npz(folder / _COUNTS, counts, compressed=False)
@@ -157,7 +157,7 @@ def _fit(folder: Path, reading: _Reading, train: NDArray[np.int64], valid: NDArr
         return fitted
     columns = n_classes if n_classes > 2 else 1
     if fitted is None:
-        return np.full((len(valid), columns), 0.0 if n_classes else float(np.mean(y)))
+        return np.zeros((len(valid), columns))
     scores = fitted.of_counts(counts[valid])
     return scores if n_classes < 3 else _of_all_classes(scores, np.unique(y), n_classes)
 
@@ -167,7 +167,7 @@ def _of_all_classes(scores: NDArray[np.float64], seen: NDArray[Any], n_classes: 
     if scores.shape[1] == 1:  # two classes were seen
         scores = -np.logaddexp(0.0, np.hstack([scores, -scores]))
     found = np.full((len(scores), n_classes), LOWEST_SCORE)
-    found[:, seen.astype(np.int64)] = np.maximum(scores, LOWEST_SCORE)
+    found[:, seen] = np.maximum(scores, LOWEST_SCORE)
     return found
 
 
@@ -188,8 +188,6 @@ def _parts(data: Arrays, seed: int) -> list[Fold]:
 
 def _useful(values: NDArray[np.float64], y: NDArray[Any], n_classes: int) -> bool:
     """True if the scores predict better than a constant."""
-    if n_classes:
-        constant = -float(np.mean(np.log(np.bincount(y.astype(np.int64), minlength=n_classes) / len(y))[y.astype(int)]))
-    else:
-        constant = float(np.var(y))
-    return score_loss(values, y, n_classes, np.arange(n_classes)) < constant
+    shares = np.bincount(y, minlength=n_classes) / len(y)
+    constant = -float(np.log(shares[y]).mean())
+    return score_loss(values, y, np.arange(n_classes)) < constant

@@ -26,25 +26,22 @@ _MIN_TEXTS: Final = 2  # smallest number of rows that contain an n-gram
 _MAX_NGRAMS: Final = 30_000  # largest number of n-grams of one kind and column, the most informative ones
 _MAX_WEIGHTS: Final = 300_000  # largest number of weights of one kind and column; many classes have fewer n-grams
 _MIN_NGRAMS: Final = 2_000  # number of n-grams of one kind and column that any number of classes may have
-_PENALTIES: Final = MappingProxyType({True: (1.0, 0.3, 0.1, 0.03), False: (100.0, 30.0, 10.0, 3.0, 1.0, 0.3)})
-"""Candidates of the penalty, for classes and for numbers; the rows have squared length 1 a kind and column."""
+_PENALTIES: Final = (1.0, 0.3, 0.1, 0.03)  # candidates; the rows have squared length 1 a kind and column
 _PENALTY_ROWS: Final = 5_000  # largest number of rows for the choice of the penalty
 _ITERATIONS: Final = 12  # of L-BFGS after the ridge regression; more iterations change the predictions little
 _RIDGE_STEPS: Final = 5  # of conjugate gradients, of the ridge regression that the logistic regression starts from
 _RIDGE_SCALE: Final = 10.0  # logits for each unit of the ridge regression's predictions
-_CG_ITERATIONS: Final = 50  # largest number of iterations of the ridge regression of numbers
 LOWEST_SCORE: Final = -20.0
 """Smallest logarithm of a probability."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TextScores:
-    """Linear model of tf-idf vectors of the texts: a logistic regression for classes, a ridge regression for numbers.
+    """Logistic regression of the classes on tf-idf vectors of the texts.
 
     Each text column has two vectors, of words with pairs of words and of character n-grams. The weight of an n-gram
     with c occurrences is log(1 + c) log((1 + n) / (1 + d)), where d of n training rows contain it; each vector is
-    scaled to length 1. For two classes the score is the logit, for more classes the logarithm of each probability, for
-    numbers the predicted number.
+    scaled to length 1. For two classes the score is the logit, for more classes the logarithm of each probability.
 
     Attributes:
         longest: Characters read per text, for words and for character n-grams; 0 for none.
@@ -52,12 +49,11 @@ class TextScores:
         rarity: Logarithm of (1 + n) / (1 + d) of each n-gram, shape (m,).
         weights: Weight of each n-gram in each score before normalisation, shape (m, k).
         intercept: Shape (k,).
-        classes: True for classes.
     """
 
     KINDS: ClassVar[Mapping[str, tuple[str, int]]] = MappingProxyType(
         {"longest": ("int64", 1), "ngrams": ("int64", 1), "rarity": ("float32", 1), "weights": ("float32", 2)}
-        | {"intercept": ("float64", 1), "classes": ("bool", 1)}
+        | {"intercept": ("float64", 1)}
     )
     """Name -> data type and number of dimensions of the arrays of `arrays()`."""
 
@@ -66,7 +62,6 @@ class TextScores:
     rarity: NDArray[np.float32]
     weights: NDArray[np.float32]
     intercept: NDArray[np.float64]
-    classes: bool
 
     @classmethod
     def fit(
@@ -83,8 +78,8 @@ class TextScores:
 
         Args:
             counts: `count_texts` of the rows.
-            y: Class codes, or numbers, shape (n,).
-            n_classes: Number of classes; 0 for numbers.
+            y: Class codes, shape (n,).
+            n_classes: Number of classes.
             longest: Characters read per text, as for `counts`.
             penalty: Strength of the L2 penalty.
             weights: Row weights, shape (n,); None for equal weights.
@@ -94,8 +89,8 @@ class TextScores:
             return None
         rarity = _rarity(counts, ngrams)
         X = _tfidf(counts, ngrams, rarity)
-        coefficients, intercept = _fit_linear(X, y, penalty, _start(X, y) if n_classes else None, weights)
-        return cls(longest, ngrams, rarity, coefficients.astype(np.float32), intercept, bool(n_classes))
+        coefficients, intercept = _fit_logistic(X, y, penalty, _start(X, y), weights)
+        return cls(longest, ngrams, rarity, coefficients.astype(np.float32), intercept)
 
     @property
     def count(self) -> int:
@@ -111,12 +106,11 @@ class TextScores:
         if not counts.shape[0]:
             return np.zeros((0, self.count))
         found = np.asarray(_tfidf(counts, self.ngrams, self.rarity) @ self.weights, dtype=np.float64) + self.intercept
-        return _log_probabilities(found) if self.classes and self.count > 1 else found
+        return _log_probabilities(found) if self.count > 1 else found
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """State as arrays."""
-        found = {name: np.asarray(getattr(self, name)) for name in self.KINDS}
-        return found | {"classes": np.array([self.classes])}
+        return {name: np.asarray(getattr(self, name)) for name in self.KINDS}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], columns: float) -> TextScores:
@@ -127,7 +121,7 @@ class TextScores:
         """
         longest, ngrams, weights = arrays["longest"], arrays["ngrams"], arrays["weights"]
         inside = len(ngrams) > 0 and ngrams[0] >= 0 and ngrams[-1] < 2 * columns * BUCKETS
-        if not inside or (np.diff(ngrams) <= 0).any() or len(arrays["classes"]) != 1:
+        if not inside or (np.diff(ngrams) <= 0).any():
             raise ValueError("its scores of texts have n-grams of another table")
         if len(longest) != 2 or (longest < 0).any() or (longest > LONGEST).any():
             raise ValueError("its scores of texts read texts of an impossible length")
@@ -135,14 +129,7 @@ class TextScores:
         finite = all(np.isfinite(arrays[name]).all() for name in ("rarity", "weights", "intercept"))
         if not shapes or not finite or len(weights) != len(ngrams) or not weights.shape[1]:
             raise ValueError("its scores of texts do not fit together")
-        return cls(
-            (int(longest[0]), int(longest[1])),
-            ngrams,
-            arrays["rarity"],
-            weights,
-            arrays["intercept"],
-            bool(arrays["classes"][0]),
-        )
+        return cls((int(longest[0]), int(longest[1])), ngrams, arrays["rarity"], weights, arrays["intercept"])
 
 
 def reading_lengths(texts: Texts) -> tuple[int, int]:
@@ -172,28 +159,25 @@ def count_texts(texts: Texts, longest: tuple[int, int]) -> Any:
 
 def choose_penalty(counts: Any, y: NDArray[Any], n_classes: int, seed: int) -> float:
     """Choose the penalty by the loss on a fifth of at most 5,000 rows."""
-    candidates = _PENALTIES[bool(n_classes)]
     rows = np.random.default_rng(seed).permutation(len(y))[:_PENALTY_ROWS]
     train, valid = np.sort(rows[len(rows) // 5 :]), np.sort(rows[: len(rows) // 5])
     seen = np.unique(y[train])
     ngrams = _informative(counts[train], y[train], n_classes)
     if not len(ngrams) or len(seen) < 2 or not len(valid):
-        return candidates[0]
+        return _PENALTIES[0]
     rarity = _rarity(counts[train], ngrams)
     X, X_valid = (_tfidf(counts[part], ngrams, rarity) for part in (train, valid))
-    losses, start = [], _start(X, y[train]) if n_classes else None
-    for penalty in candidates:
-        coefficients, intercept = _fit_linear(X, y[train], penalty, start)
+    losses, start = [], _start(X, y[train])
+    for penalty in _PENALTIES:
+        coefficients, intercept = _fit_logistic(X, y[train], penalty, start)
         scores = np.asarray(X_valid @ coefficients) + intercept
         scores = _log_probabilities(scores) if scores.shape[1] > 1 else scores
-        losses.append(score_loss(scores, y[valid], n_classes, seen))
-    return candidates[int(np.argmin(losses))]
+        losses.append(score_loss(scores, y[valid], seen))
+    return _PENALTIES[int(np.argmin(losses))]
 
 
-def score_loss(scores: NDArray[np.float64], y: NDArray[Any], n_classes: int, seen: NDArray[Any]) -> float:
-    """Mean negative logarithm of the probability of the true class among the classes `seen`, or mean squared error."""
-    if not n_classes:
-        return float(np.mean((scores[:, 0] - y) ** 2))
+def score_loss(scores: NDArray[np.float64], y: NDArray[Any], seen: NDArray[Any]) -> float:
+    """Mean negative logarithm of the probability of the true class among the classes `seen`."""
     if scores.shape[1] == 1:
         signs = np.where(y == seen[-1], 1.0, -1.0)
         return float(np.logaddexp(0.0, -signs * scores[:, 0]).mean())
@@ -206,15 +190,14 @@ def score_loss(scores: NDArray[np.float64], y: NDArray[Any], n_classes: int, see
 def _informative(counts: Any, y: NDArray[Any], n_classes: int) -> NDArray[np.int64]:
     """N-grams of at least two rows, ascending; of many, those of the largest chi-squared statistic with the target."""
     texts = np.bincount(counts.indices, minlength=counts.shape[1])
-    most = min(_MAX_NGRAMS, max(_MAX_WEIGHTS // max(n_classes, 1), _MIN_NGRAMS))
+    most = min(_MAX_NGRAMS, max(_MAX_WEIGHTS // n_classes, _MIN_NGRAMS))
     found = []
     for start in range(0, counts.shape[1], BUCKETS):
         known = start + np.flatnonzero(texts[start : start + BUCKETS] >= _MIN_TEXTS)
         if len(known) > most:
             from sklearn.feature_selection import chi2
 
-            groups = y if n_classes else np.searchsorted(np.quantile(y, [0.2, 0.4, 0.6, 0.8]), y)
-            statistic = np.nan_to_num(chi2(counts[:, known], groups)[0])
+            statistic = np.nan_to_num(chi2(counts[:, known], y)[0])
             known = np.sort(known[np.argsort(-statistic, kind="stable")[:most]])
         found.append(known)
     return np.concatenate(found).astype(np.int64)
@@ -272,25 +255,23 @@ def _start(X: Any, y: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.flo
     return coefficients[1:] - coefficients[:1], intercept[1:] - intercept[:1]
 
 
-def _fit_linear(
+def _fit_logistic(
     X: Any,
     y: NDArray[Any],
     penalty: float,
-    start: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
+    start: tuple[NDArray[np.float32], NDArray[np.float32]],
     weights: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Fit; return coefficients, shape (m, k), and intercepts, shape (k,). `start` is None for numbers."""
+    """Fit from the start; return coefficients, shape (m, k), and intercepts, shape (k,)."""
     from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.linear_model import LogisticRegression
 
-    model: Any = Ridge(penalty, solver="sparse_cg", max_iter=_CG_ITERATIONS, tol=1e-3)
-    if start is not None:
-        model = LogisticRegression(C=1.0 / penalty, max_iter=_ITERATIONS, warm_start=True)
-        model.coef_, model.intercept_ = start
+    model: Any = LogisticRegression(C=1.0 / penalty, max_iter=_ITERATIONS, warm_start=True)
+    model.coef_, model.intercept_ = start
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a limit of iterations is part of the method
         model.fit(X, y, weights)
-    return np.atleast_2d(model.coef_).T.astype(np.float64), np.atleast_1d(model.intercept_).astype(np.float64)
+    return model.coef_.T.astype(np.float64), model.intercept_.astype(np.float64)
 
 
 def _log_probabilities(logits: NDArray[np.float64]) -> NDArray[np.float64]:
