@@ -222,7 +222,7 @@ def _rarity(counts: Any, ngrams: NDArray[np.int64]) -> NDArray[np.float32]:
     return np.asarray(np.log((1.0 + counts.shape[0]) / (1.0 + texts)), dtype=np.float32)
 
 
-def _start(X: Any, y: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _start(X: Any, y: NDArray[Any]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """Coefficients and intercepts of a ridge regression of the classes, from which a logistic regression starts.
 
     A few steps of conjugate gradients for all classes at once take as long as two steps of L-BFGS, and replace about
@@ -259,7 +259,7 @@ def _fit_logistic(
     X: Any,
     y: NDArray[Any],
     penalty: float,
-    start: tuple[NDArray[np.float32], NDArray[np.float32]],
+    start: tuple[NDArray[np.floating], NDArray[np.floating]],
     weights: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Fit from the start; return coefficients, shape (m, k), and intercepts, shape (k,)."""
