@@ -1,12 +1,17 @@
 """Choice of the simplest model among the statistically equal ones (`SearchSettings(prefer="simple")`).
 
-A model is equal to the ensemble if the bootstrap interval of the difference of their losses on the validated rows
-contains 0 or lies below 0. Candidates are the best trials of the families. A formula or a single tree is simpler than
-any other model; of two such models, the one that predicts faster is simpler.
+One-standard-error rule (Breiman, Friedman, Olshen and Stone 1984, Classification and Regression Trees, section 3.4): a
+model is equal to the ensemble if its loss on the validated rows is at most one standard error above that of the
+ensemble. The standard error comes from a bootstrap over rows, or over groups. A test of the paired difference would be
+too strict: the ensemble was selected on these rows, so its loss there is too small.
+
+Candidates are the best trials of the families. A linear model is simpler than splines, splines are simpler than a tree,
+and a tree is simpler than any other model. Of other models, the one that predicts faster is simpler.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -14,7 +19,7 @@ import numpy as np
 
 from seasoned.tabular.ensemble.greedy_selection import resampled, selection_rows
 from seasoned.tabular.metrics.vectorized import losses_of
-from seasoned.tabular.models.registry import is_readable
+from seasoned.tabular.models.registry import MODELS, is_readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,25 +31,10 @@ if TYPE_CHECKING:
 
     Chosen = Sequence[tuple[TrialRow, float]]
 
-__all__ = ["Band", "Simplest", "loss_difference", "simplest_equal"]
+__all__ = ["Simplest", "simplest_equal"]
 
-_SAMPLES: Final = 200  # bootstrap samples of the rows
-_LEAST_SAMPLES: Final = 20  # smallest number of samples with a defined loss, for an interval
-_INTERVAL: Final = (0.025, 0.975)
-
-
-class Band(NamedTuple):
-    """Bootstrap interval of a difference of losses, 95%: `low` and `high`. Losses are those on all rows."""
-
-    loss: float
-    other: float
-    low: float
-    high: float
-
-    @property
-    def is_equal(self) -> bool:
-        """True if the model is not clearly worse than the other."""
-        return self.low <= 0.0
+_SAMPLES: Final = 100  # bootstrap samples of the rows
+_LEAST_SAMPLES: Final = 20  # smallest number of samples with a defined loss, for a standard error
 
 
 class Simplest(NamedTuple):
@@ -69,51 +59,51 @@ def simplest_equal(objective: CrossValidation, best: Sequence[TrialRow], chosen:
     if not chosen:
         return Simplest(chosen)
     end = time.monotonic() + seconds
+    judge = _Judge(objective, lambda: time.monotonic() >= end)
     whole = _predicted(objective, chosen)
+    error = None if whole is None else judge.standard_error(whole)
+    if whole is None or error is None:
+        return Simplest(chosen, ('prefer="simple": there was no time to compare single models with the ensemble.',))
+    loss = judge.loss(whole)
     for row in sorted(first.values(), key=lambda row: _complexity(objective, row)):
-        alone = None if whole is None or time.monotonic() >= end else _predicted(objective, [(row, 1.0)])
-        if whole is None or alone is None:
-            continue
-        band = loss_difference(alone, whole, objective, lambda: time.monotonic() >= end)
-        if band is not None and band.is_equal:
-            return Simplest([(row, 1.0)], (_sentence(objective, row, chosen, band),))
-    return Simplest(chosen, (f'prefer="simple": no single model is equal to {_name(chosen)} within chance.',))
+        alone = _predicted(objective, [(row, 1.0)])
+        if alone is not None and (its := judge.loss(alone)) <= loss + error:
+            return Simplest([(row, 1.0)], (_sentence(objective, row, chosen, (its, loss, error)),))
+    return Simplest(chosen, (f'prefer="simple": no single model is within a standard error of {_name(chosen)}.',))
 
 
-def loss_difference(
-    alone: NDArray[np.float64],
-    whole: NDArray[np.float64],
-    objective: CrossValidation,
-    over: Callable[[], bool] = lambda: False,
-) -> Band | None:
-    """Band of the loss of one set of predictions minus that of another; None if too few losses are defined.
+class _Judge:
+    """Losses on at most 10,000 of the validated rows, the same for every model.
 
     Args:
-        alone: Predictions for the validated rows, shape (n, classes) or (n,).
-        whole: Predictions of the other model.
         objective: Cross-validation with the target, weights and groups of these rows.
         over: Function that returns True once the time is over.
     """
-    data, metric = objective.data, objective.metric
-    known = data.known_rows()
-    weights = None if data.weights is None else data.weights[known]
-    y, groups = data.target[known], None if data.together is None else data.together[known]
-    rows, mass = selection_rows(y, objective.job.seed, weights, classes=metric.n_classes > 0 and metric.weighs)
-    stack = np.stack([alone[rows], whole[rows]])
 
-    def losses(part: NDArray[np.int64]) -> NDArray[np.float64]:
-        return losses_of(stack[:, part], y[rows[part]], metric, over, None if mass is None else mass[part])
+    def __init__(self, objective: CrossValidation, over: Callable[[], bool]) -> None:
+        data, self._metric, self._over, self._seed = objective.data, objective.metric, over, objective.job.seed
+        known = data.known_rows()
+        weights = None if data.weights is None else data.weights[known]
+        classes = self._metric.n_classes > 0 and self._metric.weighs
+        self._rows, self._mass = selection_rows(data.target[known], self._seed, weights, classes=classes)
+        self._y = data.target[known][self._rows]
+        self._groups = None if data.together is None else data.together[known][self._rows]
+        self._share = len(self._rows) / len(known)
 
-    every, rng = np.arange(len(rows)), np.random.default_rng(objective.job.seed)
-    together = None if groups is None else groups[rows]
-    found = losses(every)
-    drawn = [losses(resampled(every, together, rng)) for _ in range(_SAMPLES) if not over()]
-    differences = np.array([one - other for one, other in drawn])
-    differences = differences[np.isfinite(differences)]
-    if len(differences) < _LEAST_SAMPLES or not np.isfinite(found).all():
-        return None
-    low, high = np.quantile(differences, _INTERVAL)
-    return Band(float(found[0]), float(found[1]), float(low), float(high))
+    def loss(self, predicted: NDArray[np.float64]) -> float:
+        """Loss of predictions for the validated rows, shape (n, classes) or (n,); infinite if undefined."""
+        return self._losses(predicted[self._rows], np.arange(len(self._rows)))
+
+    def standard_error(self, predicted: NDArray[np.float64]) -> float | None:
+        """Bootstrap standard error of the loss on all validated rows; None if too few samples have a loss."""
+        here, rng, every = predicted[self._rows], np.random.default_rng(self._seed), np.arange(len(self._rows))
+        drawn = [self._losses(here, resampled(every, self._groups, rng)) for _ in range(_SAMPLES) if not self._over()]
+        known = np.array(drawn)[np.isfinite(drawn)]
+        return float(known.std(ddof=1)) * math.sqrt(self._share) if len(known) >= _LEAST_SAMPLES else None
+
+    def _losses(self, here: NDArray[np.float64], part: NDArray[np.int64]) -> float:
+        mass = None if self._mass is None else self._mass[part]
+        return float(losses_of(here[None, part], self._y[part], self._metric, None, mass)[0])
 
 
 def _predicted(objective: CrossValidation, chosen: Chosen) -> NDArray[np.float64] | None:
@@ -129,21 +119,23 @@ def _predicted(objective: CrossValidation, chosen: Chosen) -> NDArray[np.float64
 
 
 def _complexity(objective: CrossValidation, row: TrialRow) -> tuple[bool, float]:
-    """Order of the candidates, the simplest first."""
-    return not is_readable(objective.fitter.model(row.model)), objective.records.of(row.configuration).predict_ms
+    """Order of the candidates, the simplest first: readable families in the order of the registry, then by speed."""
+    if is_readable(objective.fitter.model(row.model)):
+        return False, list(MODELS).index(row.model) if row.model in MODELS else math.inf
+    return True, objective.records.of(row.configuration).predict_ms
 
 
-def _sentence(objective: CrossValidation, row: TrialRow, chosen: Chosen, band: Band) -> str:
-    metric = objective.metric
-    score, other = metric.score(band.loss), metric.score(band.other)
+def _sentence(objective: CrossValidation, row: TrialRow, chosen: Chosen, losses: tuple[float, float, float]) -> str:
+    """Sentence on the choice and its cost; `losses` has the loss of the trial, of the ensemble, and its error."""
+    metric, (its, loss, error) = objective.metric, losses
     pace, whole = (
         sum(objective.records.of(one.configuration).predict_ms for one in rows)
         for rows in ([row], [one for one, _ in chosen])
     )
     return (
         f'prefer="simple": {row.model} (trial {row.number}) predicts alone; its {metric.name} in validation is '
-        f"{score:.4g}, that of {_name(chosen)} {other:.4g} (loss {band.loss - band.other:+.2g}, 95% interval "
-        f"{band.low:+.2g} to {band.high:+.2g}); a row takes {pace:.2g} ms, not {whole:.2g}."
+        f"{metric.score(its):.4g}, that of {_name(chosen)} {metric.score(loss):.4g} with a standard error of "
+        f"{error:.2g}; a row takes {pace:.2g} ms, not {whole:.2g}."
     )
 
 

@@ -57,9 +57,9 @@ class SearchSettings:
             the columns `model` and `config` of a leaderboard of the same settings. Omitted values are those of the
             family's first configuration.
         prefer: "score" for the ensemble with the smallest validation loss. "simple" for a single model, fitted once,
-            if one is statistically equal to the ensemble: the 95% bootstrap interval of the difference of their losses
-            contains 0. A linear model, splines or a tree come before any other model, then the faster one. The log and
-            the summary of the fit state the choice and its cost.
+            if one is statistically equal to the ensemble: its validation loss is at most one standard error higher. A
+            linear model, splines and a tree come first, in this order, then the fastest of the other models. The log
+            and the summary of the fit state the choice and its cost.
 
     Raises:
         InvalidInput: If a setting is invalid.
