@@ -17,6 +17,7 @@ AUTOGLUON = ("autogluon.tabular[lightgbm,xgboost,catboost,fastai,ray]==1.6.3", "
 AUTOGLUON_TREES = ("autogluon.tabular[lightgbm,xgboost,catboost,ray]==1.6.3", "pyarrow")  # no torch, no networks
 MLJAR = ("mljar-supervised==1.3.2", "pyarrow")
 LIGHTAUTOML = ("lightautoml==0.4.2", "torch<=2.13.0", "pyarrow")
+HONESTML = ("honestml[boosting,optuna]==2.0.0", "pyarrow")
 CORE = ("--editable", str(BENCHMARKS.parent))
 NETWORKS = ("mlp", "realmlp", "tuned_mlp")
 BEST = "best"  # the family of the best trial of `seasoned` on the same fold, by its own validation
@@ -110,6 +111,7 @@ FRAMEWORKS = {
         autogluon("autogluon-v150-trees", AUTOGLUON_TREES, "best_quality_v150", "-trees"),
         Framework("lightautoml", "lightautoml_", "lightautoml", LIGHTAUTOML, "0.4.2"),
         Framework("mljar", "mljar_", "mljar-supervised", MLJAR, "1.3.2", {"mode": "Compete"}),
+        Framework("honestml", "honestml_", "honestml", HONESTML, "2.0.0", {"preset": "balanced"}),
         Framework("lightgbm", "lightgbm_", "lightgbm"),
         Framework("dummy", "dummy_", "scikit-learn"),
     )
