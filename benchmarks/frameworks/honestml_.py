@@ -1,4 +1,4 @@
-"""honestml with its preset "balanced" ("best" tunes first, and in a minute has no model), told the metric, the limit and the threads by the environment."""
+"""honestml with its preset "balanced", told metric, limit and threads; "best" tunes first and has no model in a minute."""
 
 from __future__ import annotations
 
