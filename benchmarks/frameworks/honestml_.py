@@ -1,4 +1,4 @@
-"""honestml with its preset "balanced", told metric, limit and threads; "best" tunes first and has no model in a minute."""
+"""honestml with its preset "balanced", told metric, limit and threads; "best" has no model in a minute."""
 
 from __future__ import annotations
 
