@@ -100,7 +100,6 @@ FRAMEWORKS = {
         arm("three-folds", dealt=3),
         arm("one-part", dealt=1),
         arm("three-repeats", repeats=[5, 3]),
-        arm("ten-folds", repeats=[10, 1]),
         arm("no-vectors", vectors=False),
         Framework("seasoned-core", "seasoned_", "seasoned", CORE, ours=True),
         Framework("flaml", "flaml_", "flaml", FLAML, "2.7.0"),

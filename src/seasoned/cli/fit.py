@@ -126,8 +126,7 @@ def fit(
     said = Declared(target, weights, groups, validation, tuple(names_in(ignore)), weights_in(class_weight))
     train, test = _split(said, frame, holdout, random_state, classes=kind == "classification")
     train, validated = said.validated(train, lambda path: reading.table(path, words_in(train), _like(frame)))
-    make = tabular.AutoClassifier if kind == "classification" else tabular.AutoRegressor
-    model = make(
+    model = (tabular.AutoClassifier if kind == "classification" else tabular.AutoRegressor)(
         metric_of(metric, positive, costs),
         time_limit=time_limit,
         trials=trials,
@@ -135,9 +134,7 @@ def fit(
         workers=workers,
         validation=validated,
         experience=None if experience == "none" else experience,
-        search=tabular.SearchSettings(
-            _names(models), folds, ensemble, _steps(features), None, predict_limit, layers, prefer=prefer
-        ),
+        search=_search(models, folds, ensemble, features, predict_limit=predict_limit, layers=layers, prefer=prefer),
         random_state=random_state,
     )
     end = time.monotonic() + time_limit
@@ -222,6 +219,11 @@ def _write_report(
     options: Any = {"unseen": unseen, "sample_weight": said.weights_of(judged), "seconds": seconds, "progress": True}
     written = write_report(model, path, said.features(judged), judged[said.target], **options)
     typer.echo(f"report written to {written}")
+
+
+def _search(models: str | None, folds: int | None, ensemble: int, features: str | None, **more: Any) -> Any:
+    """Search settings of the options."""
+    return tabular.SearchSettings(_names(models), folds, ensemble, _steps(features), **more)
 
 
 def _steps(words: str | None) -> Any:

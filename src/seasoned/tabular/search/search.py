@@ -159,18 +159,14 @@ def search(
             logger.warning("interrupted; the best models so far are fitted. Interrupt again to give up.")
         progress.begin("fitting the best models on all rows")
         trials = tuple(map(row, ended))
-        left = budget.remaining - (
-            ending.reserve - ending.second_layer_reserve
-        )  # the reserve includes the time of the selection
-        most = ending.choosing if timed else math.inf
-        chosen = select_members(objective, ranked(trials), pool, most)
-        simplest = simplest_equal(objective, ranked(trials), chosen, most) if budget.simple else Simplest(chosen)
-        layered = add_layer(objective, simplest.chosen, trials, upper, pool, left)
+        # the reserve includes the time of the selection
+        left = budget.remaining - (ending.reserve - ending.second_layer_reserve)
+        selected = _selected(objective, ranked(trials), pool, ending.choosing if timed else math.inf)
+        layered = add_layer(objective, selected.chosen, trials, upper, pool, left)
         members = fit_members(objective, layered.chosen, pool, early)
         progress.begin("judging all models together")
-        return SearchResult(
-            members, (*trials, *layered.rows), failed, ending.idle, (*resumed, *simplest.notes, *layered.notes)
-        )
+        notes = (*resumed, *selected.notes, *layered.notes)
+        return SearchResult(members, (*trials, *layered.rows), failed, ending.idle, notes)
 
 
 def _searched(
@@ -233,6 +229,12 @@ def select_members(
         chosen = choose_members(objective, best, budget, seconds)
         warm.ready(_PATIENCE)  # any other worker would load the same packages
     return chosen
+
+
+def _selected(objective: CrossValidation, best: Sequence[TrialRow], pool: WorkerPool, seconds: float) -> Simplest:
+    """Select the members; with `prefer="simple"`, one of them replaces all if it is equal to them."""
+    chosen = select_members(objective, best, pool, seconds)
+    return simplest_equal(objective, best, chosen, seconds) if pool.budget.simple else Simplest(chosen)
 
 
 def _closed(study: Study) -> Sequence[Trial]:
