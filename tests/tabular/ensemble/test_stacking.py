@@ -394,9 +394,9 @@ def test_what_is_held_out_of_everything_is_held_out(monkeypatch):
         fits = []
         whole, last = type(objective.fitter).on_fold, type(objective.fitter).on_all
 
-        def on_fold(self, pipeline, fold, *rest):
+        def on_fold(self, pipeline, fold, *rest, **more):
             fits.append(fold)
-            return whole(self, pipeline, fold, *rest)
+            return whole(self, pipeline, fold, *rest, **more)
 
         def on_all(self, *given, rows, **more):
             seen.append(set(rows) & set(held))

@@ -220,8 +220,8 @@ def test_rows_predicted_as_no_number_are_not_left_out_of_the_loss(objectives, mo
     found = objectives["regression"]
     on_fold = Fitter.on_fold
 
-    def odd(*given):
-        part = on_fold(*given)
+    def odd(*given, **more):
+        part = on_fold(*given, **more)
         part.predicted[0] = np.nan
         return part
 
