@@ -24,7 +24,7 @@ from comparison.interleaved import interleaved
 from comparison.records import Record, Records
 from comparison.registry import FRAMEWORKS, Framework
 from comparison.splits import manifest, one_fold
-from comparison.summary import DUMMY, GREATER
+from comparison.summary import DUMMY, gain
 from comparison.text import table
 
 SECONDS = (1, 2, 5, 10, 30, 60)
@@ -50,19 +50,11 @@ def runs_of(tools: list[str], seconds: list[float]) -> dict[str, tuple[Framework
 
 def gains(found: dict[str, Record]) -> dict[str, float]:
     """Score of each run on one table, from 0 (the dummy's) to 1 (the best of all runs)."""
-    dummy = found[DUMMY]
-    shares = {name: share(record, dummy) for name, record in found.items() if name != DUMMY}
+    scores = {name: record["score"] for name, record in found.items() if not record["error"]}
+    row = {"metric": found[DUMMY]["metric"], "scores": scores, "dummy": scores[DUMMY]}
+    shares = {name: gain(row, name) if name in scores else 0.0 for name in found if name != DUMMY}
     best = max(shares.values())
     return {name: max(value / best, 0.0) if best > 0 else 0.0 for name, value in shares.items()}
-
-
-def share(record: Record, dummy: Record) -> float:
-    """Part of the dummy's error that a run takes away; 0 for a failed run."""
-    if record["error"]:
-        return 0.0
-    if record["metric"] in GREATER:
-        return float((record["score"] - dummy["score"]) / (1 - dummy["score"]))
-    return float(1 - record["score"] / dummy["score"])
 
 
 def summarize(tables: list[dict[str, Record]], tools: list[str], seconds: list[float]) -> dict[str, Any]:

@@ -27,7 +27,6 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -39,6 +38,7 @@ from comparison.holdout import FOLDS, HALVES
 from comparison.records import Records
 from comparison.registry import BEST, FRAMEWORKS, Framework, setup
 from comparison.runner import Conditions, identity, measure
+from comparison.source import source_state
 from comparison.splits import development, folds, manifest
 from comparison.summary import DUMMY, OURS, summarize, summarize_parts
 from comparison.text import render
@@ -46,7 +46,6 @@ from comparison.text import render
 if TYPE_CHECKING:
     from comparison.splits import Fold
 
-SOURCE = Path(__file__).parent.parent / "src"
 STANDARD = [name for name, framework in FRAMEWORKS.items() if name == "seasoned" or not framework.ours]
 
 
@@ -87,14 +86,6 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     if not options.datasets and not options.setup:
         parser.error("give --datasets FOLDER, or --setup")
     return options
-
-
-def source_state() -> str:
-    """A fingerprint of this package's source and of what ships with it, for results of one state of both."""
-    digest = hashlib.sha256()
-    for file in sorted([*SOURCE.rglob("*.py"), *SOURCE.rglob("data/*.*")]):
-        digest.update(str(file.relative_to(SOURCE)).encode() + file.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def conditions(options: argparse.Namespace, lanes: int) -> list[Conditions]:

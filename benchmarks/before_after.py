@@ -16,8 +16,6 @@ that differ by less than one part in a million are equal.
 from __future__ import annotations
 
 import argparse
-import datetime as dt
-import os
 import statistics
 import subprocess
 import tempfile
@@ -25,11 +23,12 @@ from pathlib import Path
 from typing import Any
 
 import common
+from comparison.interleaved import conditions
 from comparison.records import Record, Records
 from comparison.registry import Framework
-from comparison.runner import Conditions, identity, measure
+from comparison.runner import identity, measure
 from comparison.splits import development, manifest, one_fold
-from comparison.summary import QUIET, signed_rank
+from comparison.summary import QUIET, loss, signed_rank
 from comparison.text import table
 
 EQUAL = 1e-6  # relative difference of two losses that counts as none
@@ -66,8 +65,7 @@ def checkout(name: str, tree: Path) -> Path:
 
 def measured(options: argparse.Namespace, arms: dict[str, Framework], records: Records) -> list[dict[str, Record]]:
     """The two results of each table: those in the file, and the missing ones as they come."""
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
-    now = Conditions(options.budget, cores, dt.datetime.now(dt.UTC).isoformat(timespec="seconds"))
+    now = conditions(options.budget)
     pairs = []
     for position, entry in enumerate(manifest(options.datasets, [name for name in options.only.split(",") if name])):
         fold = one_fold(options.datasets, entry, options.fold)
@@ -91,14 +89,9 @@ def shown(record: Record) -> str:
     return record["error"] or f"{record['score']:.5g} in {record['fit_seconds']:.0f} s"
 
 
-def loss(record: Record) -> float:
-    """The result's score, turned so that less is better."""
-    return 1 - record["score"] if record["metric"] == "roc_auc" else float(record["score"])
-
-
 def change(pair: dict[str, Record]) -> float:
     """Loss after against loss before; 0 where both are equal, 0 included."""
-    before, after = loss(pair["before"]), loss(pair["after"])
+    before, after = (loss(pair[state]["metric"], pair[state]["score"]) for state in STATES)
     if abs(after - before) <= EQUAL * max(abs(before), abs(after)):
         return 0.0
     return after / before - 1 if before else float("inf")

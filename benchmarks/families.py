@@ -38,8 +38,8 @@ import pandas as pd
 from scipy.stats import wilcoxon
 from threadpoolctl import threadpool_limits
 
-from automl import source_state
 from common import environment
+from comparison.source import source_state
 from seasoned.tabular.input.target import read_target
 from seasoned.tabular.metrics.registry import resolve
 from seasoned.tabular.models._common.base import Job, predict

@@ -43,11 +43,12 @@ import numpy as np
 import pandas as pd
 
 import common
-from automl import names, source_state
+from automl import names
 from comparison.holdout import FOLDS, SEED
 from comparison.holm import holm
 from comparison.paired import Gap, gap_of_auc, gap_of_losses, p_of_rows
 from comparison.resampled import corrected_t
+from comparison.source import source_state
 from comparison.splits import aligned, development, folds, judge, manifest, one_fold
 from comparison.summary import gain, signed_rank
 from comparison.text import table

@@ -23,7 +23,7 @@ from bencheval.evaluator import BenchmarkEvaluator
 import common
 from comparison.records import read
 from comparison.splits import manifest
-from comparison.summary import DUMMY, GREATER, by_table, complete_cells
+from comparison.summary import DUMMY, by_table, complete_cells, loss
 from comparison.text import table
 
 COLUMNS = ("rank", "elo", "elo+", "elo-", "winrate", "improvability", "improvability+", "improvability-")
@@ -36,7 +36,7 @@ def errors(rows: list[dict[str, Any]], frameworks: list[str]) -> pd.DataFrame:
         {
             "method": name,
             "task": row["table"],
-            "metric_error": 1 - row["scores"][name] if row["metric"] in GREATER else row["scores"][name],
+            "metric_error": loss(row["metric"], row["scores"][name]),
         }
         for row in rows
         for name in frameworks

@@ -41,7 +41,7 @@ import pandas as pd
 from sklearn.metrics import log_loss, roc_auc_score, root_mean_squared_error
 
 import common
-from automl import source_state
+from comparison.source import source_state
 from comparison.splits import manifest
 from comparison.summary import signed_rank
 from frameworks.seasoned_ import improvements

@@ -32,7 +32,7 @@ from comparison.interleaved import interleaved
 from comparison.records import Record, Records
 from comparison.registry import FRAMEWORKS
 from comparison.splits import Fold, manifest, one_fold
-from comparison.summary import GREATER
+from comparison.summary import loss
 from comparison.text import table
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def shifted(frame: pd.DataFrame, fold: Fold, _: np.random.Generator) -> Change:
     if not numbers.shape[1]:
         return frame, fold.train, fold.test
     column = numbers[numbers.nunique().idxmax()].iloc[rows]
-    order = rows[np.argsort(column.to_numpy(dtype=float), kind="stable", axis=0)]
+    order = rows[np.argsort(column.fillna(-np.inf).to_numpy(dtype=float), kind="stable")]
     cut = round((1 - SHIFTED) * len(order))
     return frame, order[:cut], order[cut:]
 
@@ -107,19 +107,17 @@ def varied(fold: Fold, folder: Path) -> dict[str, Fold]:
     return found
 
 
-def loss(record: Record) -> float | None:
-    """Loss of a run, less is better; None for a failed one."""
-    if record["error"]:
-        return None
-    return 1 - record["score"] if record["metric"] in GREATER else float(record["score"])
+def loss_of(record: Record) -> float | None:
+    """Loss of a run; None for a failed one."""
+    return None if record["error"] else loss(record["metric"], record["score"])
 
 
 def summarize(tables: list[dict[str, dict[str, Record]]], tools: list[str]) -> dict[str, Any]:
     """Median change of each tool's loss in each variant, and on how many tables the first tool is better than each."""
     found: dict[str, Any] = {}
     for variant in (PLAIN, *VARIANTS):
-        losses = {tool: [loss(one[variant][tool]) for one in tables] for tool in tools}
-        plain = {tool: [loss(one[PLAIN][tool]) for one in tables] for tool in tools}
+        losses = {tool: [loss_of(one[variant][tool]) for one in tables] for tool in tools}
+        plain = {tool: [loss_of(one[PLAIN][tool]) for one in tables] for tool in tools}
         found[variant] = {
             "change": {tool: _median_ratio(losses[tool], plain[tool]) for tool in tools},
             "better": {tool: _better(losses[tools[0]], losses[tool]) for tool in tools[1:]},

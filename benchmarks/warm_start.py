@@ -31,7 +31,7 @@ from typing import Any
 import pandas as pd
 
 import common
-from automl import source_state
+from comparison.source import source_state
 from comparison.splits import judge, manifest, one_fold
 from frameworks.seasoned_ import improvements
 from seasoned import AutoClassifier, AutoRegressor

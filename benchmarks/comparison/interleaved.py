@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import common
 from comparison.runner import Conditions, identity, measure
+from comparison.source import source_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +29,8 @@ def conditions(budget: float) -> Conditions:
 def interleaved(fold: Fold, runs: Mapping[str, tuple[Framework, float]], records: Records) -> dict[str, Record]:
     """Results by the name of the run: kept ones, and the missing ones as they are measured.
 
+    A kept result of ours that belongs to another state of the source is measured again.
+
     Args:
         fold: The split of a table.
         runs: Name -> framework and its budget in seconds.
@@ -37,10 +40,11 @@ def interleaved(fold: Fold, runs: Mapping[str, tuple[Framework, float]], records
     for name, (framework, budget) in runs.items():
         now = conditions(budget)
         wanted = {**identity(framework, fold, now), "name": name}
-        record = records.find(wanted)
+        state = {"source": source_state()} if framework.ours else {}
+        record = records.find({**wanted, **state})
         if record is None:
             with common.alone():
-                record = {**measure(framework, fold, now), "name": name}
+                record = {**measure(framework, fold, now), "name": name, **state}
             records.put(record, wanted)
             said = record["error"] or f"{record['metric']} {record['score']:.5g}, fit {record['fit_seconds']:.1f} s"
             print(f"{fold.table}, {name}: {said}", flush=True)

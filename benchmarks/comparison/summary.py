@@ -118,12 +118,14 @@ def _mean_score(group: list[dict[str, Record]], name: str) -> float:
     return float(f"{statistics.fmean(scores):.6g}")  # differences beyond six digits are ties
 
 
+def loss(metric: str, score: float) -> float:
+    """The score, turned so that less is better and 0 is perfect."""
+    return 1 - score if metric in GREATER else score
+
+
 def gain(row: dict[str, Any], name: str) -> float:
     """What part of the dummy's error a framework takes away: 0 as good as it, 1 perfect; comparable over metrics."""
-    score, dummy = row["scores"][name], row["dummy"]
-    if row["metric"] in GREATER:
-        return (score - dummy) / (1 - dummy)
-    return 1 - score / dummy
+    return 1 - loss(row["metric"], row["scores"][name]) / loss(row["metric"], row["dummy"])
 
 
 def mean_ranks(tables: list[dict[str, Any]], frameworks: list[str]) -> dict[str, float]:

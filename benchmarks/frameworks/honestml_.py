@@ -1,8 +1,7 @@
-"""honestml with its preset "balanced", told metric, limit and threads; "best" has no model in a minute."""
+"""honestml with its preset "balanced", told the metric and the limit; "best" has no model in a minute."""
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from honestml import AutoML
@@ -14,7 +13,6 @@ PACKAGES = ("honestml", "numpy", "pandas", "scikit-learn", "lightgbm", "xgboost"
 
 
 def fit(X: Any, y: Any, job: dict[str, Any]) -> Any:
-    os.environ["OMP_NUM_THREADS"] = str(len(job["cores"]))
     model = AutoML(
         task=job["task"], metric=job["metric"], budget=job["budget"], random_state=job["seed"], **job["options"]
     )

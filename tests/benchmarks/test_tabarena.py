@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -76,28 +77,41 @@ def test_the_registry_finds_one_configuration_of_the_system(package):
     assert info.method_metadata.method == "seasoned"
 
 
+@contextmanager
+def system(package, **arguments):
+    """A system with a limit of three seconds, whose worker ends in any case."""
+    budget = {"time_limit": 3.0, "num_cpus": 1, "num_gpus": 0, "memory_limit": 8.0}
+    model = package.SeasonedSystemModel(experience=None, fit_kwargs=budget, **arguments)
+    try:
+        yield model
+    finally:
+        model.cleanup()
+
+
 def test_predictions_have_the_index_and_the_classes_of_the_task(package):
     X, labels, _ = table()
-    budget = {"time_limit": 3.0, "num_cpus": 1, "num_gpus": 0, "memory_limit": 8.0}
-    model = package.SeasonedSystemModel(
-        experience=None, problem_type="binary", eval_metric="roc_auc", fit_kwargs=budget
-    )
-    assert model.fit(X, labels, group_on=["b"]) is model
-    found = model._predict_proba(X)
-    assert list(found.columns) == ["no", "yes"]
-    assert found.index.equals(X.index)
-    assert model._estimator.memory_limit == 8_000_000_000
-    assert model._estimator.random_state == 3
+    with system(package, problem_type="binary", eval_metric="roc_auc") as model:
+        model.warmup_fn()
+        assert model.fit(X, labels, group_on=["b"]) is model
+        found = model._predict_proba(X)
+        assert list(found.columns) == ["no", "yes"]
+        assert found.index.equals(X.index)
+        np.testing.assert_allclose(found.sum(axis=1), 1.0)
 
 
 def test_numbers_are_predicted_by_the_metric_of_the_task(package):
     X, _, numbers = table()
-    model = package.SeasonedSystemModel(
-        experience=None,
-        problem_type="regression",
-        eval_metric="root_mean_squared_error",
-        fit_kwargs={"time_limit": 3.0},
-    )
-    model.fit(X, numbers)
-    assert model._estimator.metric == "rmse"
-    assert model._predict(X).index.equals(X.index)
+    with system(package, problem_type="regression", eval_metric="root_mean_squared_error") as model:
+        found = model.fit(X, numbers)._predict(X)
+    assert found.index.equals(X.index)
+    assert np.isfinite(found).all()
+
+
+def test_a_failure_of_a_fit_is_told_in_its_own_words(package):
+    X, labels, _ = table()
+    with (
+        system(package, problem_type="binary", eval_metric="no_metric") as model,
+        pytest.raises(RuntimeError, match="no_metric"),
+    ):
+        model.fit(X, labels)
+    assert model._folder is None

@@ -18,5 +18,4 @@ seasoned_info = SystemInfo(
     system_cls=SeasonedSystemModel,
     config_generator=gen_seasoned,
     method_metadata=seasoned_method_metadata,
-    pip_extra=("seasoned[boosters]",),
 )

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["Simplest", "simplest_equal"]
 
 _SAMPLES: Final = 100  # bootstrap samples of the rows
+_NOT_COMPARED: Final = (
+    'prefer="simple": single models were not compared with the ensemble; there was no time, or predictions are lost.'
+)
 _LEAST_SAMPLES: Final = 20  # smallest number of samples with a defined loss, for a standard error
 
 
@@ -63,7 +66,7 @@ def simplest_equal(objective: CrossValidation, best: Sequence[TrialRow], chosen:
     whole = _predicted(objective, chosen)
     error = None if whole is None else judge.standard_error(whole)
     if whole is None or error is None:
-        return Simplest(chosen, ('prefer="simple": there was no time to compare single models with the ensemble.',))
+        return Simplest(chosen, (_NOT_COMPARED,))
     loss = judge.loss(whole)
     for row in sorted(first.values(), key=lambda row: _complexity(objective, row)):
         alone = _predicted(objective, [(row, 1.0)])
