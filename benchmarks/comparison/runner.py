@@ -119,7 +119,7 @@ def prepare(folder: Path, framework: Framework, fold: Fold, conditions: Conditio
 
 
 def collect(folder: Path, outcome: Outcome, fold: Fold) -> dict[str, Any]:
-    """What the worker left, with `score` and `error`, one of which is None."""
+    """What the worker left, with `score` and `error`, one of which is None, and the scores of any variants."""
     result = folder / "result.json"
     found = json.loads(result.read_text()) if result.exists() else {}
     labels = found.pop("labels", None)
@@ -128,6 +128,9 @@ def collect(folder: Path, outcome: Outcome, fold: Fold) -> dict[str, Any]:
     if error is None:
         try:
             score = judge(fold, np.load(folder / "predicted.npy"), labels)
+            variants = {file.stem.removeprefix("variant-"): np.load(file) for file in folder.glob("variant-*.npy")}
+            if variants:
+                found["variants"] = {name: significant(judge(fold, kept, labels)) for name, kept in variants.items()}
         except (OSError, ValueError) as unfit:
             error = f"{type(unfit).__name__}: {unfit}"
     if error and not (folder / "started").exists():

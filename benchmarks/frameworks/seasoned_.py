@@ -16,6 +16,7 @@ import math
 import time
 import zlib
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -28,6 +29,7 @@ from seasoned import load as load_bundle
 from seasoned.tabular import SearchSettings
 from seasoned.tabular.models.registry import choose
 from seasoned.tabular.preprocessing.column_plan import ColumnPlan
+from seasoned.tabular.trial.seed_average import fits_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -171,6 +173,23 @@ def details(model: Any) -> dict[str, Any]:
         "failed": len(model.failures()),
         "curve": improvements(model.fitted_.trials),
     }
+
+
+def variants(model: Any) -> dict[str, Any]:
+    """The model without one step after the search; a step that it did not take is left out."""
+    fitted = model.fitted_
+    members = tuple(
+        replace(member, estimator=fits_of(member.estimator)[0]) if member.whole else member for member in fitted.members
+    )
+    step = fitted.postprocessor
+    found = {}
+    if any(old is not new for old, new in zip(fitted.members, members, strict=True)):
+        found["without further fits"] = replace(fitted, members=members)
+    if step.calibration is not None:
+        found["without calibration"] = replace(fitted, postprocessor=replace(step, calibration=None))
+    if step.blend is not None:
+        found["average in place of the pool"] = replace(fitted, postprocessor=replace(step, blend=None))
+    return found
 
 
 def improvements(trials: Iterable[TrialRow]) -> list[list[float]]:

@@ -4,7 +4,8 @@
 
 The folder holds `job.json` and `split.npz` (row numbers). A framework's module has `PACKAGES`, `fit(X, y, job)`,
 `predict(model, X)` (numbers or probabilities), `classes(model)`, `save(model, folder)`, `load(folder, job)`,
-`details(model)` and, if it can, `keep_in_memory(model)`. The metric is computed elsewhere, for all by the same code.
+`details(model)` and, if it can, `keep_in_memory(model)` and `variants(model)`: models by name, which predict as
+`model.predict(X)` does and are scored beside it. The metric is computed elsewhere, for all by the same code.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ def run(folder: Path, job: dict[str, Any]) -> dict[str, Any]:
     saved.mkdir()
     module.save(model, saved)
     found["disk_bytes"] = sum(file.stat().st_size for file in saved.rglob("*") if file.is_file())
+    predict_variants(folder, module, model, X_test)
     del model
     return {**found, **prediction(folder, job, module, X_test)}
 
@@ -68,6 +70,13 @@ def rows(folder: Path, job: dict[str, Any]) -> tuple[Any, Any, Any]:
         y.iloc[train].reset_index(drop=True),
         X.iloc[test].reset_index(drop=True),
     )
+
+
+def predict_variants(folder: Path, module: Any, model: Any, X_test: Any) -> None:
+    import numpy as np
+
+    for name, variant in module.variants(model).items() if hasattr(module, "variants") else ():
+        np.save(folder / f"variant-{name}.npy", variant.predict(X_test))
 
 
 def prediction(folder: Path, job: dict[str, Any], module: Any, X_test: Any) -> dict[str, Any]:
