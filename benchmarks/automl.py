@@ -6,16 +6,17 @@
 
 The folder has a `manifest.json`: `datasets`, each with name, file (Parquet), target, task (binary, multiclass,
 regression) and metric (roc_auc, log_loss, rmse). All get the same rows of five folds, the same cores and the same
-metric; each run is a process of its own, one at a time. `seasoned` has the extras that are installed beside this
-script (for the recorded tables: `pip install ".[all]"`), `seasoned-core` none. A result that is there is not
-measured again: peers' are kept for each version and budget in `benchmarks/results/peers/`, ours in the file given with
-`--out`, which is refused where it has results of another state of the source (`--mixed` takes them all the same, for a
-summary of several days). `--fresh` measures the named frameworks anew, for instance to compare speed in one run. What
-Bayes is worth within families: `--frameworks seasoned,seasoned-random --first 41 --abreast`. With `--abreast` the
-named frameworks share the cores and run on a table at the same time, so that whatever else the machine does falls on
-all of them alike: for pairs of our own. What choosing among families is worth: `--frameworks
-seasoned,seasoned-one-family`, where the second gets the whole budget for the family whose trial was the first's best.
-What each part of the search is worth: the arms in `comparison/registry.py`, and `ablation.py` for their table.
+metric; each run is a process of its own, one at a time. `seasoned` has the extras that are installed beside this script
+(for the recorded tables: `pip install ".[all]"`), `seasoned-core` none. A result that is there is not measured again:
+peers' are kept for each version and budget in `benchmarks/results/peers/`, ours in the file given with `--out`, which
+is refused where it has results of another state of the source (`--mixed` takes them all the same, for a summary of
+several days). `--fresh` measures the named frameworks anew, for instance to compare speed in one run. What Bayes is
+worth within families: `--frameworks seasoned,seasoned-random --first 41 --abreast`. With `--abreast` the named
+frameworks share the cores and run on a table at the same time, so that whatever else the machine does falls on all of
+them alike: for pairs of our own; `--abreast 2` runs more than two in pairs. What choosing among families is worth:
+`--frameworks seasoned,seasoned-one-family`, where the second gets the whole budget for the family whose trial was the
+first's best. What each part of the search is worth: the arms in `comparison/registry.py`, and `ablation.py` for their
+table.
 
 Choices are made on the first 41 tables of a folder in alphabetical order, or on the half `--half choose` of
 `splits.json`; groups and times are then kept by the folds. Where a comparison has some of these and
@@ -46,6 +47,7 @@ from comparison.text import render
 if TYPE_CHECKING:
     from comparison.splits import Fold
 
+ALL = -1  # value of `--abreast` without a number
 STANDARD = [name for name, framework in FRAMEWORKS.items() if name == "seasoned" or not framework.ours]
 
 
@@ -65,7 +67,14 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     end.add_argument("--first", type=int, metavar="N", help="the first N of these in alphabetical order")
     end.add_argument("--last", type=int, metavar="N", help="the last N of these in alphabetical order")
     parser.add_argument("--cores", type=int, help="how many cores each process is pinned to (default all)")
-    parser.add_argument("--abreast", action="store_true", help="all frameworks at the same time, each on its own cores")
+    parser.add_argument(
+        "--abreast",
+        type=int,
+        nargs="?",
+        const=ALL,
+        metavar="N",
+        help="N frameworks at the same time, each on its own cores, and then the next N (all if N is left out)",
+    )
     parser.add_argument("--subject", default=OURS, help=f"whose wins over the others are counted (default {OURS})")
     parser.add_argument("--out", type=Path, metavar="FILE", help="JSON with our results and the summary")
     parser.add_argument("--mixed", action="store_true", help="take kept results of other states of the source, too")
@@ -105,7 +114,8 @@ class Comparison:
         if options.abreast and any(FRAMEWORKS[name].options.get("models") == BEST for name in options.frameworks):
             raise SystemExit("what takes the best family of another run cannot run beside it: leave --abreast out")
         self._options = options
-        self._lanes = conditions(options, len(options.frameworks) if options.abreast else 1)
+        lanes = len(options.frameworks) if options.abreast == ALL else options.abreast
+        self._lanes = conditions(options, lanes or 1)
         self._frameworks = [FRAMEWORKS[name] for name in dict.fromkeys([DUMMY, *options.frameworks])]
         header = {"environment": common.environment(), "budget": options.budget}
         self._ours = Records(options.out, header)

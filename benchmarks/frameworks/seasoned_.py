@@ -4,7 +4,8 @@ Options leave a part of the search out, to see what it is worth. `models` names 
 those that do not; `search` is further settings. What follows are no settings of the estimators, so the search is given
 them by another way: `within` names another sampler to search inside families; `rows="all"` gives every trial all rows
 at once, without samples of a large table's rows first; `race="none"` lets every trial have all its folds;
-`first="random"` draws each family's first configurations from its space, in the place of tuned defaults; `dealt` is the
+`first="random"` draws each family's first configurations from its space, in the place of tuned defaults; `early`
+names families whose defaults are tried directly after the first two; `dealt` is the
 number of folds, 1 for one held-out fifth, whatever the rows and the time. `stop_after` requests a stop after that many
 seconds. `repeats` is a number of folds and the number of times that the rows are dealt to them.
 `vectors=False` leaves out the vectors of texts.
@@ -15,7 +16,7 @@ from __future__ import annotations
 import math
 import time
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,10 +30,12 @@ from seasoned import load as load_bundle
 from seasoned.tabular import SearchSettings
 from seasoned.tabular.models.registry import choose
 from seasoned.tabular.preprocessing.column_plan import ColumnPlan
+from seasoned.tabular.search.initial_configurations import first_configurations
+from seasoned.tabular.search.search import FIRST
 from seasoned.tabular.trial.seed_average import fits_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from seasoned.space import Space
     from seasoned.tabular.trial.trial_row import TrialRow
@@ -57,6 +60,7 @@ def fit(X: Any, y: Any, job: dict[str, Any]) -> Any:
         at_once(options.get("rows")),
         to_the_end(options.get("race")),
         at_random(options.get("first"), zlib.crc32(Path(job["file"]).name.encode())),
+        earlier(options.get("early", ())),
         dealt(options.get("dealt")),
         without_vectors(options.get("vectors", True)),
     ):
@@ -128,6 +132,19 @@ def at_random(first: str | None, seed: int) -> Iterator[None]:
         patch("seasoned.tabular.fit.search_start.first_configurations", of_all),
         patch("seasoned.tabular.search.family_bandit.initial_configurations", of_one),
     ):
+        yield
+
+
+@contextmanager
+def earlier(families: Sequence[str]) -> Iterator[None]:
+    """Meanwhile the defaults of these families follow directly after the first `FIRST` ones."""
+
+    def reordered(*args: Any) -> tuple[dict[str, Any], ...]:
+        found = first_configurations(*args)
+        named = [start for start in found[FIRST:] if not start["model"].keys().isdisjoint(families)]
+        return (*found[:FIRST], *named, *(start for start in found[FIRST:] if start not in named))
+
+    with patch("seasoned.tabular.fit.search_start.first_configurations", reordered) if families else nullcontext():
         yield
 
 

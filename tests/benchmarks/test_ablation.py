@@ -28,7 +28,7 @@ def test_the_settings_of_each_arm_are_settings_of_the_search(name):
     settings = SearchSettings(models=models, **options.get("search", {}))
     assert settings.ensemble == (1 if name == "seasoned-no-ensemble" else 10)
     known = {"models", "without", "search", "within", "rows", "race", "first", "experience", "dealt"}
-    known |= {"repeats", "vectors"}
+    known |= {"repeats", "vectors", "early"}
     assert set(options) <= known
 
 
@@ -54,6 +54,13 @@ def test_without_the_race_no_bar_is_ever_placed(race, placed):
     with seasoned_.to_the_end(race):
         FoldRace(objective, live=False, opening=1).close_defaults([Mock(value=0.15, config={"model": {"linear": {}}})])
     assert any(call[0].startswith("set_bar") for call in objective.records.method_calls) == placed
+
+
+def test_families_that_are_early_follow_the_first_two():
+    families = [MODELS[name] for name in ("linear", "lightgbm", "tree", "catboost")]
+    with seasoned_.earlier(["catboost"]):
+        found = search_start.first_configurations(families, "binary")
+    assert [list(start["model"]) for start in found] == [["linear"], ["lightgbm"], ["catboost"], ["tree"]]
 
 
 def test_without_tuned_defaults_no_family_begins_with_its_default():
