@@ -30,7 +30,7 @@ format: $(VENV)/.dev
 # The slow proofs: hundreds of kills, sixteen processes on one store, the wheel in an empty environment; weird tables and
 # random ones for every family; samplers on the functions of COCO. It installs what they need, so that none is skipped.
 proof: $(VENV)/.dev
-	$(BIN)/python -m pip install --quiet --editable ".[boosters,ray]" coco-experiment
+	$(BIN)/python -m pip install --quiet --editable ".[boosters,embeddings,ray]" coco-experiment
 	$(PYTEST) $(PARALLEL) -m slow --hypothesis-profile=proof
 
 # Timings; nothing else should run meanwhile.

@@ -188,6 +188,7 @@ def details(model: Any) -> dict[str, Any]:
         "model": " + ".join(f"{member.weight:.2f} {member.name}" for member in model.fitted_.members),
         "complete": int((states == "complete").sum()),
         "failed": len(model.failures()),
+        "pool": model.fitted_.postprocessor.blended,  # validation loss of the average, cross-fitted loss of the pool
         "curve": improvements(model.fitted_.trials),
     }
 

@@ -15,9 +15,9 @@ import weird_roles
 import weird_targets
 from in_process import estimator, stay_in_process
 from seasoned import SearchSettings, load
+from seasoned._util.optional_packages import is_installed
 from seasoned.errors import InvalidInput
 from seasoned.tabular.input.frames import to_frame
-from seasoned.tabular.models._common.optional_packages import is_installed
 from seasoned.tabular.models.registry import EXTRAS, MODELS
 
 TABLES = [

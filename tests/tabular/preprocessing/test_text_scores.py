@@ -8,10 +8,10 @@ import pytest
 from seasoned.errors import InvalidInput
 from seasoned.tabular.preprocessing import text_scores
 from seasoned.tabular.preprocessing.hashed_ngrams import LONGEST
+from seasoned.tabular.preprocessing.sparse_logistic import LOWEST_SCORE
 from seasoned.tabular.preprocessing.text_scores import (
-    LOWEST_SCORE,
     TextScores,
-    choose_penalty,
+    choose_inputs,
     count_texts,
     reading_lengths,
     score_loss,
@@ -39,7 +39,8 @@ def test_scores_predict_rows_that_were_held_out(n_classes):
     if n_classes == 2:
         y = (y > 0).astype(int)
     counts = count_texts(texts, LENGTHS)
-    penalty = choose_penalty(counts[:300], y[:300], n_classes, 0)
+    penalty, embeds = choose_inputs(counts[:300], y[:300], n_classes, 0)
+    assert not embeds
     fitted = TextScores.fit(counts[:300], y[:300], n_classes, longest=LENGTHS, penalty=penalty)
     found = fitted.scores([column[300:] for column in texts])
     assert found.shape == (100, n_classes if n_classes > 2 else 1)

@@ -248,7 +248,7 @@ def test_an_own_model_has_its_space_already():
 
 
 def test_a_family_that_is_not_installed_says_so(monkeypatch):
-    monkeypatch.setattr("seasoned.tabular.models._common.optional_packages.is_installed", lambda _: False)
+    monkeypatch.setattr("seasoned._util.optional_packages.is_installed", lambda _: False)
     with pytest.raises(MissingExtra, match="run: pip install"):
         bounded(choose(["tree"]), {"xgboost": {"max_depth": 3}}, "binary")
 

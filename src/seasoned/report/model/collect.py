@@ -217,7 +217,7 @@ def _versions(fitted: Fitted) -> dict[str, str]:
     found = {
         "python": platform.python_version(),
         "seasoned": "not installed",
-        **versions(one.name for one in fitted.members),
+        **versions(fitted),
     }
     with suppress(PackageNotFoundError):  # a checkout without installation
         found["seasoned"] = version("seasoned")

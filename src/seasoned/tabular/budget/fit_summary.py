@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from seasoned.tabular.models._common.optional_packages import is_installed
+from seasoned._util.optional_packages import is_installed
 from seasoned.tabular.models.registry import EXTRAS, NAMED_ONLY
 
 if TYPE_CHECKING:

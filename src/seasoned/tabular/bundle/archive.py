@@ -94,7 +94,7 @@ def write(
     if rows is not None:
         members[_ROWS] = json.dumps(rows_to_json(rows, fitted), allow_nan=False).encode()
     manifest = {
-        "packages": versions(member.name for member in fitted.members),
+        "packages": versions(fitted),
         "about": about,
         "task": fitted.task,
         "classes": {"dtype": fitted.classes.dtype.kind, "values": fitted.classes.tolist()},

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from seasoned.tabular.preprocessing.sentence_embeddings import EMBEDDING_PACKAGE
 from seasoned.tabular.schema.wide_tables import number_places, numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     import pandas as pd
 
@@ -29,13 +30,16 @@ _SINGLE: Final = 1e-5  # relative tolerance of networks: processors and librarie
 _NETWORKS: Final = frozenset({"mlp", "realmlp", "tuned_mlp"})
 _PACKAGES: Final = ("numpy", "pandas", "scikit-learn", "scipy", "skops")
 _BOOSTERS: Final = frozenset({"catboost", "lightgbm", "xgboost"})  # families of the name of their package
-_OF_PREDICTIONS: Final = frozenset({*_PACKAGES, "catboost"})
+_OF_PREDICTIONS: Final = frozenset({*_PACKAGES, "catboost", EMBEDDING_PACKAGE})
 """Packages that predict for a loaded model; the trees of LightGBM and XGBoost are arrays."""
 
 
-def versions(families: Iterable[str]) -> dict[str, str]:
-    """Installed versions of the packages that fitted or predict some families."""
-    return {name: version(name) for name in sorted({*_PACKAGES, *_BOOSTERS.intersection(families)})}
+def versions(fitted: Fitted) -> dict[str, str]:
+    """Installed versions of the packages that fitted the model or predict with it."""
+    families = {member.name for member in fitted.members}
+    embeds = fitted.plan.scores is not None and fitted.plan.scores.embeds
+    names = {*_PACKAGES, *_BOOSTERS.intersection(families), *[EMBEDDING_PACKAGE] * embeds}
+    return {name: version(name) for name in sorted(names)}
 
 
 def changed_versions(stored: Mapping[str, str]) -> list[str]:

@@ -12,10 +12,11 @@ import numpy as np
 
 from seasoned.execution.base import Ending, Limits
 from seasoned.tabular.features.inputs import load_texts
+from seasoned.tabular.preprocessing.sentence_embeddings import embed_texts, has_embeddings
+from seasoned.tabular.preprocessing.sparse_logistic import LOWEST_SCORE
 from seasoned.tabular.preprocessing.text_scores import (
-    LOWEST_SCORE,
     TextScores,
-    choose_penalty,
+    choose_inputs,
     count_texts,
     reading_lengths,
     score_loss,
@@ -43,15 +44,16 @@ _SHARE: Final = 0.25  # largest time of the scores, as a share of the time limit
 _PARTS: Final = 4  # number of parts of rows that no fold validates
 _MAX_CLASSES: Final = 200  # largest number of classes
 _MAX_WORK: Final = 200_000_000  # largest number of counts times classes; with more, character n-grams are left out
-_SCORES, _NONE, _COUNTS = "scores.npz", "scores.none", "counts.npz"
+_SCORES, _NONE, _COUNTS, _EMBEDDED = "scores.npz", "scores.none", "counts.npz", "embedded.npy"
 
 
 class _Reading(NamedTuple):
-    """Counts of all rows are on disk: how many characters were read, the penalty, and the number of classes."""
+    """Inputs of all rows are on disk: how many characters were read, the penalty, classes, and whether embeddings."""
 
     longest: tuple[int, int]
     penalty: float
     n_classes: int
+    embeds: bool
 
 
 def scores_of_run(run: RunFolder, n_classes: int, seed: int, pool: WorkerPool) -> Scored | None:
@@ -104,7 +106,8 @@ def learn_scores(folder: Path, n_classes: int, seed: int, pool: WorkerPool) -> S
     parts = _parts(data, seed)
     rows = np.arange(len(data.target))
     found = _called(pool, _fit, [(folder, reading[0], *part) for part in [*parts, (rows, rows)]], left)
-    (folder / _COUNTS).unlink(missing_ok=True)
+    for name in (_COUNTS, _EMBEDDED):
+        (folder / name).unlink(missing_ok=True)
     if found is None or found[-1] is None:
         return None
     *told, whole = found
@@ -129,17 +132,24 @@ def _called(
 
 
 def _count(folder: Path, n_classes: int, seed: int) -> _Reading:
-    """Count the n-grams of all rows, store the counts, and choose the penalty."""
+    """Count the n-grams of all rows, choose penalty and embeddings, and store what is used."""
     from scipy.sparse import save_npz
 
-    texts = load_texts(folder)
+    texts, y = load_texts(folder), Arrays(folder).target
     longest = reading_lengths(texts)
     counts = count_texts(texts, longest)
     if counts.nnz * n_classes > _MAX_WORK:
         longest = longest[0], 0
         counts = count_texts(texts, longest)
+
+    def embed(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        return embed_texts([[column[row] for row in rows] for column in texts], longest[0])
+
+    penalty, embeds = choose_inputs(counts, y, n_classes, seed, embed if has_embeddings() else None)
+    if embeds:
+        np.save(folder / _EMBEDDED, embed(np.arange(len(y))))
     save_npz(folder / _COUNTS, counts, compressed=False)
-    return _Reading(longest, choose_penalty(counts, Arrays(folder).target, n_classes, seed), n_classes)
+    return _Reading(longest, penalty, n_classes, embeds)
 
 
 def _fit(folder: Path, reading: _Reading, train: NDArray[np.int64], valid: NDArray[np.int64]) -> Any:
@@ -148,17 +158,19 @@ def _fit(folder: Path, reading: _Reading, train: NDArray[np.int64], valid: NDArr
 
     counts: Any = load_npz(folder / _COUNTS)
     data = Arrays(folder)
-    longest, penalty, n_classes = reading
-    y = data.target[train]
+    longest, penalty, n_classes, embeds = reading
+    embedded = np.load(folder / _EMBEDDED, mmap_mode="r") if embeds else None
+    train_embedded, valid_embedded = (None if embedded is None else embedded[rows] for rows in (train, valid))
+    y, weights = data.target[train], data.weights_of(train)
     fitted = TextScores.fit(
-        counts[train], y, n_classes, longest=longest, penalty=penalty, weights=data.weights_of(train)
+        counts[train], y, n_classes, longest=longest, penalty=penalty, weights=weights, embedded=train_embedded
     )
     if len(valid) == len(data.target):
         return fitted
     columns = n_classes if n_classes > 2 else 1
     if fitted is None:
         return np.zeros((len(valid), columns))
-    scores = fitted.of_counts(counts[valid])
+    scores = fitted.of_counts(counts[valid], valid_embedded)
     return scores if n_classes < 3 else _of_all_classes(scores, np.unique(y), n_classes)
 
 

@@ -8,10 +8,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from seasoned._util.equivalents import family_of
+from seasoned._util.optional_packages import is_installed, require
 from seasoned.errors import InvalidInput
 from seasoned.space import Choice, Space
 from seasoned.tabular.features.pipeline import LEVELS, with_features
-from seasoned.tabular.models._common.optional_packages import is_installed, require
 from seasoned.tabular.models._common.target_transforms import CENTRE, SCALE
 from seasoned.tabular.models.baseline import Baseline
 from seasoned.tabular.models.boosting.catboost import CatBoost

@@ -1,8 +1,10 @@
-"""Scores of texts: predictions of a linear model of all text columns of a row, from hashed words and characters."""
+"""Scores of texts: predictions of a linear model of all text columns of a row, from hashed words and characters.
+
+Sentence embeddings are further inputs if their package is installed and they lower the loss on held-out rows.
+"""
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -10,15 +12,23 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 
 from seasoned.tabular.preprocessing.hashed_ngrams import BUCKETS, LONGEST, count_characters, count_words
+from seasoned.tabular.preprocessing.sentence_embeddings import (
+    DIMENSIONS,
+    embed_texts,
+    has_embeddings,
+    missing_embeddings,
+)
+from seasoned.tabular.preprocessing.sparse_logistic import LOWEST_SCORE, fit_logistic, log_probabilities, ridge_start
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     Texts = Sequence[Sequence[str | None]]
+    Embeddings = NDArray[np.float32] | None
 
-__all__ = ["LOWEST_SCORE", "TextScores", "choose_penalty", "count_texts", "reading_lengths", "score_loss"]
+__all__ = ["TextScores", "choose_inputs", "count_texts", "reading_lengths", "score_loss"]
 
 _MAX_CHARACTERS: Final = (8_000_000, 4_000_000)  # characters of a table that are read for words and for n-grams
 _LENGTHS: Final = (LONGEST, 2_000, 1_000, 500, 200, 100)  # characters read per text, the largest that is affordable
@@ -28,11 +38,6 @@ _MAX_WEIGHTS: Final = 300_000  # largest number of weights of one kind and colum
 _MIN_NGRAMS: Final = 2_000  # number of n-grams of one kind and column that any number of classes may have
 _PENALTIES: Final = (1.0, 0.3, 0.1, 0.03)  # candidates; the rows have squared length 1 a kind and column
 _PENALTY_ROWS: Final = 5_000  # largest number of rows for the choice of the penalty
-_ITERATIONS: Final = 12  # of L-BFGS after the ridge regression; more iterations change the predictions little
-_RIDGE_STEPS: Final = 5  # of conjugate gradients, of the ridge regression that the logistic regression starts from
-_RIDGE_SCALE: Final = 10.0  # logits for each unit of the ridge regression's predictions
-LOWEST_SCORE: Final = -20.0
-"""Smallest logarithm of a probability."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,13 +46,15 @@ class TextScores:
 
     Each text column has two vectors, of words with pairs of words and of character n-grams. The weight of an n-gram
     with c occurrences is log(1 + c) log((1 + n) / (1 + d)), where d of n training rows contain it; each vector is
-    scaled to length 1. For two classes the score is the logit, for more classes the logarithm of each probability.
+    scaled to length 1. Embeddings are vectors of length 1, too. For two classes the score is the logit, for more
+    classes the logarithm of each probability.
 
     Attributes:
         longest: Characters read per text, for words and for character n-grams; 0 for none.
         ngrams: Hashed n-grams, ascending: bucket + 2^18 (2 column + kind), with the kinds 0 (words) and 1, shape (m,).
         rarity: Logarithm of (1 + n) / (1 + d) of each n-gram, shape (m,).
-        weights: Weight of each n-gram in each score before normalisation, shape (m, k).
+        weights: Weight of each n-gram, then of each number of the embeddings, if they are used, in each score before
+            normalisation, shape (m + d, k).
         intercept: Shape (k,).
     """
 
@@ -73,6 +80,7 @@ class TextScores:
         longest: tuple[int, int],
         penalty: float,
         weights: NDArray[np.float64] | None = None,
+        embedded: Embeddings = None,
     ) -> TextScores | None:
         """Fit to training rows; None if no n-gram occurs in two rows, or all rows are of one class.
 
@@ -83,13 +91,14 @@ class TextScores:
             longest: Characters read per text, as for `counts`.
             penalty: Strength of the L2 penalty.
             weights: Row weights, shape (n,); None for equal weights.
+            embedded: `embed_texts` of the rows, shape (n, d); None to leave them out.
         """
         ngrams = _informative(counts, y, n_classes)
         if not len(ngrams) or len(np.unique(y)) < 2:
             return None
         rarity = _rarity(counts, ngrams)
-        X = _tfidf(counts, ngrams, rarity)
-        coefficients, intercept = _fit_logistic(X, y, penalty, _start(X, y), weights)
+        X = _joined(_tfidf(counts, ngrams, rarity), embedded)
+        coefficients, intercept = fit_logistic(X, y, penalty, ridge_start(X, y), weights)
         return cls(longest, ngrams, rarity, coefficients.astype(np.float32), intercept)
 
     @property
@@ -97,16 +106,29 @@ class TextScores:
         """Number of scores."""
         return int(self.weights.shape[1])
 
-    def scores(self, texts: Texts) -> NDArray[np.float64]:
-        """Return the scores of rows, shape (n, count); `texts` has the texts of each column."""
-        return self.of_counts(count_texts(texts, self.longest))
+    @property
+    def embeds(self) -> bool:
+        """True if embeddings are among the inputs."""
+        return len(self.weights) > len(self.ngrams)
 
-    def of_counts(self, counts: Any) -> NDArray[np.float64]:
-        """Return the scores of rows of `count_texts`, shape (n, count)."""
+    def scores(self, texts: Texts) -> NDArray[np.float64]:
+        """Return the scores of rows, shape (n, count); `texts` has the texts of each column.
+
+        Raises:
+            MissingExtra: If it needs embeddings, and their package is not installed.
+        """
+        embedded = embed_texts(texts, self.longest[0]) if self.embeds else None
+        return self.of_counts(count_texts(texts, self.longest), embedded)
+
+    def of_counts(self, counts: Any, embedded: Embeddings = None) -> NDArray[np.float64]:
+        """Return the scores of rows of `count_texts` and `embed_texts`, shape (n, count)."""
         if not counts.shape[0]:
             return np.zeros((0, self.count))
-        found = np.asarray(_tfidf(counts, self.ngrams, self.rarity) @ self.weights, dtype=np.float64) + self.intercept
-        return _log_probabilities(found) if self.count > 1 else found
+        sums = np.asarray(_tfidf(counts, self.ngrams, self.rarity) @ self.weights[: len(self.ngrams)])
+        if embedded is not None:
+            sums = sums + embedded @ self.weights[len(self.ngrams) :]
+        found = sums.astype(np.float64) + self.intercept
+        return log_probabilities(found) if self.count > 1 else found
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """State as arrays."""
@@ -117,6 +139,7 @@ class TextScores:
         """Restore from `arrays`, for a table with at most `columns` text columns.
 
         Raises:
+            MissingExtra: If it needs embeddings, and their package is not installed.
             ValueError: If the arrays do not fit together.
         """
         longest, ngrams, weights = arrays["longest"], arrays["ngrams"], arrays["weights"]
@@ -127,8 +150,12 @@ class TextScores:
             raise ValueError("its scores of texts read texts of an impossible length")
         shapes = arrays["rarity"].shape == (len(ngrams),) and arrays["intercept"].shape == weights.shape[1:]
         finite = all(np.isfinite(arrays[name]).all() for name in ("rarity", "weights", "intercept"))
-        if not shapes or not finite or len(weights) != len(ngrams) or not weights.shape[1]:
+        beyond = len(weights) - len(ngrams)  # weights of embeddings
+        known = beyond % DIMENSIONS == 0 and 0 <= beyond <= columns * DIMENSIONS
+        if not (shapes and finite and known and weights.shape[1]):
             raise ValueError("its scores of texts do not fit together")
+        if beyond and not has_embeddings():
+            raise missing_embeddings()
         return cls((int(longest[0]), int(longest[1])), ngrams, arrays["rarity"], weights, arrays["intercept"])
 
 
@@ -157,23 +184,49 @@ def count_texts(texts: Texts, longest: tuple[int, int]) -> Any:
     return csr_array(hstack(blocks, format="csr"))
 
 
-def choose_penalty(counts: Any, y: NDArray[Any], n_classes: int, seed: int) -> float:
-    """Choose the penalty by the loss on a fifth of at most 5,000 rows."""
+def choose_inputs(
+    counts: Any,
+    y: NDArray[Any],
+    n_classes: int,
+    seed: int,
+    embed: Callable[[NDArray[np.int64]], NDArray[np.float32]] | None = None,
+) -> tuple[float, bool]:
+    """Choose the penalty, then whether embeddings are used, by the loss on a fifth of at most 5,000 rows.
+
+    Args:
+        counts: `count_texts` of all rows.
+        y: Class codes, shape (n,).
+        n_classes: Number of classes.
+        seed: Seed of the selection of rows.
+        embed: Function that returns the embeddings of the rows with these indices; None without embeddings.
+
+    Returns:
+        The penalty, and True for embeddings.
+    """
     rows = np.random.default_rng(seed).permutation(len(y))[:_PENALTY_ROWS]
     train, valid = np.sort(rows[len(rows) // 5 :]), np.sort(rows[: len(rows) // 5])
     seen = np.unique(y[train])
     ngrams = _informative(counts[train], y[train], n_classes)
     if not len(ngrams) or len(seen) < 2 or not len(valid):
-        return _PENALTIES[0]
+        return _PENALTIES[0], False
     rarity = _rarity(counts[train], ngrams)
     X, X_valid = (_tfidf(counts[part], ngrams, rarity) for part in (train, valid))
-    losses, start = [], _start(X, y[train])
-    for penalty in _PENALTIES:
-        coefficients, intercept = _fit_logistic(X, y[train], penalty, start)
-        scores = np.asarray(X_valid @ coefficients) + intercept
-        scores = _log_probabilities(scores) if scores.shape[1] > 1 else scores
-        losses.append(score_loss(scores, y[valid], seen))
-    return _PENALTIES[int(np.argmin(losses))]
+
+    def losses(X: Any, X_valid: Any, penalties: Sequence[float]) -> list[float]:
+        found, start = [], ridge_start(X, y[train])
+        for penalty in penalties:
+            coefficients, intercept = fit_logistic(X, y[train], penalty, start)
+            scores = np.asarray(X_valid @ coefficients) + intercept
+            scores = log_probabilities(scores) if scores.shape[1] > 1 else scores
+            found.append(score_loss(scores, y[valid], seen))
+        return found
+
+    without = losses(X, X_valid, _PENALTIES)
+    penalty = _PENALTIES[int(np.argmin(without))]
+    if embed is None:
+        return penalty, False
+    (both,) = losses(_joined(X, embed(train)), _joined(X_valid, embed(valid)), [penalty])
+    return penalty, both < min(without)
 
 
 def score_loss(scores: NDArray[np.float64], y: NDArray[Any], seen: NDArray[Any]) -> float:
@@ -217,64 +270,13 @@ def _tfidf(counts: Any, ngrams: NDArray[np.int64], rarity: NDArray[np.float32]) 
     return found
 
 
+def _joined(vectors: Any, embedded: Embeddings) -> Any:
+    """Sparse vectors with the embeddings as further columns, if there are any."""
+    from scipy.sparse import csr_array, hstack
+
+    return vectors if embedded is None else csr_array(hstack([vectors, csr_array(embedded)], format="csr"))
+
+
 def _rarity(counts: Any, ngrams: NDArray[np.int64]) -> NDArray[np.float32]:
     texts = np.bincount(counts.indices, minlength=counts.shape[1])[ngrams]
     return np.asarray(np.log((1.0 + counts.shape[0]) / (1.0 + texts)), dtype=np.float32)
-
-
-def _start(X: Any, y: NDArray[Any]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Coefficients and intercepts of a ridge regression of the classes, from which a logistic regression starts.
-
-    A few steps of conjugate gradients for all classes at once take as long as two steps of L-BFGS, and replace about
-    ten of them.
-
-    Args:
-        X: Sparse matrix, shape (n, m).
-        y: Class codes, shape (n,).
-
-    Returns:
-        Shapes (k, m) and (k,) for k classes; k is 1 for two classes.
-    """
-    classes, codes = np.unique(y, return_inverse=True)
-    indicators = np.eye(len(classes), dtype=np.float32)[codes]
-    shares = indicators.mean(axis=0)
-    transposed = X.T.tocsr()
-    weights = np.zeros((X.shape[1], len(classes)), dtype=np.float32)
-    residual = transposed @ (indicators - shares)
-    direction, squares = residual.copy(), (residual**2).sum(axis=0)
-    for _ in range(_RIDGE_STEPS):
-        image = transposed @ (X @ direction) + direction  # the penalty is 1
-        step = squares / np.maximum((direction * image).sum(axis=0), 1e-12)
-        weights += step * direction
-        residual -= step * image
-        before, squares = squares, (residual**2).sum(axis=0)
-        direction = residual + squares / np.maximum(before, 1e-12) * direction
-    coefficients, intercept = _RIDGE_SCALE * weights.T, np.log(shares)
-    if len(classes) > 2:
-        return coefficients, intercept
-    return coefficients[1:] - coefficients[:1], intercept[1:] - intercept[:1]
-
-
-def _fit_logistic(
-    X: Any,
-    y: NDArray[Any],
-    penalty: float,
-    start: tuple[NDArray[np.floating], NDArray[np.floating]],
-    weights: NDArray[np.float64] | None = None,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Fit from the start; return coefficients, shape (m, k), and intercepts, shape (k,)."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-
-    model: Any = LogisticRegression(C=1.0 / penalty, max_iter=_ITERATIONS, warm_start=True)
-    model.coef_, model.intercept_ = start
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a limit of iterations is part of the method
-        model.fit(X, y, weights)
-    return model.coef_.T.astype(np.float64), model.intercept_.astype(np.float64)
-
-
-def _log_probabilities(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return np.asarray(np.maximum(logs, LOWEST_SCORE))

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from seasoned._util.optional_packages import require
 from seasoned.errors import InvalidInput
 from seasoned.space import Float, Int, Space
 from seasoned.tabular.models._common.booster_settings import most_rounds, oblivious_bins, patience
-from seasoned.tabular.models._common.optional_packages import require
 from seasoned.tabular.models._common.target_scaling import PLAIN, Units
 from seasoned.tabular.safe_files.catboost_cbm import check_model
 from seasoned.tabular.safe_files.tree_structure import forged

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seasoned._util.optional_packages import require
 from seasoned.space import Float, Int, Space
 from seasoned.tabular.models._common.booster_settings import LEAF_STEP, bins, most_rounds, patience
-from seasoned.tabular.models._common.optional_packages import require
 from seasoned.tabular.models._common.target_scaling import PLAIN, Units
 from seasoned.tabular.models.trees import tree_file
 from seasoned.tabular.models.trees.tree_arrays import Nodes

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned._util.blas_threads import one_thread
+from seasoned._util.optional_packages import require
 from seasoned.errors import InvalidInput
 from seasoned.space import Categorical, Float, Int, Space
-from seasoned.tabular.models._common.optional_packages import require
 from seasoned.tabular.models.neural.epochs import watched
 from seasoned.tabular.models.neural.realmlp_forward import ACTIVATIONS, Build, forward, shapes
 from seasoned.tabular.models.neural.realmlp_training import Plan, Rows, train

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from seasoned.tabular.models._common.optional_packages import require
+from seasoned._util.optional_packages import require
 from seasoned.tabular.models.neural.epochs import cycle, rate_at, watched
 from seasoned.tabular.models.neural.realmlp_forward import Build, forward, initial
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from seasoned import metagrad
 from seasoned._util.blas_threads import one_thread
+from seasoned._util.optional_packages import require
 from seasoned.errors import InvalidInput
 from seasoned.metagrad.networks.forward import ACTIVATIONS, mlp, softmax
 from seasoned.metagrad.networks.networks import MLP
 from seasoned.space import Categorical, Float, Int, Space
-from seasoned.tabular.models._common.optional_packages import require
 from seasoned.tabular.safe_files import npz
 
 if TYPE_CHECKING:
