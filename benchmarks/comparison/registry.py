@@ -104,6 +104,7 @@ FRAMEWORKS = {
         arm("early-catboost", early=["catboost"]),
         arm("three-repeats", repeats=[5, 3]),
         arm("no-vectors", vectors=False),
+        arm("no-embeddings", embeddings=False),
         Framework("seasoned-core", "seasoned_", "seasoned", CORE, ours=True),
         Framework("flaml", "flaml_", "flaml", FLAML, "2.7.0"),
         Framework("autogluon", "autogluon_", "autogluon.tabular", AUTOGLUON, "1.6.3"),

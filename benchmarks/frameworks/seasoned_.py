@@ -8,7 +8,7 @@ at once, without samples of a large table's rows first; `race="none"` lets every
 names families whose defaults are tried directly after the first two; `dealt` is the
 number of folds, 1 for one held-out fifth, whatever the rows and the time. `stop_after` requests a stop after that many
 seconds. `repeats` is a number of folds and the number of times that the rows are dealt to them.
-`vectors=False` leaves out the vectors of texts.
+`vectors=False` leaves out the vectors of texts, `embeddings=False` the sentence embeddings of their scores.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ def fit(X: Any, y: Any, job: dict[str, Any]) -> Any:
         earlier(options.get("early", ())),
         dealt(options.get("dealt")),
         without_vectors(options.get("vectors", True)),
+        without_embeddings() if not options.get("embeddings", True) else nullcontext(),
     ):
         return model.fit(X, y, stop=lambda: time.monotonic() - start >= options.get("stop_after", math.inf))
 
@@ -169,6 +170,13 @@ def without_vectors(vectors: bool) -> Iterator[None]:
         return ColumnPlan.fit(description.canonical, description.schema, seed=int(run.about["seed"]), vectors=False)
 
     with patch("seasoned.tabular.fit.plan._column_plan", plan):
+        yield
+
+
+@contextmanager
+def without_embeddings() -> Iterator[None]:
+    """Meanwhile the package of the sentence embeddings counts as missing."""
+    with patch("seasoned.tabular.fit.score_texts.has_embeddings", lambda: False):
         yield
 
 
