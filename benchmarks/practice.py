@@ -1,4 +1,4 @@
-"""What follows the ensemble, on real tables: calibration, thresholds and intervals, judged on held-out rows.
+"""Postprocessing of the ensemble on real tables: calibration, thresholds and intervals, judged on held-out rows.
 
     python benchmarks/practice.py DATASETS_FOLDER --out benchmarks/results/practice.jsonl
 
@@ -7,7 +7,8 @@ a sample of 4,000 at most (seed 0), half to fit and half to judge, classes in pr
 fewer than 20 rows are left out and named. Settings: the defaults of linear, lightgbm and histogram (3 trials), 3 folds,
 seed 0, no experience; nothing is chosen on the held-out rows. Measured for each table, with one fit a metric:
 
-- classes, metric log_loss: which calibration was taken, if any, and log_loss with it and without it (the same members);
+- classes, metric log_loss, `calibrate=True`: the calibration map, and log_loss with pool and map and with neither (the
+  same members);
 - two classes, metric f1 of the rarer class: the threshold, f1 with it and at one half, and which is higher;
 - numbers, metric rmse: the share of held-out targets inside 90 % intervals, whether a scale was used, the mean interval
   score (Gneiting and Raftery 2007, equation 43) divided by that of intervals of one width from the same scores' rows.
@@ -50,14 +51,14 @@ def halves(folder: Path, entry: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFr
     return tuple(train_test_split(X, y, test_size=0.5, random_state=0, stratify=y))
 
 
-def fit(task: str, metric: Any, X: pd.DataFrame, y: pd.Series) -> Any:
+def fit(task: str, metric: Any, X: pd.DataFrame, y: pd.Series, calibrate: bool | None = None) -> Any:
     make = AutoRegressor if task == "regression" else AutoClassifier
-    search = SearchSettings(models=["linear", "lightgbm", "histogram"], folds=3)
+    search = SearchSettings(models=["linear", "lightgbm", "histogram"], folds=3, calibrate=calibrate)
     return make(metric, time_limit=None, trials=3, search=search, random_state=0, experience=None).fit(X, y)
 
 
 def calibration(X: pd.DataFrame, X_test: pd.DataFrame, y: pd.Series, y_test: pd.Series) -> dict[str, Any]:
-    model = fit("classes", "log_loss", X, y)
+    model = fit("classes", "log_loss", X, y, calibrate=True)
     fitted, labels = model.fitted_, model.classes_
     plain = replace(fitted, postprocessor=Postprocessor()).predict(X_test)
     found = fitted.postprocessor.calibration

@@ -100,7 +100,7 @@ def learn_scores(folder: Path, n_classes: int, seed: int, pool: WorkerPool) -> S
         return 0.0 if budget.stop() else end - time.monotonic()
 
     data = Arrays(folder)
-    reading = _called(pool, _count, [(folder, n_classes, seed)], left)
+    reading = _called(pool, _count, [(folder, n_classes, seed, has_embeddings())], left)
     if reading is None:
         return None
     parts = _parts(data, seed)
@@ -131,7 +131,7 @@ def _called(
     return [ended[place].value for place in range(len(calls))]
 
 
-def _count(folder: Path, n_classes: int, seed: int) -> _Reading:
+def _count(folder: Path, n_classes: int, seed: int, embeddings: bool) -> _Reading:
     """Count the n-grams of all rows, choose penalty and embeddings, and store what is used."""
     from scipy.sparse import save_npz
 
@@ -145,7 +145,7 @@ def _count(folder: Path, n_classes: int, seed: int) -> _Reading:
     def embed(rows: NDArray[np.int64]) -> NDArray[np.float32]:
         return embed_texts([[column[row] for row in rows] for column in texts], longest[0])
 
-    penalty, embeds = choose_inputs(counts, y, n_classes, seed, embed if has_embeddings() else None)
+    penalty, embeds = choose_inputs(counts, y, n_classes, seed, embed if embeddings else None)
     if embeds:
         np.save(folder / _EMBEDDED, embed(np.arange(len(y))))
     save_npz(folder / _COUNTS, counts, compressed=False)

@@ -174,8 +174,6 @@ def choose_postprocessor(
 ) -> PostprocessedPredictions:
     """Select pool, calibration and decision rule.
 
-    A pool also calibrates probabilities, so that a pool and a calibration are combined only if `calibrate` is True.
-
     Args:
         pooled: Out-of-fold predictions of the ensemble.
         metric: The metric to improve.
@@ -189,9 +187,8 @@ def choose_postprocessor(
         finish = Postprocessor(blend=blended.blend, blended=(blended.before, blended.after))
     if not metric.n_classes:
         return PostprocessedPredictions(finish, pooled, metric.loss(pooled.truth, pooled.predicted, pooled.weights))
-    free = blended is None or calibrate
-    calibrated = choose_calibration(pooled, metric, wanted=calibrate) if free else None
-    if calibrated is not None and calibrated.calibration is not None:
+    calibrated = choose_calibration(pooled, metric) if calibrate else None
+    if calibrated is not None:
         pooled = pooled.replaced(calibrated.predicted)
         both = calibrated.before, calibrated.after
         finish = replace(finish, calibration=calibrated.calibration, calibrated=both)

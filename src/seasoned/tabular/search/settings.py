@@ -40,9 +40,9 @@ class SearchSettings:
             `uninformative`. "all" stands for all steps. Families are tried without and with the steps. None means all
             steps from 12,000 rows on, and no steps below. Without steps, CatBoost still gets the levels of columns with
             more than 100 levels.
-        calibrate: Calibration of probabilities on out-of-fold predictions. None calibrates for log_loss, brier and
-            cost, if that clearly helps. True calibrates for any metric. False never calibrates, and also disables
-            learned pools of probabilities.
+        calibrate: True for a calibration map of the probabilities, learned on out-of-fold predictions. None for no map
+            beyond the learned pool, which calibrates for log_loss and brier. False also disables the pool of
+            probabilities.
         predict_limit: Largest number of milliseconds to predict a row, in batches of 1,000 rows on this machine. Models
             and ensemble are selected under this limit. If no model is fast enough, the fastest model predicts, and the
             log says so. The result then depends on time.
@@ -89,7 +89,7 @@ class SearchSettings:
         if self.folds is not None and self.folds < 2:
             raise InvalidInput(f"folds is {self.folds}; cross-validation needs at least 2.")
         if not (self.calibrate is None or isinstance(self.calibrate, bool)):
-            raise InvalidInput(f"calibrate is {self.calibrate!r}; use True, False, or None for where it helps.")
+            raise InvalidInput(f"calibrate is {self.calibrate!r}; use True, False, or None for the learned pool alone.")
         if self.predict_limit is not None and not self.predict_limit > 0:
             raise InvalidInput(f"predict_limit is {self.predict_limit}; it is in milliseconds and must be above 0.")
         if self.ensemble < 1:
