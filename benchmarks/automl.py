@@ -19,9 +19,11 @@ first's best. What each part of the search is worth: the arms in `comparison/reg
 table.
 
 Choices are made on the first 41 tables of a folder in alphabetical order, or on the half `--half choose` of
-`splits.json`; groups and times are then kept by the folds. Where a comparison has some of these and
-some of the others, the summary is given for each by itself, too. `--last 20` names the others of 61. Wins are counted
-of `--subject`, which is `seasoned` if nothing is said: `--frameworks seasoned-core,flaml --subject seasoned-core`.
+`splits.json`; groups and times are then kept by the folds. With `--declared` ours, AutoGluon and FLAML are told the
+column of these groups or times, as a user would; the others have no such argument. Where a comparison has some of these
+and some of the others, the summary is given for each by itself, too. `--last 20` names the others of 61. Wins are
+counted of `--subject`, which is `seasoned` if nothing is said: `--frameworks seasoned-core,flaml --subject seasoned-
+core`.
 """
 
 from __future__ import annotations
@@ -75,6 +77,9 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
         metavar="N",
         help="N frameworks at the same time, each on its own cores, and then the next N (all if N is left out)",
     )
+    parser.add_argument(
+        "--declared", action="store_true", help="say which column has the groups or times of `splits.json`"
+    )
     parser.add_argument("--subject", default=OURS, help=f"whose wins over the others are counted (default {OURS})")
     parser.add_argument("--out", type=Path, metavar="FILE", help="JSON with our results and the summary")
     parser.add_argument("--mixed", action="store_true", help="take kept results of other states of the source, too")
@@ -104,7 +109,8 @@ def conditions(options: argparse.Namespace, lanes: int) -> list[Conditions]:
     each = len(allowed[: options.cores]) // lanes
     if not each:
         raise SystemExit(f"{lanes} frameworks cannot run abreast on {len(allowed[: options.cores])} cores; name fewer.")
-    return [Conditions(options.budget, allowed[lane * each : (lane + 1) * each], now) for lane in range(lanes)]
+    cores = [allowed[lane * each : (lane + 1) * each] for lane in range(lanes)]
+    return [Conditions(options.budget, lane, now, options.declared) for lane in cores]
 
 
 class Comparison:

@@ -21,7 +21,9 @@ def read(path: Path) -> list[Record]:
 
 def _place(record: Record) -> tuple[Any, ...]:
     """What a result is of: at most one of these is kept."""
-    return tuple(record.get(key) for key in ("framework", "version", "budget", "cores", "table", "fold"))
+    return tuple(
+        str(record.get(key)) for key in ("framework", "version", "budget", "cores", "table", "fold", "declared")
+    )
 
 
 class Records:

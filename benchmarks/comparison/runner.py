@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from comparison.holdout import SEED
+from comparison.holdout import HALVES, SEED
 from comparison.pace import loop_seconds
 from comparison.registry import BENCHMARKS
 from comparison.splits import Fold, judge
@@ -32,11 +32,13 @@ class Conditions:
         budget: Seconds that each framework is told to take.
         cores: The numbers of the cores to which each process is pinned.
         run: Names this comparison; times are compared within one only.
+        declared: Whether frameworks that can be told of groups and times are told which column separates the test rows.
     """
 
     budget: float
     cores: list[int]
     run: str
+    declared: bool = False
 
 
 def identity(framework: Framework, fold: Fold, conditions: Conditions) -> dict[str, Any]:
@@ -46,6 +48,7 @@ def identity(framework: Framework, fold: Fold, conditions: Conditions) -> dict[s
         "version": framework.version,
         "budget": conditions.budget,
         "cores": len(conditions.cores),
+        "declared": structure(fold, conditions) or None,
         **fold.identity,
     }
 
@@ -85,6 +88,11 @@ def measure(framework: Framework, fold: Fold, conditions: Conditions) -> dict[st
     }
 
 
+def structure(fold: Fold, conditions: Conditions) -> dict[str, str]:
+    """The column of groups or times that frameworks are told of: {"groups": name} or {"time": name}, or nothing."""
+    return dict(HALVES["holdout"].get(fold.table, {})) if conditions.declared else {}
+
+
 def worker(framework: Framework) -> Path:
     """The script that runs one fit: that of the framework's own checkout, if it has one."""
     return framework.source / BENCHMARKS.name / "frameworks" / "worker.py" if framework.source else WORKER
@@ -114,6 +122,7 @@ def prepare(folder: Path, framework: Framework, fold: Fold, conditions: Conditio
         "budget": conditions.budget,
         "cores": conditions.cores,
         "seed": SEED,
+        "structure": structure(fold, conditions),
     }
     (folder / "job.json").write_text(json.dumps(job))
 

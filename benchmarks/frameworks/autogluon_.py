@@ -28,8 +28,11 @@ def fit(X: Any, y: Any, job: dict[str, Any]) -> Any:
     model = TabularPredictor(
         label=TARGET, eval_metric=METRICS[job["metric"]], problem_type=job["task"], path=str(Path(job["folder"], "fit"))
     )
+    names = {"groups": "group_on", "time": "time_on"}
+    structure = {names[kind]: column for kind, column in job.get("structure", {}).items()}
+    options = {**job["options"], **({"validation_structure": structure} if structure else {})}
     return model.fit(
-        X.assign(**{TARGET: y}), time_limit=job["budget"], num_cpus=len(job["cores"]), num_gpus=0, **job["options"]
+        X.assign(**{TARGET: y}), time_limit=job["budget"], num_cpus=len(job["cores"]), num_gpus=0, **options
     )
 
 

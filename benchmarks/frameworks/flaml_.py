@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
 from flaml import AutoML
 from pickled import load, save
 
@@ -13,6 +14,7 @@ PACKAGES = ("flaml", "numpy", "pandas", "scikit-learn", "lightgbm", "xgboost")
 
 
 def fit(X: Any, y: Any, job: dict[str, Any]) -> Any:
+    X, y, split = separated(X, y, job.get("structure", {}))
     model = AutoML()
     model.fit(
         X,
@@ -22,11 +24,22 @@ def fit(X: Any, y: Any, job: dict[str, Any]) -> Any:
         time_budget=job["budget"],
         n_jobs=len(job["cores"]),
         seed=job["seed"],
+        **split,
         **job["options"],
     )
     if model.model is None:
         raise RuntimeError("no model was fitted within the limit")
     return model
+
+
+def separated(X: Any, y: Any, structure: dict[str, str]) -> tuple[Any, Any, dict[str, Any]]:
+    """Rows, in the order of time if they have one, and the arguments that keep groups or times apart."""
+    if "groups" in structure:
+        return X, y, {"split_type": "group", "groups": X[structure["groups"]].astype(str).to_numpy()}
+    if "time" in structure:
+        order = pd.to_datetime(X[structure["time"]], format="mixed").to_numpy().argsort(kind="stable")
+        return X.iloc[order].reset_index(drop=True), y.iloc[order].reset_index(drop=True), {"split_type": "time"}
+    return X, y, {}
 
 
 def predict(model: Any, X: Any) -> Any:

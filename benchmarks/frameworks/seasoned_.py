@@ -53,7 +53,7 @@ def fit(X: Any, y: Any, job: dict[str, Any]) -> Any:
         experience=options.get("experience"),
         random_state=job["seed"],
         search=SearchSettings(models=families(options), **options.get("search", {})),
-        validation=repeated(job),
+        validation=job.get("structure", {}).get("time") or repeated(job),
     )
     with (
         within(options.get("within")),
@@ -65,7 +65,9 @@ def fit(X: Any, y: Any, job: dict[str, Any]) -> Any:
         without_vectors(options.get("vectors", True)),
         without_embeddings() if not options.get("embeddings", True) else nullcontext(),
     ):
-        return model.fit(X, y, stop=lambda: time.monotonic() - start >= options.get("stop_after", math.inf))
+        groups = job.get("structure", {}).get("groups")
+        rows = {} if groups is None else {"groups": X[groups]}
+        return model.fit(X, y, **rows, stop=lambda: time.monotonic() - start >= options.get("stop_after", math.inf))
 
 
 def families(options: Mapping[str, Any]) -> list[str] | None:

@@ -19,7 +19,7 @@ from sklearn.model_selection import StratifiedKFold
 
 import automl
 import common
-from comparison import registry, runner, splits
+from comparison import holdout, registry, runner, splits
 from comparison.records import Records
 from comparison.records import read as records_of
 from comparison.registry import FRAMEWORKS, Framework
@@ -27,6 +27,7 @@ from comparison.runner import Conditions, measure
 from comparison.splits import folds, judge
 from comparison.summary import QUIET, gain, signed_rank, summarize
 from comparison.text import render
+from frameworks import seasoned_
 from seasoned import samplers
 from seasoned.tabular.search import search
 
@@ -157,6 +158,29 @@ def test_abreast_the_frameworks_run_at_the_same_time_on_cores_of_their_own(compa
 def test_more_frameworks_abreast_than_cores_are_refused(compare):
     with pytest.raises(SystemExit, match="2 frameworks cannot run abreast on 1 cores; name fewer"):
         compare("--frameworks", "seasoned,seasoned-random", "--cores", "1", "--abreast")
+
+
+def test_frameworks_are_told_of_groups_only_if_that_is_asked_for(tables, tmp_path, monkeypatch):
+    one = fold(tables, "two")
+    monkeypatch.setitem(holdout.HALVES["holdout"], "two", {"groups": "colour"})
+    silent, declared = (Conditions(5, [0], "now", declared) for declared in (False, True))
+    assert runner.identity(FRAMEWORKS["flaml"], one, silent) != runner.identity(FRAMEWORKS["flaml"], one, declared)
+    for conditions, told in ((silent, {}), (declared, {"groups": "colour"})):
+        runner.prepare(tmp_path, FRAMEWORKS["flaml"], one, conditions)
+        assert json.loads((tmp_path / "job.json").read_text())["structure"] == told
+    assert runner.structure(fold(tables, "many"), declared) == {}
+
+
+def test_ours_keeps_the_groups_apart_that_it_is_told(monkeypatch):
+    monkeypatch.setattr(seasoned_.AutoClassifier, "fit", lambda self, X, y, **rest: (self.validation, rest))
+    X, y = pd.DataFrame({"who": [1, 1, 2], "day": [3, 4, 5]}), pd.Series([0, 1, 0])
+    job = {"task": "binary", "metric": "roc_auc", "budget": 5, "seed": 0, "options": {}, "file": "x"}
+    validation, rest = seasoned_.fit(X, y, {**job, "structure": {"groups": "who"}})
+    assert validation is None
+    assert rest["groups"].tolist() == [1, 1, 2]
+    validation, rest = seasoned_.fit(X, y, {**job, "structure": {"time": "day"}})
+    assert validation == "day"
+    assert "groups" not in rest
 
 
 def test_an_environment_is_needed_where_a_result_is_missing_and_only_there(compare, tmp_path, monkeypatch):
