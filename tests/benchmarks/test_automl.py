@@ -168,7 +168,7 @@ def test_frameworks_are_told_of_groups_only_if_that_is_asked_for(tables, tmp_pat
     for conditions, told in ((silent, {}), (declared, {"groups": "colour"})):
         runner.prepare(tmp_path, FRAMEWORKS["flaml"], one, conditions)
         assert json.loads((tmp_path / "job.json").read_text())["structure"] == told
-    assert runner.structure(fold(tables, "many"), declared) == {}
+    assert runner.structure(fold(tables, "three"), declared) == {}
 
 
 def test_ours_keeps_the_groups_apart_that_it_is_told(monkeypatch):
