@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 
-from seasoned._util.blas_threads import openmp_threads
 from seasoned.errors import InvalidInput
-from seasoned.execution._system.resources import cpu_count
+from seasoned.tabular.ensemble.prediction_threads import map_members
 from seasoned.tabular.features.inputs import feature_inputs
 from seasoned.tabular.input.frames import to_frame
 from seasoned.tabular.models.registry import find
@@ -21,7 +20,6 @@ from seasoned.tabular.trial.stacked_features import STACKED_ON, columns_of, spli
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from contextlib import AbstractContextManager
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -43,7 +41,6 @@ _T = TypeVar("_T")
 
 _COPIES: Final = 2  # copies of the engineered columns while they are joined with the plan's columns
 CONCURRENT_FITS: Final = 6  # fits of a member whose predictions are in memory at once, in addition to finished members
-_ROWS_FOR_THREADS: Final = 1000
 MAX_PART_ROWS: Final = 20_000  # largest number of rows of a part while `after_part` is set
 
 
@@ -233,12 +230,21 @@ class Fitted:
             texts = any(one.reads_texts for one in made)
             given = feature_inputs(self.plan, frame, matrices["codes"], texts=texts)
         found: list[NDArray[np.float64]] = [np.empty(0)] * len(self.members)
-        with _threads_for(len(frame)):
-            for place in sorted(range(len(found)), key=lambda place: bool(self.members[place].base_configurations)):
-                member = self.members[place]
-                diet = diets[member.name]
-                eaten = {diet: self._above(member, matrices[diet], found)}
-                found[place] = predict_matrices(member.estimator, eaten, diet, len(self.classes), given)
+
+        def predict_member(place: int) -> NDArray[np.float64]:
+            member = self.members[place]
+            eaten = {diets[member.name]: self._above(member, matrices[diets[member.name]], found)}
+            return predict_matrices(member.estimator, eaten, diets[member.name], len(self.classes), given)
+
+        # features read texts through a cache, and a user's own model may not be safe in threads
+        free = not made and all(member.own is None for member in self.members)
+        upper = [bool(member.base_configurations) for member in self.members]
+        for layer in (False, True):
+            places = [place for place, above in enumerate(upper) if above is layer]
+            for place, values in zip(
+                places, map_members(predict_member, places, len(frame), side_by_side=free), strict=True
+            ):
+                found[place] = values
         return found
 
     def _above(
@@ -290,15 +296,6 @@ class Fitted:
             ValueError: If the metric is not defined on these rows.
         """
         return self.metric.loss(truth, self.postprocessor.judged(predicted, self.metric), weights)
-
-
-def _threads_for(rows: int) -> AbstractContextManager[None]:
-    """OpenMP thread limit: one thread for few rows, because more threads would wait longer than they work.
-
-    More rows get as many threads as this process may use cores; in a container, OpenMP does not read this number
-    itself. OpenMP keeps the limit per calling thread, so predictions of other threads are not affected.
-    """
-    return openmp_threads(1 if rows < _ROWS_FOR_THREADS else cpu_count())
 
 
 def places_below(member: Member, members: Sequence[Member]) -> list[int] | None:
