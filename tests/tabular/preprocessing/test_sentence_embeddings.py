@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -87,6 +89,21 @@ def test_a_fit_uses_them(stubbed, monkeypatch, tmp_path):
     ).fit(X[:500], y[:500])
     assert model.fitted_.plan.scores.embeds
     assert model.score(X[500:], y[500:]) > 0.75
+
+
+@pytest.mark.parametrize(
+    ("most", "characters", "embeds"), [(10**9, True, True), (170_000, False, True), (100_000, True, False)]
+)
+def test_embeddings_take_the_place_of_character_ngrams_or_are_left_out(
+    most, characters, embeds, stubbed, monkeypatch, tmp_path
+):
+    texts, y, _ = stubbed  # 2 classes x 77,000 for the embeddings, 14,000 for characters, 600 for words
+    monkeypatch.setattr(score_texts, "_MAX_WORK", most)
+    monkeypatch.setattr(score_texts, "load_texts", lambda folder: [texts])
+    monkeypatch.setattr(score_texts, "Arrays", lambda folder: SimpleNamespace(target=y))
+    found = score_texts._count(tmp_path, 2, 0, embeddings=True)
+    assert (found.longest[1] > 0, found.embeds) == (characters, embeds)
+    assert (tmp_path / "embedded.npy").is_file() == embeds
 
 
 def test_without_the_package_the_error_names_it(monkeypatch):

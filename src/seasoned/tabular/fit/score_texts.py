@@ -12,7 +12,7 @@ import numpy as np
 
 from seasoned.execution.base import Ending, Limits
 from seasoned.tabular.features.inputs import load_texts
-from seasoned.tabular.preprocessing.sentence_embeddings import embed_texts, has_embeddings
+from seasoned.tabular.preprocessing.sentence_embeddings import DIMENSIONS, embed_texts, has_embeddings
 from seasoned.tabular.preprocessing.sparse_logistic import LOWEST_SCORE
 from seasoned.tabular.preprocessing.text_scores import (
     TextScores,
@@ -44,6 +44,7 @@ _SHARE: Final = 0.25  # largest time of the scores, as a share of the time limit
 _PARTS: Final = 4  # number of parts of rows that no fold validates
 _MAX_CLASSES: Final = 200  # largest number of classes
 _MAX_WORK: Final = 200_000_000  # largest number of counts times classes; with more, character n-grams are left out
+_EMBEDDING_WORK: Final = 0.5  # work of a number of an embedding, in counts
 _SCORES, _NONE, _COUNTS, _EMBEDDED = "scores.npz", "scores.none", "counts.npz", "embedded.npy"
 
 
@@ -138,7 +139,8 @@ def _count(folder: Path, n_classes: int, seed: int, embeddings: bool) -> _Readin
     texts, y = load_texts(folder), Arrays(folder).target
     longest = reading_lengths(texts)
     counts = count_texts(texts, longest)
-    if counts.nnz * n_classes > _MAX_WORK:
+    most = _MAX_WORK / n_classes
+    if counts.nnz > most:
         longest = longest[0], 0
         counts = count_texts(texts, longest)
 
@@ -146,6 +148,11 @@ def _count(folder: Path, n_classes: int, seed: int, embeddings: bool) -> _Readin
         return embed_texts([[column[row] for row in rows] for column in texts], longest[0])
 
     penalty, embeds = choose_inputs(counts, y, n_classes, seed, embed if embeddings else None)
+    numbers = _EMBEDDING_WORK * DIMENSIONS * len(texts) * len(y)
+    if embeds and counts.nnz + numbers > most:  # embeddings take the place of character n-grams, or are left out
+        words = count_texts(texts, (longest[0], 0))
+        embeds = words.nnz + numbers <= most
+        longest, counts = ((longest[0], 0), words) if embeds else (longest, counts)
     if embeds:
         np.save(folder / _EMBEDDED, embed(np.arange(len(y))))
     save_npz(folder / _COUNTS, counts, compressed=False)

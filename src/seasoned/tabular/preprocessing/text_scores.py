@@ -37,7 +37,8 @@ _MAX_NGRAMS: Final = 30_000  # largest number of n-grams of one kind and column,
 _MAX_WEIGHTS: Final = 300_000  # largest number of weights of one kind and column; many classes have fewer n-grams
 _MIN_NGRAMS: Final = 2_000  # number of n-grams of one kind and column that any number of classes may have
 _PENALTIES: Final = (1.0, 0.3, 0.1, 0.03)  # candidates; the rows have squared length 1 a kind and column
-_PENALTY_ROWS: Final = 5_000  # largest number of rows for the choice of the penalty
+_CHOICE_ROWS: Final = (1_000, 5_000)  # numbers of rows for the choice of penalty and embeddings
+_CHOICE_WORK: Final = 20_000_000  # largest number of counts of these rows times classes, above the smaller number
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,6 +194,8 @@ def choose_inputs(
 ) -> tuple[float, bool]:
     """Choose the penalty, then whether embeddings are used, by the loss on a fifth of at most 5,000 rows.
 
+    Many classes have fewer rows, at least 1,000.
+
     Args:
         counts: `count_texts` of all rows.
         y: Class codes, shape (n,).
@@ -203,7 +206,8 @@ def choose_inputs(
     Returns:
         The penalty, and True for embeddings.
     """
-    rows = np.random.default_rng(seed).permutation(len(y))[:_PENALTY_ROWS]
+    affordable = _CHOICE_WORK * len(y) // max(counts.nnz * n_classes, 1)
+    rows = np.random.default_rng(seed).permutation(len(y))[: int(np.clip(affordable, *_CHOICE_ROWS))]
     train, valid = np.sort(rows[len(rows) // 5 :]), np.sort(rows[: len(rows) // 5])
     seen = np.unique(y[train])
     ngrams = _informative(counts[train], y[train], n_classes)
