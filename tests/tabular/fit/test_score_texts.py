@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from in_process import stay_in_process
 from seasoned import AutoClassifier, AutoRegressor, SearchSettings, load
+from seasoned.execution.base import Ending
 from seasoned.tabular.fit import score_texts
 from seasoned.tabular.trial.run_folder import RunFolder
 
@@ -125,6 +129,43 @@ def test_a_failure_leaves_the_texts_without_scores(monkeypatch, caplog):
     model = AutoClassifier("roc_auc", search=LINEAR, **QUICK).fit(X, y)
     assert model.fitted_.plan.scores is None
     assert "texts get no scores of their words" in caplog.text
+
+
+def test_words_alone_are_scored_if_character_ngrams_take_too_much(monkeypatch):
+    X, y = reviews(600)
+    fit = score_texts._fit
+
+    def limited(folder, reading, *rows):
+        if reading.longest[1]:
+            raise MemoryError("no room")
+        return fit(folder, reading, *rows)
+
+    monkeypatch.setattr(score_texts, "_fit", limited)
+    model = AutoClassifier("roc_auc", search=LINEAR, **QUICK).fit(X[:450], y[:450])
+    assert model.fitted_.plan.scores.longest[1] == 0
+    assert model.score(X[450:], y[450:]) > 0.8
+
+
+@pytest.mark.parametrize(("end", "calls_made"), [(100.0, 6), (25.0, 1)])
+def test_calls_end_early_if_the_first_one_shows_that_the_last_would_be_late(end, calls_made, monkeypatch):
+    """Six calls of ten seconds on two workers take three rounds."""
+    clock, made = [0.0], []
+    monkeypatch.setattr(score_texts.time, "monotonic", lambda: clock[0])
+
+    def run_all(function, calls, left, limits):
+        for place, (number,) in enumerate(calls):
+            if left() <= 0:
+                return
+            made.append(number)
+            clock[0] += 10.0
+            yield place, SimpleNamespace(ending=Ending.RETURNED, value=number)
+
+    budget = SimpleNamespace(workers=2, stop=lambda: False, trial_memory=None)
+    pool = SimpleNamespace(budget=budget, run_all=run_all)
+    calls = [(number,) for number in range(6)]
+    with nullcontext() if calls_made == 6 else pytest.raises(score_texts._UnfinishedError, match="time for it"):
+        assert score_texts._called(pool, id, calls, end) == list(range(6))
+    assert len(made) == calls_made
 
 
 def test_no_text_means_no_work(monkeypatch):

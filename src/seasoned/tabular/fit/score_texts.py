@@ -20,6 +20,7 @@ from seasoned.tabular.preprocessing.text_scores import (
     count_texts,
     reading_lengths,
     score_loss,
+    words_of,
 )
 from seasoned.tabular.trial.arrays import Arrays
 from seasoned.tabular.validation.folds import together_in
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from seasoned.execution.base import Outcome
     from seasoned.tabular.budget.worker_pool import WorkerPool
     from seasoned.tabular.trial.run_folder import RunFolder
     from seasoned.tabular.validation.folds import Fold
@@ -41,6 +43,7 @@ __all__ = ["learn_scores", "scores_of_run"]
 logger = logging.getLogger("seasoned.tabular")
 
 _SHARE: Final = 0.25  # largest time of the scores, as a share of the time limit
+_MORE: Final = 0.1  # further share for scores of words alone, where scores of all n-grams would be late
 _PARTS: Final = 4  # number of parts of rows that no fold validates
 _MAX_CLASSES: Final = 200  # largest number of classes
 _MAX_WORK: Final = 200_000_000  # largest number of counts times classes; with more, character n-grams are left out
@@ -96,39 +99,63 @@ def learn_scores(folder: Path, n_classes: int, seed: int, pool: WorkerPool) -> S
     budget = pool.budget
     seconds = _SHARE * budget.seconds if budget.trials is None else 0.5 * budget.remaining
     end = time.monotonic() + max(seconds, 1.0)
-
-    def left() -> float:
-        return 0.0 if budget.stop() else end - time.monotonic()
-
-    data = Arrays(folder)
-    reading = _called(pool, _count, [(folder, n_classes, seed, has_embeddings())], left)
-    if reading is None:
-        return None
-    parts = _parts(data, seed)
+    data, parts = Arrays(folder), _parts(Arrays(folder), seed)
     rows = np.arange(len(data.target))
-    found = _called(pool, _fit, [(folder, reading[0], *part) for part in [*parts, (rows, rows)]], left)
-    for name in (_COUNTS, _EMBEDDED):
-        (folder / name).unlink(missing_ok=True)
-    if found is None or found[-1] is None:
+    models = [*parts, (rows, rows)]
+    try:
+        (reading,) = _called(pool, _count, [(folder, n_classes, seed, has_embeddings())], end)
+        try:
+            found = _called(pool, _fit, [(folder, reading, *part) for part in models], end)
+        except _UnfinishedError as error:
+            logger.info("scores of texts are learned from words alone: with character n-grams, %s.", error)
+            words = reading._replace(longest=(reading.longest[0], 0), embeds=False)
+            found = _called(pool, _fit, [(folder, words, *part) for part in models], end + _MORE * budget.seconds)
+    except _UnfinishedError as error:
+        logger.warning("texts get no scores of their words: %s", error)
         return None
+    finally:
+        for name in (_COUNTS, _EMBEDDED):
+            (folder / name).unlink(missing_ok=True)
     *told, whole = found
+    if whole is None:
+        return None
     values = np.empty((len(rows), whole.count))
     for (_, valid), scores in zip(parts, told, strict=True):
         values[valid] = scores
     return (whole, values) if _useful(values, data.target, n_classes) else None
 
 
-def _called(
-    pool: WorkerPool, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], left: Callable[[], float]
-) -> list[Any] | None:
-    """Results of all calls; None if one fails or is not ready in time, which is logged."""
-    limits = Limits(seconds=max(left(), 1.0), memory=pool.budget.trial_memory)
-    ended = dict(pool.run_all(function, calls, left, limits))
+class _UnfinishedError(Exception):
+    """Some calls failed or were late."""
+
+
+def _called(pool: WorkerPool, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], end: float) -> list[Any]:
+    """Results of all calls, which take about the same time.
+
+    Args:
+        pool: The workers.
+        function: The function.
+        calls: Arguments of each call.
+        end: Deadline on `time.monotonic`'s clock.
+
+    Raises:
+        _UnfinishedError: If a call fails, or if the first one shows that the last would be late.
+    """
+    begun, budget, late = time.monotonic(), pool.budget, False
+    rounds = math.ceil(len(calls) / budget.workers)
+
+    def left() -> float:
+        return 0.0 if late or budget.stop() else end - time.monotonic()
+
+    ended: dict[int, Outcome] = {}
+    limits = Limits(seconds=max(left(), 1.0), memory=budget.trial_memory)
+    for place, outcome in pool.run_all(function, calls, left, limits):
+        ended[place] = outcome
+        late = late or (len(ended) == 1 and begun + rounds * (time.monotonic() - begun) > end)
     failed = [outcome for outcome in ended.values() if outcome.ending is not Ending.RETURNED]
     if failed or len(ended) < len(calls):
-        reason = pool.budget.explain(failed[0].reason) if failed else "the time for it was over"
-        logger.warning("texts get no scores of their words: %s", reason)
-        return None
+        reason = budget.explain(failed[0].reason) if failed else "the time for it was over"
+        raise _UnfinishedError(reason)
     return [ended[place].value for place in range(len(calls))]
 
 
@@ -163,9 +190,10 @@ def _fit(folder: Path, reading: _Reading, train: NDArray[np.int64], valid: NDArr
     """Fit to some rows, and score others; the model itself if both are all rows, or None if it learned nothing."""
     from scipy.sparse import load_npz
 
-    counts: Any = load_npz(folder / _COUNTS)
-    data = Arrays(folder)
     longest, penalty, n_classes, embeds = reading
+    counts: Any = load_npz(folder / _COUNTS)
+    counts = counts if longest[1] else words_of(counts)
+    data = Arrays(folder)
     embedded = np.load(folder / _EMBEDDED, mmap_mode="r") if embeds else None
     train_embedded, valid_embedded = (None if embedded is None else embedded[rows] for rows in (train, valid))
     y, weights = data.target[train], data.weights_of(train)

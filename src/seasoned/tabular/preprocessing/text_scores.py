@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Texts = Sequence[Sequence[str | None]]
     Embeddings = NDArray[np.float32] | None
 
-__all__ = ["TextScores", "choose_inputs", "count_texts", "reading_lengths", "score_loss"]
+__all__ = ["TextScores", "choose_inputs", "count_texts", "reading_lengths", "score_loss", "words_of"]
 
 _MAX_CHARACTERS: Final = (8_000_000, 4_000_000)  # characters of a table that are read for words and for n-grams
 _LENGTHS: Final = (LONGEST, 2_000, 1_000, 500, 200, 100)  # characters read per text, the largest that is affordable
@@ -183,6 +183,14 @@ def count_texts(texts: Texts, longest: tuple[int, int]) -> Any:
         for count, length in zip((count_words, count_characters), longest, strict=True):
             blocks.append(count(column, length) if length else csr_array((len(column), BUCKETS), dtype=np.float32))
     return csr_array(hstack(blocks, format="csr"))
+
+
+def words_of(counts: Any) -> Any:
+    """Return the counts of words and of pairs of words alone, in a matrix of the same shape."""
+    kept = counts.copy()
+    kept.data[kept.indices // BUCKETS % 2 == 1] = 0
+    kept.eliminate_zeros()
+    return kept
 
 
 def choose_inputs(
