@@ -1,7 +1,7 @@
 """What each part of the search is worth: the whole beside the whole without it, from kept records of `automl.py`.
 
     python benchmarks/automl.py --datasets FOLDER --first 41 --budget 60 --out benchmarks/results/ablation.json \
-        --frameworks seasoned,seasoned-no-ensemble,seasoned-no-race,seasoned-no-defaults,seasoned-no-features,\
+        --frameworks seasoned,seasoned-no-ensemble,seasoned-no-defaults,seasoned-no-features,\
 seasoned-all-features,seasoned-no-network,seasoned-random
     python benchmarks/ablation.py benchmarks/results/ablation.json --out benchmarks/results/ablation-worth.json
 

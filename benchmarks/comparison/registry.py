@@ -91,7 +91,6 @@ FRAMEWORKS = {
         arm("all-rows", rows="all"),
         arm("one-family", models=BEST),
         arm("no-ensemble", search={"ensemble": 1}),
-        arm("no-race", race="none"),
         arm("no-defaults", first="random"),
         arm("no-features", search={"features": []}),
         arm("all-features", search={"features": "all"}),

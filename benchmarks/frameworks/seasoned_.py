@@ -3,7 +3,7 @@
 Options leave a part of the search out, to see what it is worth. `models` names the families that take part, `without`
 those that do not; `search` is further settings. What follows are no settings of the estimators, so the search is given
 them by another way: `within` names another sampler to search inside families; `rows="all"` gives every trial all rows
-at once, without samples of a large table's rows first; `race="none"` lets every trial have all its folds;
+at once, without samples of a large table's rows first;
 `first="random"` draws each family's first configurations from its space, in the place of tuned defaults; `early`
 names families whose defaults are tried directly after the first two; `dealt` is the
 number of folds, 1 for one held-out fifth, whatever the rows and the time. `stop_after` requests a stop after that many
@@ -58,7 +58,6 @@ def fit(X: Any, y: Any, job: dict[str, Any]) -> Any:
     with (
         within(options.get("within")),
         at_once(options.get("rows")),
-        to_the_end(options.get("race")),
         at_random(options.get("first"), zlib.crc32(Path(job["file"]).name.encode())),
         earlier(options.get("early", ())),
         dealt(options.get("dealt")),
@@ -103,16 +102,6 @@ def at_once(rows: str | None) -> Iterator[None]:
         yield
         return
     with patch("seasoned.tabular.fit.plan.levels_of", lambda *_: ()):
-        yield
-
-
-@contextmanager
-def to_the_end(race: str | None) -> Iterator[None]:
-    """Meanwhile no trial lags too far behind for its other folds, if that is asked for."""
-    if race != "none":
-        yield
-        return
-    with patch("seasoned.tabular.search.racing.FoldRace._place", lambda self, changed: None):
         yield
 
 

@@ -61,7 +61,7 @@ class PruneReason(StrEnum):
     FIDELITY = "fidelity"
     """The rule of fidelity stopped the trial, or did not promote it."""
     FOLDS = "folds"
-    """Its first folds lag behind those of the best trial."""
+    """Its first folds lag behind those of the best trial; only in logs of earlier versions."""
     PREDICTION_TIME = "prediction_time"
     """Its predictions take longer than the limit."""
     SPACE = "space"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from unittest.mock import Mock
 
 import pytest
 from made_up_results import made_up
@@ -15,7 +14,6 @@ from seasoned.tabular import SearchSettings
 from seasoned.tabular.fit import fit_table, search_start
 from seasoned.tabular.models.registry import MODELS, choose
 from seasoned.tabular.search import family_bandit
-from seasoned.tabular.search.racing import FoldRace
 from seasoned.tabular.trial.trial_row import TrialRow
 
 # ---------------------------------------------------------------- the arms
@@ -27,7 +25,7 @@ def test_the_settings_of_each_arm_are_settings_of_the_search(name):
     models = seasoned_.families(options | ({"models": ["linear"]} if "models" in options else {}))
     settings = SearchSettings(models=models, **options.get("search", {}))
     assert settings.ensemble == (1 if name == "seasoned-no-ensemble" else 10)
-    known = {"models", "without", "search", "within", "rows", "race", "first", "experience", "dealt"}
+    known = {"models", "without", "search", "within", "rows", "first", "experience", "dealt"}
     known |= {"repeats", "vectors", "early", "embeddings"}
     assert set(options) <= known
 
@@ -44,16 +42,6 @@ def test_without_the_network_all_other_families_take_part():
     usual = [family.name for family in choose(None)]
     found = seasoned_.families(FRAMEWORKS["seasoned-no-network"].options)
     assert found == [name for name in usual if name != "mlp"] != usual
-
-
-@pytest.mark.parametrize(("race", "placed"), [(None, True), ("none", False)])
-def test_without_the_race_no_bar_is_ever_placed(race, placed):
-    folds = [([0], [1]), ([1], [0])]
-    objective = Mock(**{"baseline_losses.return_value": (1.0, 1.0)}, data=Mock(folds=folds), predict_limit=None)
-    objective.records.of.return_value.losses = (0.1, 0.2)
-    with seasoned_.to_the_end(race):
-        FoldRace(objective, live=False, opening=1).close_defaults([Mock(value=0.15, config={"model": {"linear": {}}})])
-    assert any(call[0].startswith("set_bar") for call in objective.records.method_calls) == placed
 
 
 def test_families_that_are_early_follow_the_first_two():
@@ -92,7 +80,7 @@ def test_the_curve_has_the_trials_that_were_better_than_all_before():
 
 def results():
     """The whole wins on two of three tables; the arm reaches its loss late on one, and never on two."""
-    arm = "seasoned-no-race"
+    arm = "seasoned-no-ensemble"
     scores = {"a": {"seasoned": 0.9, arm: 0.8}, "b": {"seasoned": 0.9, arm: 0.7}, "c": {"seasoned": 0.6, arm: 0.7}}
     curves = {
         ("a", "seasoned"): [[1.0, 0.5], [10.0, 0.3]],

@@ -224,9 +224,9 @@ def test_ours_without_the_boosters_is_refused_unless_it_is_all_kept(compare, mon
     words = ["--only", "two", "--budget", "5", "--frameworks"]
     with monkeypatch.context() as there:
         there.setattr(common, "all_families", lambda: None)
-        kept = compare(*words, "seasoned-no-race")
+        kept = compare(*words, "seasoned-no-defaults")
     monkeypatch.setattr(importlib.util, "find_spec", lambda *name: None if name[0] == "catboost" else find(*name))
-    assert compare(*words, "seasoned-no-race") == kept
+    assert compare(*words, "seasoned-no-defaults") == kept
     assert compare(*words, "seasoned-core", "--subject", "seasoned-core")["mean_rank"] == {"seasoned-core": 1.0}
     with pytest.raises(SystemExit, match="catboost missing, and the search differs without"):
         compare(*words, "seasoned-no-ensemble")

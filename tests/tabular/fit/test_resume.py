@@ -427,16 +427,16 @@ def test_an_opening_that_was_interrupted_goes_on_as_if_it_had_not_been(cache, mo
     search = SearchSettings(models=["linear", "tree", "histogram", "extra_trees", "forest"], folds=3)
     options = {"trials": 6, "workers": 1, "search": search, "random_state": 0, "experience": None}
     whole = AutoClassifier(**options).fit(X, y)
-    ended, race = [], seasoned.tabular.search.search.FoldRace.__call__
+    ended, clock = [], seasoned.tabular.search.search.ElapsedTimes.__call__
 
     def interrupted(self, study, trial):
-        race(self, study, trial)
+        clock(self, study, trial)
         ended.append(trial.number)
         if len(ended) == 2:
             signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patched:
-        patched.setattr(seasoned.tabular.search.search.FoldRace, "__call__", interrupted)
+        patched.setattr(seasoned.tabular.search.search.ElapsedTimes, "__call__", interrupted)
         first = AutoClassifier(**options).fit(X, y)
     assert first.stopped_by_ == "SIGINT"
     assert len(first.fitted_.trials) < 5

@@ -20,7 +20,7 @@ from seasoned.space.parameters import Float
 from seasoned.study import Study
 from seasoned.tabular.search import search as searching
 from seasoned.tabular.search.multi_fidelity import ByLevel
-from seasoned.tabular.search.racing import RowRace
+from seasoned.tabular.search.row_race import RowRace
 from seasoned.tabular.trial.cross_validation import CrossValidation
 from seasoned.tabular.validation.row_samples import levels_of, nested
 from seasoned.trials import Config, Finished, Reported, StudySpec, Suggested, TrialState

@@ -9,7 +9,7 @@ tasks with the largest weights. The loss b of a constant prediction makes scores
 
 A search selects its configurations, so that their median score is better than the median of the task. Therefore the gap
 from best to median of such a study (`regret.levels_of`) is at least a tenth of the distance from the best score to b.
-This is also the margin of the race.
+This is also the margin of racing over rows.
 """
 
 from __future__ import annotations

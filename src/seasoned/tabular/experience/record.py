@@ -21,8 +21,8 @@ from seasoned.tabular.experience.advice import TaskDescription, guide_for
 from seasoned.tabular.metrics.registry import ZERO_BY_DEFINITION, measure_key
 from seasoned.tabular.models.registry import MODELS
 from seasoned.tabular.trial.configuration import KIND, VERSION, textual
+from seasoned.tabular.trial.results import MAX_LAG
 from seasoned.tabular.trial.stacked_features import STACKED_ON
-from seasoned.tabular.validation.paired_test import MAX_LAG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -154,7 +154,7 @@ class ExperienceRecorder:
         return row_of(study)[0].key
 
     def _stopped(self, trial: TrialRow, trials: Sequence[TrialRow]) -> PastTrial:
-        """Past trial that racing stopped, with a lower bound on its loss.
+        """Past trial that racing over rows stopped, with a lower bound on its loss.
 
         The best trial at the time of the stop was no better than the final best trial. A trial is also stopped for any
         lag behind the best of its own family.

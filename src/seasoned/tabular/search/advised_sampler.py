@@ -22,8 +22,8 @@ general knowledge, and the last gains lie near this table's best trials. The fir
 advice. Once no configuration has an expected gain, all trials are free.
 
 Incomplete trials are informative as well. A trial that failed or reached its limit gives a lower bound on its seconds,
-and its family may fail again (`experience/advice.py`). A trial that racing stopped has one of two bounds
-(`racing.py`). Its score is worse than the best by at least a tenth of the best trial's gain over the baseline.
+and its family may fail again (`experience/advice.py`). A trial that racing over rows stopped has one of two bounds
+(`row_race.py`). Its score is worse than the best by at least a tenth of the best trial's gain over the baseline.
 Otherwise, it is worse than the best score of its own family. It is set halfway between the two bounds, and counts
 neither for nor against the advice.
 """
@@ -42,7 +42,7 @@ from seasoned.samplers.base import Sampler, Suggestion, next_of_plan
 from seasoned.tabular.experience.advice import family_of
 from seasoned.tabular.search.family_bandit import EXTERNAL
 from seasoned.tabular.trial.configuration import textual
-from seasoned.tabular.validation.paired_test import MAX_LAG
+from seasoned.tabular.trial.results import MAX_LAG
 from seasoned.trials import Config, Finished, StudySpec, Suggested, TrialState, WarmStart
 
 if TYPE_CHECKING:

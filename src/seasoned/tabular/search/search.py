@@ -25,11 +25,11 @@ from seasoned.tabular.experience.family_prior import FamilyPrior
 from seasoned.tabular.search.advised_sampler import AdvisedSampler
 from seasoned.tabular.search.family_bandit import FamilyBandit
 from seasoned.tabular.search.multi_fidelity import ByLevel
-from seasoned.tabular.search.racing import FoldRace, RowRace
+from seasoned.tabular.search.row_race import RowRace
 from seasoned.tabular.search.stopping_rule import StoppingRule
 from seasoned.tabular.search.user_configurations import with_starts
+from seasoned.tabular.trial.cross_validation import TOO_SLOW
 from seasoned.tabular.trial.trial_row import TrialRow
-from seasoned.tabular.validation.paired_test import TOO_SLOW
 from seasoned.trials import TrialState, WarmStart
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ logger = logging.getLogger("seasoned.tabular")
 FIRST = 2
 """Number of defaults before all other trials: a usable model at once, and a strong cheap one."""
 _INITIAL = 3  # trials of a family, its default included, before its surrogate model suggests
-_OPENING = 8  # with experience, first trials after which racing is stricter
+_OPENING = 8  # with experience, first trials after which racing over rows compares all trials
 _MIN_COST_SHARE = 0.01  # smallest cost of a trial (start, storage, selection), as a share of the time limit
 _WARM_UP = 2.0  # seconds on top of a trial's own limit, because its worker can be a fresh one
 _PATIENCE = 0.9  # longest wait for workers that load packages before the final fits, as a share of the time left
@@ -132,9 +132,7 @@ def search(
         fidelity=_row_race(objective, 0 if timed else opening),
         checkpoints=objective.data.folder / "checkpoints",
     )
-    race, clock = FoldRace(objective, timed, opening), ElapsedTimes(budget.deadline - budget.seconds)
-    for trial in study.trials:  # trials of a resumed run
-        race(study, trial)
+    clock = ElapsedTimes(budget.deadline - budget.seconds)
     progress.begin("search")
     with EarlyModel(objective, pool) as early:
         upper = upper_settings(space) if budget.layers > 1 else {}
@@ -150,9 +148,9 @@ def search(
                 progress.know(trial)
                 telling.know(trial)
         resumed = progress.resume(sum(trial.state in _ENDED for trial in study.trials))
-        observers = (early, race, clock, progress, ending, telling)
+        observers = (early, clock, progress, ending, telling)
         try:
-            failed = _searched(study, objective, budget, ending, (opening, race), observers)
+            failed = _searched(study, objective, budget, ending, opening, observers)
         finally:
             ended = _closed(study)
         if budget.stop():
@@ -174,7 +172,7 @@ def _searched(
     objective: CrossValidation,
     budget: Budget,
     closing: StoppingRule,
-    beginning: tuple[int, FoldRace],
+    opening: int,
     callbacks: Sequence[Callable[[Study, Trial], None]],
 ) -> bool:
     """Run the trials. Return True if the store failed before the end, with some trials complete.
@@ -184,20 +182,16 @@ def _searched(
         objective: The loss to minimise.
         budget: Time, trials, workers and memory.
         closing: The stopping rule.
-        beginning: Number of the first configurations, and the race. With a trial budget, the race is closed after them.
+        opening: Number of the first configurations. With a trial budget and a large table, these end before others.
         callbacks: Callbacks for each trial.
 
     Raises:
         StorageError: If the store fails before any trial is complete.
     """
-    opening, race = beginning
     try:
-        if budget.trials is not None:
-            if objective.levels:  # reference trials of the others, whichever is faster
-                run_study(study, objective, budget, closing, FIRST, callbacks)
+        if budget.trials is not None and objective.levels:  # reference trials of the others, whichever is faster
+            run_study(study, objective, budget, closing, FIRST, callbacks)
             run_study(study, objective, budget, closing, opening, callbacks)
-            if budget.trials >= opening and not budget.stop():  # otherwise a resumed run continues here
-                race.close_defaults(study.trials[:opening])
         run_study(study, objective, budget, closing, budget.trials, callbacks)
     except AllTrialsFailed as error:
         known = any(trial.state is TrialState.COMPLETE for trial in study.trials)
@@ -260,7 +254,7 @@ def _families(objective: CrossValidation, budget: Budget) -> FamilyBandit:
     timed = budget.trials is None
     families = FamilyBandit(_within(timed, objective), timed)
     if objective.folds == 1:
-        luck = 1 / math.sqrt(len(objective.data.folds[0][1]))  # as in fold racing
+        luck = 1 / math.sqrt(len(objective.data.folds[0][1]))
         families = replace(families, baseline=objective.baseline_loss(), luck=luck)
     if not timed:
         return families
@@ -289,7 +283,7 @@ def _row_race(objective: CrossValidation, opening: int) -> RowRace | None:
     """Racing over rows for a large table; None if each trial is fitted on all rows at once."""
     if not objective.levels:
         return None
-    slack = 1 / math.sqrt(objective.sample_rows())  # as in fold racing
+    slack = 1 / math.sqrt(objective.sample_rows())
     return RowRace(objective.levels, objective.sample_baseline(), slack, FIRST, opening)
 
 

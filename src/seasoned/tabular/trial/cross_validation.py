@@ -27,7 +27,6 @@ from seasoned.tabular.trial.fold_models import (
 from seasoned.tabular.trial.memory_estimate import DataShape, check_memory, estimate_bytes
 from seasoned.tabular.trial.results import Records, TrialRecord
 from seasoned.tabular.trial.stacked_features import columns_of, width_of
-from seasoned.tabular.validation.paired_test import TOO_SLOW
 from seasoned.tabular.validation.row_samples import MOST_VALID
 
 if TYPE_CHECKING:
@@ -44,6 +43,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CrossValidation"]
 
+TOO_SLOW = "its predictions take too long"
+"""First words of the reason for which a trial that exceeds `predict_limit` is pruned, regardless of its loss."""
 _PATIENCE = 1.5  # largest prediction time of a first fold, as a multiple of predict_limit; the machine may be busy
 
 
@@ -90,7 +91,7 @@ class CrossValidation:
                 evaluation on all rows.
 
         Raises:
-            Pruned: If the loss is too far behind on samples or on the first folds, or predictions take longer than
+            Pruned: If the loss is too far behind on samples, or predictions take longer than
                 `predict_limit` allows while another trial keeps the limit.
             NotEnoughMemory: If the fit would need more memory than is available.
         """
@@ -100,26 +101,24 @@ class CrossValidation:
         return self._validate(config, pipeline, sampling)
 
     def full_loss(self, config: Mapping[str, Any]) -> float:
-        """Return the loss without racing against other trials, for a configuration that is stacked on some of them."""
+        """Return the loss without a limit of the prediction time, for a configuration that is stacked on others."""
         pipeline = Pipeline.of(config)
         self._check_memory(pipeline)
-        return self._validate(config, pipeline, 0.0, raced=False)
+        return self._validate(config, pipeline, 0.0, paced=False)
 
-    def _validate(self, config: Mapping[str, Any], pipeline: Pipeline, sampling: float, *, raced: bool = True) -> float:
+    def _validate(self, config: Mapping[str, Any], pipeline: Pipeline, sampling: float, *, paced: bool = True) -> float:
         folds, fitter = self.data.folds, self.fitter
         held = [self.data.places_of(valid) for _, valid in folds]
         total = self._zeros(len(self.data.known_rows()))  # rows that some fold validates
         parts: list[Part] = []
         losses: list[float | None] = []
         end = self._end(len(folds))
-        with self._keeping(config, raced=raced) as keeping:
+        with self._keeping(config, paced=paced) as keeping:
             for place, fold in enumerate(folds):
                 parts.append(fitter.on_fold(pipeline, fold, end, len(folds) - place, keeping, timed=place == 0))
                 retransformed, factor = fitter.retransformed(pipeline, folds, parts)
                 losses.append(self.loss_on(fold[1], retransformed[-1]))
-                if raced and place + 1 < len(folds):
-                    self._check_bars(pipeline.name, losses)
-                if raced and place == 0:
+                if paced and place == 0:
                     self.check_pace(parts[0].pace)
             for places, found in zip(held, retransformed, strict=True):
                 total[places] += found
@@ -132,9 +131,9 @@ class CrossValidation:
             keeping.done()
         return loss
 
-    def _keeping(self, config: Mapping[str, Any], *, raced: bool) -> FoldModelCache:
+    def _keeping(self, config: Mapping[str, Any], *, paced: bool) -> FoldModelCache:
         """Return the writer of the fold models; it stores the first trials in any case, as no other may complete."""
-        return FoldModelCache(self.records.models(config) if raced else None, MIN_SECONDS if self.records.any else 0.0)
+        return FoldModelCache(self.records.models(config) if paced else None, MIN_SECONDS if self.records.any else 0.0)
 
     def loss_of(self, predicted: NDArray[np.float64]) -> float:
         """Return the loss of predictions for the rows that some fold validates."""
@@ -231,11 +230,6 @@ class CrossValidation:
     def fold_losses(self, predicted: NDArray[np.float64]) -> list[float | None]:
         """Return the loss on each fold, of predictions for the rows that some fold validates; None if undefined."""
         return [self.loss_on(rows, predicted[self.data.places_of(rows)]) for _, rows in self.data.folds]
-
-    def baseline_losses(self) -> tuple[float | None, ...]:
-        """Return the loss of the constant baseline on each fold; None if undefined."""
-        predicted, places = self._baseline(), self.data.places_of
-        return tuple(self.loss_on(valid, predicted[places(valid)]) for _, valid in self.data.folds)
 
     def baseline_loss(self) -> float | None:
         """Return the loss of the constant baseline over all folds; None if undefined.
@@ -334,19 +328,6 @@ class CrossValidation:
             return
         if self.records.has_quick:
             raise _too_slow(pace, limit)
-
-    def _check_bars(self, family: str, losses: list[float | None]) -> None:
-        """Prune a trial so far behind the best trial that the other folds are not worth their time."""
-        known = [math.nan if loss is None else loss for loss in losses]
-        for bar in self.records.bars(family):
-            if not bar.stops(known):
-                continue
-            own, best = (self.metric.score(float(np.nanmean(some))) for some in (known, bar.best[: len(losses)]))
-            raise Pruned(
-                f"its first {len(losses)} of {self.folds} folds reached {self.metric.name} {own:.5g}, too far from the "
-                f"{best:.5g} of the best trial{'' if bar.share else ' of its family'}",
-                reason=PruneReason.FOLDS,
-            )
 
     def _write(self, config: Mapping[str, Any], predicted: NDArray[np.float64], record: TrialRecord) -> None:
         """Store predictions and record of the trial for the refit, the ensemble and later trials."""

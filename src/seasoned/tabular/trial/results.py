@@ -6,12 +6,11 @@ import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from seasoned.tabular.trial.run_folder import RunFolder
-from seasoned.tabular.validation.paired_test import PairedTest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,11 +18,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["ALL", "Records", "TrialRecord", "as_kept"]
+__all__ = ["MAX_LAG", "Records", "TrialRecord", "as_kept"]
 
-ALL = ""
-"""Key of the paired test against the best trial of all families."""
-_BARS = "bars.json"
+MAX_LAG: Final = 0.1
+"""Largest useful lag, as a share of the gap between best trial and baseline.
+
+Trials further behind hardly ever enter the ensemble.
+"""
 _QUICK = "quick.json"
 
 
@@ -116,15 +117,6 @@ class Records:
         if there:
             for path in there & {self.models(one) for one in configs} - {self.models(one) for one in but}:
                 path.unlink(missing_ok=True)
-
-    def bars(self, family: str) -> list[PairedTest]:
-        """Return the paired tests for trials of a family: against the best trial of all, and of the family."""
-        told = RunFolder(self.folder).read_json(_BARS) or {}
-        return [PairedTest.from_dict(told[name]) for name in (ALL, family) if name in told]
-
-    def set_bars(self, bars: Mapping[str, PairedTest]) -> None:
-        """Store the paired tests for all workers: by family, and one for all families."""
-        RunFolder(self.folder).write_json(_BARS, {name: bar.to_dict() for name, bar in bars.items()})
 
     @property
     def has_quick(self) -> bool:

@@ -52,7 +52,6 @@ _STAYS: Final = frozenset(
         "folds.npz",
         "texts.json",
         "scores.npz",
-        "bars.json",
         "quick.json",
         "trials",
     }

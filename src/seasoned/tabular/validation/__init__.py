@@ -1,1 +1,1 @@
-"""Validation: folds by rows, groups and time, samples of rows, and the paired test of racing."""
+"""Validation: folds by rows, groups and time, and samples of rows."""
