@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import LogisticRegression
 
 from in_process import estimator, stay_in_process
 from seasoned import SearchSettings, load
@@ -15,7 +15,7 @@ from seasoned.tabular.ensemble.member_predictions import cross_fit_parts
 from seasoned.tabular.fit import refit_table
 from seasoned.tabular.metrics.registry import resolve
 from seasoned.tabular.postprocessing.out_of_fold import OutOfFold
-from seasoned.tabular.postprocessing.pooling import OpinionPool, choose_blend, fit_linear_pool, fit_logarithmic_pool
+from seasoned.tabular.postprocessing.pooling import OpinionPool, choose_blend, fit_logarithmic_pool
 from seasoned.tabular.postprocessing.postprocessor import choose_postprocessor
 
 HALF = np.array([0.5, 0.5])
@@ -60,28 +60,19 @@ def test_of_two_classes_it_is_logistic_regression_on_the_members_logits():
     np.testing.assert_allclose(applied(found, each), reference.predict_proba(logits), atol=5e-3)
 
 
-def test_numbers_are_pooled_by_least_squares():
-    each, y = numbers(20_000)
-    reference = LinearRegression().fit(each, y)
-    found = fit_linear_pool(each, y, None, HALF)
-    np.testing.assert_allclose(found.slopes, reference.coef_, atol=0.02)
-    np.testing.assert_allclose(applied(found, each), reference.predict(each), atol=0.05)
-
-
-@pytest.mark.parametrize("fit", [fit_logarithmic_pool, fit_linear_pool])
-def test_few_rows_say_little(fit):
-    each, y = witnesses(4) if fit is fit_logarithmic_pool else numbers(4)
-    many, labels = witnesses(20_000) if fit is fit_logarithmic_pool else numbers(20_000)
-    near, far = (np.abs(np.array(fit(*data, None, HALF).slopes) - HALF).max() for data in ((each, y), (many, labels)))
+def test_few_rows_say_little():
+    near, far = (
+        np.abs(np.array(fit_logarithmic_pool(*witnesses(n), None, HALF).slopes) - HALF).max() for n in (4, 20_000)
+    )
     assert near < 0.5 * far
 
 
-@pytest.mark.parametrize("fit", [fit_logarithmic_pool, fit_linear_pool])
-def test_a_row_of_weight_two_counts_as_two(fit):
-    each, y = witnesses(1_500) if fit is fit_logarithmic_pool else numbers(1_500)
+def test_a_row_of_weight_two_counts_as_two():
+    each, y = witnesses(1_500)
     twice = np.where(np.arange(1_500) < 500, 2.0, 1.0)
     rows = np.repeat(np.arange(1_500), twice.astype(int))
-    weighted, repeated = fit(each, y, twice, HALF), fit(each[rows], y[rows], None, HALF)
+    weighted = fit_logarithmic_pool(each, y, twice, HALF)
+    repeated = fit_logarithmic_pool(each[rows], y[rows], None, HALF)
     np.testing.assert_allclose(weighted.slopes, repeated.slopes, atol=0.02)  # pulls are in rows
 
 
@@ -108,10 +99,6 @@ def test_it_is_taken_where_it_helps_and_the_gain_is_cross_fitted():
     assert found.after == pytest.approx(LOG_LOSS.loss(y, found.predicted))
     fresh, labels = witnesses(20_000, seed=1)
     assert LOG_LOSS.loss(labels, applied(found.blend, fresh)) == pytest.approx(found.after, rel=0.06)
-    rmse = resolve("rmse", "regression", 0)
-    found = choose_blend(pooled(*numbers(5_000)), rmse)
-    fresh, labels = numbers(20_000, seed=1)
-    assert rmse.loss(labels, applied(found.blend, fresh)) == pytest.approx(found.after, rel=0.06)
 
 
 def test_what_looks_worse_by_more_than_chance_is_not_taken():
@@ -136,7 +123,7 @@ def test_without_several_members_rows_or_classes_there_is_nothing_to_learn():
     assert choose_blend(pooled(each[:, :1], y, shares=np.ones(1)), LOG_LOSS) is None
     assert choose_blend(pooled(each[:40], y[:40]), LOG_LOSS) is None
     assert choose_blend(pooled(each[y < 2], y[y < 2]), LOG_LOSS) is None
-    assert choose_blend(pooled(*numbers(500)), resolve("mae", "regression", 0)) is None
+    assert choose_blend(pooled(*numbers(500)), resolve("rmse", "regression", 0)) is None
 
 
 def test_a_pool_is_no_calibration_twice_and_none_where_none_is_wanted():
@@ -176,19 +163,18 @@ def test_what_is_learned_for_rows_is_learned_from_other_groups_and_folds(folds):
     assert len(np.unique(cross_fit_parts(fold_of * 0, None, rng))) == 5
 
 
-@pytest.mark.parametrize(("data", "classes"), [(witnesses, 3), (numbers, 0)])
-def test_pools_survive_as_text_bit_by_bit(data, classes):
-    each, y = data(500)
-    found = (fit_logarithmic_pool if classes else fit_linear_pool)(each, y, None, HALF)
-    again = OpinionPool.from_json(json.loads(json.dumps(found.to_json())), 2, classes)
+def test_pools_survive_as_text_bit_by_bit():
+    each, y = witnesses(500)
+    found = fit_logarithmic_pool(each, y, None, HALF)
+    again = OpinionPool.from_json(json.loads(json.dumps(found.to_json())), 2, 3)
     assert again == found
     np.testing.assert_array_equal(applied(again, each), applied(found, each))
-    for members, other in ((3, classes), (2, classes + 2)):
+    for members, classes in ((3, 3), (2, 5), (2, 0)):
         with pytest.raises(ValueError, match="pool"):
-            OpinionPool.from_json(found.to_json(), members, other)
-    for forged in ({"slopes": [np.nan, 0.5]}, {"biases": [np.inf] * max(classes, 1)}):
+            OpinionPool.from_json(found.to_json(), members, classes)
+    for forged in ({"slopes": [np.nan, 0.5]}, {"biases": [np.inf] * 3}):
         with pytest.raises(ValueError, match="pool"):
-            OpinionPool.from_json({**found.to_json(), **forged}, 2, classes)
+            OpinionPool.from_json({**found.to_json(), **forged}, 2, 3)
 
 
 @pytest.fixture
@@ -203,15 +189,12 @@ def half_and_half(n=1_200):
     return X, 0.5 * X[:, :6].sum(axis=1) + 1.5 * (X[:, 6] * X[:, 7] > 0) + 0.3 * rng.normal(size=n)
 
 
-@pytest.mark.parametrize("kind", ["classification", "regression"])
-def test_a_whole_fit_pools_says_so_and_the_bundle_gives_the_same_bits(here, tmp_path, kind):
+def test_a_whole_fit_pools_says_so_and_the_bundle_gives_the_same_bits(here, tmp_path):
     """Half of the signal is for a line, half for trees: neither is right alone."""
     X, y = half_and_half()
-    if kind == "classification":
-        y = np.digitize(y, [0.0, 1.2])
+    y = np.digitize(y, [0.0, 1.2])
     search = SearchSettings(models=["linear", "lightgbm"], folds=3)
-    metric = "log_loss" if kind == "classification" else "rmse"
-    model = estimator(kind, metric=metric, search=search, trials=2).fit(X[:800], y[:800])
+    model = estimator("classification", metric="log_loss", search=search, trials=2).fit(X[:800], y[:800])
     fitted = model.fitted_
     assert fitted.postprocessor.blend is not None
     assert len(fitted.members) > 1
@@ -230,11 +213,13 @@ def test_a_whole_fit_pools_says_so_and_the_bundle_gives_the_same_bits(here, tmp_
 
 def test_a_refit_without_one_of_the_members_averages_the_others(here, monkeypatch, caplog):
     X, y = half_and_half()
-    model = estimator("regression", ["linear", "forest"], metric="rmse").fit(X, y)
-    model.fitted_ = replace(
-        model.fitted_, postprocessor=replace(model.fitted_.postprocessor, blend=OpinionPool((0.7, 0.4), (0.1,)))
-    )
-    assert model.refit(X, y).fitted_.postprocessor.blend == OpinionPool((0.7, 0.4), (0.1,))
+    y = np.digitize(y, [0.0, 1.2])
+    search = SearchSettings(models=["linear", "lightgbm"], folds=3)
+    model = estimator("classification", metric="log_loss", search=search, trials=2).fit(X, y)
+    assert len(model.fitted_.members) == 2
+    pool = OpinionPool((0.7, 0.4), (0.1, 0.0, 0.0))
+    model.fitted_ = replace(model.fitted_, postprocessor=replace(model.fitted_.postprocessor, blend=pool))
+    assert model.refit(X, y).fitted_.postprocessor.blend == pool
     whole = refit_table.fit_in_time
     monkeypatch.setattr(refit_table, "fit_in_time", lambda *a, **k: {1: whole(*a, **k)[1]})
     left = model.refit(X, y).fitted_

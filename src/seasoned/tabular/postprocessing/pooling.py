@@ -3,15 +3,14 @@
 Probabilities have the logarithmic pool q = softmax(sum_m a_m log p_m + b), with a parameter for each member and class.
 With one member it is temperature scaling with a bias for each class. A mean of probabilities is underconfident where
 members agree for different reasons; a product is not. Source: Genest and Zidek (1986), Combining probability
-distributions, section 3. Numbers have the linear pool y = sum_m a_m y_m + b.
+distributions, section 3. Numbers have the mean: a linear pool of them gained nothing (docs/notes/deletions.md).
 
-Both pools are regularised towards the weights of ensemble selection, so that few rows change little. A pool replaces
-the mean of the members only if it is better on rows that it was not learned from.
+The pool is regularised towards the weights of ensemble selection, so that few rows change little. It replaces the mean
+of the members unless it is clearly worse on rows that it was not learned from.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -30,10 +29,9 @@ if TYPE_CHECKING:
     from seasoned.tabular.metrics.metric import Measure
     from seasoned.tabular.postprocessing.out_of_fold import OutOfFold
 
-__all__ = ["Blended", "OpinionPool", "choose_blend", "fit_linear_pool", "fit_logarithmic_pool"]
+__all__ = ["Blended", "OpinionPool", "choose_blend", "fit_logarithmic_pool"]
 
 _LOGARITHMIC: Final = frozenset({"neg_log_loss", "neg_brier_score"})
-_LINEAR: Final = frozenset({"neg_root_mean_squared_error", "neg_mean_squared_error", "r2"})
 _TOLERATED_ERRORS: Final = 1.0  # standard errors by which the pool may be worse than the average
 _CELLS: Final = 400_000  # largest training set of a pool, in predicted numbers; more change no relevant digit
 _FEWEST: Final = 50  # fewest rows for a pool
@@ -58,13 +56,11 @@ def choose_blend(pooled: OutOfFold, metric: Measure) -> Blended | None:
 
     Args:
         pooled: Out-of-fold predictions, including the predictions of each member.
-        metric: The metric to improve; a pool applies to logarithmic loss, Brier score, squared errors and r2.
+        metric: The metric to improve; a pool applies to logarithmic loss and Brier score.
     """
     if pooled.each is None or pooled.shares is None or len(pooled.shares) < 2 or len(pooled.truth) < _FEWEST:
         return None
-    if metric.scorer not in (_LOGARITHMIC if metric.n_classes else _LINEAR):
-        return None
-    if metric.n_classes and len(np.unique(pooled.truth)) < metric.n_classes:
+    if metric.scorer not in _LOGARITHMIC or len(np.unique(pooled.truth)) < metric.n_classes:
         return None
     if _most(pooled.each) < _A_NUMBER * (len(pooled.shares) + metric.n_classes):
         return None
@@ -72,7 +68,7 @@ def choose_blend(pooled: OutOfFold, metric: Measure) -> Blended | None:
     for part in np.unique(pooled.parts):
         here = pooled.parts == part
         predicted[here] = _learned(pooled, ~here).apply(np.moveaxis(pooled.each[here], 1, 0))
-    loss = _squared if not metric.n_classes else row_losses(metric)
+    loss = row_losses(metric)
     gain = loss(pooled.predicted, pooled.truth) - loss(predicted, pooled.truth)
     mean = float(np.average(gain, weights=pooled.mass))
     if not mean > -_TOLERATED_ERRORS * pooled.error_of(gain, mean):  # false for NaN
@@ -87,19 +83,13 @@ def _learned(pooled: OutOfFold, kept: NDArray[np.bool_]) -> OpinionPool:
     rows, most = np.flatnonzero(kept), _most(pooled.each)
     if len(rows) > most:
         rows = rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
-    fit: Any = fit_logarithmic_pool if pooled.each.ndim == 3 else fit_linear_pool
     weights = None if pooled.weights is None else pooled.weights[rows]
-    found: OpinionPool = fit(pooled.each[rows], pooled.truth[rows], weights, pooled.shares)
-    return found
+    return fit_logarithmic_pool(pooled.each[rows], pooled.truth[rows], weights, pooled.shares)
 
 
 def _most(each: NDArray[np.floating]) -> int:
     """Return the largest number of training rows of a pool."""
     return _CELLS // int(np.prod(each.shape[1:]))
-
-
-def _squared(predicted: Array, truth: NDArray[Any]) -> Array:
-    return np.asarray(np.square(predicted - truth))
 
 
 _PRIOR: Final = 10.0  # weight of the prior for the weights of the average, in rows
@@ -109,11 +99,11 @@ _STEPS: Final = 100  # largest number of optimiser steps; a third of them is usu
 
 @dataclass(frozen=True, slots=True)
 class OpinionPool:
-    """Pool of the members' predictions.
+    """Logarithmic pool of the members' probabilities.
 
     Attributes:
         slopes: a, one per member, in the order of the members.
-        biases: b, one per class; a single bias for numbers.
+        biases: b, one per class.
     """
 
     slopes: tuple[float, ...]
@@ -122,16 +112,14 @@ class OpinionPool:
     @property
     def name(self) -> str:
         """Readable name."""
-        return "a logarithmic pool of the models" if len(self.biases) > 1 else "a linear pool of the models"
+        return "a logarithmic pool of the models"
 
     def apply(self, each: Iterable[NDArray[np.floating[Any]]]) -> Array:
-        """Return pooled probabilities, shape (n, classes), or numbers, shape (n,); `each` yields member by member."""
-        logarithmic = len(self.biases) > 1
-        total: Any = np.array(self.biases) if logarithmic else self.biases[0]
+        """Return pooled probabilities, shape (n, classes); `each` yields member by member."""
+        total = np.array(self.biases)
         for slope, found in zip(self.slopes, each, strict=True):
-            one = np.asarray(found, dtype=np.float64)
-            total = total + slope * (np.log(np.maximum(one, FLOOR)) if logarithmic else one)
-        return softmax(total) if logarithmic else np.asarray(total)
+            total = total + slope * np.log(np.maximum(np.asarray(found, dtype=np.float64), FLOOR))
+        return softmax(total)
 
     def to_json(self) -> dict[str, Any]:
         """Return the pool as plain data."""
@@ -142,12 +130,11 @@ class OpinionPool:
         """Return the pool that `to_json` wrote.
 
         Raises:
-            ValueError: If the pool is invalid, or does not fit the number of members and of classes (0: numbers).
+            ValueError: If the pool is invalid, or does not fit the number of members and of classes.
         """
         slopes, biases = (tuple(map(float, found[name])) for name in ("slopes", "biases"))
-        bound = _MAX_COEFFICIENT if classes else math.inf
-        sane = all(math.isfinite(value) and abs(value) <= bound for value in (*slopes, *biases))
-        if len(slopes) != members or len(biases) != max(classes, 1) or not sane:
+        sane = all(abs(value) <= _MAX_COEFFICIENT for value in (*slopes, *biases))  # false for NaN
+        if len(slopes) != members or len(biases) != classes or classes < 2 or not sane:
             raise ValueError("its pool of the models is that of another model")
         return cls(slopes, biases)
 
@@ -193,32 +180,3 @@ def fit_logarithmic_pool(
     at = np.r_[start, np.zeros(k)]
     found = minimize(loss, at, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _STEPS}).x
     return OpinionPool(tuple(map(float, found[:members])), tuple(map(float, found[members:])))
-
-
-def fit_linear_pool(
-    each: NDArray[np.floating[Any]], y: NDArray[np.floating[Any]], w: Weight, start: NDArray[np.float64]
-) -> OpinionPool:
-    """Return the pool with the smallest squared error; a prior with the weight of ten rows draws slopes to `start`.
-
-    Args:
-        each: Predicted numbers, shape (n, members).
-        y: True numbers, shape (n,).
-        w: Row weights, shape (n,); None for equal weights.
-        start: The members' weights in the average, shape (members,).
-
-    Example:
-        >>> rng = np.random.default_rng(0)
-        >>> y = rng.normal(size=5000)
-        >>> each = np.stack([y + 0.1 * rng.normal(size=5000), rng.normal(size=5000)], axis=1)
-        >>> pool = fit_linear_pool(each, y, None, np.array([0.5, 0.5]))
-        >>> pool.slopes[0] > 0.95, abs(pool.slopes[1]) < 0.05
-        (True, True)
-    """
-    X, y = np.asarray(each, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    mass = np.ones(len(y)) if w is None else w / w.mean()
-    scale = float(np.sqrt(np.average(np.square(y - np.average(y, weights=mass)), weights=mass))) or 1.0
-    centre, level = np.average(X, axis=0, weights=mass), float(np.average(y, weights=mass))
-    A, left = (X - centre) / scale, (y - level - (X - centre) @ start) / scale
-    shift = np.linalg.solve((A.T * mass) @ A + _PRIOR * np.eye(len(start)), A.T @ (mass * left))
-    slopes = start + shift
-    return OpinionPool(tuple(map(float, slopes)), (level - float(centre @ slopes),))
