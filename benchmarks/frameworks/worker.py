@@ -63,6 +63,8 @@ def rows(folder: Path, job: dict[str, Any]) -> tuple[Any, Any, Any]:
 
     table = pd.read_parquet(job["file"])
     split = np.load(folder / "split.npz")
+    if (time_column := job.get("structure", {}).get("time")) is not None:  # as a user would read it who tells of it
+        table[time_column] = pd.to_datetime(table[time_column], format="mixed")
     X, y = table.drop(columns=job["target"]), table[job["target"]]
     train, test = split["train"], split["test"]
     return (

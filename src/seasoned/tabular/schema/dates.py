@@ -39,6 +39,8 @@ _CHINESE: Final = (
     "%Y年%m月%d日 %H时%M分",
     "%Y年%m月%d日%H时%M分",
 )
+_SHORT_YEAR: Final = r"\d{1,2}([- /])[^\W\d]{3,}\.?\1\d{2}"  # 31-Jul-18, whose format pandas does not guess
+_SHORT_YEARS: Final = ("%d-%b-%y", "%d %b %y", "%d/%b/%y")
 _MONTHS: Final = MappingProxyType(  # patterns of the French, German and Spanish names
     {
         "Jan": "j[aä]n|ene",
@@ -71,6 +73,8 @@ def _likely(sample: pd.Series[Any]) -> Iterator[str]:
     """Candidates for the shared format of a sample."""
     if sample.str.contains("[年月]", regex=True).all():
         yield from _CHINESE
+    if sample.str.fullmatch(_SHORT_YEAR).all():
+        yield from _SHORT_YEARS
     for values, days_first in itertools.product((sample, _english(sample)), (False, True)):
         if (style := _shared_format(values, days_first=days_first)) is not None:
             yield style
