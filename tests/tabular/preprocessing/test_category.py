@@ -203,3 +203,22 @@ def test_a_level_is_the_same_to_catboost_whatever_rows_are_beside_it():
     together = estimator.predict(X)
     np.testing.assert_array_equal(np.concatenate([estimator.predict(row[None]) for row in X]), together)
     assert np.corrcoef(together, y)[0, 1] > 0.5
+
+
+@pytest.mark.parametrize(("repeats", "rarest"), [(8, 8), (1, 1)])
+def test_a_new_value_counts_as_often_as_the_rarest(repeats, rarest):
+    words = [f"w{place}" for place in range(200)] * repeats
+    column = ManyLevelsColumn.fit("word", pd.Series([*words, *words[:50]], dtype="str"))
+    found = column.codes(pd.Series(["new", "w199", "w0", None], dtype="str"))[:, 0]
+    np.testing.assert_allclose(found, [np.log(rarest), np.log(repeats), np.log(repeats + 1), np.nan])
+
+
+def test_a_forged_count_of_the_rarest_value_is_refused():
+    frame = pd.DataFrame({"airport": LEVELS * 3})
+    plan = ColumnPlan.fit(frame.astype("str"), Schema.infer(frame), seed=0)
+    state = json.loads(json.dumps(plan.to_json()))
+    assert ColumnPlan.from_json(state, {}).encoders == plan.encoders
+    for forged in (0, 1.5, None, True):
+        state["encoders"][0]["rarest"] = forged
+        with pytest.raises(ValueError, match="rarest"):
+            ColumnPlan.from_json(state, {})

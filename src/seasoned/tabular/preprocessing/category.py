@@ -72,10 +72,12 @@ class ManyLevelsColumn:
     Attributes:
         name: Name of the column.
         counts: Value -> occurrences at fit time, for values that occurred more than once, the most common first.
+        rarest: Occurrences of the rarest value, which count for new values.
     """
 
     name: str
     counts: Mapping[str, int]
+    rarest: int = 1
     _places: Mapping[str, float] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -85,7 +87,7 @@ class ManyLevelsColumn:
     @classmethod
     def fit(cls, name: str, column: pd.Series[Any]) -> ManyLevelsColumn:
         """Count the levels."""
-        return cls(name, counted(column))
+        return cls(name, *counted(column))
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -100,22 +102,32 @@ class ManyLevelsColumn:
     def codes(self, column: pd.Series[Any]) -> NDArray[np.float64]:
         """Return frequency and code, shape (n, 2); NaN for missing values. The code of a rare or new level is NaN."""
         text = column.astype("str")
-        return np.column_stack([frequencies(text, self.counts), _looked_up(text, self._places, np.nan)])
+        return np.column_stack([frequencies(text, self.counts, self.rarest), _looked_up(text, self._places, np.nan)])
 
     def to_json(self) -> dict[str, Any]:
         """State of the column."""
-        return {"kind": "levels", "name": self.name, "counts": dict(self.counts)}
+        return {"kind": "levels", "name": self.name, "counts": dict(self.counts), "rarest": self.rarest}
 
 
-def counted(column: pd.Series[Any]) -> dict[str, int]:
-    """Count values that occur more than once, the most common first; values over 100,000 characters are dropped."""
-    counts = column.value_counts().head(_MOST_COUNTED)
-    return {str(word): int(count) for word, count in counts.items() if count > 1 and len(str(word)) <= LONGEST_LEVEL}
+def counted(column: pd.Series[Any]) -> tuple[dict[str, int], int]:
+    """Count values that occur more than once, the most common first; values over 100,000 characters are dropped.
+
+    Returns:
+        Value -> occurrences, and the occurrences of the rarest value, 1 without values.
+    """
+    counts = column.value_counts()
+    common = counts.head(_MOST_COUNTED).items()
+    known = {str(word): int(count) for word, count in common if count > 1 and len(str(word)) <= LONGEST_LEVEL}
+    return known, int(counts.min()) if len(counts) else 1
 
 
-def frequencies(text: pd.Series[Any], counts: Mapping[str, int]) -> NDArray[np.float64]:
-    """Logarithm of the number of occurrences of each value, shape (n,); NaN for missing values."""
-    return np.where(text.isna(), np.nan, np.log(_looked_up(text, counts, 1.0)))
+def frequencies(text: pd.Series[Any], counts: Mapping[str, int], rarest: int) -> NDArray[np.float64]:
+    """Logarithm of the number of occurrences of each value, shape (n,); NaN for missing values.
+
+    A new value counts as often as the rarest known one. With one occurrence it would lie outside of all training rows
+    if each group of rows has a value of its own, and new rows belong to new groups.
+    """
+    return np.where(text.isna(), np.nan, np.log(_looked_up(text, counts, float(rarest))))
 
 
 def ranks(text: pd.Series[Any], counts: Mapping[str, int]) -> NDArray[np.float64]:

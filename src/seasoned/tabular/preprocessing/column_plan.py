@@ -345,8 +345,8 @@ def _rebuild(item: dict[str, Any], vectors: Ngrams | None) -> Encoder:
     if kind == "category":
         return CategoryColumn(name, tuple(item["words"]))
     if kind == "levels":
-        return ManyLevelsColumn(name, _counts(item["counts"]))
-    return TextColumn(name, vectors, _counts(item["counts"]))
+        return ManyLevelsColumn(name, _counts(item["counts"]), _rarest(item["rarest"]))
+    return TextColumn(name, vectors, _counts(item["counts"]), _rarest(item["rarest"]))
 
 
 def _origin(found: Any) -> float:
@@ -358,6 +358,17 @@ def _origin(found: Any) -> float:
     if type(found) not in {int, float} or not math.isfinite(found):
         raise ValueError("the origin of a column's numbers is not a finite number")
     return float(found)
+
+
+def _rarest(found: Any) -> int:
+    """Validate the count of a column's rarest value from an untrusted file.
+
+    Raises:
+        ValueError: If it is no whole number, or below 1.
+    """
+    if type(found) is not int or found < 1:
+        raise ValueError("a column's count of its rarest value is invalid")
+    return found
 
 
 def _counts(found: Any) -> dict[str, int]:

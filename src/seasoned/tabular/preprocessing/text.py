@@ -33,16 +33,18 @@ class TextColumn:
         name: Name of the column.
         vectors: Fitted components; None if time was short or no n-gram exists.
         counts: Value -> occurrences at fit time, for values that occurred more than once, the most common first.
+        rarest: Occurrences of the rarest value, which count for new values.
     """
 
     name: str
     vectors: Ngrams | None
     counts: Mapping[str, int]
+    rarest: int = 1
 
     @classmethod
     def fit(cls, name: str, column: pd.Series[Any], *, seed: int, vectors: bool = True) -> TextColumn:
         """Learn components and counts; with `vectors=False` only the counts, which are fast at any size."""
-        return cls(name, _fit_vectors(column, seed) if vectors else None, counted(column))
+        return cls(name, _fit_vectors(column, seed) if vectors else None, *counted(column))
 
     @staticmethod
     def most_columns() -> int:
@@ -65,7 +67,7 @@ class TextColumn:
         The frequency of a missing text is NaN, and its components are 0.
         """
         text = column.astype("str")
-        frequency = frequencies(text, self.counts)[:, None]
+        frequency = frequencies(text, self.counts, self.rarest)[:, None]
         if self.vectors is None:
             return frequency
         words = text.dropna().drop_duplicates()
@@ -80,7 +82,7 @@ class TextColumn:
 
     def to_json(self) -> dict[str, Any]:
         """State of the column, without the vectors."""
-        return {"kind": "text", "name": self.name, "counts": dict(self.counts)}
+        return {"kind": "text", "name": self.name, "counts": dict(self.counts), "rarest": self.rarest}
 
 
 def _fit_vectors(column: pd.Series[Any], seed: int) -> Ngrams | None:
