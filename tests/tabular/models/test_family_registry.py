@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from seasoned._util import optional_packages
 from seasoned.errors import MissingExtra
-from seasoned.tabular.models._common import optional_packages
 from seasoned.tabular.models.registry import EXTRAS, choose
 
 
