@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from in_process import stay_in_process
+from in_process import estimator, stay_in_process
 from optional import package
-from seasoned import AutoClassifier, SearchSettings, load
+from seasoned import load
 from seasoned.errors import MissingExtra
 from seasoned.tabular.bundle.replay_check import versions
 from seasoned.tabular.fit import score_texts
@@ -79,14 +79,7 @@ def test_a_fit_uses_them(stubbed, monkeypatch, tmp_path):
     stay_in_process(monkeypatch)
     texts, y, _ = stubbed
     X = pd.DataFrame({"text": texts, "n": np.arange(len(y)) % 7})
-    model = AutoClassifier(
-        "roc_auc",
-        search=SearchSettings(models=["linear"], folds=3),
-        time_limit=None,
-        trials=1,
-        random_state=0,
-        experience=None,
-    ).fit(X[:500], y[:500])
+    model = estimator("classification", metric="roc_auc").fit(X[:500], y[:500])
     assert model.fitted_.plan.scores.embeds
     assert model.score(X[500:], y[500:]) > 0.75
 
@@ -140,14 +133,7 @@ def test_a_bundle_names_the_package(monkeypatch, tmp_path):
     y = rng.integers(0, 2, 120)
     noise = ["".join(rng.choice(list("bcdfghklmnprst"), 6)) for _ in y]
     X = pd.DataFrame({"text": [f"{rng.choice(kinds[one])} {word}" for one, word in zip(y, noise, strict=True)]})
-    model = AutoClassifier(
-        "neg_log_loss",
-        search=SearchSettings(models=["linear"], folds=2),
-        time_limit=None,
-        trials=1,
-        random_state=0,
-        experience=None,
-    ).fit(X, y)
+    model = estimator("classification", metric="log_loss").fit(X, y)
     assert model.fitted_.plan.scores.embeds
     model.save(tmp_path / "m.seasoned")
     np.testing.assert_array_equal(load(tmp_path / "m.seasoned").predict_proba(X), model.predict_proba(X))

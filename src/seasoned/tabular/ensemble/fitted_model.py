@@ -233,18 +233,17 @@ class Fitted:
 
         def predict_member(place: int) -> NDArray[np.float64]:
             member = self.members[place]
-            eaten = {diets[member.name]: self._above(member, matrices[diets[member.name]], found)}
-            return predict_matrices(member.estimator, eaten, diets[member.name], len(self.classes), given)
+            diet = diets[member.name]
+            eaten = {diet: self._above(member, matrices[diet], found)}
+            return predict_matrices(member.estimator, eaten, diet, len(self.classes), given)
 
         # features read texts through a cache, and a user's own model may not be safe in threads
         free = not made and all(member.own is None for member in self.members)
-        upper = [bool(member.base_configurations) for member in self.members]
-        for layer in (False, True):
-            places = [place for place, above in enumerate(upper) if above is layer]
-            for place, values in zip(
-                places, map_members(predict_member, places, len(frame), side_by_side=free), strict=True
-            ):
-                found[place] = values
+        for upper in (False, True):  # the second layer needs the predictions of the first
+            places = [place for place, one in enumerate(self.members) if bool(one.base_configurations) is upper]
+            layer = map_members(predict_member, places, len(frame), side_by_side=free)
+            for place, predicted in zip(places, layer, strict=True):
+                found[place] = predicted
         return found
 
     def _above(
