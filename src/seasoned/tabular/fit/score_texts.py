@@ -99,8 +99,8 @@ def learn_scores(folder: Path, n_classes: int, seed: int, pool: WorkerPool) -> S
     budget = pool.budget
     seconds = _SHARE * budget.seconds if budget.trials is None else 0.5 * budget.remaining
     end = time.monotonic() + max(seconds, 1.0)
-    data, parts = Arrays(folder), _parts(Arrays(folder), seed)
-    rows = np.arange(len(data.target))
+    data = Arrays(folder)
+    parts, rows = _parts(data, seed), np.arange(len(data.target))
     models = [*parts, (rows, rows)]
     try:
         (reading,) = _called(pool, _count, [(folder, n_classes, seed, has_embeddings())], end)
