@@ -16,6 +16,7 @@ from seasoned.tabular.metrics.code_hash import code_digest
 from seasoned.tabular.metrics.registry import metric_key, resolve
 from seasoned.tabular.models.registry import MODELS, choose, for_quantile
 from seasoned.tabular.preprocessing.column_plan import foreseen_width
+from seasoned.tabular.schema.group_levels import without_group_levels
 from seasoned.tabular.schema.schema import Schema
 from seasoned.tabular.search.user_configurations import check_starts
 from seasoned.tabular.search.user_spaces import bounded, declared
@@ -114,6 +115,9 @@ def describe_table(table: Table, problem: Problem, settings: FitSettings) -> Des
     frame, target, roles = table.frame, table.target, table.roles
     schema = Schema.infer(frame, settings.validation)
     canonical = schema.apply(frame)
+    if roles.groups is not None and (settings.validation is None or isinstance(settings.validation, int | np.integer)):
+        schema = without_group_levels(schema, canonical, roles.groups)
+        canonical = canonical[[column.name for column in schema.used]]
     warn_of_leaks(canonical, target)
     warn_of_models(problem.models, roles, problem.metric)
     validation = _materialised(settings.validation)
