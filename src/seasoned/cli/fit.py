@@ -53,8 +53,8 @@ _Models = Annotated[
 _Features = Annotated[
     str | None,
     typer.Option(
-        help="Steps that may make or leave out columns: groups,encoding, all, or none; by default all of them from "
-        "12,000 rows on, else none."
+        help="Steps that may make or leave out columns: groups,encoding, all, or none; by default those of "
+        "texts from 12,000 rows on."
     ),
 ]
 _Ignore = Annotated[str | None, typer.Option(help="Columns to leave out, such as id,comment.")]

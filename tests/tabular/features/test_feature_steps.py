@@ -320,7 +320,8 @@ def test_spaces_with_features():
     assert choose_steps(None) == ()
     assert choose_steps(["groups", "arithmetic"]) == ("arithmetic", "groups")
     assert steps_for(None, 11_999) == steps_for([], 12_000) == ()
-    assert steps_for(None, 12_000) == steps_for("all", 10) == (*STEPS, *SELECTIONS)
+    assert steps_for(None, 12_000) == ("text_statistics", "text_words")
+    assert steps_for("all", 10) == (*STEPS, *SELECTIONS)
     assert steps_for(["groups"], 12_000) == ("groups",)
     with pytest.raises(InvalidInput, match="no feature step 'oracle'"):
         choose_steps(["oracle"])
@@ -389,9 +390,14 @@ def both(task, X, y, model, **options):
     return score[0], score[1], fitted
 
 
-@pytest.mark.parametrize(("rows", "found"), [(11_999, [None, None]), (12_000, ["none", "made"])])
-def test_features_are_tried_where_rows_are_many(here, rows, found):
+@pytest.mark.parametrize(
+    ("rows", "text", "found"),
+    [(11_999, True, [None, None]), (12_000, False, [None, None]), (12_000, True, ["none", "made"])],
+)
+def test_steps_of_texts_are_tried_where_rows_are_many(here, rows, text, found):
     X = pd.DataFrame(noise(rows=rows))
+    if text:
+        X["words"] = [f"word{row} of text {row * 7919}" for row in range(rows)]
     fitted = estimator("regression", trials=2, search=SearchSettings(["linear"], folds=2, ensemble=1)).fit(X, X["a"])
     configs = fitted.leaderboard().attrs["configs"]
     assert [next(iter(configs[number].get("features", [None]))) for number in sorted(configs)] == found

@@ -68,8 +68,7 @@ NEEDS: Final[Mapping[str, str]] = {**dict.fromkeys(TEXT_STEPS, "text"), LEVELS: 
 SELECTIONS: Final[Mapping[str, Selection]] = {step.name: step for step in (Redundant(), Uninformative())}
 """Feature selections, applied after all steps to new columns and to the table's own columns."""
 _NONE, _MADE, _MOST = "none", "made", "columns"
-# smallest number of rows for features by default; with fewer rows, chance dominates their selection
-_MIN_FEATURE_ROWS: Final = 12_000
+_MIN_TEXT_ROWS: Final = 12_000  # smallest number of rows for steps that read texts, by default
 _CLASSES: Final = 10  # largest number of target classes that steps use, the most common ones
 _FIRST: Final = 2  # number of families whose first configuration is tried with features as well
 
@@ -92,13 +91,13 @@ def choose_steps(names: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def steps_for(names: Sequence[str] | None, rows: int) -> tuple[str, ...]:
-    """Names of the steps of a fit on `rows` rows; None selects no step below 12,000 rows and all steps from 12,000 on.
+    """Names of the steps of a fit on `rows` rows; None selects those that read texts from 12,000 rows on.
 
     Example:
-        >>> steps_for(None, 1_000), steps_for(["bins"], 1_000), "arithmetic" in steps_for(None, 20_000)
-        ((), ('bins',), True)
+        >>> steps_for(None, 1_000), steps_for(["bins"], 1_000), steps_for(None, 20_000)
+        ((), ('bins',), ('text_statistics', 'text_words'))
     """
-    return choose_steps("all" if names is None and rows >= _MIN_FEATURE_ROWS else names)
+    return choose_steps(tuple(TEXT_STEPS) if names is None and rows >= _MIN_TEXT_ROWS else names)
 
 
 def with_features(space: Space, steps: Sequence[str]) -> Space:

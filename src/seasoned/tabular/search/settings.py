@@ -37,9 +37,9 @@ class SearchSettings:
             alone.
         features: Names of steps that add columns: `arithmetic`, `groups`, `frequency`, `encoding`, `levels`, `cycles`,
             `bins`, `text_statistics` and `text_words`. Names of steps that drop columns: `redundant` and
-            `uninformative`. "all" stands for all steps. Families are tried without and with the steps. None means all
-            steps from 12,000 rows on, and no steps below. Without steps, CatBoost still gets the levels of columns with
-            more than 100 levels.
+            `uninformative`. "all" stands for all steps. Families are tried without and with the steps. None means
+            the two steps of texts from 12,000 rows on, and no other steps. Without steps, CatBoost still gets the
+            levels of columns with more than 100 levels.
         calibrate: True for a calibration map of the probabilities, learned on out-of-fold predictions. None for no map
             beyond the learned pool, which calibrates for log_loss and brier. False also disables the pool of
             probabilities.
