@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -58,7 +58,7 @@ def without_group_levels(schema: Schema, canonical: pd.DataFrame, groups: NDArra
     )
 
 
-def _shared(values: pd.Series[object], groups: NDArray[np.int64]) -> float:
+def _shared(values: pd.Series[Any], groups: NDArray[np.int64]) -> float:
     """Share of the present cells whose value occurs in two groups or more."""
     import pandas as pd
 
