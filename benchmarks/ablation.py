@@ -6,8 +6,8 @@ seasoned-all-features,seasoned-no-network,seasoned-random
     python benchmarks/ablation.py benchmarks/results/ablation.json --out benchmarks/results/ablation-worth.json
 
 An arm is any framework of ours in the file but the whole; each file is judged by itself, so that pairs which ran
-abreast stay pairs. With fewer than 12,000 rows the arm without feature steps is the whole itself: what it differs by
-there is chance, and nothing smaller can be told of the others. For each arm:
+abreast stay pairs. Without texts, or with fewer than 12,000 rows, the arm without feature steps is the whole itself:
+what it differs by there is chance, and nothing smaller can be told of the others. For each arm:
 
 - its mean rank and the whole's, among all in the file, on the tables that all have tried;
 - tables that the whole wins and loses against it, the median difference of `gain` (what part of the dummy's error is

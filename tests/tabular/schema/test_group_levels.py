@@ -32,6 +32,8 @@ def left(frame, groups=GROUPS):
         ("shop", NAMES, True),
         ("shop", NAMES.where(RNG.random(len(NAMES)) > 0.3), True),
         ("shop_id", 7 * GROUPS + 100, True),
+        ("Patient", 7 * GROUPS + 100, True),
+        ("member", np.tile([0, 1, 1, 0, 1], 40), False),
         ("owner", [f"owner {group // 2}" for group in GROUPS], False),
         ("day", np.tile(["mon", "tue", "wed", "thu", "fri"], 40), False),
         ("area", 7 * GROUPS + 100, False),

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import re
 from typing import TYPE_CHECKING, Any, Final
-
-import numpy as np
 
 from seasoned.tabular.metrics.metric import OF_ONE_CLASS
 from seasoned.tabular.metrics.positive_class import Reason
 from seasoned.tabular.models.custom import CustomModel
 from seasoned.tabular.models.registry import MODELS, takes_weights
+from seasoned.tabular.schema.identifiers import names_persons
+from seasoned.tabular.validation.declared import is_fold_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,11 +34,6 @@ __all__ = [
 logger = logging.getLogger("seasoned.tabular")
 
 _ROWS: Final = 20  # smallest number of values for a warning; with fewer, a pattern can be chance
-_PERSONS: Final = re.compile(  # names of columns that identify persons, whose rows are alike; "customers" is a count
-    r"(?:customer|client|patient|user|person|participant|household|respondent|student|member|subject(?=.))"
-    r"(?:s?[ _.-]?(?:id|no|nr|num|number|code|key))?",
-    re.IGNORECASE,
-)
 
 
 def warn_of_order(X: Any, **beside: Any) -> None:
@@ -159,7 +153,7 @@ def warn_of_groups(canonical: pd.DataFrame, roles: Roles, validation: Any) -> No
     if not _at_random(roles.groups, validation):
         return
     for name in canonical.columns:
-        if not _PERSONS.fullmatch(name.strip()) or canonical[name].dtype.kind == "M":
+        if not names_persons(name) or canonical[name].dtype.kind == "M":
             continue
         counts = canonical[name].value_counts().to_numpy()
         if len(counts) > _ROWS and counts[counts > 1].sum() > len(canonical) / 2:
@@ -173,4 +167,4 @@ def warn_of_groups(canonical: pd.DataFrame, roles: Roles, validation: Any) -> No
 
 def _at_random(groups: Any, validation: Any) -> bool:
     """True if validation splits rows at random, without regard to groups."""
-    return groups is None and (validation is None or isinstance(validation, int | np.integer))
+    return groups is None and is_fold_count(validation)

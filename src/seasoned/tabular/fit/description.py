@@ -21,6 +21,7 @@ from seasoned.tabular.schema.schema import Schema
 from seasoned.tabular.search.user_configurations import check_starts
 from seasoned.tabular.search.user_spaces import bounded, declared
 from seasoned.tabular.trial.run_folder import fingerprint
+from seasoned.tabular.validation.declared import is_fold_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -115,9 +116,10 @@ def describe_table(table: Table, problem: Problem, settings: FitSettings) -> Des
     frame, target, roles = table.frame, table.target, table.roles
     schema = Schema.infer(frame, settings.validation)
     canonical = schema.apply(frame)
-    if roles.groups is not None and (settings.validation is None or isinstance(settings.validation, int | np.integer)):
+    if roles.groups is not None and is_fold_count(settings.validation):
         schema = without_group_levels(schema, canonical, roles.groups)
-        canonical = canonical[[column.name for column in schema.used]]
+        if len(schema.used) < canonical.shape[1]:  # the selection copies the table
+            canonical = canonical[[column.name for column in schema.used]]
     warn_of_leaks(canonical, target)
     warn_of_models(problem.models, roles, problem.metric)
     validation = _materialised(settings.validation)

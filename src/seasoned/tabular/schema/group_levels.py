@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seasoned.tabular.schema.identifiers import is_named
+from seasoned.tabular.schema.identifiers import is_named, names_persons
 from seasoned.tabular.schema.schema import Schema
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def without_group_levels(schema: Schema, canonical: pd.DataFrame, groups: NDArra
     names = {
         column.name
         for column in schema.used
-        if (column.kind == "category" or (column.kind == "numeric" and is_named(column.name)))
+        if (column.kind == "category" or is_named(column.name) or names_persons(column.name))
         and _shared(canonical[column.name], groups) < _SHARED
     }
     if len(names) == len(schema.used):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["COUNTS", "duplicates", "fingerprint", "identifier", "numbers_rows"]
+__all__ = ["COUNTS", "duplicates", "fingerprint", "identifier", "is_named", "names_persons", "numbers_rows"]
 
 COUNTS: Final = "It counts the rows: "
 """Beginning of the reason for a column that only counts the rows."""
@@ -29,6 +29,11 @@ _NAME: Final = re.compile(
 )
 _COUNTING: Final = re.compile(
     r".*id|#|s(?:r|l|erial)?[. _]*(?:no|nr|number)\.?|no\.?|nr\.?|num|number|n|obs|instant|(?:row|record|case|seq).*",
+    re.IGNORECASE,
+)
+_PERSONS: Final = re.compile(  # names of columns that identify persons, whose rows are alike; "customers" is a count
+    r"(?:customer|client|patient|user|person|participant|household|respondent|student|member|subject(?=.))"
+    r"(?:s?[ _.-]?(?:id|no|nr|num|number|code|key))?",
     re.IGNORECASE,
 )
 _TIME: Final = re.compile(
@@ -102,6 +107,16 @@ def is_named(name: str) -> bool:
         [True, True, True, False]
     """
     return any(_NAME.fullmatch(word) for word in (name.strip(), name.strip().lower()))
+
+
+def names_persons(name: str) -> bool:
+    """Return True if the name is that of a column which identifies persons or the like.
+
+    Example:
+        >>> [names_persons(name) for name in ("Patient", "customer_no", "customers", "product_id")]
+        [True, True, False, False]
+    """
+    return _PERSONS.fullmatch(name.strip()) is not None
 
 
 def _speaks_of_time(name: str) -> bool:

@@ -21,12 +21,17 @@ if TYPE_CHECKING:
     from seasoned.tabular.input.target import Target
     from seasoned.tabular.validation.folds import Fold
 
-__all__ = ["MANY_GROUPS", "ByTurns", "declared_folds", "refuse_labels"]
+__all__ = ["MANY_GROUPS", "ByTurns", "declared_folds", "is_fold_count", "refuse_labels"]
 
 logger = logging.getLogger("seasoned.tabular")
 
 MANY_GROUPS: Final = 5_000
 """Largest number of groups for scikit-learn's splitters; their time for each group is too long for more groups."""
+
+
+def is_fold_count(validation: Any) -> bool:
+    """Return True for None and whole numbers: the folds are then seasoned's own, and keep groups whole."""
+    return validation is None or isinstance(validation, int | np.integer)
 
 
 def declared_folds(
@@ -52,7 +57,7 @@ def declared_folds(
         return _told(forward_folds(read_times(frame, validation), folds or default), roles)
     if hasattr(validation, "split"):
         return _told(_split(validation, frame, target, roles, own=True), roles)
-    if count is None or isinstance(count, int | np.integer):
+    if is_fold_count(count):
         whole = None if count is None else int(count)
         _check_count(name, whole, len(frame), roles)
         return whole if roles.groups is None else _group_folds(whole, default, frame, target, roles)
