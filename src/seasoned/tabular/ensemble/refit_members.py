@@ -14,7 +14,7 @@ import numpy as np
 
 from seasoned.execution.base import Ending
 from seasoned.tabular.ensemble.fitted_model import Member, with_base_models
-from seasoned.tabular.ensemble.greedy_selection import select
+from seasoned.tabular.ensemble.rank_selection import select_members
 from seasoned.tabular.ensemble.reseeded_fits import fit_more_seeds
 from seasoned.tabular.models.registry import BASELINE
 from seasoned.tabular.trial.configuration import textual
@@ -133,7 +133,7 @@ def choose_members(
     if not kept:  # the run folder was emptied, or is of a version that stored predictions of all rows
         return [(best[0], 1.0)]
     end = time.monotonic() + min(_CHOOSING * budget.remaining, seconds)
-    weights = select(
+    weights = select_members(
         [predictions[index] for index in kept],  # type: ignore[misc]  # those that are None were left out
         objective.data.target[known],
         objective.metric,
