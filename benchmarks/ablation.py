@@ -2,7 +2,7 @@
 
     python benchmarks/automl.py --datasets FOLDER --first 41 --budget 60 --out benchmarks/results/ablation.json \
         --frameworks seasoned,seasoned-no-ensemble,seasoned-no-defaults,seasoned-no-features,\
-seasoned-all-features,seasoned-no-network,seasoned-random
+seasoned-all-features,seasoned-no-network
     python benchmarks/ablation.py benchmarks/results/ablation.json --out benchmarks/results/ablation-worth.json
 
 An arm is any framework of ours in the file but the whole; each file is judged by itself, so that pairs which ran

@@ -10,8 +10,8 @@ metric; each run is a process of its own, one at a time. `seasoned` has the extr
 (for the recorded tables: `pip install ".[all]"`), `seasoned-core` none. A result that is there is not measured again:
 peers' are kept for each version and budget in `benchmarks/results/peers/`, ours in the file given with `--out`, which
 is refused where it has results of another state of the source (`--mixed` takes them all the same, for a summary of
-several days). `--fresh` measures the named frameworks anew, for instance to compare speed in one run. What Bayes is
-worth within families: `--frameworks seasoned,seasoned-random --first 41 --abreast`. With `--abreast` the named
+several days). `--fresh` measures the named frameworks anew, for instance to compare speed in one run. What the network
+is worth: `--frameworks seasoned,seasoned-no-network --first 41 --abreast`. With `--abreast` the named
 frameworks share the cores and run on a table at the same time, so that whatever else the machine does falls on all of
 them alike: for pairs of our own; `--abreast 2` runs more than two in pairs. What choosing among families is worth:
 `--frameworks seasoned,seasoned-one-family`, where the second gets the whole budget for the family whose trial was the

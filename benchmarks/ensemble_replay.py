@@ -45,7 +45,6 @@ from seasoned.knowledge.advice.similar_tasks import SimilarTasks
 from seasoned.samplers.base import next_of_plan
 from seasoned.tabular.ensemble.greedy_selection import select
 from seasoned.tabular.experience.advice import TaskAdvice, TaskDescription
-from seasoned.tabular.experience.family_prior import FamilyPrior
 from seasoned.tabular.experience.record import ExperienceRecorder
 from seasoned.tabular.input.target import read_target
 from seasoned.tabular.metrics.registry import resolve
@@ -251,10 +250,10 @@ def cold(bank: Bank, seed: int) -> Iterator[int]:
     yield from advised(bank, seed, FamilyBandit(timed=True, warm_start=WarmStart(configurations=starts)))
 
 
-def shipped(bank: Bank, seed: int, guide: TaskAdvice, within: FamilyPrior) -> Iterator[int]:
+def shipped(bank: Bank, seed: int, guide: TaskAdvice) -> Iterator[int]:
     """The product's sampler with experience."""
     starts = tuple(bank.about["starts"])
-    first, free = WarmStart(configurations=starts[:FIRST]), FamilyBandit(timed=True, expected=within)
+    first, free = WarmStart(configurations=starts[:FIRST]), FamilyBandit(timed=True)
     yield from advised(bank, seed, AdvisedSampler(free, guide, starts, True, 15.0, warm_start=first))
 
 
@@ -293,11 +292,10 @@ def changed(constants: dict[str, float]) -> Iterator[None]:
 def orders(bank: Bank) -> Iterator[tuple[str, list[list[int]]]]:
     """Each policy's name, and for each seed the order in which it tries the bank's configurations."""
     yield "cold", [list(cold(bank, seed)) for seed in SEEDS]
-    within = FamilyPrior(bank.guide().recalled, bank.space)
     for name, constants in CHANGES.items():
         with changed(constants):
             guide = bank.guide()
-            yield name, [list(shipped(bank, seed, guide, within)) for seed in SEEDS]
+            yield name, [list(shipped(bank, seed, guide)) for seed in SEEDS]
     yield "foreknown", [foreknown(bank)]
 
 

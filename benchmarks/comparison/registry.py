@@ -87,7 +87,6 @@ FRAMEWORKS = {
     for framework in (
         Framework("seasoned", "seasoned_", "seasoned", ours=True),
         arm("shipped", experience="shipped"),
-        arm("random", within="Random"),
         arm("all-rows", rows="all"),
         arm("one-family", models=BEST),
         arm("no-ensemble", search={"ensemble": 1}),

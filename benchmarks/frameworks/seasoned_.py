@@ -2,8 +2,7 @@
 
 Options leave a part of the search out, to see what it is worth. `models` names the families that take part, `without`
 those that do not; `search` is further settings. What follows are no settings of the estimators, so the search is given
-them by another way: `within` names another sampler to search inside families; `rows="all"` gives every trial all rows
-at once, without samples of a large table's rows first;
+them by another way: `rows="all"` gives every trial all rows at once, without samples of a large table's rows first;
 `first="random"` draws each family's first configurations from its space, in the place of tuned defaults; `early`
 names families whose defaults are tried directly after the first two; `dealt` is the
 number of folds, 1 for one held-out fifth, whatever the rows and the time. `stop_after` requests a stop after that many
@@ -25,7 +24,7 @@ from unittest.mock import patch
 import numpy as np
 from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 
-from seasoned import AutoClassifier, AutoRegressor, samplers
+from seasoned import AutoClassifier, AutoRegressor
 from seasoned import load as load_bundle
 from seasoned.tabular import SearchSettings
 from seasoned.tabular.models.registry import choose
@@ -56,7 +55,6 @@ def fit(X: Any, y: Any, job: dict[str, Any]) -> Any:
         validation=job.get("structure", {}).get("time") or repeated(job),
     )
     with (
-        within(options.get("within")),
         at_once(options.get("rows")),
         at_random(options.get("first"), zlib.crc32(Path(job["file"]).name.encode())),
         earlier(options.get("early", ())),
@@ -83,16 +81,6 @@ def repeated(job: dict[str, Any]) -> Any:
     folds, repeats = job["options"]["repeats"]
     kind = RepeatedKFold if job["task"] == "regression" else RepeatedStratifiedKFold
     return kind(n_splits=folds, n_repeats=repeats, random_state=job["seed"])
-
-
-@contextmanager
-def within(sampler: str | None) -> Iterator[None]:
-    """Meanwhile the search uses that sampler, with its defaults, where it uses Bayes."""
-    if sampler is None:
-        yield
-        return
-    with patch("seasoned.tabular.search.search.Bayes", lambda **_: getattr(samplers, sampler)()):
-        yield
 
 
 @contextmanager

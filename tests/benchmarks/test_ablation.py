@@ -25,7 +25,7 @@ def test_the_settings_of_each_arm_are_settings_of_the_search(name):
     models = seasoned_.families(options | ({"models": ["linear"]} if "models" in options else {}))
     settings = SearchSettings(models=models, **options.get("search", {}))
     assert settings.ensemble == (1 if name == "seasoned-no-ensemble" else 10)
-    known = {"models", "without", "search", "within", "rows", "first", "experience", "dealt"}
+    known = {"models", "without", "search", "rows", "first", "experience", "dealt"}
     known |= {"repeats", "vectors", "early", "embeddings"}
     assert set(options) <= known
 

@@ -28,8 +28,6 @@ from comparison.splits import folds, judge
 from comparison.summary import QUIET, gain, signed_rank, summarize
 from comparison.text import render
 from frameworks import seasoned_
-from seasoned import samplers
-from seasoned.tabular.search import search
 
 TASKS = {"two": "binary", "three": "multiclass", "number": "regression"}
 METRICS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
@@ -128,17 +126,17 @@ def test_seasoned_is_judged_beside_its_peers_in_one_file(compare, tmp_path, monk
 
 
 @pytest.mark.slow
-def test_ours_without_bayes_is_measured_beside_ours_with_it(compare, tmp_path, monkeypatch):
+def test_an_arm_is_measured_beside_the_whole(compare, tmp_path, monkeypatch):
     monkeypatch.setattr(common, "all_families", lambda: None)
-    words = ["--frameworks", "seasoned,seasoned-random", "--budget", "5", "--only", "two", "--cores", "1"]
+    words = ["--frameworks", "seasoned,seasoned-no-ensemble", "--budget", "5", "--only", "two", "--cores", "1"]
     summary = compare(*words)
     written = json.loads((tmp_path / "out.json").read_text())
     assert [(record["framework"], record["error"]) for record in written["records"]] == [
         ("seasoned", None),
-        ("seasoned-random", None),
+        ("seasoned-no-ensemble", None),
     ]
     assert [record["framework"] for record in written["peers"]] == ["dummy"]
-    assert set(summary["against"]) == {"seasoned-random"}
+    assert set(summary["against"]) == {"seasoned-no-ensemble"}
 
 
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two frameworks abreast need two cores")
@@ -146,7 +144,17 @@ def test_ours_without_bayes_is_measured_beside_ours_with_it(compare, tmp_path, m
 def test_abreast_the_frameworks_run_at_the_same_time_on_cores_of_their_own(compare, tmp_path, monkeypatch):
     monkeypatch.setattr(psutil, "process_iter", ours_alone)
     monkeypatch.setattr(common, "all_families", lambda: None)
-    words = ["--frameworks", "seasoned,seasoned-random", "--budget", "4", "--only", "two", "--cores", "2", "--abreast"]
+    words = [
+        "--frameworks",
+        "seasoned,seasoned-no-ensemble",
+        "--budget",
+        "4",
+        "--only",
+        "two",
+        "--cores",
+        "2",
+        "--abreast",
+    ]
     summary = compare(*words)
     assert not any(summary["failures"].values())
     records = json.loads((tmp_path / "out.json").read_text())["records"]
@@ -157,7 +165,7 @@ def test_abreast_the_frameworks_run_at_the_same_time_on_cores_of_their_own(compa
 
 def test_more_frameworks_abreast_than_cores_are_refused(compare):
     with pytest.raises(SystemExit, match="2 frameworks cannot run abreast on 1 cores; name fewer"):
-        compare("--frameworks", "seasoned,seasoned-random", "--cores", "1", "--abreast")
+        compare("--frameworks", "seasoned,seasoned-no-ensemble", "--cores", "1", "--abreast")
 
 
 def test_frameworks_are_told_of_groups_only_if_that_is_asked_for(tables, tmp_path, monkeypatch):
@@ -197,14 +205,6 @@ def test_an_environment_is_needed_where_a_result_is_missing_and_only_there(compa
     ]
     (tmp_path / "peers" / f"flaml-{flaml.version}-5s.json").write_text(json.dumps({"records": records}))
     assert compare(*words)["mean_rank"] == {"flaml": 1.0}
-
-
-def test_another_sampler_searches_within_families_only_meanwhile():
-    module = ours()
-    with module.within("Random"):
-        assert search.Bayes(initial=3, explore=1) == samplers.Random()
-    with module.within(None):
-        assert search.Bayes is samplers.Bayes
 
 
 def test_the_first_and_the_last_tables_are_those_of_the_alphabet(tables):

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from seasoned.errors import InvalidInput, PruneReason
-from seasoned.samplers import Bayes
 from seasoned.samplers.checks import same
 from seasoned.space import Choice, Space
 from seasoned.space.parameters import Categorical, Float, Int
@@ -218,7 +217,7 @@ def test_another_space_is_refused():
 
 def test_families_begin_with_their_defaults_after_a_move_to_another_space_too():
     space = Space(model=Choice(one=Space(x=Float(0, 1, default=0.25)), two=Space(x=Float(0, 1, default=0.75))))
-    search, moved = FamilyBandit(Bayes(initial=2)), StudySpec(space, seed=3, first=40)
+    search, moved = FamilyBandit(), StudySpec(space, seed=3, first=40)
     first = {}
     for suggestion in search.ask(search.init(moved), range(40, 52))[0]:
         ((family, settings),) = suggestion.config["model"].items()

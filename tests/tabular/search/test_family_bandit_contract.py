@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from seasoned.samplers import Bayes
 from seasoned.samplers.checks import SAMPLER_CHECKS
 from seasoned.space import Choice, Space
 from seasoned.space.parameters import Float
@@ -18,4 +17,4 @@ def families(space):
 @pytest.mark.parametrize("check", SAMPLER_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("timed", [False, True])
 def test_contract(check, timed):
-    check(lambda: FamilyBandit(Bayes(initial=3, per_second=timed), timed, seconds=10.0), families)
+    check(lambda: FamilyBandit(timed, seconds=10.0), families)

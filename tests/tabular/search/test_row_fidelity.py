@@ -10,16 +10,11 @@ import pytest
 
 import seasoned.tabular.fit.fit_table
 from in_process import estimator, stay_in_process
-from seasoned.errors import PruneReason
 from seasoned.fidelity.base import Decision
 from seasoned.fidelity.checks import FIDELITY_CHECKS
-from seasoned.samplers import Bayes, Random
-from seasoned.samplers.checks import SAMPLER_CHECKS
 from seasoned.space import Space
-from seasoned.space.parameters import Float
 from seasoned.study import Study
 from seasoned.tabular.search import search as searching
-from seasoned.tabular.search.multi_fidelity import ByLevel
 from seasoned.tabular.search.row_race import RowRace
 from seasoned.tabular.trial.cross_validation import CrossValidation
 from seasoned.tabular.validation.row_samples import levels_of, nested
@@ -132,62 +127,6 @@ def test_who_failed_with_more_rows_is_no_rival():
     assert rule.decide(state, 1, 3) is Decision.GO_ON
 
 
-# ------------------------------------------------------------------------------------------------ what is learned
-
-
-@pytest.mark.parametrize("check", SAMPLER_CHECKS, ids=lambda check: check.__name__)
-def test_a_sampler_that_models_levels_is_a_sampler(check):
-    check(lambda: ByLevel(Random(), ROWS, 3))
-
-
-def heard(*events):
-    """What each level's state of Bayes has seen."""
-    sampler = ByLevel(Bayes(), ROWS, fits=2)
-    return sampler.tell(sampler.init(StudySpec(Space(x=Float(0, 1)), seed=0)), events)
-
-
-def test_levels_are_never_mixed_and_each_has_its_part_of_the_seconds():
-    config = Config({"x": 0.5})
-    complete = Finished(0, TrialState.COMPLETE, (0.1,), 66.0)
-    state = heard(Suggested(0, config), Reported(0, 3, 0.4), Reported(0, 9, 0.3), complete)
-    assert [one.seen.values.ravel().tolist() for one in state.states] == [[0.4], [0.3], [0.1]]
-    assert [one.seen.seconds.tolist() for one in state.states] == [[3.0], [9.0], [54.0]]
-
-
-def test_a_stopped_trial_is_a_result_where_it_was_measured_and_a_pruned_one_above():
-    config = Config({"x": 0.5})
-    state = heard(Suggested(0, config), Reported(0, 3, 0.4), Finished(0, TrialState.PRUNED, None, 3.0))
-    assert [one.seen.values.ravel().tolist() for one in state.states[:1]] == [[0.4]]
-    assert all(np.isnan(one.seen.values).all() for one in state.states[1:])
-    assert [bool(one.seen.pruned[0]) for one in state.states] == [False, True, True]
-    assert state.states[0].seen.seconds.tolist() == [3.0]
-
-
-def test_seconds_among_folds_of_which_nobody_knows_the_number_are_no_samples_seconds():
-    """A trial that the race over folds stopped had told its samples as many times as dear as they are."""
-    config = Config({"x": 0.5})
-    samples = Suggested(0, config), Reported(0, 3, 0.4), Reported(0, 9, 0.3)
-    state = heard(*samples, Finished(0, TrialState.PRUNED, None, 39.0, "far behind after one fold"))
-    assert [one.seen.values.ravel().tolist() for one in state.states[:2]] == [[0.4], [0.3]]
-    assert np.isnan([one.seen.seconds[0] for one in state.states]).all()
-    state = heard(*samples, Finished(0, TrialState.PRUNED, None, 12.0, prune_reason=PruneReason.FIDELITY))
-    assert [one.seen.seconds.tolist() for one in state.states[:2]] == [[3.0], [9.0]]
-
-
-def test_the_highest_level_with_enough_results_is_modelled():
-    events = []
-    for number in range(5):
-        events += [Suggested(number, Config({"x": number / 5})), Reported(number, 3, 0.5 + number)]
-        events += (
-            [Finished(number, TrialState.PRUNED, None, 1.0)]
-            if number
-            else [Reported(0, 9, 0.4), Finished(0, TrialState.COMPLETE, (0.3,), 9.0)]
-        )
-    assert heard(*events[:3]).chosen == 0
-    assert heard(*events).chosen == 0
-    assert heard(*events).results == (5, 1, 1)
-
-
 # ------------------------------------------------------------------------------------------------ a whole search
 
 
@@ -245,6 +184,5 @@ def test_on_a_table_that_is_not_large_the_search_knows_of_no_samples(monkeypatch
     model = estimator("binary", FAMILIES, trials=8).fit(X, y)
     (options,) = made
     assert options["fidelity"] is None
-    assert isinstance(options["sampler"].inner, Bayes)
     monkeypatch.setattr(seasoned.tabular.fit.plan, "levels_of", lambda *_: ())
     assert str(told(model)) == str(told(estimator("binary", FAMILIES, trials=8).fit(X, y)))

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from advised import DEFAULTS, POOL, SPACE, guide, loss, play, sampler
-from seasoned.samplers.bayes.sampler import Bayes
 from seasoned.space import Choice, Space
 from seasoned.tabular.search.advised_sampler import AdvisedSampler
 from seasoned.tabular.search.family_bandit import EXTERNAL, FamilyBandit, initial_configurations
@@ -57,18 +56,6 @@ def test_advice_has_the_form_in_which_this_search_begins():
     assert found._form_of(row + 1) == POOL[row + 1]
 
 
-def test_models_of_the_search_without_experience_are_kept_as_long_as_they_hold():
-    """What its sampler has worked out goes into the state, and changes nothing that is suggested."""
-    found = AdvisedSampler(
-        FamilyBandit(Bayes(initial=2, explore=1)), guide(), warm_start=WarmStart(configurations=DEFAULTS)
-    )
-    _, state = play(found, 24)
-    (first,), kept = found.ask(replace(state, credit=1.0), [24])
-    assert any(inner.models for inner in kept.free.states.values())
-    (again,), _ = found.ask(kept, [24])
-    assert first == again
-
-
 def test_families_without_settings_are_tried_once():
     space = Space(model=Choice(one=Space(), two=Space()))
     starts = ({"model": {"one": {}}}, {"model": {"two": {}}})
@@ -80,7 +67,7 @@ def test_families_without_settings_are_tried_once():
 
 def test_advised_trials_take_no_place_of_those_near_a_family_s_default():
     near = [config["x"] for config in initial_configurations(SPACE.parameters["model"].options["two"], 3)[1:]]
-    alone = FamilyBandit(Bayes(initial=3, explore=1))
+    alone = FamilyBandit()
     state = alone.init(StudySpec(Space(model=Choice(two=SPACE.parameters["model"].options["two"])), seed=3))
     tried = [(DEFAULTS[1], None), *[({"model": {"two": {"x": x}}}, EXTERNAL) for x in (0.75, 1.0, 0.625)]]
     for number, (config, tag) in enumerate(tried):

@@ -21,7 +21,6 @@ from seasoned import (
 from seasoned import load as load_bundle
 from seasoned.errors import InvalidInput, MissingExtra
 from seasoned.report.model.collect import report_data
-from seasoned.samplers import Bayes
 from seasoned.tabular.models.registry import MODELS, choose, joint_space
 from seasoned.tabular.search.family_bandit import FamilyBandit
 from seasoned.tabular.search.initial_configurations import first_configurations
@@ -117,7 +116,7 @@ def test_all_of_a_grid_is_suggested_in_one_breath(seed):
     first = WarmStart(
         configurations=({"model": {"linear": {"penalty": 3.0}}}, {"model": {"tree": {**TREE, "max_depth": 4}}})
     )
-    sampler = FamilyBandit(Bayes(initial=3, explore=1), warm_start=first)
+    sampler = FamilyBandit(warm_start=first)
     state = sampler.init(StudySpec(space, ("minimize",), seed, None, first))
     assert sampler.capacity(state) == 6
     found, _ = sampler.ask(state, range(6))

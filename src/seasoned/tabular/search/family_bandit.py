@@ -1,15 +1,15 @@
-"""Bandit over model families: a sampler that distributes the trials over one sampler per family.
+"""Bandit over model families: a sampler that distributes the trials over the families, at random inside each.
 
-The joint space has one choice, the model family. Results of LightGBM say nothing about a forest, so each family has its
-own sampler. The families share the trials by expected benefit: the results so far, divided by the expected time until
-an improvement.
+The joint space has one choice, the model family. The families share the trials by expected benefit: the results so far,
+divided by the expected time until an improvement. Inside a family, configurations are its default, two near it, then
+random ones: Bayesian optimisation in their place was no better in fits of one and of five minutes
+(`docs/notes/measurements/defaults.md`).
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,14 +18,13 @@ import numpy as np
 from seasoned.errors import InvalidInput, PruneReason
 from seasoned.samplers._enumeration import count_of, untried
 from seasoned.samplers.base import Sampler, Suggestion, generator, next_of_plan
-from seasoned.samplers.random import Random
 from seasoned.space import Choice
 from seasoned.space.parameters import Categorical
-from seasoned.trials import Config, Finished, Reported, StudySpec, Suggested, TrialState, WarmStart
+from seasoned.trials import Config, Finished, StudySpec, Suggested, TrialState
 from seasoned.trials.trial import Remaining
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from seasoned.space import Space
     from seasoned.trials import Event
@@ -109,10 +108,8 @@ class _State:
         spec: Specification of the study.
         spaces: Family -> its space.
         records: Family -> its results.
-        places: Trial number -> its family, and its number in the family.
-        events: Family -> events for its sampler, with trial numbers in the family.
-        states: Family -> state of its sampler, computed from the events at its first suggestion. The prior of past
-            tasks takes a while to learn, and many families get no more than their first trials.
+        places: Trial number -> its family.
+        asked: Family -> its configurations so far.
         guests: Family -> number of its trials that an outer sampler suggested.
         sizes: Family -> number of its configurations; None if they cannot be counted.
         left: Seconds left for trials, by the latest `Remaining` event.
@@ -121,9 +118,8 @@ class _State:
     spec: StudySpec
     spaces: Mapping[str, Space]
     records: Mapping[str, _Record]
-    places: Mapping[int, tuple[str, int]] = field(default_factory=dict)
-    events: Mapping[str, tuple[Event, ...]] = field(default_factory=dict)
-    states: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    places: Mapping[int, str] = field(default_factory=dict)
+    asked: Mapping[str, tuple[Config, ...]] = field(default_factory=dict)
     guests: Mapping[str, int] = field(default_factory=dict)
     sizes: Mapping[str, int | None] = field(default_factory=dict)
     left: float = math.inf
@@ -131,7 +127,7 @@ class _State:
 
 @dataclass(frozen=True, slots=True)
 class FamilyBandit(Sampler[_State]):
-    """Bandit over model families: the warm start's configurations, then families by weight, each searched by `inner`.
+    """Bandit over model families: the warm start's configurations, then families by weight.
 
     The weight of a family is its rank weight divided by its estimated cost for improvement (FLAML), that is, its
     predicted improvement per second. The rank weight is 1 for the family with the best trial, 0.7 for the next, then
@@ -139,30 +135,23 @@ class FamilyBandit(Sampler[_State]):
     trial from the best of all. Its unit is the gap between the best of all and the baseline, and an allowance for
     chance is subtracted. Where families differ, time goes to the near ones; where all are near, time goes to all.
 
-    Inside a family, trials are numbered from 0 in the order of the log, so that its sampler sees a study without gaps.
     A family's first trials are its default and two configurations near it. Trials that an outer sampler suggested do
-    not replace them.
+    not replace them. Later ones are random, and new.
 
     Attributes:
-        inner: Sampler inside a family.
         timed: Divide a family's weight by its expected seconds until an improvement. Suggestions then depend on time.
         least: Smallest cost of a trial in seconds: its start, storage and selection.
         baseline: Loss of a constant prediction; None to ignore lags.
         luck: Standard deviation of a lag by chance.
         seconds: The time limit. `Remaining` events contain the share left for trials. A family is skipped if its mean
             complete trial takes longer than that and another family is left, because the trial would be cut off.
-        expected: Returns the relative warm start of a family, learned from past tasks. None of its configurations is
-            tried for that reason. Its values are the prior mean of the inner sampler, if that has one. It is called at
-            the first suggestion of the family's sampler.
     """
 
-    inner: Sampler[Any] = field(default_factory=Random)
     timed: bool = False
     least: float = 0.5
     baseline: float | None = None
     luck: float = 0.0
     seconds: float = 1e9  # 1e9 means no limit
-    expected: Callable[[str], WarmStart] | None = field(default=None, compare=False, repr=False)
 
     def init(self, spec: StudySpec) -> _State:
         """Initial state without trials.
@@ -177,75 +166,30 @@ class FamilyBandit(Sampler[_State]):
         sizes = {name: count_of(space) for name, space in spaces.items()}
         return _State(spec, spaces, dict.fromkeys(spaces, _Record()), sizes=sizes)
 
-    def _inner(self, state: _State, name: str) -> Any:
-        """State of a family's sampler, which starts from the first configurations and the prior of past tasks."""
-        if name in state.states:
-            return state.states[name]
-        space, known = state.spaces[name], WarmStart() if self.expected is None else self.expected(name)
-        start = replace(known, configurations=initial_configurations(space, state.spec.seed))
-        inner = self.inner.init(replace(state.spec, space=space, warm_start=start, budget=None, first=0))
-        return self.inner.tell(inner, state.events.get(name, ()))
-
     def ask(self, state: _State, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], _State]:
-        """Suggest a family for each number, and a configuration from the family's sampler.
-
-        The state changes only by results that the family's sampler computed from it, such as its models.
-        """
+        """Suggest a family for each number, and a configuration of it; the state does not change."""
         suggestions: dict[int, Suggestion] = {}
         new: dict[str, list[Config]] = {}
-        ahead: Counter[str] = Counter(family for family, _ in state.places.values())
         for number in sorted({*numbers, *_asking(state, numbers)}):
             config, _ = next_of_plan(state.spec, number)
-            found, state = self._suggest(state, number, ahead, new) if config is None else (Suggestion(config), state)
-            suggestions[number] = found
-            ((family, inside),) = found.config[self._key(state)].items()
-            ahead[family] += 1
+            found = self._suggest(state, number, new) if config is None else config
+            suggestions[number] = Suggestion(found)
+            ((family, inside),) = found[self._key(state)].items()
             new.setdefault(family, []).append(inside)
         return [suggestions[number] for number in numbers], state
 
-    def _suggest(
-        self, state: _State, number: int, ahead: Mapping[str, int], new: Mapping[str, Sequence[Config]]
-    ) -> tuple[Suggestion, _State]:
+    def _suggest(self, state: _State, number: int, new: Mapping[str, Sequence[Config]]) -> Config:
+        rng = generator(state.spec, number)
         weights = self.weights(state, new)
-        names = list(weights)
         shares = np.array(list(weights.values()))
-        family = names[int(generator(state.spec, number).choice(len(names), p=shares / shares.sum()))]
-        first = self._displaced(state, family, ahead[family])
-        if first is not None and self._is_new(state, family, first, new):
-            return Suggestion(Config({self._key(state): {family: first}})), state
-        (found,), inner = self.inner.ask(self._inner(state, family), [ahead[family]])
-        state = replace(state, states={**state.states, family: inner})
-        if not self._is_new(state, family, found.config, new):
-            return Suggestion(Config({self._key(state): {family: self._another(state, number, family, new)}})), state
-        return Suggestion(Config({self._key(state): {family: dict(found.config)}}), found.tag), state
-
-    def _is_new(
-        self, state: _State, family: str, config: Mapping[str, Any], new: Mapping[str, Sequence[Config]]
-    ) -> bool:
-        """True if a configuration was not suggested before."""
-        return _text(config) not in self._texts(state, family, new)
-
-    @staticmethod
-    def _another(state: _State, number: int, family: str, new: Mapping[str, Sequence[Config]]) -> dict[str, Any]:
-        """Configuration of a family that was not suggested before, if any is left."""
-        space = state.spaces[family]
-        taken = {space.encode(config).unit.tobytes() for config in _asked(state, family, new)}
-        return space.decode(untried(space, generator(state.spec, number), taken))
-
-    @staticmethod
-    def _texts(state: _State, family: str, new: Mapping[str, Sequence[Config]]) -> set[str]:
-        return {_text(config) for config in _asked(state, family, new)}
-
-    @staticmethod
-    def _displaced(state: _State, family: str, trials: int) -> dict[str, Any] | None:
-        """First configuration that is due after `trials` trials, if outer suggestions took its place; else None."""
-        guests = state.guests.get(family, 0)
-        due = (
-            initial_configurations(state.spaces[family], state.spec.seed)
-            if guests and trials - guests <= _TRIALS_NEAR_DEFAULT
-            else ()
-        )
-        return due[trials - guests] if trials - guests < len(due) else None
+        family = list(weights)[int(rng.choice(len(shares), p=shares / shares.sum()))]
+        space, asked = state.spaces[family], _asked(state, family, new)
+        own = len(asked) - state.guests.get(family, 0)
+        near = initial_configurations(space, state.spec.seed) if own <= _TRIALS_NEAR_DEFAULT else ()
+        if own < len(near) and _text(near[own]) not in map(_text, asked):
+            return Config({self._key(state): {family: near[own]}})
+        taken = {space.encode(one).unit.tobytes() for one in asked}
+        return Config({self._key(state): {family: space.decode(untried(space, rng, taken))}})
 
     def weights(self, state: _State, new: Mapping[str, Sequence[Config]]) -> dict[str, float]:
         """Weights of the families that have an untried configuration."""
@@ -275,9 +219,10 @@ class FamilyBandit(Sampler[_State]):
     def _is_open(self, state: _State, name: str, new: Mapping[str, Sequence[Config]]) -> bool:
         """True if a family has an untried configuration. A family without settings has only its start."""
         size = state.sizes[name]
-        if size is None or len(state.events.get(name, ())) + len(new.get(name, ())) < size:
+        asked = _asked(state, name, new)
+        if size is None or len(asked) < size:
             return size != 1
-        return size > 1 and len(self._texts(state, name, new)) < size
+        return size > 1 and len(set(map(_text, asked))) < size
 
     def _in_time(self, state: _State, weights: dict[str, float]) -> dict[str, float]:
         """Weights without the families whose trials would not end in time; all weights if no trial would."""
@@ -289,41 +234,22 @@ class FamilyBandit(Sampler[_State]):
         return next(iter(state.spec.space.parameters))
 
     def tell(self, state: _State, events: Sequence[Event]) -> _State:
-        """Route each event to the sampler of its trial's family."""
-        places, records, guests = dict(state.places), dict(state.records), dict(state.guests)
-        counts = Counter(family for family, _ in places.values())
-        routed: dict[str, list[Event]] = {}
-        left = state.left
+        """Add suggestions and results to the records of their families."""
+        places, records, guests, left = dict(state.places), dict(state.records), dict(state.guests), state.left
+        new: dict[str, list[Config]] = {}
         for event in events:
             if isinstance(event, Remaining):
                 left = event.share * self.seconds
             elif isinstance(event, Suggested):
                 ((family, config),) = event.config[self._key(state)].items()
-                places[event.number] = family, counts[family]
-                guest = event.tag == EXTERNAL
-                tag = None if guest else event.tag
-                asked = replace(event, number=counts[family], config=Config(config), tag=tag)
-                counts[family] += 1
-                guests[family] = guests.get(family, 0) + guest
-                routed.setdefault(family, []).append(asked)
-            elif isinstance(event, Finished | Reported) and event.number in places:
-                family, place = places[event.number]
-                routed.setdefault(family, []).append(replace(event, number=place))
-                if isinstance(event, Finished):
-                    records[family] = records[family].after(event)
-        known = {name: (*state.events.get(name, ()), *part) for name, part in routed.items()}
-        told = {
-            name: self.inner.tell(state.states[name], part) for name, part in routed.items() if name in state.states
-        }
-        return replace(
-            state,
-            places=places,
-            records=records,
-            events={**state.events, **known},
-            states={**state.states, **told},
-            guests=guests,
-            left=left,
-        )
+                places[event.number] = family
+                guests[family] = guests.get(family, 0) + (event.tag == EXTERNAL)
+                new.setdefault(family, []).append(Config(config))
+            elif isinstance(event, Finished) and event.number in places:
+                family = places[event.number]
+                records[family] = records[family].after(event)
+        asked = {**state.asked, **{name: (*state.asked.get(name, ()), *part) for name, part in new.items()}}
+        return replace(state, places=places, records=records, asked=asked, guests=guests, left=left)
 
     def capacity(self, state: _State) -> int | None:
         """None, for no limit, unless the configurations of all families can be counted: then their number."""
@@ -348,8 +274,7 @@ def _text(config: Mapping[str, Any]) -> str:
 
 def _asked(state: _State, family: str, new: Mapping[str, Sequence[Config]]) -> list[Config]:
     """Configurations of a family suggested so far, including the present call."""
-    known = [event.config for event in state.events.get(family, ()) if isinstance(event, Suggested)]
-    return [*known, *new.get(family, ())]
+    return [*state.asked.get(family, ()), *new.get(family, ())]
 
 
 def initial_configurations(space: Space, seed: int) -> tuple[dict[str, Any], ...]:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from seasoned.errors import AllTrialsFailed, PruneReason, StorageError
-from seasoned.samplers.bayes.sampler import Bayes
 from seasoned.study import Study
 from seasoned.tabular.budget.callbacks import CallbackRunner, ElapsedTimes, FitCallbacks
 from seasoned.tabular.budget.warm_workers import WarmWorkers
@@ -21,10 +20,8 @@ from seasoned.tabular.ensemble.early_model import EarlyModel
 from seasoned.tabular.ensemble.refit_members import choose_members, fit_members, ranked
 from seasoned.tabular.ensemble.simplest_model import Simplest, simplest_equal
 from seasoned.tabular.ensemble.stacking import add_layer, upper_settings
-from seasoned.tabular.experience.family_prior import FamilyPrior
 from seasoned.tabular.search.advised_sampler import AdvisedSampler
 from seasoned.tabular.search.family_bandit import FamilyBandit
-from seasoned.tabular.search.multi_fidelity import ByLevel
 from seasoned.tabular.search.row_race import RowRace
 from seasoned.tabular.search.stopping_rule import StoppingRule
 from seasoned.tabular.search.user_configurations import with_starts
@@ -51,7 +48,6 @@ logger = logging.getLogger("seasoned.tabular")
 
 FIRST = 2
 """Number of defaults before all other trials: a usable model at once, and a strong cheap one."""
-_INITIAL = 3  # trials of a family, its default included, before its surrogate model suggests
 _OPENING = 8  # with experience, first trials after which racing over rows compares all trials
 _MIN_COST_SHARE = 0.01  # smallest cost of a trial (start, storage, selection), as a share of the time limit
 _WARM_UP = 2.0  # seconds on top of a trial's own limit, because its worker can be a fresh one
@@ -239,20 +235,14 @@ def _closed(study: Study) -> Sequence[Trial]:
         study.close()
 
 
-def _within(timed: bool, objective: CrossValidation) -> Sampler[Any]:
-    """Sampler inside a family. It has no trust region, which would refine the noise of the folds."""
-    inner = Bayes(initial=_INITIAL, explore=1, per_second=timed)
-    return ByLevel(inner, objective.levels, objective.folds) if objective.levels else inner
-
-
 def _families(objective: CrossValidation, budget: Budget) -> FamilyBandit:
-    """Bandit over the families, with the sampler inside a family.
+    """Bandit over the families.
 
     With one held-out part, trials are few, and lagging families get fewer trials. With more folds, an ensemble gains
     more from different families than from better ones.
     """
     timed = budget.trials is None
-    families = FamilyBandit(_within(timed, objective), timed)
+    families = FamilyBandit(timed)
     if objective.folds == 1:
         luck = 1 / math.sqrt(len(objective.data.folds[0][1]))
         families = replace(families, baseline=objective.baseline_loss(), luck=luck)
@@ -274,7 +264,6 @@ def _sampler(
     first = WarmStart(configurations=tuple(planned))
     if guide is None:
         return replace(families, warm_start=first)
-    families = replace(families, expected=FamilyPrior(guide.recalled, guide.space))
     timed, most = budget.trials is None, budget.trial_seconds
     return AdvisedSampler(families, guide, tuple(starts), timed, most, paced=paced, warm_start=first)
 
