@@ -11,8 +11,7 @@ Each later trial is either *advised* or *free*:
   family that is not yet near the best trial gains by coming near it, because this helps an ensemble
   (`knowledge/performance_model/improvement_targets.py`).
 - A free trial takes a suggestion of the search without experience. Waiting defaults come first, those of untried
-  families before others. `FamilyBandit` then suggests, with a prior mean from past tasks as far as they predict the
-  results on this table (`experience/family_prior.py`).
+  families before others. `FamilyBandit` then suggests.
 
 Both parts learn from all trials.
 
