@@ -8,7 +8,6 @@ random ones: Bayesian optimisation in their place was no better in fits of one a
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -161,13 +160,13 @@ class FamilyBandit(Sampler[_State]):
         """
         choices = list(spec.space.parameters.values())
         if len(choices) != 1 or not isinstance(choices[0], Choice):
-            raise InvalidInput("Promising searches a space with one parameter, a Choice of families; use Auto here.")
+            raise InvalidInput("FamilyBandit searches a space with one parameter, a Choice of families; use Auto here.")
         spaces = choices[0].options
         sizes = {name: count_of(space) for name, space in spaces.items()}
         return _State(spec, spaces, dict.fromkeys(spaces, _Record()), sizes=sizes)
 
     def ask(self, state: _State, numbers: Sequence[int]) -> tuple[Sequence[Suggestion], _State]:
-        """Suggest a family for each number, and a configuration of it; the state does not change."""
+        """Suggest a family for each number and a configuration of it. The state does not change."""
         suggestions: dict[int, Suggestion] = {}
         new: dict[str, list[Config]] = {}
         for number in sorted({*numbers, *_asking(state, numbers)}):
@@ -186,10 +185,10 @@ class FamilyBandit(Sampler[_State]):
         space, asked = state.spaces[family], _asked(state, family, new)
         own = len(asked) - state.guests.get(family, 0)
         near = initial_configurations(space, state.spec.seed) if own <= _TRIALS_NEAR_DEFAULT else ()
-        if own < len(near) and _text(near[own]) not in map(_text, asked):
-            return Config({self._key(state): {family: near[own]}})
-        taken = {space.encode(one).unit.tobytes() for one in asked}
-        return Config({self._key(state): {family: space.decode(untried(space, rng, taken))}})
+        config = near[own] if own < len(near) else space.sample(rng)
+        if Config(config) in asked:
+            config = space.decode(untried(space, rng, {space.encode(one).unit.tobytes() for one in asked}))
+        return Config({self._key(state): {family: config}})
 
     def weights(self, state: _State, new: Mapping[str, Sequence[Config]]) -> dict[str, float]:
         """Weights of the families that have an untried configuration."""
@@ -197,8 +196,8 @@ class FamilyBandit(Sampler[_State]):
         met = [name for name in tunable if _is_met(state.records[name])]
         order = sorted(met, key=lambda name: state.records[name].best)  # families with slow trials only come last
         if not any(state.records[name].complete for name in order):
-            untried = [name for name in tunable if state.records[name].failed < _HOPELESS]
-            return dict.fromkeys(untried or tunable, 1.0)
+            hopeful = [name for name in tunable if state.records[name].failed < _HOPELESS]
+            return dict.fromkeys(hopeful or tunable, 1.0)
         near = self._nearness(state, order)
         weights = {name: near[name] * _DECAY**rank for rank, name in enumerate(order)}
         if self.timed:
@@ -222,7 +221,7 @@ class FamilyBandit(Sampler[_State]):
         asked = _asked(state, name, new)
         if size is None or len(asked) < size:
             return size != 1
-        return size > 1 and len(set(map(_text, asked))) < size
+        return size > 1 and len(set(asked)) < size
 
     def _in_time(self, state: _State, weights: dict[str, float]) -> dict[str, float]:
         """Weights without the families whose trials would not end in time; all weights if no trial would."""
@@ -266,10 +265,6 @@ def _asking(state: _State, numbers: Sequence[int]) -> set[int]:
 def _is_met(record: _Record) -> bool:
     """True if a family has a complete trial, or only a few slow ones."""
     return record.complete > 0 or 0 < record.slow < _SLOWEST
-
-
-def _text(config: Mapping[str, Any]) -> str:
-    return json.dumps(config, sort_keys=True, default=dict)
 
 
 def _asked(state: _State, family: str, new: Mapping[str, Sequence[Config]]) -> list[Config]:
