@@ -52,8 +52,8 @@ def heaviest(weights: dict[int, float], most: int, paces: Paces | None) -> dict[
     """Heaviest weights within the limits of `select`, rescaled to sum 1; of equal weights the earlier model's.
 
     Example:
-        >>> heaviest({0: 0.2, 1: 0.5, 2: 0.3}, 2, None)
-        {1: 0.625, 2: 0.375}
+        >>> heaviest({0: 0.5, 1: 1.5, 2: 0.5}, 2, None)
+        {1: 0.75, 0: 0.25}
     """
     kept: dict[int, float] = {}
     left = float("inf") if paces is None else paces[1]
