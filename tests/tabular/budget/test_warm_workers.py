@@ -12,6 +12,7 @@ import pytest
 from in_process import Here
 from seasoned.errors import StorageError
 from seasoned.execution import LocalExecutor
+from seasoned.execution.workers.pool import POOL, release_workers
 from seasoned.tabular.budget import worker_pool
 from seasoned.tabular.budget.budget import Budget
 from seasoned.tabular.budget.warm_workers import WarmWorkers
@@ -143,6 +144,20 @@ def test_the_early_model_stays_and_its_worker_goes_back(monkeypatch):
         assert found._executor is None
         assert found.member(0.0).estimator[0] == "fitted"
     assert found.member(0.0).config == {"penalty": 1.0}
+
+
+def test_the_worker_of_the_early_model_ends_once_the_model_is_collected():
+    release_workers()
+    with LocalExecutor(1) as searching, EarlyModel(SimpleNamespace(refit=str), WorkerPool(budget())) as early:
+        searching.submit(time.sleep, 0.0)
+        searching.wait(60.0)
+        early(None, trial())
+        while early._executor is not None:
+            early(None, trial(1, 2.0))
+            time.sleep(0.05)
+        assert not POOL.idle
+        assert len(POOL.alive) == 1, "the worker of the search stays"
+        assert early.member(0.0) is not None
 
 
 def test_a_first_fit_that_failed_is_no_model(monkeypatch, caplog):

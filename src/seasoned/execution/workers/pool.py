@@ -91,15 +91,15 @@ class Pool:
         return handle
 
     def park(self, handle: Handle) -> None:
-        """Keep an idle worker for the next executor, unless there are more workers than cores."""
+        """Keep an idle worker for the next executor."""
         if self._ending:
             self._dismiss([handle])
             return
         handle.send("rest")
         with self._lock:
             self.idle.append((handle, time.monotonic() + IDLE_SECONDS))
-            surplus = len(self.alive) - (os.cpu_count() or 1)
-            doomed = [self.idle.pop(0)[0] for _ in range(min(surplus, len(self.idle)))]
+            surplus = len(self.idle) - (os.cpu_count() or 1)
+            doomed = [self.idle.pop(0)[0] for _ in range(surplus)]
             self._schedule()
         self._dismiss(doomed)
 

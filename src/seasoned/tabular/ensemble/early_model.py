@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from seasoned.errors import StorageError
 from seasoned.execution._system.resources import cpu_count
 from seasoned.execution.base import Ending, Limits
+from seasoned.execution.workers.pool import release_workers
 from seasoned.tabular.ensemble.fitted_model import Member
 from seasoned.trials import Config, TrialState
 
@@ -57,12 +58,12 @@ class EarlyModel:
     def __call__(self, study: Any, trial: Trial) -> None:  # noqa: ARG002 - a callback's signature
         """Start the fit at the first complete trial; later, collect its result."""
         if self._config is not None:
-            self.member(0.0)  # collects the result, which frees the worker for the final fits
+            self._collect()
             return
         if trial.state is not TrialState.COMPLETE:
             return
         self._config = trial.config
-        threads = max(1, cpu_count() // self._pool.budget.workers)  # as in the search, which reuses the worker
+        threads = max(1, cpu_count() // self._pool.budget.workers)  # as in the search
         self._executor = self._pool.executor(1, threads)
         limits = Limits(memory=self._pool.budget.trial_memory)
         try:
@@ -70,6 +71,13 @@ class EarlyModel:
         except StorageError as error:  # full disk for temporary files: the search continues without this model
             logger.warning("the first model is not fitted while the search goes on: %s", error)
             self._close()
+
+    def _collect(self) -> None:
+        """Collect a finished fit and end its worker: the search has a worker for each core, and memory for these."""
+        if self._executor is not None:
+            self.member(0.0)
+            if self._executor is None:
+                release_workers()
 
     @property
     def fitted(self) -> tuple[str, dict[str, Any]] | None:
