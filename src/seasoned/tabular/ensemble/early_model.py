@@ -58,7 +58,8 @@ class EarlyModel:
     def __call__(self, study: Any, trial: Trial) -> None:  # noqa: ARG002 - a callback's signature
         """Start the fit at the first complete trial; later, collect its result."""
         if self._config is not None:
-            self._collect()
+            if self._executor is not None and self.member(0.0) is not None:
+                release_workers()  # this one: the search has a worker for each core, and memory for no more
             return
         if trial.state is not TrialState.COMPLETE:
             return
@@ -71,13 +72,6 @@ class EarlyModel:
         except StorageError as error:  # full disk for temporary files: the search continues without this model
             logger.warning("the first model is not fitted while the search goes on: %s", error)
             self._close()
-
-    def _collect(self) -> None:
-        """Collect a finished fit and end its worker: the search has a worker for each core, and memory for these."""
-        if self._executor is not None:
-            self.member(0.0)
-            if self._executor is None:
-                release_workers()
 
     @property
     def fitted(self) -> tuple[str, dict[str, Any]] | None:
