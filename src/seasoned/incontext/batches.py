@@ -1,0 +1,109 @@
+"""Batches of drawn tables, padded to a few fixed sizes, so that few programs are compiled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from seasoned.incontext.encoding import (
+    CELL,
+    MAX_CLASSES,
+    TARGET,
+    CellEncoder,
+    TargetScale,
+    encode_classes,
+    encode_numbers,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from seasoned.incontext.prior import DrawnTable
+
+__all__ = ["BUCKETS", "Bucket", "draw_batch"]
+
+FURTHEST: Final = 6.0
+"""Largest absolute standard score of a query's target: one outlier must not rule the loss of a batch."""
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Size of the tables of a batch.
+
+    Attributes:
+        context: Largest number of context rows.
+        queries: Number of query rows.
+        columns: Largest number of columns.
+        tables: Number of tables.
+    """
+
+    context: int
+    queries: int
+    columns: int
+    tables: int
+
+
+BUCKETS: Final = (
+    Bucket(64, 32, 8, 8),
+    Bucket(128, 64, 4, 8),
+    Bucket(128, 64, 16, 3),
+    Bucket(256, 96, 8, 3),
+    Bucket(512, 128, 8, 2),
+    Bucket(256, 96, 32, 1),
+)
+"""About nine thousand cells each."""
+
+
+def draw_batch(
+    rng: np.random.Generator, draw: Callable[[np.random.Generator, int, int], DrawnTable], bucket: Bucket
+) -> dict[str, np.ndarray]:
+    """Return a batch of drawn tables.
+
+    Args:
+        rng: Generator of all choices.
+        draw: Prior: a table of a number of rows and columns.
+        bucket: Size; each table has at least half of its context rows and a quarter of its columns.
+
+    Returns:
+        Arrays whose first axis is the table: `cells` and `targets` of the context, `queries`, their `classes` or
+        `numbers`, the `slots` of classes in use (none for numbers), and the masks `rows` and `columns`.
+    """
+    tables = [_table(rng, draw, bucket) for _ in range(bucket.tables)]
+    return {name: np.stack([table[name] for table in tables]) for name in tables[0]}
+
+
+def _table(
+    rng: np.random.Generator, draw: Callable[[np.random.Generator, int, int], DrawnTable], bucket: Bucket
+) -> dict[str, np.ndarray]:
+    n = int(rng.integers(bucket.context // 2, bucket.context + 1))
+    columns = int(rng.integers(max(bucket.columns // 4, 2), bucket.columns + 1))
+    table = draw(rng, n + bucket.queries, columns)
+    X, y = table.X.astype(np.float64), table.y.astype(np.float64)
+    encoder = CellEncoder.of(X[:n], table.categorical)
+    classes, numbers = np.zeros(bucket.queries, dtype=np.int32), np.zeros(bucket.queries, dtype=np.float32)
+    if table.n_classes:
+        y = rng.permutation(table.n_classes)[y.astype(np.int64)]
+        targets = encode_classes(y[:n])
+        classes = y[n:].astype(np.int32)
+    else:
+        scale = TargetScale.of(y[:n])
+        targets = encode_numbers(scale.standardise(y[:n]))
+        numbers = np.clip(scale.standardise(y[n:]), -FURTHEST, FURTHEST).astype(np.float32)
+    return {
+        "cells": _padded(encoder.encode(X[:n]), (bucket.context, bucket.columns, CELL)),
+        "targets": _padded(targets, (bucket.context, TARGET)),
+        "queries": _padded(encoder.encode(X[n:]), (bucket.queries, bucket.columns, CELL)),
+        "classes": classes,
+        "numbers": numbers,
+        "slots": (np.arange(MAX_CLASSES) < table.n_classes).astype(np.float32),
+        "rows": (np.arange(bucket.context) < n).astype(np.float32),
+        "columns": (np.arange(bucket.columns) < columns).astype(np.float32),
+    }
+
+
+def _padded(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    out = np.zeros(shape, dtype=np.float32)
+    out[tuple(slice(size) for size in array.shape)] = array
+    return out
