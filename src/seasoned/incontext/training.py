@@ -7,10 +7,8 @@ whole state, so that training goes on after a kill exactly as without it.
 
 from __future__ import annotations
 
-import json
 import time
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -23,14 +21,15 @@ from seasoned.metagrad._common.jax_imports import jax, jnp, lax, optax
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from seasoned.incontext.backend import Weights
     from seasoned.incontext.prior import DrawnTable
     from seasoned.incontext.settings import NetworkSettings
 
-__all__ = ["Recipe", "TrainingState", "checkpoint", "resume", "start", "train"]
+__all__ = ["JAX", "Recipe", "TrainingState", "checkpoint", "network_of", "resume", "start", "train"]
 
-_JAX: Final = Backend(jnp, lambda q, k, v, mask: softmax_attention(jnp, q, k, v, mask), lax.scan)
+JAX: Final = Backend(jnp, lambda q, k, v, mask: softmax_attention(jnp, q, k, v, mask), lax.scan)
 PINBALL_WEIGHT: Final = 2.0
 """Brings the pinball loss of an average table to the size of the cross-entropy."""
 AVERAGED: Final = 0.999
@@ -160,8 +159,8 @@ def _loss(weights: Weights, settings: NetworkSettings, batch: Any) -> Any:
 
     def one(table: Any) -> Any:
         masks = Masks(table["rows"], table["columns"])
-        memory = shape.read_context(_JAX, weights, settings, table["cells"], table["targets"], masks)
-        tokens = shape.query(_JAX, weights, settings, memory, table["queries"], masks)
+        memory = shape.read_context(JAX, weights, settings, table["cells"], table["targets"], masks)
+        tokens = shape.query(JAX, weights, settings, memory, table["queries"], masks)
         logits, quantiles = outputs(jnp, weights["head"], tokens)
         return jnp.where(table["slots"].sum() > 0, _cross_entropy(logits, table), PINBALL_WEIGHT * _pinball(quantiles, table))
 

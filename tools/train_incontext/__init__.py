@@ -1,0 +1,1 @@
+"""Training of the in-context networks that ship, on drawn functions only."""
