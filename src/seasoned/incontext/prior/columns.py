@@ -12,10 +12,18 @@ IRRELEVANT = 0.2
 """Largest probability with which a column of a table is independent noise."""
 
 
-def columns_of(rng: np.random.Generator, nodes: list[np.ndarray], columns: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return columns drawn from the nodes' values, (rows, columns), and marks of categories, (columns,)."""
-    pool = np.concatenate(nodes, axis=1)
-    X = pool[:, _places(rng, pool.shape[1], columns)]
+def columns_of(
+    rng: np.random.Generator, pool: np.ndarray, weights: np.ndarray, columns: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return columns drawn from a pool of values, (rows, columns), and marks of categories, (columns,).
+
+    Args:
+        rng: Generator.
+        pool: Values, (rows, available).
+        weights: Weight of each value in the draw, (available,).
+        columns: Number of columns.
+    """
+    X = pool[:, _places(rng, weights, columns)]
     noise = rng.random(columns) < rng.uniform(0, IRRELEVANT)
     X[:, noise] = rng.standard_normal((len(X), int(noise.sum())))
     categorical = rng.random(columns) < np.clip(rng.uniform(-0.5, 1.2), 0, 1)
@@ -24,10 +32,11 @@ def columns_of(rng: np.random.Generator, nodes: list[np.ndarray], columns: int) 
     return X, categorical
 
 
-def _places(rng: np.random.Generator, available: int, columns: int) -> np.ndarray:
-    """Return places without repetition as long as there are some."""
-    rounds = -(-columns // available)
-    return np.concatenate([rng.permutation(available) for _ in range(rounds)])[:columns]
+def _places(rng: np.random.Generator, weights: np.ndarray, columns: int) -> np.ndarray:
+    """Return places without repetition as long as there are some, heavy ones first (Gumbel's trick)."""
+    rounds = -(-columns // len(weights))
+    keys = np.log(weights) + rng.gumbel(size=(rounds, len(weights)))
+    return rng.permutation(np.concatenate(list(np.argsort(-keys, axis=1)))[:columns])
 
 
 def _number(rng: np.random.Generator, x: np.ndarray) -> np.ndarray:

@@ -29,12 +29,13 @@ def draw_parents(rng: np.random.Generator, nodes: int) -> list[np.ndarray]:
     return parents
 
 
-def draw_nodes(rng: np.random.Generator, rows: int) -> list[np.ndarray]:
-    """Return the standardised values of the nodes of a random graph, each (rows, outputs), causes before effects."""
+def draw_nodes(rng: np.random.Generator, rows: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return a random graph's standardised values by node, each (rows, outputs), and each node's parents."""
     values: list[np.ndarray] = []
     noise = log_uniform(rng, 1e-3, 0.4)
     widest = log_integer(rng, 1, 8)
-    for parents in draw_parents(rng, log_integer(rng, 3, 32)):
+    graph = draw_parents(rng, log_integer(rng, 3, 32))
+    for parents in graph:
         outputs = int(rng.integers(1, widest + 1))
         if parents.size:
             node = draw_values(rng, [values[parent] for parent in parents], outputs)
@@ -42,7 +43,7 @@ def draw_nodes(rng: np.random.Generator, rows: int) -> list[np.ndarray]:
         else:
             node = draw_values(rng, [_root(rng, rows)], outputs)
         values.append(standardise(node))
-    return values
+    return values, graph
 
 
 def _root(rng: np.random.Generator, rows: int) -> np.ndarray:

@@ -87,6 +87,7 @@ def product(rng: np.random.Generator, x: np.ndarray, outputs: int) -> np.ndarray
 
 FUNCTIONS: Final[tuple[Callable[[np.random.Generator, np.ndarray, int], np.ndarray], ...]] = (
     linear,
+    linear,
     quadratic,
     network,
     network,

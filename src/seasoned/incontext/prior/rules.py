@@ -63,7 +63,8 @@ def draw_rule(rng: np.random.Generator, rows: int, columns: int) -> tuple[np.nda
     drivers = rng.standard_normal((rows, count))
     value = standardise(one_of(rng, _RULES)(rng, drivers))
     value = value + rng.uniform(0, 0.4) * rng.standard_normal(rows)
-    others, marks = columns_of(rng, [rng.standard_normal((rows, max(columns - count, 1)))], max(columns - count, 1))
+    further = max(columns - count, 1)
+    others, marks = columns_of(rng, rng.standard_normal((rows, further)), np.ones(further), further)
     two_valued = rng.random(count) < 0.3  # noqa: PLR2004
     shown = np.where(two_valued, drivers > 0, drivers)
     X, categorical = np.hstack([shown, others]), np.concatenate([two_valued, marks])

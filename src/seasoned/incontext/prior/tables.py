@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from seasoned.incontext.prior.choices import one_of
 from seasoned.incontext.prior.columns import columns_of, with_gaps
 from seasoned.incontext.prior.drawn_table import DrawnTable
 from seasoned.incontext.prior.graph import draw_nodes
@@ -16,6 +17,8 @@ __all__ = ["draw_table"]
 RULES = 0.1
 NUMBERS = 0.5
 GAPS = 0.3
+CAUSE = 4.0
+"""Weight of direct causes and effects of the target in the draw of columns; other nodes have 1."""
 
 
 def draw_table(rng: np.random.Generator, rows: int, columns: int) -> DrawnTable:
@@ -51,9 +54,12 @@ def draw_table(rng: np.random.Generator, rows: int, columns: int) -> DrawnTable:
 def _caused(rng: np.random.Generator, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return columns, marks of categories and the values of the target's node of a random graph."""
     while True:
-        nodes = draw_nodes(rng, rows)
-        target = int(rng.integers(1, len(nodes)))
-        value = nodes.pop(target)
-        if value.std(axis=0).min() > 0:
-            X, categorical = columns_of(rng, nodes, columns)
-            return X, categorical, value
+        nodes, graph = draw_nodes(rng, rows)
+        effects = [node for node, parents in enumerate(graph) if parents.size and nodes[node].std(axis=0).min() > 0]
+        if effects:
+            target = one_of(rng, effects)
+            others = [node for node in range(len(nodes)) if node != target]
+            pool = np.concatenate([nodes[node] for node in others], axis=1)
+            near = [CAUSE if node in graph[target] or target in graph[node] else 1.0 for node in others]
+            weights = np.repeat(near, [nodes[node].shape[1] for node in others])
+            return *columns_of(rng, pool, weights, columns), nodes[target]
