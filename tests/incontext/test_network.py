@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from small_networks import SMALL, random_network, random_table
 from seasoned.errors import InvalidInput
 from seasoned.incontext import backend, network
 from seasoned.incontext.network import LEVELS, Network
 from seasoned.incontext.settings import NetworkSettings
+from small_networks import SMALL, random_network, random_table
 
 NONE = np.zeros(4, dtype=bool)
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from small_networks import SMALL, random_network, random_table
 from optional import package
 from seasoned.errors import InvalidInput
 from seasoned.incontext.backend import Masks
@@ -15,6 +14,7 @@ from seasoned.incontext.batches import Bucket, draw_batch
 from seasoned.incontext.encoding import CellEncoder, encode_classes
 from seasoned.incontext.network import architecture, outputs
 from seasoned.incontext.prior import DrawnTable
+from small_networks import SMALL, random_network, random_table
 
 package("optax")
 from seasoned.incontext import training  # noqa: E402 - needs JAX

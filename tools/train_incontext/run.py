@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput, SeasonedError
-from seasoned.incontext.prior import draw_table, draw_trials
+from seasoned.incontext.prior import draw_table
 from seasoned.incontext.settings import NetworkSettings
 from seasoned.incontext.training import Recipe, checkpoint, network_of, resume, start, train
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Journal", "main", "run"]
 
-PRIORS: Final = {"tables": draw_table, "trials": draw_trials}
+PRIORS: Final = {"tables": draw_table}
 LOCK: Final = Path("benchmarks/lock")
 
 

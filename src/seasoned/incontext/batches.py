@@ -84,9 +84,9 @@ def _table(
     encoder = CellEncoder.of(X[:n], table.categorical)
     classes, numbers = np.zeros(bucket.queries, dtype=np.int32), np.zeros(bucket.queries, dtype=np.float32)
     if table.n_classes:
-        y = rng.permutation(table.n_classes)[y.astype(np.int64)]
-        targets = encode_classes(y[:n])
-        classes = y[n:].astype(np.int32)
+        labels = rng.permutation(table.n_classes)[y.astype(np.int64)]
+        targets = encode_classes(labels[:n])
+        classes = labels[n:].astype(np.int32)
     else:
         scale = TargetScale.of(y[:n])
         targets = encode_numbers(scale.standardise(y[:n]))

@@ -28,7 +28,7 @@ def keys_and_values(xp: Any, p: Arrays, name: str, x: Any, heads: int) -> dict[s
     return {"k": _split(x @ p[f"{name}.k"], heads), "v": _split(x @ p[f"{name}.v"], heads)}
 
 
-def attend(  # noqa: PLR0913 - one formula
+def attend(
     backend: Backend, p: Arrays, name: str, x: Any, memory: Arrays, heads: int, *, mask: Any = None, count: Any = None
 ) -> Any:
     """Return attention of the tokens `x` to keys and values, `softmax(q k / sqrt(e)) v`, projected to the width.

@@ -31,7 +31,7 @@ def init(rng: np.random.Generator, s: NetworkSettings) -> dict[str, dict[str, np
     """Return random weights; those that write to the residual stream begin at zero."""
 
     def normal(*shape: int) -> np.ndarray:
-        return (rng.standard_normal(shape) / np.sqrt(shape[-2])).astype(np.float32)
+        return np.asarray(rng.standard_normal(shape) / np.sqrt(shape[-2]), dtype=np.float32)
 
     def block(name: str, layers: int, width: int) -> dict[str, np.ndarray]:
         return {f"{name}.{part}": normal(layers, width, width) for part in "qkv"} | {
@@ -84,7 +84,13 @@ def read_context(
     def column_step(h: Any, stacked: tuple[Arrays]) -> tuple[Any, Arrays]:
         (p,) = stacked
         summary = p["inducing"] + attend(
-            backend, p, "gather", p["inducing"], keys_and_values(xp, p, "gather", h, CELL_HEADS), CELL_HEADS, mask=masks.rows
+            backend,
+            p,
+            "gather",
+            p["inducing"],
+            keys_and_values(xp, p, "gather", h, CELL_HEADS),
+            CELL_HEADS,
+            mask=masks.rows,
         )
         kept = keys_and_values(xp, p, "spread", summary, CELL_HEADS)
         return _spread(backend, p, h, kept), kept
@@ -122,7 +128,9 @@ def query(backend: Backend, weights: Weights, s: NetworkSettings, memory: Arrays
         p, kept = stacked
         return _spread(backend, p, h, kept), {}
 
-    h, _ = backend.scan(column_step, (cells @ ends["cell"]).swapaxes(0, 1), (weights["column_layers"], memory["columns"]))
+    h, _ = backend.scan(
+        column_step, (cells @ ends["cell"]).swapaxes(0, 1), (weights["column_layers"], memory["columns"])
+    )
     rows = _rows(backend, weights, s, h, masks) + ends["unknown"]
     mask, count = _row_mask(xp, s, memory["rows"]["k"][0].shape[-2], masks)
 
@@ -154,7 +162,9 @@ def _rows(backend: Backend, weights: Weights, s: NetworkSettings, h: Any, masks:
         kept = keys_and_values(xp, p, "gather", cells, CELL_HEADS)
         readouts = readouts + attend(backend, p, "gather", readouts, kept, CELL_HEADS, mask=masks.columns)
         readouts = readouts + feed_forward(xp, p, "mlp", readouts)
-        cells = cells + attend(backend, p, "spread", cells, keys_and_values(xp, p, "spread", readouts, CELL_HEADS), CELL_HEADS)
+        cells = cells + attend(
+            backend, p, "spread", cells, keys_and_values(xp, p, "spread", readouts, CELL_HEADS), CELL_HEADS
+        )
         return (cells, readouts), {}
 
     (_, readouts), _ = backend.scan(step, (cells, readouts), (weights["readout_layers"],))

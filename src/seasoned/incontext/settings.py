@@ -41,6 +41,6 @@ class NetworkSettings:
         """Check the sizes."""
         if self.width % self.heads or self.width % self.cell_width * (self.shape == "rows"):
             raise InvalidInput(
-                f"width is {self.width}, heads {self.heads} and cell_width {self.cell_width}: heads must divide width, and "
-                "so must cell_width in the shape 'rows'; give other sizes."
+                f"width is {self.width}, heads {self.heads} and cell_width {self.cell_width}: heads must divide width, "
+                "and so must cell_width in the shape 'rows'; give other sizes."
             )

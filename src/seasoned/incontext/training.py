@@ -75,14 +75,14 @@ def start(settings: NetworkSettings, recipe: Recipe) -> TrainingState:
     return TrainingState(0, weights, weights, _optimiser(recipe).init(weights))
 
 
-def train(  # noqa: PLR0913 - a training's parts
+def train(
     state: TrainingState,
     settings: NetworkSettings,
     recipe: Recipe,
     draw: Callable[[np.random.Generator, int, int], DrawnTable],
     *,
     seconds: float = float("inf"),
-    before_step: Callable[[TrainingState, Sequence[float]], None] = lambda state, losses: None,
+    before_step: Callable[[TrainingState, Sequence[float]], None] | None = None,
 ) -> TrainingState:
     """Return the state after the recipe's steps or after a time limit.
 
@@ -98,12 +98,11 @@ def train(  # noqa: PLR0913 - a training's parts
     losses: list[float] = []
     end = time.monotonic() + seconds
     while state.step < recipe.steps and time.monotonic() < end:
-        before_step(state, losses)
+        if before_step is not None:
+            before_step(state, losses)
         rng = np.random.default_rng([recipe.seed, state.step])
         batch = draw_batch(rng, draw, recipe.buckets[rng.integers(len(recipe.buckets))])
-        weights, average, optimiser, loss = update(
-            state.weights, state.average, state.optimiser, state.step, batch
-        )
+        weights, average, optimiser, loss = update(state.weights, state.average, state.optimiser, state.step, batch)
         state = TrainingState(state.step + 1, weights, average, optimiser)
         losses.append(float(loss))
     return state
@@ -118,7 +117,8 @@ def checkpoint(state: TrainingState, path: Path) -> None:
     """Write the whole state to a file, atomically."""
     leaves = jax.tree.leaves((state.weights, state.average, state.optimiser))
     scratch = path.with_suffix(".part.npz")
-    np.savez(scratch, step=state.step, **{f"leaf{place}": np.asarray(leaf) for place, leaf in enumerate(leaves)})
+    arrays: dict[str, Any] = {f"leaf{place}": np.asarray(leaf) for place, leaf in enumerate(leaves)}
+    np.savez(scratch, step=state.step, **arrays)
     scratch.replace(path)
 
 
@@ -162,7 +162,9 @@ def _loss(weights: Weights, settings: NetworkSettings, batch: Any) -> Any:
         memory = shape.read_context(JAX, weights, settings, table["cells"], table["targets"], masks)
         tokens = shape.query(JAX, weights, settings, memory, table["queries"], masks)
         logits, quantiles = outputs(jnp, weights["head"], tokens)
-        return jnp.where(table["slots"].sum() > 0, _cross_entropy(logits, table), PINBALL_WEIGHT * _pinball(quantiles, table))
+        return jnp.where(
+            table["slots"].sum() > 0, _cross_entropy(logits, table), PINBALL_WEIGHT * _pinball(quantiles, table)
+        )
 
     return jax.vmap(one)(batch).mean()
 
@@ -201,6 +203,6 @@ def _matrices(weights: Any) -> Any:
 
     def axes(path: Any, weight: Any) -> Any:
         part = str(path[0].key)
-        return optax.contrib.MuonDimensionNumbers(1, 2) if part.endswith("layers") and weight.ndim == 3 else None  # noqa: PLR2004
+        return optax.contrib.MuonDimensionNumbers(1, 2) if part.endswith("layers") and weight.ndim == 3 else None
 
     return jax.tree.map_with_path(axes, weights)

@@ -31,7 +31,7 @@ def init(rng: np.random.Generator, s: NetworkSettings) -> dict[str, dict[str, np
     """Return random weights; those that write to the residual stream begin at zero."""
 
     def normal(*shape: int) -> np.ndarray:
-        return (rng.standard_normal(shape) / np.sqrt(shape[-2])).astype(np.float32)
+        return np.asarray(rng.standard_normal(shape) / np.sqrt(shape[-2]), dtype=np.float32)
 
     layers: dict[str, np.ndarray] = {}
     for block in ("columns", "rows"):

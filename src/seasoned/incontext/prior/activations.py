@@ -34,7 +34,7 @@ ACTIVATIONS: Final[tuple[Callable[[np.ndarray], np.ndarray], ...]] = (
     lambda x: np.exp(-np.square(x)),
     lambda x: np.log(np.abs(x) + 0.05),
     np.sign,
-    lambda x: (x > 0.5) * 1.0,  # noqa: PLR2004
+    lambda x: (x > 0.5) * 1.0,
     np.round,
     lambda x: np.clip(x, -1, 1),
     ranks,

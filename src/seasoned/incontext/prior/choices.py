@@ -33,4 +33,4 @@ def standardise(x: np.ndarray) -> np.ndarray:
     """Return columns with mean 0 and standard deviation 1; constant columns become 0."""
     centred = x - x.mean(axis=0)
     spread = centred.std(axis=0)
-    return np.asarray(centred / np.where(spread > 1e-9, spread, 1.0))  # noqa: PLR2004
+    return np.asarray(centred / np.where(spread > 1e-9, spread, 1.0))

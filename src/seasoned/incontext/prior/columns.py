@@ -42,11 +42,11 @@ def _places(rng: np.random.Generator, weights: np.ndarray, columns: int) -> np.n
 def _number(rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
     """Return a column as it is, or warped, or rounded."""
     kind = rng.random()
-    if kind < 0.15:  # noqa: PLR2004
+    if kind < 0.15:
         x = _kumaraswamy(rng, x)
-    elif kind < 0.25:  # noqa: PLR2004
+    elif kind < 0.25:
         x = np.exp(np.clip(x * rng.uniform(0.5, 2), -6, 6))
-    if rng.random() < 0.2:  # noqa: PLR2004
+    if rng.random() < 0.2:
         step = (x.max() - x.min() + 1e-9) / log_integer(rng, 2, 50)
         x = np.round(x / step)
     return x
@@ -62,7 +62,7 @@ def _kumaraswamy(rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
 def _category(rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
     """Return codes without order: intervals of the value, in half of the columns blurred by noise."""
     levels = log_integer(rng, 2, 40)
-    blurred = x + (rng.random() < 0.5) * rng.uniform(0, 1) * rng.standard_normal(len(x))  # noqa: PLR2004
+    blurred = x + (rng.random() < 0.5) * rng.uniform(0, 1) * rng.standard_normal(len(x))
     cuts = rng.choice(blurred, size=levels - 1)
     return rng.permutation(levels)[np.searchsorted(np.sort(cuts), blurred)].astype(np.float64)
 

@@ -54,7 +54,7 @@ def _root(rng: np.random.Generator, rows: int) -> np.ndarray:
         return rng.uniform(-1.7, 1.7, shape)
     if kind == 1:
         return rng.standard_t(3, shape)
-    if kind == 2:  # noqa: PLR2004
+    if kind == 2:
         centres = rng.normal(0, 1.5, (int(rng.integers(2, 6)), shape[1]))
         return np.asarray(centres[rng.integers(len(centres), size=rows)] + 0.5 * rng.standard_normal(shape))
     return rng.standard_normal(shape)

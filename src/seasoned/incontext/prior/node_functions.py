@@ -53,7 +53,7 @@ def network(rng: np.random.Generator, x: np.ndarray, outputs: int) -> np.ndarray
 
 
 def trees(rng: np.random.Generator, x: np.ndarray, outputs: int) -> np.ndarray:
-    """Return a sum of oblivious trees: every level of a tree asks one question, whose threshold is a value of the data."""
+    """Return a sum of oblivious trees: a level of a tree has one question, whose threshold is a value of the data."""
     count, depth = log_integer(rng, 1, 32), int(rng.integers(1, 6))
     column = rng.integers(x.shape[1], size=(count, depth))
     threshold = x[rng.integers(len(x), size=(count, depth)), column]
@@ -73,7 +73,7 @@ def gaussian_process(rng: np.random.Generator, x: np.ndarray, outputs: int) -> n
     """Return random Fourier features of a stationary kernel; heavier frequencies make rougher functions."""
     features = 64
     frequencies = matrix(rng, x.shape[1], features) * log_uniform(rng, 0.3, 4)
-    if rng.random() < 0.5:  # noqa: PLR2004
+    if rng.random() < 0.5:
         frequencies = frequencies / np.sqrt(rng.gamma(1.5, 1, features))  # a Student spectrum: Matern
     waves = np.cos(x @ frequencies + rng.uniform(0, 2 * np.pi, features))
     return np.asarray(waves @ rng.standard_normal((features, outputs)))
@@ -82,7 +82,7 @@ def gaussian_process(rng: np.random.Generator, x: np.ndarray, outputs: int) -> n
 def product(rng: np.random.Generator, x: np.ndarray, outputs: int) -> np.ndarray:
     """Return the product of two functions."""
     left, right = (standardise(one_of(rng, FUNCTIONS[:-1])(rng, x, outputs)) for _ in range(2))
-    return left * right
+    return np.asarray(left * right)
 
 
 FUNCTIONS: Final[tuple[Callable[[np.random.Generator, np.ndarray, int], np.ndarray], ...]] = (
@@ -101,8 +101,8 @@ FUNCTIONS: Final[tuple[Callable[[np.random.Generator, np.ndarray, int], np.ndarr
 
 def draw_values(rng: np.random.Generator, parents: list[np.ndarray], outputs: int) -> np.ndarray:
     """Return standardised values of a node, (rows, outputs): one function of all parents, or one for each, combined."""
-    if len(parents) == 1 or rng.random() < 0.5:  # noqa: PLR2004
+    if len(parents) == 1 or rng.random() < 0.5:
         return standardise(one_of(rng, FUNCTIONS)(rng, np.concatenate(parents, axis=1), outputs))
     parts = np.stack([standardise(one_of(rng, FUNCTIONS)(rng, parent, outputs)) for parent in parents])
-    combine = one_of(rng, (np.sum, np.sum, np.prod, np.max))
-    return standardise(combine(parts, axis=0))
+    kind = rng.integers(4)
+    return standardise(parts.prod(axis=0) if kind == 0 else parts.max(axis=0) if kind == 1 else parts.sum(axis=0))

@@ -29,7 +29,7 @@ def _lookup(rng: np.random.Generator, drivers: np.ndarray) -> np.ndarray:
     return np.asarray(rng.standard_normal((bins, bins))[places[:, 0], places[:, 1]])
 
 
-def _product(rng: np.random.Generator, drivers: np.ndarray) -> np.ndarray:
+def _product(_rng: np.random.Generator, drivers: np.ndarray) -> np.ndarray:
     return np.asarray(drivers[:, 0] * drivers[:, 1])
 
 
@@ -65,7 +65,7 @@ def draw_rule(rng: np.random.Generator, rows: int, columns: int) -> tuple[np.nda
     value = value + rng.uniform(0, 0.4) * rng.standard_normal(rows)
     further = max(columns - count, 1)
     others, marks = columns_of(rng, rng.standard_normal((rows, further)), np.ones(further), further)
-    two_valued = rng.random(count) < 0.3  # noqa: PLR2004
+    two_valued = rng.random(count) < 0.3
     shown = np.where(two_valued, drivers > 0, drivers)
     X, categorical = np.hstack([shown, others]), np.concatenate([two_valued, marks])
     order = rng.permutation(X.shape[1])

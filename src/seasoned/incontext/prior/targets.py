@@ -18,11 +18,11 @@ def numbers_of(rng: np.random.Generator, value: np.ndarray) -> np.ndarray:
     """Return a regression target from a node's values: as it is, skewed, heavy-tailed or rounded, with noise."""
     value = value + log_uniform(rng, 0.01, 0.5) * rng.standard_normal(len(value))
     kind = rng.random()
-    if kind < 0.2:  # noqa: PLR2004
+    if kind < 0.2:
         value = np.exp(np.clip(rng.uniform(0.3, 1.2) * value, -5, 5))
-    elif kind < 0.3:  # noqa: PLR2004
+    elif kind < 0.3:
         value = np.sign(value) * np.abs(value) ** rng.uniform(1, 2.5)
-    elif kind < 0.4:  # noqa: PLR2004
+    elif kind < 0.4:
         value = np.round(value * rng.uniform(1, 5))
     return standardise(value)
 
@@ -36,9 +36,9 @@ def classes_of(rng: np.random.Generator, values: np.ndarray) -> tuple[np.ndarray
     count = 2 if rng.random() < BINARY else int(rng.integers(3, MOST + 1))
     kind = rng.random()
     value = values[:, 0]
-    if kind < 0.45:  # noqa: PLR2004
+    if kind < 0.45:
         labels = np.searchsorted(_cuts(rng, value, count), value)
-    elif kind < 0.7:  # noqa: PLR2004
+    elif kind < 0.7:
         intervals = int(rng.integers(count, 3 * count + 1))
         names = rng.permutation(np.arange(intervals) % count)
         labels = names[np.searchsorted(_cuts(rng, value, intervals), value)]
@@ -54,7 +54,7 @@ def classes_of(rng: np.random.Generator, values: np.ndarray) -> tuple[np.ndarray
 def _cuts(rng: np.random.Generator, value: np.ndarray, intervals: int) -> np.ndarray:
     """Return borders of intervals whose shares are about equal or, in half of the cases, very different."""
     shares = rng.dirichlet(np.full(intervals, rng.choice([1.0, 8.0])))
-    return np.quantile(value, np.cumsum(shares)[:-1])
+    return np.asarray(np.quantile(value, np.cumsum(shares)[:-1]))
 
 
 def _without_rare(labels: np.ndarray) -> tuple[np.ndarray, int]:
