@@ -4,15 +4,14 @@
 
 The function has many valleys, four numbers, and its deepest point near 0.7 of each range, for every task elsewhere;
 eight past tasks of 60 evaluations each have scales of their own. They are *alike*, *irrelevant* (their deepest points
-lie anywhere) or say the *opposite* (negated scores). Starts are `none`, `quantile` and, with the extra `grad`, `deep`.
-`FILE` gets JSON: sampler -> past -> start -> evaluations -> log10 of the best value so far, the mean over seeds.
-Nothing depends on time.
+lie anywhere) or say the *opposite* (negated scores). Starts are `none` and `quantile`. `FILE` gets
+JSON: sampler -> past -> start -> evaluations -> log10 of the best value so far, the mean over seeds. Nothing depends on
+time.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +20,7 @@ import numpy as np
 
 import common
 from seasoned import Float, Space, Study, WarmStart
-from seasoned.knowledge import DeepSettings, Evaluations, deep_start, quantile_start, train_deep_kernel
+from seasoned.knowledge import Evaluations, quantile_start
 from seasoned.samplers import CMAES, TPE, Bayes, DifferentialEvolution, Genetic, ParticleSwarm, Random
 
 if TYPE_CHECKING:
@@ -58,14 +57,6 @@ def past_tasks(kind: str) -> list[Evaluations]:
     return found
 
 
-def starts(kind: str) -> dict[str, WarmStart]:
-    tasks = past_tasks(kind)
-    found = {"quantile": quantile_start(SPACE, tasks)}
-    if importlib.util.find_spec("jax") is not None:
-        found["deep"] = deep_start(SPACE, tasks, train_deep_kernel(tasks, DeepSettings()))
-    return found
-
-
 def curve(name: str, start: WarmStart, seed: int) -> NDArray[np.float64]:
     at = AT.get(name, LONG)
     deepest = centre(np.random.default_rng((1, seed)))
@@ -81,7 +72,10 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--samplers", default=",".join(SAMPLERS), help="some of them (default all)")
     parser.add_argument("--seeds", type=int, default=12)
     options = parser.parse_args(words)
-    known = {"none": {"none": WarmStart()}, **{kind: starts(kind) for kind in PASTS}}
+    known = {
+        "none": {"none": WarmStart()},
+        **{kind: {"quantile": quantile_start(SPACE, past_tasks(kind))} for kind in PASTS},
+    }
     result: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
     for name in options.samplers.split(","):
         for kind, some in known.items():

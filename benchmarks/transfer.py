@@ -12,9 +12,8 @@ A source that only `--test` has, or whose configurations are all others there, i
 known. The scores of a
 tested task are seen as trials only, beside its meta-features, if the folder has them (`*_metafeatures/tasks.parquet`,
 `SOURCE/tasks.parquet`, by OpenML ids); configurations not evaluated on it are no candidates for any method. `--methods`
-may name two that show what wrong experience costs, `poisoned`, which learns from the negated scores of past tasks, and
-`strange`, which knows none of the configurations; and three that compare kernels (`transferring/deep.py`). A task's
-regret is
+may name two that show what wrong experience costs: `poisoned`, which learns from the negated scores of past tasks, and
+`strange`, which knows none of the configurations. A task's regret is
 
     clip((best trial - best of the task) / (median of the task - best of the task), 0, 1),   1 where these two tie,
 
@@ -27,7 +26,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import importlib
 import json
 import sys
 from pathlib import Path
@@ -44,7 +42,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-KERNELS = ("plain", "deep", "deep_maml")
 AT = (1, 5, 10, 25)
 KEPT = (1, 2, 3, 5, 8, 10, 13, 22, 25)  # so that a delay of three trials can be told
 FOLDS = 5
@@ -154,17 +151,12 @@ def curve(search: Any, split: Split, at: int, seed: int) -> list[float]:
     return [float(best[min(count, len(best)) - 1]) for count in KEPT]
 
 
-def method_named(name: str) -> Any:
-    """A method; those of deep kernels need JAX, which is loaded for them alone."""
-    return METHODS[name] if name in METHODS else importlib.import_module("transferring.deep").DEEP[name]
-
-
 def measured(split: Split, method: str, known: dict[str, list[float]]) -> dict[str, list[float]]:
     """Curves of the tasks that are not known yet, the mean over the method's seeds."""
     missing = [at for at, task in enumerate(split.tasks) if task not in known]
     if not missing:
         return {}
-    search = method_named(method)(split.past)
+    search = METHODS[method](split.past)
     found = {}
     for at in missing:
         runs = [curve(search, split, at, seed) for seed in range(SEEDS.get(method, 1))]
@@ -234,13 +226,13 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON with the means")
     parser.add_argument("--details", type=Path, metavar="FILE", help="JSON with all regrets; a run goes on from it")
     parser.add_argument("--only", default="all", help="names of sources (default: all that can be read)")
-    parser.add_argument("--methods", default=",".join(STANDARD), help=f"some of {', '.join((*METHODS, *KERNELS))}")
+    parser.add_argument("--methods", default=",".join(STANDARD), help=f"some of {', '.join(METHODS)}")
     parser.add_argument("--folds", type=int, default=FOLDS, help="how many of the five folds are tested (default 5)")
     options = parser.parse_args(words)
     options.methods = [name.strip() for name in options.methods.split(",") if name.strip()]
     options.only = ",".join(name.strip() for name in options.only.split(",") if name.strip()) or "all"
-    if strange := [name for name in options.methods if name not in {*METHODS, *KERNELS}]:
-        parser.error(f"there is no method {strange[0]!r}; choose from {', '.join((*METHODS, *KERNELS))}")
+    if strange := [name for name in options.methods if name not in METHODS]:
+        parser.error(f"there is no method {strange[0]!r}; choose from {', '.join(METHODS)}")
     if not options.methods or not 1 <= options.folds <= FOLDS:
         parser.error(f"give a method at least, and from 1 to {FOLDS} folds")
     return options

@@ -383,17 +383,3 @@ def test_metafeatures_of_one_name_in_two_tables_are_two(folder):
     found = metafeatures(folder, "wide", read(folder / "wide").tasks)
     assert list(found) == ["size", "wide.size"]
     assert (found["wide.size"] == 7.0).all()
-
-
-@pytest.mark.slow
-def test_kernels_are_compared_from_the_same_start(folder, tmp_path, monkeypatch):
-    from transferring import deep
-
-    short = deep.DeepSettings
-    monkeypatch.setattr(deep, "DeepSettings", lambda **given: short(hidden=(8,), outputs=2, steps=50, **given))
-    out = tmp_path / "out.json"
-    words = ["--train", str(folder), "--test", str(folder), "--only", "long", "--out", str(out), "--folds", "1"]
-    transfer.main([*words, "--methods", "portfolio,plain,deep,deep_maml"])
-    found = json.loads(out.read_text())["long"]
-    assert len({found[method]["1"] for method in found}) == 1
-    assert found["deep"]["25"] <= found["deep"]["5"]

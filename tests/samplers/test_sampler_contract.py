@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from seasoned.samplers import (
@@ -18,7 +17,6 @@ from seasoned.samplers import (
     Sobol,
 )
 from seasoned.samplers.checks import SAMPLER_CHECKS
-from seasoned.surrogates.acquisition.learned import Correction
 
 pytestmark = pytest.mark.whole  # half a minute of whole searches
 
@@ -26,7 +24,6 @@ SAMPLERS = {
     "auto": Auto,
     "bayes": Bayes,
     "bayes-mixed": lambda: Bayes(acquisition="mixed"),
-    "bayes-corrected": lambda: Bayes(correction=Correction.of_vector(np.linspace(-2.0, 2.0, 12))),
     "bayes-per-second": lambda: Bayes(per_second=True),
     "random": Random,
     "sobol": Sobol,

@@ -12,18 +12,10 @@ from test_sampler_contract import SAMPLERS
 from sampler_runs import best_of, box, drive, sphere, stored
 from seasoned import Float, Space, Study
 from seasoned.knowledge.performance_model.model import fit_metric
-from seasoned.knowledge.transfer.deep_kernel import deep_start
 from seasoned.knowledge.transfer.warm_starts import Evaluations, ensemble_start, metric_start, quantile_start
 from seasoned.samplers.checks import SPACE, same
-from seasoned.surrogates.gp.deep_kernel import DeepKernel, Layer
 from seasoned.trials import Created, StudySpec, Suggested, WarmStart
 from seasoned.trials.serialization import from_text, to_text
-
-
-def kernel(width):
-    rng = np.random.default_rng(0)
-    first = Layer(rng.normal(size=(width, 6)), rng.normal(size=6))
-    return DeepKernel((first, Layer(rng.normal(size=(6, 3)), np.zeros(3))), 0.02, rate=0.05)
 
 
 def points_of(space, count, seed):
@@ -54,8 +46,6 @@ TRANSFERS = {
     "quantile": lambda space, tasks, trials: quantile_start(space, tasks),
     "metric": by_metric,
     "ensemble": ensemble_start,
-    "deep": lambda space, tasks, trials: deep_start(space, tasks, kernel(len(space))),
-    "deep-with-trials": lambda space, tasks, trials: deep_start(space, tasks, kernel(len(space)), trials=trials),
 }
 
 

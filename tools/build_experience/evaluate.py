@@ -31,11 +31,10 @@ if TYPE_CHECKING:
 
     from build_experience.targets import Asked
     from seasoned.execution.local import LocalExecutor
-    from seasoned.knowledge.meta_features.row_sample import Table
     from seasoned.tabular.input.target import Target, Task
     from seasoned.tabular.metrics.metric import Measure
 
-__all__ = ["METRICS", "ROWS", "Prepared", "Rules", "features_of", "measure", "prepare", "rows_of"]
+__all__ = ["METRICS", "ROWS", "Prepared", "Rules", "features_of", "measure", "prepare"]
 
 METRICS: Final[Mapping[Task, tuple[str, ...]]] = {
     "binary": ("roc_auc", "log_loss", "accuracy", "balanced_accuracy"),
@@ -160,20 +159,6 @@ def features_of(asked: Asked, rules: Rules) -> dict[str, float | None]:
     return _described(canonical, target)
 
 
-def rows_of(asked: Asked, rules: Rules) -> Table:
-    """The rows of a task from which its meta-features come.
-
-    Raises:
-        InvalidInput: If the table breaks a rule of `fit`.
-    """
-    canonical, target, _ = _read(asked, rules)
-    return _table(canonical, target)
-
-
-def _table(canonical: pd.DataFrame, target: Target) -> Table:
-    return table_of(canonical, target.values, regression=target.task == "regression")
-
-
 def _read(asked: Asked, rules: Rules) -> tuple[pd.DataFrame, Target, Schema]:
     """The rows that are looked at, in canonical form, and their target."""
     frame, goal = _drawn(asked, rules.rows)
@@ -197,7 +182,7 @@ def _drawn(asked: Asked, rows: int) -> tuple[pd.DataFrame, pd.Series[Any]]:
 
 
 def _described(canonical: pd.DataFrame, target: Target) -> dict[str, float | None]:
-    found = describe(_table(canonical, target))
+    found = describe(table_of(canonical, target.values, regression=target.task == "regression"))
     return {name: value if math.isfinite(value) else None for name, value in found.items()}
 
 

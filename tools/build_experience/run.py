@@ -20,7 +20,6 @@ from build_experience.tables import excluded, listed, tasks_of
 from build_experience.tune import tune
 from seasoned.errors import SeasonedError
 from seasoned.execution.local import LocalExecutor
-from seasoned.knowledge.transfer.deep_kernel_settings import DeepSettings
 from seasoned.tabular.trial.configuration import VERSION
 
 if TYPE_CHECKING:
@@ -203,15 +202,9 @@ def _parser() -> argparse.ArgumentParser:
         "--tune",
         type=Path,
         metavar="FILE",
-        help="measure nothing: tune the learned metric and the deep kernel, families left out",
+        help="measure nothing: tune the learned metric, families left out",
     )
     parser.add_argument("--trials", type=int, default=30, help="settings of the metric that --tune tries (default 30)")
-    parser.add_argument(
-        "--deep-trials",
-        type=int,
-        default=12,
-        help="settings of the deep kernel that --tune tries, with the extra grad (default 12; 0 = leave it as it is)",
-    )
     parser.add_argument(
         "--describe", action="store_true", help="measure nothing: compute the meta-features of the folder's tasks anew"
     )
@@ -241,10 +234,8 @@ def main(words: list[str] | None = None) -> None:
         sys.stdout.write(f"{found} tasks described again, {lost} not found\n")
         return
     if options.tune is not None:
-        deep = DeepSettings.of_text(options.tune.read_text(encoding="utf-8")) if options.tune.is_file() else None
-        told = tune(options.folder, options.tune, trials=options.trials, deep_trials=options.deep_trials, deep=deep)
-        for name, gained in told.items():
-            sys.stdout.write(f"{name}: {gained} in {options.tune}\n")
+        gained = tune(options.folder, options.tune, trials=options.trials)
+        sys.stdout.write(f"{gained} in {options.tune}\n")
         return
     if options.go_on_from is not None:
         go_on_from(options.go_on_from, options.folder, without=(*without, *_NEVER))

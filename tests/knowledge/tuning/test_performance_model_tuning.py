@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 from seasoned.errors import InvalidInput
-from seasoned.knowledge.experience.evaluations import Evaluations
-from seasoned.knowledge.tuning.deep_kernel import tune_deep_kernel
 from seasoned.knowledge.tuning.performance_model import (
     MetricSettings,
     PastTable,
@@ -89,10 +87,7 @@ def test_settings_space_includes_a_valid_closeness():
     assert metric_space(MetricSettings(closeness=0.97)).default["closeness"] == 0.97
 
 
-def test_tuning_of_model_and_kernel_refuses_too_few_tasks():
+def test_tuning_refuses_too_few_tasks():
     rng = np.random.default_rng(0)
     with pytest.raises(InvalidInput, match="no table has 3 tasks beside a family left out"):
         tune_metric([PastTable(rng.random((4, 5)), ("a", "a", "b", "b"))])
-    tasks = [Evaluations(rng.random((8, 1)), rng.random(8)) for _ in range(3)]
-    with pytest.raises(InvalidInput, match="a third of the families held out, only 2 tasks remain for training"):
-        tune_deep_kernel(tasks, ["a", "b", "c"])

@@ -85,7 +85,7 @@ def test_one_huge_value_leaves_the_losses_of_a_narrow_front_apart():
 def test_tags_of_an_old_space_are_dropped():
     old, new = Space(kind=Choice(a=Space(u=Float(0, 1)))), Space(kind=Choice(a=Space(u=Float(0, 1)), b=Space()))
     spec, sampler = StudySpec(new, seed=0, first=3), Bayes()
-    note = {"step": "global", "named": [[0.5], [0.7]]}
+    note = {"step": "local", "model": "quadratic"}
     events = [Suggested(number, old.default, note) for number in range(4)]
     state = sampler.tell(sampler.init(spec), events)
     assert [trial.tag for trial in state.seen.pending.values()] == [{}, {}, {}, note]

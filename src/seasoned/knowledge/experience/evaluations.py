@@ -58,14 +58,14 @@ def quantiles(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(ndtri((rankdata(scores) - 0.5) / len(scores)), dtype=np.float64)
 
 
-def some(tasks: Sequence[Evaluations], *more: Evaluations | None) -> None:
+def some(tasks: Sequence[Evaluations], *more: Evaluations) -> None:
     """Check that there is a past task, and that all scores of `tasks` and `more` are finite; raise InvalidInput."""
     if isinstance(tasks, Space):
         raise InvalidInput("the tasks are a Space; the space comes first, as in quantile_start(space, tasks).")
     if not tasks:
         raise InvalidInput("there is no past task; search without experience.")
     for task in (*tasks, *more):
-        if task is not None and not np.isfinite(task.scores).all():
+        if not np.isfinite(task.scores).all():
             raise InvalidInput(f"a task has the scores {task.scores}; leave out evaluations without a finite score.")
 
 

@@ -24,6 +24,7 @@ __all__ = ["Factors", "fit_factors"]
 
 _LEAST_NOISE: Final = 1e-6  # smallest noise variance
 _ROUNDING: Final = 1e-6  # share of the largest eigenvalue below which an eigenvalue is single-precision rounding error
+_ROUNDS: Final = 12  # EM rounds of an incomplete table
 _POOLED: Final = 10.0  # pseudo-count of tasks that shrinks the noise of a configuration to the pooled noise
 
 
@@ -46,10 +47,8 @@ class Factors:
     weights: NDArray[np.float64]
 
 
-def fit_factors(
-    table: NDArray[np.float64], rank: int, *, rounds: int = 12, bounds: NDArray[np.bool_] | None = None
-) -> Factors:
-    """Fit a low-rank model by maximum likelihood with `rounds` of EM; a complete table needs only one round.
+def fit_factors(table: NDArray[np.float64], rank: int, *, bounds: NDArray[np.bool_] | None = None) -> Factors:
+    """Fit a low-rank model by maximum likelihood with 12 rounds of EM; a complete table needs only one round.
 
     l_i are the eigenvalues of the T x T Gram matrix of centred tasks. Factor i is shrunk by 1 - f / l_i, where f is the
     mean of the T - rank smallest eigenvalues. This likelihood treats configurations as samples, because configurations
@@ -58,13 +57,12 @@ def fit_factors(
     Args:
         table: Scores, NaN where missing, shape (T, n); each row and each column has a value.
         rank: Number of factors, less than T.
-        rounds: Number of EM rounds.
         bounds: True where a value is only a lower bound, shape (T, n); None for no bounds.
 
     Example:
         >>> table = np.outer(np.array([1.0, -1.0, 2.0, -2.0]), np.array([1.0, 2.0, 3.0]))
         >>> table[0, 1] = np.nan
-        >>> fit_factors(table, 1, rounds=200).completed[0].round(1).tolist()
+        >>> fit_factors(table, 1).completed[0].round(1).tolist()
         [1.0, 2.0, 3.0]
     """
     known = np.isfinite(table) if bounds is None else np.isfinite(table) & ~bounds
@@ -72,7 +70,7 @@ def fit_factors(
     mean = np.nanmean(sure, axis=0)
     guess = mean + np.nanmean(sure - mean, axis=1, keepdims=True)
     filled = np.where(known, table, guess if bounds is None else np.fmax(guess, table))
-    for _ in range(1 if known.all() else rounds):
+    for _ in range(1 if known.all() else _ROUNDS):
         mean = filled.mean(axis=0)
         centred = (filled - mean).astype(np.float32)  # single precision suffices for the costly products
         values, vectors = np.linalg.eigh((centred @ centred.T).astype(np.float64))

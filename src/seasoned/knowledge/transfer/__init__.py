@@ -1,1 +1,1 @@
-"""Transfer to a new search: warm starts, deep kernels and a learned acquisition function."""
+"""Transfer to a new search: warm starts, and a search over a pool of configurations."""

@@ -12,8 +12,8 @@ model is the share of posterior draws in which it orders the trials of the new t
 evaluated leave-one-out. Its weight has a floor, so that misleading past tasks cannot dominate. Feurer, Letham, Hutter
 and Bakshy (2018), Practical transfer learning for Bayesian optimization (RGPE), section 4.
 
-**Learned metric.** If past tasks share their configurations, `metric_start` uses the learned metric. `deep_kernel.py`
-uses a meta-trained deep kernel. All functions return a relative `WarmStart` (`experience/evaluations.py`).
+**Learned metric.** If past tasks share their configurations, `metric_start` uses the learned metric. All functions
+return a relative `WarmStart` (`experience/evaluations.py`).
 """
 
 from __future__ import annotations

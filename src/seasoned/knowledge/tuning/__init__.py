@@ -1,1 +1,1 @@
-"""Hyperparameter optimisation of meta-learners, of the learned metric and of deep kernels."""
+"""Hyperparameter optimisation of meta-learners and of the learned metric."""

@@ -13,7 +13,7 @@ tuned settings are never worse by this measure.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -21,7 +21,6 @@ from seasoned.errors import InvalidInput
 from seasoned.knowledge.performance_model.model import fit_metric
 from seasoned.knowledge.performance_model.regret import levels_of, regret
 from seasoned.knowledge.performance_model.settings import MetricSettings
-from seasoned.knowledge.tuning.ranges import holding
 from seasoned.samplers.auto import Auto
 from seasoned.space import Float, Int, Space
 from seasoned.study import Study
@@ -40,6 +39,8 @@ _LEAST_SECONDS: Final = 0.1  # least assumed duration of a trial in seconds
 _MOST_TRIALS: Final = 60  # largest number of trials of a search limited by seconds
 _FEWEST: Final = 3  # least number of training tasks of a metric
 _FOLDS: Final = 10  # largest number of groups of families in cross-validation
+
+_Number = TypeVar("_Number", int, float)
 
 
 class PastTable(NamedTuple):
@@ -73,14 +74,19 @@ def metric_space(default: MetricSettings | None = None) -> Space:
     """
     now = default or MetricSettings()
     return Space(
-        rank=Int(*holding(now.rank, 3, 80), log=True, default=now.rank),
-        tasks_per_factor=Int(*holding(now.tasks_per_factor, 1, 8), default=now.tasks_per_factor),
-        closeness=Float(*holding(now.closeness, 0.0, 0.95), default=now.closeness),
-        temper=Float(*holding(now.temper, 0.05, 1.0), log=True, default=now.temper),
+        rank=Int(*_holding(now.rank, 3, 80), log=True, default=now.rank),
+        tasks_per_factor=Int(*_holding(now.tasks_per_factor, 1, 8), default=now.tasks_per_factor),
+        closeness=Float(*_holding(now.closeness, 0.0, 0.95), default=now.closeness),
+        temper=Float(*_holding(now.temper, 0.05, 1.0), log=True, default=now.temper),
         doubt=Float(0.0, 1.0, default=now.doubt),
-        halved=Float(*holding(now.halved, 1.0, 16.0), log=True, default=now.halved),
+        halved=Float(*_holding(now.halved, 1.0, 16.0), log=True, default=now.halved),
         luck=Float(0.0, 1.0, default=now.luck),
     )
+
+
+def _holding(own: _Number, low: _Number, high: _Number) -> tuple[_Number, _Number]:
+    """Range from low to high, stretched to contain the current value `own`."""
+    return min(low, own), max(high, own)
 
 
 def left_out_regret(table: PastTable, settings: MetricSettings) -> NDArray[np.float64]:

@@ -17,7 +17,6 @@ from seasoned.errors import InvalidInput
 from seasoned.samplers._enumeration import untried
 from seasoned.samplers.base import Sampler, Suggestion, check_whole, generator, next_of_plan
 from seasoned.samplers.bayes.layout import layout_of
-from seasoned.samplers.bayes.learned_acquisition import learned_step
 from seasoned.samplers.bayes.observations import Observations, Pending
 from seasoned.samplers.bayes.steps import LocalStep, StepInputs, global_step, local_step
 from seasoned.samplers.bayes.trust_region import LocalSearch, followed
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from seasoned.surrogates.acquisition.learned import Correction
     from seasoned.surrogates.cost import Cost
     from seasoned.surrogates.gp.process import GaussianProcess
     from seasoned.surrogates.layout import Layout
@@ -40,7 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["Bayes"]
 
 _NAMES: Final = ("log_ei", "ei", "pi", "ucb", "thompson", "mixed")
-_LEARNED_FROM: Final = "log_ei"
 _GAINS: Final = ("log_ei", "ei", "pi")  # acquisitions that can be divided by predicted seconds
 _MIX: Final = {"log_ei": 0.6, "ucb": 0.2, "pi": 0.1, "thompson": 0.1}  # probabilities of the acquisitions in "mixed"
 _CONCURRENT_NUMBERS: Final = 4  # preceding trial numbers that other drivers may be asking for in the same state
@@ -88,13 +85,10 @@ class Bayes(Sampler[BayesState]):
         per_second: True to divide the acquisition of global steps by the predicted seconds of a trial
             (`surrogates/cost.py`). Suggestions then depend on measured times. Only complete trials are used, because
             the time of a stopped trial covers only its rungs.
-        correction: Correction of log-EI, learned from whole searches (`knowledge.train_acquisition`). It guides global
-            steps once it has proved better in this search (`learned_acquisition.py`). Log-EI is used until then,
-            without a budget, and for several objectives.
 
     Raises:
-        InvalidInput: If the acquisition is unknown, if it cannot be combined with `per_second` or `correction`, or if a
-            number is smaller than 1.
+        InvalidInput: If the acquisition is unknown, if it cannot be combined with `per_second`, or if a number is
+            smaller than 1.
 
     Example:
         >>> from seasoned import Float, Space, minimize
@@ -108,7 +102,6 @@ class Bayes(Sampler[BayesState]):
     initial: int | None = None
     explore: int = 3
     per_second: bool = False
-    correction: Correction | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.acquisition not in _NAMES:
@@ -117,11 +110,6 @@ class Bayes(Sampler[BayesState]):
             raise InvalidInput(
                 f"per_second needs an acquisition that can be divided by seconds, and {self.acquisition!r} cannot; "
                 f"give one of {list(_GAINS)}."
-            )
-        if self.correction is not None and (self.acquisition != _LEARNED_FROM or self.per_second):
-            raise InvalidInput(
-                f"a correction needs acquisition='log_ei' and per_second=False, not {self.acquisition!r} and "
-                f"{self.per_second}; leave both at their defaults."
             )
         check_whole(initial=self.initial, explore=self.explore)
         for name, value in (("initial", self.initial), ("explore", self.explore)):
@@ -206,10 +194,6 @@ class Bayes(Sampler[BayesState]):
             acquisition = str(here.rng.choice(list(_MIX), p=list(_MIX.values())))
         if local and not constrained:
             state = _with_models(state, here.losses, afresh=False)
-        if self.correction is not None and state.spec.budget is not None and not several:
-            done = number - state.spec.first
-            unit, note = learned_step(here, state.models[0], self.correction, done, state.spec.budget)
-            return unit, {"step": "global", **note}, state
         cost = _cost(state) if self.per_second else None
         return global_step(here, state.models[0], acquisition, cost), {"step": "global"}, state
 

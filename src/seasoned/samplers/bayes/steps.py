@@ -20,14 +20,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seasoned.samplers.bayes.observations import Observations, Pending
-    from seasoned.surrogates.acquisition.functions import Value
     from seasoned.surrogates.cost import Cost
     from seasoned.surrogates.gp.prior_mean import ScaledPrior
     from seasoned.surrogates.gp.process import GaussianProcess
     from seasoned.surrogates.gp.regression import Regression
     from seasoned.surrogates.layout import Layout
-
-    Acquisition = Callable[..., Value]
 
 __all__ = ["LocalStep", "StepInputs", "global_step", "local_step"]
 
@@ -96,15 +93,14 @@ def _doubting(model: Regression, running: Sequence[NDArray[np.float64]]) -> Gaus
 
 
 def global_step(
-    place: StepInputs, model: Regression, acquisition: str | Acquisition, cost: Cost | None = None
+    place: StepInputs, model: Regression, acquisition: str, cost: Cost | None = None
 ) -> NDArray[np.float64] | None:
     """Return the point of the cube with the largest acquisition, shape (d,); None if all candidates are refused.
 
     Args:
         place: Inputs of the step.
         model: Model of the loss.
-        acquisition: Name of the acquisition, or a function of mean, standard deviation and best value so far. With a
-            cost, its logarithm must exist.
+        acquisition: Name of the acquisition. With a cost, its logarithm must exist.
         cost: Model of the seconds by which the acquisition is divided, or None.
     """
     layout = place.layout
@@ -115,7 +111,7 @@ def global_step(
     if acquisition == "thompson":
         return _thompson(place, gp, box, model.lean)
     parts: tuple[AcquisitionTerm | Cost, ...] = (*place.feasibility_terms(), *([] if cost is None else [cost]))
-    if parts and isinstance(acquisition, str) and acquisition in {"ei", "pi"}:
+    if parts and acquisition in {"ei", "pi"}:
         acquisition = f"log_{acquisition}"  # the sum of log parts is the log of their product
     feasible = place.seen.feasible[model.rows]
     if feasible.any() or not place.constraints:

@@ -73,9 +73,7 @@ def expected_improvement(mean: NDArray[np.float64], std: NDArray[np.float64], be
     return Value(std * np.maximum(density + u * below, 0.0), -below, density)
 
 
-def log_expected_improvement(
-    mean: NDArray[np.float64], std: NDArray[np.float64], best: NDArray[np.float64] | float
-) -> Value:
+def log_expected_improvement(mean: NDArray[np.float64], std: NDArray[np.float64], best: float) -> Value:
     """Log expected improvement, log E[max(best - f, 0)]; std must be positive.
 
     Unlike EI, log EI does not underflow far from the best value.

@@ -39,7 +39,7 @@ class AcquisitionTerm:
 
     Attributes:
         gp: Model with the features (features - origin) / unit.
-        acquisition: Name of one of `ACQUISITIONS`, or an acquisition function.
+        acquisition: Name of one of `ACQUISITIONS`.
         reference: Last argument of the acquisition function.
         origin: Origin of the features, shape (p,); None for the features themselves.
         unit: Unit of the features, shape (p,); None for the features themselves.
@@ -47,7 +47,7 @@ class AcquisitionTerm:
     """
 
     gp: GaussianProcess
-    acquisition: str | Callable[..., Value]
+    acquisition: str
     reference: float
     origin: NDArray[np.float64] | None = None
     unit: NDArray[np.float64] | None = None
@@ -61,8 +61,7 @@ class AcquisitionTerm:
         return moments if self.lean is None else self.lean.added(moments, features)
 
     def _at(self, moments: Moments) -> Value:
-        function = ACQUISITIONS[self.acquisition] if isinstance(self.acquisition, str) else self.acquisition
-        return function(moments.mean, moments.std, self.reference)
+        return ACQUISITIONS[self.acquisition](moments.mean, moments.std, self.reference)
 
     def value(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Acquisition at features of shape (m, p), shape (m,)."""
