@@ -47,7 +47,7 @@ class Views:
     views: tuple[_View, ...]
 
     @classmethod
-    def of(  # noqa: PLR0913 - a table's parts and how to look at it
+    def of(
         cls,
         network: Network,
         X: np.ndarray,
