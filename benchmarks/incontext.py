@@ -17,7 +17,7 @@ import json
 import time
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lightgbm
 import numpy as np
@@ -37,6 +37,9 @@ from threadpoolctl import threadpool_limits
 from common import alone, environment
 from seasoned.incontext.estimators import InContextClassifier, InContextRegressor
 from tables import ordinal_codes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROWS, FEWEST, LEVELS = 1000, 5, 20
 
@@ -103,18 +106,21 @@ def score(regression: bool, model: Any, X: np.ndarray, y: np.ndarray) -> float:
     return float(np.mean([roc_auc_score(y == model.classes_[place], predicted[:, place]) for place in seen]))
 
 
-def folds_of(X: pd.DataFrame, y: np.ndarray, regression: bool, folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    return list((KFold if regression else StratifiedKFold)(folds, shuffle=True, random_state=0).split(X, y))
+def folds_of(X: pd.DataFrame, y: np.ndarray, regression: bool, options: argparse.Namespace) -> Iterator[Any]:
+    folds = (KFold if regression else StratifiedKFold)(options.folds, shuffle=True, random_state=0)
+    for train, test in folds.split(X, y):
+        if options.rows < len(train):
+            strata = None if regression else y[train]
+            yield train_test_split(train, train_size=options.rows, random_state=0, stratify=strata)[0], test
+        else:
+            yield train, test
 
 
 def measure(folder: Path, entry: dict[str, Any], options: argparse.Namespace) -> list[dict[str, Any]]:
     X, y = read(folder, entry)
     regression = entry["task"] == "regression"
     rows = []
-    for fold, (train, test) in enumerate(folds_of(X, y, regression, options.folds)):
-        if len(train) > options.rows:
-            strata = None if regression else y[train]
-            train = train_test_split(train, train_size=options.rows, random_state=fold, stratify=strata)[0]
+    for fold, (train, test) in enumerate(folds_of(X, y, regression, options)):
         inputs, inputs_test = ordinal_codes(X.iloc[train], X.iloc[test])
         marks = np.array([not pd.api.types.is_numeric_dtype(X[name]) for name in X.columns])
         for name, model in methods(regression, marks, options.network, options.views).items():
