@@ -10,8 +10,10 @@ The lower tail thus passes through the quantiles 0.01 and 0.10, the upper one th
 the expected improvement on a value b is the integral of F up to b, a sum of three parts that are never negative:
 
     E[max(b - f, 0)] = a_1 s exp(min(b - q_1, 0) / s)                       lower tail
-                     + sum_i w_i (a_i + w_i / (200 h_i))                    w_i = clip(b - q_i, 0, h_i), h_i = q_i+1 - q_i
-                     + w - a_1 t (1 - exp(-w / t))                          w = max(b - q_99, 0)
+                     + sum_i w_i (a_i + w_i / (200 h_i))                    between the quantiles
+                     + w - a_1 t (1 - exp(-w / t))                          upper tail
+
+    h_i = q_{i+1} - q_i,  w_i = clip(b - q_i, 0, h_i),  w = max(b - q_99, 0)
 
 Nothing cancels, so the sum is exact to rounding. Below q_1 only the lower tail is left. Its logarithm,
 log(a_1 s) + (b - q_1) / s, is finite and has a slope however far b is.
@@ -89,7 +91,7 @@ class QuantileFunction:
         beyond = np.maximum(best - high, 0.0)
         upper = beyond + STEP * self._upper_scale * np.expm1(-beyond / self._upper_scale)
         with np.errstate(divide="ignore"):  # log 0 = -inf: only the lower tail is left
-            return np.logaddexp(lower, np.log(inside + upper))
+            return np.asarray(np.logaddexp(lower, np.log(inside + upper)))
 
     def log_probability_below(self, limit: float) -> NDArray[np.float64]:
         """Return log P(f <= limit), finite for any distance, shape (m,)."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -30,6 +30,7 @@ class Reading(Protocol):
         """Return the quantiles 0.01 ... 0.99 of query rows, shape (queries, 99)."""
 
 
+@runtime_checkable
 class ContextReader(Protocol):
     """In-context network, such as `Network`."""
 
@@ -90,6 +91,10 @@ class TrialsModel:
     def log_expected_improvement(self, X: NDArray[np.float64], best: float) -> NDArray[np.float64]:
         """Return log E[max(best - loss, 0)] of points, finite, shape (m,)."""
         return self.predict(X).log_expected_improvement(best)
+
+    def log_probability_below(self, X: NDArray[np.float64], limit: float) -> NDArray[np.float64]:
+        """Return log P(loss <= limit) of points, finite, shape (m,)."""
+        return self.predict(X).log_probability_below(limit)
 
     def with_pending(self, X: NDArray[np.float64]) -> TrialsModel:
         """Return the model with running trials in its context, each with its predicted median, shape (m, d).

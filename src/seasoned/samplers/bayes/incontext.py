@@ -7,24 +7,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from seasoned.errors import InvalidInput
 from seasoned.incontext.network import Network
-from seasoned.incontext.trials import TrialsModel
+from seasoned.incontext.trials import ContextReader, TrialsModel
 from seasoned.surrogates.acquisition.maximize import Box, Effort, candidates
 from seasoned.surrogates.output_warping import signed, warped, with_failures
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-    from seasoned.incontext.trials import ContextReader
     from seasoned.samplers.bayes.steps import StepInputs
-    from seasoned.surrogates.layout import Layout, RoundedPoints
+
+    Term = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 __all__ = ["incontext_step", "network_of"]
 
@@ -50,66 +53,82 @@ def network_of(surrogate: str, network: ContextReader | str | os.PathLike[str] |
             "surrogate='incontext' needs a network and no weights ship yet; train one with tools/train_incontext and "
             "give its file as network=."
         )
-    return network if network is None or hasattr(network, "fit_context") else Network.load(network)
+    return network if network is None or isinstance(network, ContextReader) else Network.load(network)
 
 
 def incontext_step(place: StepInputs, network: ContextReader) -> NDArray[np.float64] | None:
-    """Return the point of the cube with the largest log-EI, shape (d,); None if all candidates are refused.
+    """Return the point of the cube with the largest score, shape (d,); None if all candidates are refused.
 
-    With outcome constraints, log-EI of the feasible trials plus the log-probability of each constraint counts.
+    The score is log-EI on the best feasible trial plus the log-probability of each outcome constraint. Without a
+    feasible trial, the constraints alone count.
 
     Args:
-        place: Inputs of the step.
+        place: Inputs of the step, with at least one successful trial.
         network: In-context network.
     """
     layout = place.layout
-    score = _Score(place, network)
+    terms = _terms(place, network)
     box = Box(layout.low, layout.high, place.best_points(_CENTERS), np.ones(len(layout.columns)))
-    wide = _scored(place, score, box, _WIDE)
-    if wide is None:
-        return None
-    unit, values = wide
-    best = unit[np.argsort(-values, kind="stable")[:_CENTERS]]
-    narrow = _scored(place, score, Box(layout.low, layout.high, best, box.steps), _NARROW)
-    if narrow is not None:
-        unit, values = np.concatenate([unit, narrow[0]]), np.concatenate([values, narrow[1]])
-    return next((unit[index] for index in np.argsort(-values, kind="stable") if not place.refused(unit[index])), None)
+    unit, scores = _scored(place, terms, box, _WIDE)
+    if len(unit):
+        best = unit[np.argsort(-scores, kind="stable")[:_CENTERS]]
+        nearby, more = _scored(place, terms, replace(box, centers=best), _NARROW)
+        unit, scores = np.concatenate([unit, nearby]), np.concatenate([scores, more])
+    return next((unit[index] for index in np.argsort(-scores, kind="stable") if not place.refused(unit[index])), None)
 
 
-class _Score:
-    """Score of candidates: log-EI plus log-probabilities of the constraints."""
+def _scored(
+    place: StepInputs, terms: Sequence[Term], box: Box, effort: Effort
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return allowed candidates, shape (m, d), and their scores, shape (m,)."""
+    unit, active = place.layout.snap(candidates(place.layout, box, place.rng, effort))
+    if place.allowed is not None:
+        free = np.array([place.allowed(point) for point in unit], dtype=np.bool_)
+        unit, active = unit[free], active[free]
+    if not len(unit):
+        return unit, np.zeros(0)
+    return unit, np.sum([term(_rows(unit, active)) for term in terms], axis=0)
 
-    def __init__(self, place: StepInputs, network: ContextReader) -> None:
-        seen, layout = place.seen, place.layout
-        X = _rows(seen.unit, seen.active)
-        categorical = np.array([column.nominal for column in layout.columns])
-        running = place.pending[-_MOST_RUNNING:]
-        pending = np.array([_rows(trial.unit, trial.active) for trial in running]).reshape(len(running), X.shape[1])
-        targets = _targets(place.losses)
-        kept = _context_rows(targets)
 
-        def model(rows: NDArray[np.intp], y: NDArray[np.float64]) -> TrialsModel:
-            return TrialsModel(network, X[rows], y[rows], categorical).with_pending(pending)
+def _terms(place: StepInputs, network: ContextReader) -> list[Term]:
+    """Return the terms of the score, functions of network rows."""
+    seen, targets = place.seen, _targets(place.losses)
+    X = _rows(seen.unit, seen.active)
+    categorical = np.array([column.nominal for column in place.layout.columns])
+    running = place.pending[-_MOST_RUNNING:]
+    pending = np.array([_rows(trial.unit, trial.active) for trial in running])
 
-        self._constraints = []
-        for column in seen.constraints.T:
-            known = kept[~np.isnan(column[kept])]
-            told = ~np.isnan(column)
-            values = np.full(len(column), np.nan)
-            values[told] = signed(column[told])
-            if len(known):
-                self._constraints.append(model(known, values))
-        feasible = seen.feasible
-        self._best = float(targets[feasible].min(initial=np.inf)) if feasible.any() else None
-        self._loss = model(kept, targets) if feasible.any() or not self._constraints else None
+    def model(y: NDArray[np.float64], known: NDArray[np.bool_]) -> TrialsModel:
+        rows = _context_rows(targets, known)
+        return TrialsModel(network, X[rows], y[rows], categorical).with_pending(pending)
 
-    def __call__(self, points: RoundedPoints) -> NDArray[np.float64]:
-        """Return the score of snapped points, shape (m,)."""
-        X = _rows(*points)
-        total = np.zeros(len(X))
-        for constraint in self._constraints:
-            total += constraint.predict(X).log_probability_below(0.0)
-        if self._loss is not None:
-            best = float(self._loss.y.min()) if self._best is None else self._best
-            total += self._loss.log_expected_improvement(X, best)
-        return total
+    terms: list[Term] = []
+    if seen.feasible.any():
+        best = float(targets[seen.feasible].min())
+        terms.append(partial(model(targets, np.ones(len(seen), dtype=np.bool_)).log_expected_improvement, best=best))
+    for column in seen.constraints.T:
+        known = ~np.isnan(column)
+        values = np.zeros(len(column))
+        values[known] = signed(column[known])
+        terms.append(partial(model(values, known).log_probability_below, limit=0.0))
+    return terms
+
+
+def _rows(unit: NDArray[np.float64], active: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return points as rows of the network: a gap where a coordinate is inactive."""
+    return np.where(active, unit, np.nan)
+
+
+def _targets(losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the losses on the half-rank scale, shape (n,); failed trials are worse than all others."""
+    failed = np.isnan(losses)
+    return with_failures(warped(losses[~failed], "rank"), failed)
+
+
+def _context_rows(targets: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return the rows of the context: all known ones; of too many, the best half, and others evenly by rank."""
+    order = np.flatnonzero(known)[np.argsort(targets[known], kind="stable")]
+    if len(order) <= _MOST_TRIALS:
+        return order
+    half = _MOST_TRIALS // 2
+    return np.append(order[:half], order[half + (len(order) - half) * np.arange(half) // half])

@@ -14,8 +14,10 @@ import numpy as np
 
 from seasoned._util.blas_threads import one_thread
 from seasoned.errors import InvalidInput
+from seasoned.incontext.trials import ContextReader
 from seasoned.samplers._enumeration import untried
 from seasoned.samplers.base import Sampler, Suggestion, check_whole, generator, next_of_plan
+from seasoned.samplers.bayes.incontext import incontext_step, network_of
 from seasoned.samplers.bayes.layout import layout_of
 from seasoned.samplers.bayes.observations import Observations, Pending
 from seasoned.samplers.bayes.steps import LocalStep, StepInputs, global_step, local_step
@@ -26,6 +28,7 @@ from seasoned.surrogates.gp.regression import SIGNED, Regression, frame_of, refi
 from seasoned.trials import Config, Suggested
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
@@ -85,10 +88,13 @@ class Bayes(Sampler[BayesState]):
         per_second: True to divide the acquisition of global steps by the predicted seconds of a trial
             (`surrogates/cost.py`). Suggestions then depend on measured times. Only complete trials are used, because
             the time of a stopped trial covers only its rungs.
+        surrogate: "gp", or "incontext": each trial after the design is the candidate with the largest log-EI by an
+            in-context network, without local steps and without fitting a model (`incontext.py`).
+        network: Network of the surrogate "incontext", or the path of its file.
 
     Raises:
-        InvalidInput: If the acquisition is unknown, if it cannot be combined with `per_second`, or if a number is
-            smaller than 1.
+        InvalidInput: If the acquisition is unknown, if it cannot be combined with `per_second` or the surrogate, if
+            surrogate and network do not belong together, or if a number is smaller than 1.
 
     Example:
         >>> from seasoned import Float, Space, minimize
@@ -102,14 +108,22 @@ class Bayes(Sampler[BayesState]):
     initial: int | None = None
     explore: int = 3
     per_second: bool = False
+    surrogate: str = "gp"
+    network: ContextReader | str | os.PathLike[str] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "network", network_of(self.surrogate, self.network))
         if self.acquisition not in _NAMES:
             raise InvalidInput(f"the acquisition {self.acquisition!r} is unknown; give one of {list(_NAMES)}.")
         if self.per_second and self.acquisition not in _GAINS:
             raise InvalidInput(
                 f"per_second needs an acquisition that can be divided by seconds, and {self.acquisition!r} cannot; "
                 f"give one of {list(_GAINS)}."
+            )
+        if self.surrogate == "incontext" and (self.acquisition != "log_ei" or self.per_second):
+            raise InvalidInput(
+                f"surrogate='incontext' needs acquisition='log_ei' and per_second=False, not {self.acquisition!r} and "
+                f"{self.per_second}; leave both at their defaults."
             )
         check_whole(initial=self.initial, explore=self.explore)
         for name, value in (("initial", self.initial), ("explore", self.explore)):
@@ -177,6 +191,8 @@ class Bayes(Sampler[BayesState]):
         self, here: StepInputs, state: BayesState, number: int
     ) -> tuple[NDArray[np.float64] | None, dict[str, Any], BayesState]:
         """Next point, shape (d,), its tag, and the state with the fitted models."""
+        if isinstance(self.network, ContextReader):
+            return incontext_step(here, self.network), {"step": "global"}, state
         several = len(state.spec.directions) > 1
         since = None if several else self._since(state, number)
         streak = _last_model(here.seen) == "quadratic" and state.descent.region.failures == 0
