@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -94,7 +95,7 @@ def train(
         seconds: Time limit of this call.
         before_step: Function called before each step with the state and the losses so far, for checkpoints and logs.
     """
-    update = jax.jit(_update(settings, recipe))
+    update = _update(settings, recipe)
     losses: list[float] = []
     end = time.monotonic() + seconds
     while state.step < recipe.steps and time.monotonic() < end:
@@ -138,8 +139,9 @@ def resume(settings: NetworkSettings, recipe: Recipe, path: Path) -> TrainingSta
     return TrainingState(step, *jax.tree.unflatten(tree, kept))
 
 
+@lru_cache(maxsize=8)
 def _update(settings: NetworkSettings, recipe: Recipe) -> Callable[..., Any]:
-    """Return one step as a pure function of weights, average, optimiser state, step number and batch."""
+    """Return one step as a compiled function of weights, average, optimiser state, step number and batch."""
     optimiser = _optimiser(recipe)
 
     def update(weights: Any, average: Any, state: Any, step: Any, batch: Any) -> Any:
@@ -150,7 +152,7 @@ def _update(settings: NetworkSettings, recipe: Recipe) -> Callable[..., Any]:
         average = jax.tree.map(lambda a, w: decay * a + (1 - decay) * w, average, weights)
         return weights, average, state, loss
 
-    return update
+    return jax.jit(update)
 
 
 def _loss(weights: Weights, settings: NetworkSettings, batch: Any) -> Any:
