@@ -1,0 +1,61 @@
+"""Tool that trains in-context networks: a folder is continued, its settings are kept, benchmarks make it wait."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import threading
+
+import numpy as np
+import pytest
+
+from optional import package
+
+package("optax")
+from seasoned.incontext.batches import Bucket  # noqa: E402 - needs JAX
+from seasoned.incontext.network import Network  # noqa: E402
+from seasoned.incontext.training import Recipe, start  # noqa: E402
+from small_networks import SMALL  # noqa: E402
+from train_incontext.run import Journal, main, run  # noqa: E402
+
+RECIPE = Recipe(steps=3, buckets=(Bucket(16, 8, 4, 1),))
+
+
+def test_training_is_continued_to_its_last_step(tmp_path):
+    folder = tmp_path / "training"
+    run(folder, SMALL["cells"], RECIPE, "tables", seconds=0.0)
+    assert Network.load(folder / "network.npz").card["steps"] == 0
+    run(folder, SMALL["cells"], RECIPE, "tables", seconds=600.0)
+    card = Network.load(folder / "network.npz").card
+    assert (card["steps"], card["tables"], card["licence"]) == (3, 3, "Apache-2.0")
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [0, 3]
+    assert np.isfinite(lines[1]["loss"])
+    assert lines[1]["hours"] >= lines[0]["hours"]
+
+
+def test_other_settings_are_refused_in_one_sentence(tmp_path):
+    main([str(tmp_path), "--seconds", "0", "--width", "16", "--hidden", "16", "--layers", "1"])
+    with pytest.raises(SystemExit, match="other settings"):
+        main([str(tmp_path), "--seconds", "0", "--width", "32", "--hidden", "16", "--layers", "1"])
+
+
+def test_no_step_begins_while_a_benchmark_holds_the_lock(tmp_path):
+    lock = tmp_path / "lock"
+    journal = Journal(tmp_path, pause_while=lock)
+    state = start(SMALL["cells"], RECIPE)
+    with lock.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        waiting = threading.Thread(target=journal, args=(state, []), daemon=True)
+        waiting.start()
+        waiting.join(0.3)
+        assert waiting.is_alive()
+    waiting.join(60)
+    assert not waiting.is_alive()
+
+
+def test_checkpoint_and_log_are_written_when_they_are_due(tmp_path):
+    journal = Journal(tmp_path, pause_while=tmp_path / "lock", every=0.0)
+    journal(start(SMALL["cells"], RECIPE), [0.5, 0.7])
+    assert json.loads((tmp_path / "log.jsonl").read_text())["loss"] == pytest.approx(0.6)
+    assert (tmp_path / "checkpoint.npz").exists()
