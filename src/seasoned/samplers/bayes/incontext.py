@@ -34,8 +34,8 @@ __all__ = ["incontext_step", "network_of"]
 _MOST_TRIALS: Final = 512  # largest context: the best half of these, and others evenly spread over the ranks
 _MOST_RUNNING: Final = 64  # largest number of running trials in the context
 _CENTERS: Final = 5  # number of best points around which candidates are drawn
-_WIDE: Final = Effort(sobol=192, gaussian=96)
-_NARROW: Final = Effort(sobol=0, gaussian=96)
+_WIDE: Final = Effort(sobol=128, gaussian=64)
+_NARROW: Final = Effort(sobol=0, gaussian=64)
 
 
 def network_of(surrogate: str, network: ContextReader | str | os.PathLike[str] | None) -> ContextReader | None:
