@@ -1,8 +1,11 @@
 """Global steps by an in-context network: log-EI from predicted quantiles, without fitting a model.
 
 1. The context is the finished trials: coordinates with gaps where inactive, losses on the half-rank scale.
-2. Candidates are a Sobol sequence and points near the best trials; then points near the best candidates.
+2. Candidates are a Sobol sequence and points near the best trials; then, in a few rounds, points near the best
+   candidates. A network has no gradient here.
 3. The candidate with the largest log-EI that was not tried is the next trial.
+
+Relative values of a warm start are not used; its configurations and its other values are.
 """
 
 from __future__ import annotations
@@ -34,8 +37,9 @@ __all__ = ["incontext_step", "network_of"]
 _MOST_TRIALS: Final = 512  # largest context: the best half of these, and others evenly spread over the ranks
 _MOST_RUNNING: Final = 64  # largest number of running trials in the context
 _CENTERS: Final = 5  # number of best points around which candidates are drawn
-_WIDE: Final = Effort(sobol=128, gaussian=64)
-_NARROW: Final = Effort(sobol=0, gaussian=64)
+_WIDE: Final = Effort(sobol=96, gaussian=48)
+_ROUNDS: Final = 4  # rounds of candidates near the best candidates
+_NARROW: Final = Effort(sobol=0, gaussian=24)
 
 
 def network_of(surrogate: str, network: ContextReader | str | os.PathLike[str] | None) -> ContextReader | None:
@@ -70,10 +74,11 @@ def incontext_step(place: StepInputs, network: ContextReader) -> NDArray[np.floa
     terms = _terms(place, network)
     box = Box(layout.low, layout.high, place.best_points(_CENTERS), np.ones(len(layout.columns)))
     unit, scores = _scored(place, terms, box, _WIDE)
-    if len(unit):
+    for _ in range(_ROUNDS if len(unit) else 0):
         best = unit[np.argsort(-scores, kind="stable")[:_CENTERS]]
         nearby, more = _scored(place, terms, replace(box, centers=best), _NARROW)
-        unit, scores = np.concatenate([unit, nearby]), np.concatenate([scores, more])
+        unit, first = np.unique(np.concatenate([unit, nearby]), axis=0, return_index=True)
+        scores = np.append(scores, more)[first]
     return next((unit[index] for index in np.argsort(-scores, kind="stable") if not place.refused(unit[index])), None)
 
 
