@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput, SeasonedError
-from seasoned.incontext.prior import draw_table
+from seasoned.incontext.batches import BUCKETS, TRIAL_BUCKETS
+from seasoned.incontext.prior import draw_table, draw_trials
 from seasoned.incontext.settings import NetworkSettings
 from seasoned.incontext.training import Recipe, checkpoint, network_of, resume, start, train
 
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Journal", "main", "run"]
 
-PRIORS: Final = {"tables": draw_table}
+PRIORS: Final = {"tables": draw_table, "trials": draw_trials}
+SIZES: Final = {"tables": BUCKETS, "trials": TRIAL_BUCKETS}
 LOCK: Final = Path("benchmarks/lock")
 
 
@@ -161,7 +163,7 @@ def main(words: Sequence[str] | None = None) -> None:
     names = ("shape", "width", "layers", "heads", "hidden", "thinking", "cell_width")
     settings = NetworkSettings(**{name: getattr(options, name) for name in names})
     recipe = Recipe(seed=options.seed, steps=options.steps, learning_rate=options.learning_rate)
-    buckets = tuple(replace(b, tables=max(round(b.tables * options.tables), 1)) for b in recipe.buckets)
+    buckets = tuple(replace(b, tables=max(round(b.tables * options.tables), 1)) for b in SIZES[options.prior])
     with _one_sentence():
         run(options.folder, settings, replace(recipe, buckets=buckets), options.prior, seconds=options.seconds)
 

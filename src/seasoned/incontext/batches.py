@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from seasoned.incontext.prior import DrawnTable
 
-__all__ = ["BUCKETS", "Bucket", "draw_batch"]
+__all__ = ["BUCKETS", "TRIAL_BUCKETS", "Bucket", "draw_batch"]
 
 FURTHEST: Final = 6.0
 """Largest absolute standard score of a query's target: one outlier must not rule the loss of a batch."""
@@ -53,7 +53,16 @@ BUCKETS: Final = (
     Bucket(512, 128, 8, 2),
     Bucket(256, 96, 32, 1),
 )
-"""About nine thousand cells each."""
+"""Batches of tables, about nine thousand cells each."""
+TRIAL_BUCKETS: Final = (
+    Bucket(8, 16, 8, 24),
+    Bucket(16, 16, 8, 20),
+    Bucket(32, 32, 8, 12),
+    Bucket(64, 32, 16, 5),
+    Bucket(128, 64, 8, 5),
+    Bucket(256, 64, 8, 3),
+)
+"""Batches of studies, which begin with a few trials."""
 
 
 def draw_batch(
