@@ -50,8 +50,8 @@ class _InContext(BaseEstimator):
         places = np.asarray(self.categorical, dtype=np.int64)
         if places.size and not (-X.shape[1] <= places.min() and places.max() < X.shape[1]):
             raise InvalidInput(
-                f"categorical={self.categorical!r} names a column that the table of {X.shape[1]} columns does not have: "
-                "give places from 0 on."
+                f"categorical={self.categorical!r} names a column beyond the {X.shape[1]} columns of the table: give "
+                "places from 0 on."
             )
         marks[places] = True
         self.columns_ = column_order(X)
