@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
@@ -10,12 +11,13 @@ if TYPE_CHECKING:
 __all__ = ["DrawnTable"]
 
 
-class DrawnTable(NamedTuple):
+@dataclass(frozen=True)
+class DrawnTable:
     """Table drawn from a prior; its rows are exchangeable.
 
     Attributes:
         X: Values, (rows, columns) in float32, NaN for a gap.
-        categorical: Whether a column holds codes of categories, (columns,).
+        categorical: Marks of the columns that hold codes of categories, (columns,).
         y: Classes 0 ... n_classes - 1 or numbers, (rows,) in float32.
         n_classes: Number of classes, 0 for numbers.
     """

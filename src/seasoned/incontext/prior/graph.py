@@ -2,59 +2,99 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
 import numpy as np
 
-from seasoned.incontext.prior.choices import log_integer, log_uniform, standardise
-from seasoned.incontext.prior.node_functions import draw_values
+from seasoned.incontext.prior.choices import gaussian, log_integer, log_uniform, one_of, standardise
+from seasoned.incontext.prior.matrices import draw_matrix, draw_weights
+from seasoned.incontext.prior.node_functions import combine_parents, draw_function
 
-__all__ = ["draw_nodes", "draw_parents"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = ["ancestors", "draw_node", "draw_parents"]
+
+MOST_PARENTS: Final = 8
+_HIDDEN: Final = 4
+_HEAVY_FIRST: Final = 0.5
+"""Share of nodes of which columns read the values that weigh most for the children."""
 
 
-def draw_parents(rng: np.random.Generator, nodes: int) -> list[np.ndarray]:
+def draw_parents(rng: np.random.Generator, nodes: int) -> list[list[int]]:
     """Return the parents of each node, all with smaller numbers.
 
-    Node j is a parent of i with the probability `sigmoid(a + out_j + in_i)`, all three of Cauchy distributions, so that
-    some graphs are dense and some nodes have many children. Every node but the first has at least one parent in most
-    graphs; the others are further roots.
+    Node j is a parent of i > j with the probability `sigmoid(a + out_j + in_i)`; all three are Cauchy, so that some
+    graphs are dense, some empty, and some nodes have many children. Of more than 8 parents, 8 are kept.
     """
-    a, roots = rng.standard_cauchy() - 1, rng.random() * 0.3
-    out, into = rng.standard_cauchy(nodes), rng.standard_cauchy(nodes)
-    parents = [np.empty(0, dtype=np.int64)]
-    for node in range(1, nodes):
-        logits = np.clip(a + out[:node] + into[node], -30, 30)
-        chosen = np.flatnonzero(rng.random(node) < 1 / (1 + np.exp(-logits)))
-        if not chosen.size and rng.random() >= roots:
-            chosen = rng.integers(node, size=1)
-        parents.append(rng.permutation(chosen)[:8])
-    return parents
+    logits = rng.standard_cauchy() + rng.standard_cauchy(nodes)[:, None] + rng.standard_cauchy(nodes)
+    edges = rng.random((nodes, nodes)) * (1 + np.exp(-np.clip(logits, -30, 30))) < 1
+    return [rng.permutation(np.flatnonzero(edges[:node, node]))[:MOST_PARENTS].tolist() for node in range(nodes)]
 
 
-def draw_nodes(rng: np.random.Generator, rows: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Return a random graph's standardised values by node, each (rows, outputs), and each node's parents."""
-    values: list[np.ndarray] = []
-    noise = log_uniform(rng, 1e-3, 0.4)
-    widest = log_integer(rng, 1, 8)
-    graph = draw_parents(rng, log_integer(rng, 3, 32))
-    for parents in graph:
-        outputs = int(rng.integers(1, widest + 1))
-        if parents.size:
-            node = draw_values(rng, [values[parent] for parent in parents], outputs)
-            node = node + noise * rng.exponential() * rng.standard_normal(node.shape)
-        else:
-            node = draw_values(rng, [_root(rng, rows)], outputs)
-        values.append(standardise(node))
-    return values, graph
+def ancestors(parents: list[list[int]], nodes: Iterable[int]) -> set[int]:
+    """Return nodes with all their direct and indirect causes.
+
+    Example:
+        >>> sorted(ancestors([[], [], [0], [2]], [3]))
+        [0, 2, 3]
+    """
+    found = set(nodes)
+    for node in range(len(parents) - 1, -1, -1):
+        if node in found:
+            found.update(parents[node])
+    return found
 
 
-def _root(rng: np.random.Generator, rows: int) -> np.ndarray:
-    """Return independent values without causes: normal, uniform, heavy-tailed or clustered, (rows, 1 to 4)."""
-    shape = (rows, int(rng.integers(1, 5)))
-    kind = rng.integers(4)
-    if kind == 0:
-        return rng.uniform(-1.7, 1.7, shape)
-    if kind == 1:
-        return rng.standard_t(3, shape)
-    if kind == 2:
-        centres = rng.normal(0, 1.5, (int(rng.integers(2, 6)), shape[1]))
-        return np.asarray(centres[rng.integers(len(centres), size=rows)] + 0.5 * rng.standard_normal(shape))
-    return rng.standard_normal(shape)
+def draw_node(rng: np.random.Generator, rows: int, parents: list[np.ndarray], shown: int) -> np.ndarray:
+    """Return the values of a node, (rows, shown + hidden): standardised, noisy, and of different weight.
+
+    Args:
+        rng: Generator.
+        rows: Number of rows.
+        parents: Values of the causes, each (rows, outputs); a root has none.
+        shown: Number of values that columns of the table will read; 1 to 4 further ones are seen by children only.
+    """
+    outputs = shown + log_integer(rng, 1, _HIDDEN)
+    values = standardise(combine_parents(rng, parents, outputs) if parents else _root(rng, rows, outputs))
+    values = values + np.float32(log_uniform(rng, 0.003, 0.3)) * gaussian(rng, rows, outputs)
+    weights = draw_weights(rng, outputs)
+    if rng.random() < _HEAVY_FIRST:
+        weights = np.sort(weights)[::-1]
+    return np.asarray(values * (weights / np.sqrt(np.square(weights).sum())))
+
+
+def _root(rng: np.random.Generator, rows: int, outputs: int) -> np.ndarray:
+    """Return independent rows, (rows, outputs); half of the roots are functions of simpler points."""
+    points = one_of(rng, _POINTS)(rng, rows, outputs)
+    return draw_function(rng, points, outputs) if rng.random() < 0.5 else points
+
+
+def _uniform(rng: np.random.Generator, rows: int, outputs: int) -> np.ndarray:
+    return rng.random((rows, outputs), dtype=np.float32) * 2 - 1
+
+
+def _heavy_tailed(rng: np.random.Generator, rows: int, outputs: int) -> np.ndarray:
+    """Return values of Student's distribution with 2 to 10 degrees of freedom."""
+    return rng.standard_t(log_uniform(rng, 2, 10), (rows, outputs)).astype(np.float32)
+
+
+def _correlated(rng: np.random.Generator, rows: int, outputs: int) -> np.ndarray:
+    return np.asarray(gaussian(rng, rows, outputs) @ draw_matrix(rng, outputs, outputs))
+
+
+def _clustered(rng: np.random.Generator, rows: int, outputs: int) -> np.ndarray:
+    """Return a mixture of 2 to 8 normal distributions of different share and width."""
+    count = int(rng.integers(2, 9))
+    member = rng.choice(count, size=rows, p=rng.dirichlet(np.full(count, 2.0)))
+    widths = np.exp(gaussian(rng, count, 1)) * np.float32(log_uniform(rng, 0.05, 1))
+    return np.asarray(gaussian(rng, count, outputs)[member] + widths[member] * gaussian(rng, rows, outputs))
+
+
+_POINTS: Final[tuple[Callable[[np.random.Generator, int, int], np.ndarray], ...]] = (
+    gaussian,
+    _uniform,
+    _heavy_tailed,
+    _correlated,
+    _clustered,
+)

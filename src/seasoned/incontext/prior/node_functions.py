@@ -10,99 +10,94 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from seasoned.incontext.prior.activations import ACTIVATIONS
-from seasoned.incontext.prior.choices import log_integer, log_uniform, one_of, standardise
+from seasoned.incontext.prior.activations import activate
+from seasoned.incontext.prior.choices import gaussian, log_integer, log_uniform, one_of, standardise
+from seasoned.incontext.prior.matrices import draw_matrix, draw_weights
+from seasoned.incontext.prior.trees import nearest_centre, sum_of_trees
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["FUNCTIONS", "draw_values", "trees"]
+__all__ = ["FUNCTIONS", "combine_parents", "draw_function"]
 
-
-def matrix(rng: np.random.Generator, inputs: int, outputs: int) -> np.ndarray:
-    """Return a random matrix: dense, sparse, or with inputs of very different weight."""
-    weights = rng.standard_normal((inputs, outputs))
-    kind = rng.integers(3)
-    if kind == 0:
-        weights *= rng.random((inputs, outputs)) < rng.uniform(0.2, 1)
-    elif kind == 1:
-        weights *= np.exp(rng.normal(0, 1.5, (inputs, 1)))
-    norm = np.sqrt(np.square(weights).sum(axis=0))
-    return np.asarray(weights / np.where(norm > 0, norm, 1))
+_WIDEST_SQUARE: Final = 20
+_WAVES: Final = 128
 
 
 def linear(rng: np.random.Generator, x: np.ndarray, outputs: int) -> np.ndarray:
     """Return linear combinations."""
-    return np.asarray(x @ matrix(rng, x.shape[1], outputs))
+    return np.asarray(x @ draw_matrix(rng, x.shape[1], outputs))
 
 
 def quadratic(rng: np.random.Generator, x: np.ndarray, outputs: int) -> np.ndarray:
-    """Return quadratic forms `sum_r (x a_r) (x b_r) + x c` of rank one to three."""
-    rank = int(rng.integers(1, 4))
-    left, right = (x @ matrix(rng, x.shape[1], rank * outputs) for _ in range(2))
-    forms = (left * right).reshape(len(x), outputs, rank).sum(axis=2)
-    return np.asarray(forms + rng.uniform(0, 1) * linear(rng, x, outputs))
+    """Return quadratic forms of at most 20 of the inputs, with linear and constant terms."""
+    chosen = rng.permutation(x.shape[1])[:_WIDEST_SQUARE]
+    ones = np.ones((len(x), 1), dtype=x.dtype)
+    x = np.hstack([x[:, chosen], ones])
+    first, second = np.triu_indices(x.shape[1])
+    return np.asarray((x[:, first] * x[:, second]) @ draw_matrix(rng, len(first), outputs))
 
 
 def network(rng: np.random.Generator, x: np.ndarray, outputs: int) -> np.ndarray:
-    """Return a network of one to three layers; its activations are drawn, one for each layer."""
-    for width in [log_integer(rng, 4, 32) for _ in range(rng.integers(3))] + [outputs]:
-        bias = rng.normal(0, 0.5, width)
-        x = standardise(one_of(rng, ACTIVATIONS)(standardise(x @ matrix(rng, x.shape[1], width)) + bias))
-    return x
-
-
-def trees(rng: np.random.Generator, x: np.ndarray, outputs: int) -> np.ndarray:
-    """Return a sum of oblivious trees: a level of a tree has one question, whose threshold is a value of the data."""
-    count, depth = log_integer(rng, 1, 32), int(rng.integers(1, 6))
-    column = rng.integers(x.shape[1], size=(count, depth))
-    threshold = x[rng.integers(len(x), size=(count, depth)), column]
-    leaf = ((x[:, column] > threshold) * (1 << np.arange(depth))).sum(axis=2)
-    values = rng.standard_normal((count, 1 << depth, outputs))
-    return np.asarray(values[np.arange(count), leaf].sum(axis=1))
-
-
-def nearest(rng: np.random.Generator, x: np.ndarray, outputs: int) -> np.ndarray:
-    """Return the random vector of the nearest of some centres, which are rows of the data."""
-    centres = x[rng.integers(len(x), size=log_integer(rng, 2, 24))]
-    squares = np.square(centres).sum(axis=1) - 2 * x @ centres.T
-    return np.asarray(rng.standard_normal((len(centres), outputs))[squares.argmin(axis=1)])
+    """Return a network of one to three layers; half of the networks begin, and half end, with an activation."""
+    if rng.random() < 0.5:
+        x = activate(rng, x)
+    width = log_integer(rng, 1, 64)
+    for _ in range(log_integer(rng, 1, 3) - 1):
+        x = activate(rng, linear(rng, x, width))
+    x = linear(rng, x, outputs)
+    return activate(rng, x) if rng.random() < 0.5 else x
 
 
 def gaussian_process(rng: np.random.Generator, x: np.ndarray, outputs: int) -> np.ndarray:
-    """Return random Fourier features of a stationary kernel; heavier frequencies make rougher functions."""
-    features = 64
-    frequencies = matrix(rng, x.shape[1], features) * log_uniform(rng, 0.3, 4)
+    """Return draws of a stationary Gaussian process by random Fourier features (Rahimi and Recht 2007).
+
+    The radius of a frequency has the density `(a - 1) (1 + r)^-a`: a small a gives rough draws. Half of the kernels
+    are products over the inputs, the others depend on a distance in which some inputs weigh more.
+    """
+    inputs, decay = x.shape[1], log_uniform(rng, 2, 20)
     if rng.random() < 0.5:
-        frequencies = frequencies / np.sqrt(rng.gamma(1.5, 1, features))  # a Student spectrum: Matern
-    waves = np.cos(x @ frequencies + rng.uniform(0, 2 * np.pi, features))
-    return np.asarray(waves @ rng.standard_normal((features, outputs)))
+        frequencies = _radii(rng, decay, inputs, _WAVES)
+    else:
+        directions = gaussian(rng, inputs, _WAVES)
+        directions *= _radii(rng, decay, 1, _WAVES) / np.sqrt(np.square(directions).sum(axis=0))
+        weighted = gaussian(rng, inputs, inputs) * draw_weights(rng, inputs)[:, None]
+        frequencies = np.float32(log_uniform(rng, 0.5, 10)) * weighted @ directions
+    phases = np.float32(2 * np.pi) * rng.random(_WAVES, dtype=np.float32)
+    return np.asarray(np.cos(x @ frequencies + phases) @ gaussian(rng, _WAVES, outputs))
+
+
+def _radii(rng: np.random.Generator, decay: float, *shape: int) -> np.ndarray:
+    u = np.maximum(rng.random(shape, dtype=np.float32), 1e-4)
+    return np.asarray(u ** np.float32(1 / (1 - decay)) - 1)
 
 
 def product(rng: np.random.Generator, x: np.ndarray, outputs: int) -> np.ndarray:
-    """Return the product of two functions."""
-    left, right = (standardise(one_of(rng, FUNCTIONS[:-1])(rng, x, outputs)) for _ in range(2))
-    return np.asarray(left * right)
+    """Return the product of two functions that are no products."""
+    factors = [standardise(one_of(rng, FUNCTIONS[:-1])(rng, x, outputs)) for _ in range(2)]
+    return np.asarray(factors[0] * factors[1])
 
 
 FUNCTIONS: Final[tuple[Callable[[np.random.Generator, np.ndarray, int], np.ndarray], ...]] = (
     linear,
-    linear,
     quadratic,
     network,
-    network,
-    trees,
-    trees,
-    nearest,
+    sum_of_trees,
+    nearest_centre,
     gaussian_process,
     product,
 )
 
 
-def draw_values(rng: np.random.Generator, parents: list[np.ndarray], outputs: int) -> np.ndarray:
-    """Return standardised values of a node, (rows, outputs): one function of all parents, or one for each, combined."""
+def draw_function(rng: np.random.Generator, x: np.ndarray, outputs: int) -> np.ndarray:
+    """Return the values of a random function, (rows, outputs)."""
+    return one_of(rng, FUNCTIONS)(rng, x, outputs)
+
+
+def combine_parents(rng: np.random.Generator, parents: list[np.ndarray], outputs: int) -> np.ndarray:
+    """Return one function of all parents, or one function of each: their sum, product or maximum, (rows, outputs)."""
     if len(parents) == 1 or rng.random() < 0.5:
-        return standardise(one_of(rng, FUNCTIONS)(rng, np.concatenate(parents, axis=1), outputs))
-    parts = np.stack([standardise(one_of(rng, FUNCTIONS)(rng, parent, outputs)) for parent in parents])
-    kind = rng.integers(4)
-    return standardise(parts.prod(axis=0) if kind == 0 else parts.max(axis=0) if kind == 1 else parts.sum(axis=0))
+        return draw_function(rng, np.concatenate(parents, axis=1), outputs)
+    parts = np.stack([standardise(draw_function(rng, parent, outputs)) for parent in parents])
+    kind = rng.integers(3)
+    return np.asarray(parts.sum(axis=0) if kind == 0 else parts.prod(axis=0) if kind == 1 else parts.max(axis=0))

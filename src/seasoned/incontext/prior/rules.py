@@ -1,4 +1,8 @@
-"""Rules: tables of which single columns say little or nothing, such as XOR and parity."""
+"""Rules: XOR, parity, shallow trees, lookup tables, products, AND and OR over a few columns.
+
+A driver is a uniform number u; a column shows it as a number, or its level `floor(levels u)` as a category. Under XOR,
+parity, lookup and product, the outcome is independent of every single driver.
+"""
 
 from __future__ import annotations
 
@@ -6,68 +10,115 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from seasoned.incontext.prior.choices import one_of, standardise
-from seasoned.incontext.prior.columns import columns_of
-from seasoned.incontext.prior.node_functions import trees
+from seasoned.incontext.prior.choices import gaussian, log_uniform, one_of, standardise
+from seasoned.incontext.prior.targets import with_label_noise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["draw_rule"]
+__all__ = ["RULES", "draw_classes_of_rule", "draw_driver_column", "draw_numbers_of_rule", "draw_rule"]
+
+Rule = tuple[np.ndarray, tuple[int, ...]]
+"""Outcomes, (rows,), and the number of levels of each driver in use; 0 levels: a driver that is shown as a number."""
 
 
-def _parity(rng: np.random.Generator, drivers: np.ndarray) -> np.ndarray:
-    """Return the parity of two to four signs; with two it is XOR."""
-    count = min(int(rng.choice([2, 2, 3, 4])), drivers.shape[1])
-    return np.asarray(np.prod(np.sign(drivers[:, :count]), axis=1))
+def xor(rng: np.random.Generator, u: np.ndarray) -> Rule:  # noqa: ARG001
+    """Return the parity of two drivers of two levels."""
+    return _levels(u, 2)[:, :2].sum(axis=1) % 2, (2, 2)
 
 
-def _lookup(rng: np.random.Generator, drivers: np.ndarray) -> np.ndarray:
-    """Return a random entry for each cell of a grid over two columns."""
-    bins = int(rng.integers(2, 6))
-    places = (np.argsort(np.argsort(drivers[:, :2], axis=0), axis=0) * bins) // len(drivers)
-    return np.asarray(rng.standard_normal((bins, bins))[places[:, 0], places[:, 1]])
+def parity(rng: np.random.Generator, u: np.ndarray) -> Rule:
+    """Return the parity of three or four drivers of two levels; fewer in a table of fewer columns."""
+    count = min(int(rng.integers(3, 5)), u.shape[1])
+    return _levels(u, 2)[:, :count].sum(axis=1) % 2, (2,) * count
 
 
-def _product(_rng: np.random.Generator, drivers: np.ndarray) -> np.ndarray:
-    return np.asarray(drivers[:, 0] * drivers[:, 1])
+def shallow_tree(rng: np.random.Generator, u: np.ndarray) -> Rule:
+    """Return the label of a leaf of a tree of depth 2 or 3, whose inner nodes ask random drivers."""
+    depth, bits = int(rng.integers(2, 4)), _levels(u, 2)
+    leaf = np.zeros(len(u), dtype=np.int64)
+    for level in range(depth):
+        asked = rng.integers(u.shape[1], size=1 << level)
+        leaf = 2 * leaf + bits[np.arange(len(u)), asked[leaf]]
+    labels = rng.permutation(np.arange(1 << depth) % rng.integers(2, 5))
+    return labels[leaf], (2,) * u.shape[1]
 
 
-def _conjunction(rng: np.random.Generator, drivers: np.ndarray) -> np.ndarray:
-    """Return AND, or its mirror OR, of two or three conditions."""
-    count = min(int(rng.integers(2, 4)), drivers.shape[1])
-    return np.asarray(rng.choice([-1, 1]) * (drivers[:, :count] > np.median(drivers[:, :count], axis=0)).all(axis=1))
+def lookup(rng: np.random.Generator, u: np.ndarray) -> Rule:
+    """Return the entry of a table over the levels of two drivers; every row and column has all labels equally often."""
+    labels = int(rng.integers(2, 5))
+    levels = labels * int(rng.integers(1, 3))
+    first, second = (rng.permutation(levels)[_levels(u[:, driver], levels)] for driver in range(2))
+    return (first + second) % labels, (levels, levels)
 
 
-def _shallow_tree(rng: np.random.Generator, drivers: np.ndarray) -> np.ndarray:
-    return trees(rng, drivers[:, :3], 1)[:, 0]
+def product(rng: np.random.Generator, u: np.ndarray) -> Rule:  # noqa: ARG001
+    """Return the product of two symmetric numbers."""
+    return (2 * u[:, 0] - 1) * (2 * u[:, 1] - 1), (0, 0)
 
 
-_RULES: Final[tuple[Callable[[np.random.Generator, np.ndarray], np.ndarray], ...]] = (
-    _parity,
-    _parity,
-    _parity,
-    _shallow_tree,
-    _lookup,
-    _product,
-    _conjunction,
-)
+def conjunction(rng: np.random.Generator, u: np.ndarray) -> Rule:
+    """Return AND of two or three drivers of two levels."""
+    count = min(int(rng.integers(2, 4)), u.shape[1])
+    return _levels(u, 2)[:, :count].min(axis=1), (2,) * count
 
 
-def draw_rule(rng: np.random.Generator, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return columns (rows, columns), marks of categories and values of a random rule, (rows, 1).
+def disjunction(rng: np.random.Generator, u: np.ndarray) -> Rule:
+    """Return OR of two or three drivers of two levels."""
+    count = min(int(rng.integers(2, 4)), u.shape[1])
+    return _levels(u, 2)[:, :count].max(axis=1), (2,) * count
 
-    The drivers of the rule are independent columns; the others are independent noise or noisy copies of drivers.
+
+RULES: Final[dict[Callable[[np.random.Generator, np.ndarray], Rule], float]] = {
+    xor: 0.25,
+    parity: 0.2,
+    shallow_tree: 0.2,
+    lookup: 0.1,
+    product: 0.1,
+    conjunction: 0.075,
+    disjunction: 0.075,
+}
+"""Rules and their probabilities."""
+
+_DRIVERS: Final = 4
+_LABELS: Final = 4
+"""Largest numbers of drivers and of labels of a rule."""
+
+
+def draw_rule(rng: np.random.Generator, rows: int, columns: int) -> tuple[np.ndarray, Rule]:
+    """Return independent uniform drivers, (rows, at most 4), and a random rule's outcomes and levels."""
+    u = rng.random((rows, min(columns, _DRIVERS)))
+    return u, one_of(rng, list(RULES), list(RULES.values()))(rng, u)
+
+
+def draw_driver_column(rng: np.random.Generator, u: np.ndarray, levels: int) -> tuple[np.ndarray, bool]:
+    """Return the column that shows a driver, (rows,), and its mark of categories.
+
+    Numbers are uniform, logistic or skewed. A level has one to three categories of its own.
     """
-    count = max(min(columns, 4), 2)
-    drivers = rng.standard_normal((rows, count))
-    value = standardise(one_of(rng, _RULES)(rng, drivers))
-    value = value + rng.uniform(0, 0.4) * rng.standard_normal(rows)
-    further = max(columns - count, 1)
-    others, marks = columns_of(rng, rng.standard_normal((rows, further)), np.ones(further), further)
-    two_valued = rng.random(count) < 0.3
-    shown = np.where(two_valued, drivers > 0, drivers)
-    X, categorical = np.hstack([shown, others]), np.concatenate([two_valued, marks])
-    order = rng.permutation(X.shape[1])
-    kept = order[:columns] if X.shape[1] <= columns else np.arange(columns)
-    return X[:, kept], categorical[kept], value[:, None]
+    if levels and rng.random() < 0.5:
+        copies = int(rng.integers(1, 4))
+        return rng.permutation(levels * copies)[_levels(u, levels * copies)].astype(np.float32), True
+    kind = rng.integers(3)
+    if kind == 0:
+        return u.astype(np.float32), False
+    return (np.log((u + 1e-6) / (1 - u + 1e-6)) if kind == 1 else u ** log_uniform(rng, 0.3, 4)).astype(
+        np.float32
+    ), False
+
+
+def draw_classes_of_rule(rng: np.random.Generator, outcome: np.ndarray, levels: tuple[int, ...]) -> np.ndarray:
+    """Return labels, (rows,): the outcomes, or whether a product is large; up to 15 % are shuffled."""
+    labels = outcome if levels[0] else outcome > np.quantile(outcome, rng.uniform(0.3, 0.7))
+    return with_label_noise(rng, labels.astype(np.int64))
+
+
+def draw_numbers_of_rule(rng: np.random.Generator, outcome: np.ndarray, levels: tuple[int, ...]) -> np.ndarray:
+    """Return numbers, (rows,): a random height for each label, or the product; with noise."""
+    if levels[0]:
+        outcome = rng.permutation(np.arange(_LABELS) + 0.2 * rng.standard_normal(_LABELS))[outcome]
+    return standardise(standardise(outcome) + rng.uniform(0.02, 0.6) * gaussian(rng, len(outcome)))
+
+
+def _levels(u: np.ndarray, levels: int) -> np.ndarray:
+    return np.asarray((u * levels).astype(np.int64))

@@ -1,35 +1,38 @@
-"""Prior of tables: structural causal models and rules, as a user's table would show them."""
+"""Prior of tables: random causal graphs and rules, as a user's table would show them.
+
+Causal graphs follow TabICLv2 (arXiv 2602.11139); rules teach interactions of columns of which no single one tells
+anything.
+"""
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
-from seasoned.incontext.prior.choices import one_of
-from seasoned.incontext.prior.columns import columns_of, with_gaps
+from seasoned.incontext.prior.causal_table import draw_causal_table
 from seasoned.incontext.prior.drawn_table import DrawnTable
-from seasoned.incontext.prior.graph import draw_nodes
+from seasoned.incontext.prior.gaps import with_gaps
 from seasoned.incontext.prior.learnable import is_learnable
-from seasoned.incontext.prior.rules import draw_rule
-from seasoned.incontext.prior.targets import classes_of, numbers_of
+from seasoned.incontext.prior.rules import draw_classes_of_rule, draw_driver_column, draw_numbers_of_rule, draw_rule
+from seasoned.incontext.prior.targets import draw_class_count, tidy_classes
 
 __all__ = ["draw_table"]
 
-RULES = 0.1
-NUMBERS = 0.5
-GAPS = 0.3
-CAUSE = 4.0
-"""Weight of direct causes and effects of the target in the draw of columns; other nodes have 1."""
+_RULES: Final = 0.1
+_NUMBERS: Final = 0.5
+_GAPS: Final = 0.3
 
 
 def draw_table(rng: np.random.Generator, rows: int, columns: int) -> DrawnTable:
-    """Return a drawn table whose target can be learned.
+    """Return a drawn table whose target can be learned; its rows are exchangeable.
 
-    A table is a random graph of cause and effect, nine times of ten, or a rule. Half of the tables have a number as
-    target, the others two to ten classes. Tables of which random trees learn nothing are drawn again.
+    One table of ten follows a rule, the others a causal graph. Half of the tables have a number as target, the others
+    two to ten classes of at least four rows. Three of ten have gaps.
 
     Args:
         rng: Generator of all choices.
-        rows: Number of rows.
+        rows: Number of rows, at least 16.
         columns: Number of columns, at least 2.
 
     Example:
@@ -37,29 +40,44 @@ def draw_table(rng: np.random.Generator, rows: int, columns: int) -> DrawnTable:
         >>> table.X.shape, table.y.shape
         ((100, 5), (100,))
     """
-    numbers = rng.random() < NUMBERS
+    numbers = rng.random() < _NUMBERS
+    draw = _draw_rule_table if rng.random() < _RULES else _draw_learnable_table
+    X, categorical, y, n_classes = draw(rng, rows, columns, numbers)
+    if rng.random() < _GAPS:
+        X = with_gaps(rng, X)
+    return DrawnTable(X, categorical, y.astype(np.float32), n_classes)
+
+
+def _draw_learnable_table(
+    rng: np.random.Generator, rows: int, columns: int, numbers: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    """Return a causal table: columns, marks of categories, target and number of classes."""
+    classes = 0 if numbers else draw_class_count(rng, rows)
     while True:
-        X, categorical, value = draw_rule(rng, rows, columns) if rng.random() < RULES else _caused(rng, rows, columns)
+        X, categorical, y = draw_causal_table(rng, rows, columns, classes)
+        n_classes = 0
+        if not numbers:
+            y, n_classes = tidy_classes(rng, y)
+        if (n_classes >= 2 or (numbers and np.ptp(y) > 0)) and is_learnable(rng, X, y, n_classes):
+            return X, categorical, y, n_classes
+
+
+def _draw_rule_table(
+    rng: np.random.Generator, rows: int, columns: int, numbers: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    """Return a table of a rule: a causal table in which the drivers replace some columns.
+
+    Rules are not filtered: the greedy trees of the filter miss just the interactions that rules are for.
+    """
+    X, categorical, _ = draw_causal_table(rng, rows, columns, 0)
+    while True:
+        u, (outcome, levels) = draw_rule(rng, rows, columns)
         if numbers:
-            y, n_classes = numbers_of(rng, value[:, 0]), 0
+            y, n_classes = draw_numbers_of_rule(rng, outcome, levels), 0
         else:
-            y, n_classes = classes_of(rng, value)
-        if n_classes == 1 or not is_learnable(X, y, n_classes, int(rng.integers(2**31))):
-            continue
-        order = rng.permutation(rows)
-        X = with_gaps(rng, X[order]) if rng.random() < GAPS else X[order]
-        return DrawnTable(X.astype(np.float32), categorical, y[order].astype(np.float32), n_classes)
-
-
-def _caused(rng: np.random.Generator, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return columns, marks of categories and the values of the target's node of a random graph."""
-    while True:
-        nodes, graph = draw_nodes(rng, rows)
-        effects = [node for node, parents in enumerate(graph) if parents.size and nodes[node].std(axis=0).min() > 0]
-        if effects:
-            target = one_of(rng, effects)
-            others = [node for node in range(len(nodes)) if node != target]
-            pool = np.concatenate([nodes[node] for node in others], axis=1)
-            near = [CAUSE if node in graph[target] or target in graph[node] else 1.0 for node in others]
-            weights = np.repeat(near, [nodes[node].shape[1] for node in others])
-            return *columns_of(rng, pool, weights, columns), nodes[target]
+            y, n_classes = tidy_classes(rng, draw_classes_of_rule(rng, outcome, levels))
+        if n_classes != 1 and np.ptp(outcome) > 0:
+            break
+    for driver, place in enumerate(rng.choice(columns, size=len(levels), replace=False)):
+        X[:, place], categorical[place] = draw_driver_column(rng, u[:, driver], levels[driver])
+    return X, categorical, y, n_classes
