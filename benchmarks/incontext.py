@@ -145,7 +145,8 @@ def summary(rows: list[dict[str, Any]]) -> pd.DataFrame:
             p = wilcoxon(change).pvalue if method != "forest" else np.nan
             lines.append({
                 "score": kind, "method": method, "mean": by_table[method].mean(), "over forest": (change > 0).sum(),
-                "tables": len(change), "p": p, "seconds": part[part["method"] == method][["fit", "predict"]].sum(axis=1).median(),
+                "tables": len(change), "p": p,
+                "seconds": part[part["method"] == method][["fit", "predict"]].sum(axis=1).median(),
             })  # fmt: skip
     return pd.DataFrame(lines)
 

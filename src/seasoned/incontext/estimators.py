@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["InContextClassifier", "InContextRegressor"]
 
 
-class _InContext(BaseEstimator):
+class _InContext(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
     """What both estimators share: parameters, checks and canonical order."""
 
     def __init__(
@@ -43,9 +43,11 @@ class _InContext(BaseEstimator):
         self.max_context = max_context
         self.random_state = random_state
 
-    def _read(self, X: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _read(self, features: ArrayLike, target: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return checked rows with columns in canonical order, the target, and the marks of categories."""
-        X, y = validate_data(self, X, y, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2)
+        X, y = validate_data(
+            self, features, target, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2
+        )
         marks = np.zeros(X.shape[1], dtype=bool)
         places = np.asarray(self.categorical, dtype=np.int64)
         if places.size and not (-X.shape[1] <= places.min() and places.max() < X.shape[1]):
@@ -65,9 +67,9 @@ class _InContext(BaseEstimator):
             network, X[order], y[order], categorical, n_classes, count=self.views, seed=self.random_state, limits=limits
         )
 
-    def _queries(self, X: ArrayLike) -> np.ndarray:
+    def _queries(self, features: ArrayLike) -> np.ndarray:
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
+        X = validate_data(self, features, dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
         return np.asarray(X[:, self.columns_])
 
     def __sklearn_tags__(self) -> Any:
@@ -77,7 +79,7 @@ class _InContext(BaseEstimator):
         return tags
 
 
-class InContextClassifier(ClassifierMixin, _InContext):
+class InContextClassifier(ClassifierMixin, _InContext):  # type: ignore[misc]  # scikit-learn is untyped
     """Classifier that reads the training rows as context of a trained network; nothing is fitted.
 
     The probabilities are those of the network, `p(y | x, D)` with the training rows D, averaged over some orders of the
@@ -101,29 +103,28 @@ class InContextClassifier(ClassifierMixin, _InContext):
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> InContextClassifier:
         """Read labelled rows, (rows, columns) with NaN for gaps, and their classes, (rows,)."""
-        X, y, categorical = self._read(X, y)
-        check_classification_targets(y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        order = class_order(X, codes, len(self.classes_))
+        rows, labels, categorical = self._read(X, y)
+        check_classification_targets(labels)
+        self.classes_, codes = np.unique(labels, return_inverse=True)
+        order = class_order(rows, codes, len(self.classes_))
         self.slots_ = np.argsort(order)
 
         def views(X: np.ndarray, y: np.ndarray, n_classes: int) -> Views:
             return self._views(X, y, categorical, n_classes)
 
-        self.predictor_ = classify(views, X, self.slots_[codes], len(self.classes_))
+        self.predictor_ = classify(views, rows, self.slots_[codes], len(self.classes_))
         return self
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return probabilities of `classes_`, (rows, classes)."""
-        X = self._queries(X)
-        return np.asarray(self.predictor_.predict(X)[:, self.slots_], dtype=np.float64)
+        return np.asarray(self.predictor_.predict(self._queries(X))[:, self.slots_], dtype=np.float64)
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the most probable class of each row, (rows,)."""
         return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
 
 
-class InContextRegressor(RegressorMixin, _InContext):
+class InContextRegressor(RegressorMixin, _InContext):  # type: ignore[misc]  # scikit-learn is untyped
     """Regressor that reads the training rows as context of a trained network; nothing is fitted.
 
     The network predicts the quantiles 0.01 ... 0.99 of the target; `predict` returns their mean. Parameters, limits and
@@ -132,8 +133,8 @@ class InContextRegressor(RegressorMixin, _InContext):
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> InContextRegressor:
         """Read labelled rows, (rows, columns) with NaN for gaps, and their numbers, (rows,)."""
-        X, y, categorical = self._read(X, y)
-        self.predictor_ = self._views(X, np.asarray(y, dtype=np.float64), categorical, 0)
+        rows, numbers, categorical = self._read(X, y)
+        self.predictor_ = self._views(rows, np.asarray(numbers, dtype=np.float64), categorical, 0)
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:
