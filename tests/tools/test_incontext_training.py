@@ -12,10 +12,11 @@ import pytest
 from optional import package
 
 package("optax")
+from seasoned.errors import InvalidInput  # noqa: E402
 from seasoned.incontext.batches import Bucket  # noqa: E402 - needs JAX
 from seasoned.incontext.network import Network  # noqa: E402
 from seasoned.incontext.training import Recipe, start  # noqa: E402
-from small_networks import SMALL  # noqa: E402
+from small_networks import SMALL, random_network  # noqa: E402
 from train_incontext.run import Journal, main, run  # noqa: E402
 
 RECIPE = Recipe(steps=3, buckets=(Bucket(16, 8, 4, 1),))
@@ -32,6 +33,17 @@ def test_training_is_continued_to_its_last_step(tmp_path):
     assert [line["step"] for line in lines] == [0, 3]
     assert np.isfinite(lines[1]["loss"])
     assert lines[1]["hours"] >= lines[0]["hours"]
+
+
+def test_training_begins_with_the_weights_of_a_trained_network(tmp_path):
+    random_network("cells").save(tmp_path / "trained.npz")
+    run(tmp_path / "next", SMALL["cells"], RECIPE, "tables", seconds=0.0, begin_with=tmp_path / "trained.npz")
+    first, second = (Network.load(tmp_path / name) for name in ("trained.npz", "next/network.npz"))
+    for name, array in first.weights["layers"].items():
+        np.testing.assert_array_equal(second.weights["layers"][name], array)
+    assert second.card["began with"] == first.card
+    with pytest.raises(InvalidInput, match="same sizes"):
+        run(tmp_path / "other", SMALL["rows"], RECIPE, "tables", seconds=0.0, begin_with=tmp_path / "trained.npz")
 
 
 def test_other_settings_are_refused_in_one_sentence(tmp_path):

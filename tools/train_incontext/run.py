@@ -17,6 +17,7 @@ import numpy as np
 
 from seasoned.errors import InvalidInput, SeasonedError
 from seasoned.incontext.batches import BUCKETS, TRIAL_BUCKETS
+from seasoned.incontext.network import Network
 from seasoned.incontext.prior import draw_table, draw_trials
 from seasoned.incontext.settings import NetworkSettings
 from seasoned.incontext.training import Recipe, checkpoint, network_of, resume, start, train
@@ -83,6 +84,7 @@ def run(
     prior: str,
     *,
     seconds: float,
+    begin_with: Path | None = None,
     pause_while: Path = LOCK,
 ) -> None:
     """Train a network, or continue the training of a folder, and write `network.npz`.
@@ -93,16 +95,19 @@ def run(
         recipe: Settings of the training.
         prior: "tables" or "trials".
         seconds: Time limit of this call.
+        begin_with: File of a trained network, whose weights are the first ones of a new folder.
         pause_while: File; while another process holds a lock on it, no step begins.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _same_or_new(folder / "settings.json", {"network": asdict(settings), "recipe": asdict(recipe), "prior": prior})
     kept = folder / "checkpoint.npz"
-    state = resume(settings, recipe, kept) if kept.exists() else start(settings, recipe)
+    trained = None if begin_with is None else Network.load(begin_with)
+    state = resume(settings, recipe, kept) if kept.exists() else start(settings, recipe, trained)
     journal = Journal(folder, pause_while, before=_hours(folder / "log.jsonl"))
     state = train(state, settings, recipe, PRIORS[prior], seconds=seconds, before_step=journal)
     journal.write(state)
-    network_of(state, settings, _card(state, recipe, prior, journal.hours)).save(folder / "network.npz")
+    card = _card(state, recipe, prior, journal.hours) | ({} if trained is None else {"began with": dict(trained.card)})
+    network_of(state, settings, card).save(folder / "network.npz")
 
 
 def _card(state: TrainingState, recipe: Recipe, prior: str, hours: float) -> dict[str, Any]:
@@ -146,6 +151,7 @@ def _options(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--prior", choices=sorted(PRIORS), default="tables")
     parser.add_argument("--seconds", type=float, default=7200.0, help="time limit of this call")
+    parser.add_argument("--begin-with", type=Path, help="trained network whose weights a new folder begins with")
     parser.add_argument("--steps", type=int, default=recipe.steps, help="steps of the whole training")
     parser.add_argument("--learning-rate", type=float, default=recipe.learning_rate)
     parser.add_argument("--seed", type=int, default=recipe.seed)
@@ -165,7 +171,14 @@ def main(words: Sequence[str] | None = None) -> None:
     recipe = Recipe(seed=options.seed, steps=options.steps, learning_rate=options.learning_rate)
     buckets = tuple(replace(b, tables=max(round(b.tables * options.tables), 1)) for b in SIZES[options.prior])
     with _one_sentence():
-        run(options.folder, settings, replace(recipe, buckets=buckets), options.prior, seconds=options.seconds)
+        run(
+            options.folder,
+            settings,
+            replace(recipe, buckets=buckets),
+            options.prior,
+            seconds=options.seconds,
+            begin_with=options.begin_with,
+        )
 
 
 @contextlib.contextmanager

@@ -70,9 +70,16 @@ class TrainingState:
     optimiser: Any
 
 
-def start(settings: NetworkSettings, recipe: Recipe) -> TrainingState:
-    """Return the state before the first step."""
-    weights = jax.tree.map(jnp.asarray, init(np.random.default_rng(recipe.seed), settings))
+def start(settings: NetworkSettings, recipe: Recipe, trained: Network | None = None) -> TrainingState:
+    """Return the state before the first step, with random weights or those of a trained network.
+
+    Raises:
+        InvalidInput: The trained network has other settings.
+    """
+    if trained is not None and trained.settings != settings:
+        raise InvalidInput(f"the trained network has {trained.settings}, not {settings}: give the same sizes.")
+    first = trained.weights if trained is not None else init(np.random.default_rng(recipe.seed), settings)
+    weights = jax.tree.map(jnp.asarray, first)
     return TrainingState(0, weights, weights, _optimiser(recipe).init(weights))
 
 
