@@ -9,7 +9,7 @@ import pytest
 
 from optional import package
 from seasoned.errors import InvalidInput
-from seasoned.incontext.backend import Masks
+from seasoned.incontext.backend import Masks, softmax_attention
 from seasoned.incontext.batches import Bucket, draw_batch
 from seasoned.incontext.encoding import CellEncoder, encode_classes
 from seasoned.incontext.network import architecture, outputs
@@ -50,6 +50,17 @@ def test_jax_and_numpy_agree_and_padding_changes_nothing(shape):
     logits = np.asarray(outputs(jnp, net.weights["head"], tokens)[0])[:, :3]
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     np.testing.assert_allclose(odds / odds.sum(axis=1, keepdims=True), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("queries", [5, 80])
+def test_attention_head_by_head_equals_the_attention_of_one_array(queries):
+    rng = np.random.default_rng(0)
+    q, k, v = (rng.standard_normal((2, 3, rows, 8)).astype(np.float32) for rows in (queries, 90, 90))
+    mask = (np.arange(90) < 70).astype(np.float32)
+    for part in (q, q[0, 0]):
+        np.testing.assert_allclose(
+            training.JAX.attention(part, k, v, mask), softmax_attention(np, part, k, v, mask), atol=1e-5
+        )
 
 
 def test_batch_holds_tables_within_its_bucket():
