@@ -42,7 +42,7 @@ def _attention(q: Any, k: Any, v: Any, mask: Any) -> Any:
         return softmax_attention(jnp, q, k, v, mask)
     shape = (*k.shape[:-2], *q.shape[-2:])
     parts = [array.reshape(-1, *array.shape[-2:]) for array in (jnp.broadcast_to(q, shape), k, v)]
-    one = jax.checkpoint(lambda part: softmax_attention(jnp, *part, mask))
+    one = jax.checkpoint(lambda part: softmax_attention(jnp, part[0], part[1], part[2], mask))
     return lax.map(one, tuple(parts)).reshape(shape)
 
 
