@@ -13,6 +13,8 @@ are those that choose (docs/benchmarks.md, Transfer). `FILE` gets JSON, source -
   meta-features say tell most of all others (`designing.py`): those of the portfolio are all good, and may say less;
 - `calibration_0`, `calibration_5`: mean |coverage - nominal| of its central intervals from 10% to 90%, the coverage
   being the mean of the tasks';
+- `spearman_incontext_0`, `calibration_incontext_5` and so on: of the neural form of the metric, with `--network FILE`
+  (`seasoned/knowledge/performance_model/incontext.py`);
 - `failure_auc_0`, `failure_auc_5`: of the failure head, a missing cell being a failure (sources with missing cells);
 - `seconds_spearman_1`, `seconds_error_1` and so on: of the seconds head after one trial; the error is the median
   |log10| (sources with run times).
@@ -34,6 +36,7 @@ import common
 from seasoned.knowledge.advice.optimal_design import informative
 from seasoned.knowledge.advice.portfolio import greedy
 from seasoned.knowledge.performance_model.heads import Head, fit_failures, fit_seconds
+from seasoned.knowledge.performance_model.incontext import NeuralMetric
 from seasoned.knowledge.performance_model.meta_feature_trust import trusted
 from seasoned.knowledge.performance_model.model import MetricFunction, fit_metric
 from seasoned.knowledge.performance_model.regret import compress, levels_of, standardise
@@ -63,10 +66,15 @@ class Fold(NamedTuple):
     seconds: Head | None
     clock: TaskPrior | None
     failures: Head | None
+    neural: NeuralMetric | None = None
 
 
 def learned(
-    source: Source, past: NDArray[np.intp], about: NDArray[np.float64] | None, rng: np.random.Generator
+    source: Source,
+    past: NDArray[np.intp],
+    about: NDArray[np.float64] | None,
+    rng: np.random.Generator,
+    network: str | None = None,
 ) -> Fold:
     scores = source.scores[past]
     losses = regrets(scores)
@@ -89,6 +97,7 @@ def learned(
         seconds,
         None if about is None or seconds is None else fit_task_prior(about, seconds.factors),
         fit_failures(missing) if missing.mean() > 0.01 else None,
+        None if network is None else NeuralMetric.of(scores, *source.points, network=network),
     )
 
 
@@ -143,6 +152,10 @@ def foreseen(
         belief = fold.metric.condition(seen, scores[seen], weights=weights, foretold=foretold).standardised(judged)
         found[f"spearman_{count}"] = spearman(belief.mean, scores[judged])
         found[f"calibration_{count}"] = covered(truth[judged] - belief.mean, belief.std)
+        if fold.neural is not None:
+            told_by = fold.neural.condition(seen, scores[seen], weights=weights).standardised(judged)
+            found[f"spearman_incontext_{count}"] = spearman(told_by.mean, scores[judged])
+            found[f"calibration_incontext_{count}"] = covered(truth[judged] - told_by.mean, told_by.std)
         if fold.failures is not None:
             tried = fold.portfolio[:count]
             failed = np.isnan(scores)
@@ -162,14 +175,14 @@ def foreseen(
     return found
 
 
-def judged(folder: Path, name: str, folds: int = FOLDS) -> dict[str, float]:
+def judged(folder: Path, name: str, folds: int = FOLDS, network: str | None = None) -> dict[str, float]:
     """Means over the tasks of a source in the first folds."""
     source, rng = read(folder / name), np.random.default_rng(SEED)
     known = metafeatures(folder, name, source.tasks)
     features = None if known is None else known.to_numpy(dtype=float)
     found: list[dict[str, float | list[float]]] = []
     for past, tested in folded(source, FOLDS, known)[:folds]:
-        fold = learned(source, past, None if features is None else features[past], rng)
+        fold = learned(source, past, None if features is None else features[past], rng, network)
         about = [None if features is None else features[task] for task in tested]
         found += [foreseen(fold, source, int(task), told) for task, told in zip(tested, about, strict=True)]
     figures = {}
@@ -186,11 +199,12 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE")
     parser.add_argument("--only", default=",".join(SOURCES), help="names of sources (default: six)")
     parser.add_argument("--folds", type=int, default=FOLDS, help="how many of the five folds are judged (default 5)")
+    parser.add_argument("--network", metavar="FILE", help="in-context network of the neural form of the metric")
     options = parser.parse_args(words)
     result = {}
     for name in options.only.split(","):
         if name in sources(options.metadata):
-            result[name] = judged(options.metadata, name, options.folds)
+            result[name] = judged(options.metadata, name, options.folds, options.network)
             print(name, result[name], flush=True)
             common.write(options.out, {"folds": options.folds, "sources": result})
 

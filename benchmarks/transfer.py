@@ -13,7 +13,8 @@ known. The scores of a
 tested task are seen as trials only, beside its meta-features, if the folder has them (`*_metafeatures/tasks.parquet`,
 `SOURCE/tasks.parquet`, by OpenML ids); configurations not evaluated on it are no candidates for any method. `--methods`
 may name two that show what wrong experience costs: `poisoned`, which learns from the negated scores of past tasks, and
-`strange`, which knows none of the configurations. A task's regret is
+`strange`, which knows none of the configurations; `mixture`, the learned metric without a search beside it; and with
+`--network FILE` `incontext`, its neural form in the place of the mixture. A task's regret is
 
     clip((best trial - best of the task) / (median of the task - best of the task), 0, 1),   1 where these two tie,
 
@@ -35,7 +36,7 @@ import numpy as np
 
 import common
 from transferring.measure import regrets
-from transferring.methods import METHODS, SEEDS, STANDARD, Past, Problem
+from transferring.methods import METHODS, SEEDS, STANDARD, Past, Problem, incontext
 from transferring.sources import Source, aligned, folded, metafeatures, read, sources, unknown
 
 if TYPE_CHECKING:
@@ -100,19 +101,20 @@ def splits(train: Table | None, test: Table | None) -> list[Split]:
     if train is None or (test is not None and not np.isin(train.source.configs, test.source.configs).any()):
         assert test is not None, "one of the two folders has the source"
         source = test.source
-        return [Split(Past(source.scores[:0], source.features), source.tasks, source.scores)]
+        return [Split(Past(source.scores[:0], source.features, None, source.points), source.tasks, source.scores)]
     if test is not None:
         past, tested = aligned(train.source, test.source)
         there, here = shared(train.about, test.about)
         kept = None if there is None else there[~np.isin(train.source.tasks, test.source.tasks)]
         columns = np.isin(test.source.configs, tested.configs)
         losses = regrets(test.source.scores)[:, columns]  # the best of the table may be one that no past task has
-        return [Split(Past(past.scores, past.features, kept), tested.tasks, tested.scores, here, losses)]
+        known = Past(past.scores, past.features, kept, past.points)
+        return [Split(known, tested.tasks, tested.scores, here, losses)]
     source = train.source
     about, _ = shared(train.about, train.about)
     return [
         Split(
-            Past(source.scores[past], source.features, None if about is None else about[past]),
+            Past(source.scores[past], source.features, None if about is None else about[past], source.points),
             source.tasks[tested],
             source.scores[tested],
             None if about is None else about[tested],
@@ -124,13 +126,14 @@ def splits(train: Table | None, test: Table | None) -> list[Split]:
 def usable(split: Split) -> Split:
     """Without configurations that no past task has tried, if there are past tasks; what counts as best is of all."""
     past, told = split.past, np.isfinite(split.past.scores).any(axis=1)
-    past = Past(past.scores[told], past.features, None if past.about is None else past.about[told])
+    past = past._replace(scores=past.scores[told], about=None if past.about is None else past.about[told])
     kept = np.isfinite(past.scores).any(axis=0) | (len(past.scores) == 0)
     tasks = np.isfinite(split.scores[:, kept]).any(axis=1)
     about = None if split.about is None else split.about[tasks]
     scores = split.scores[tasks]
     losses = regrets(scores) if split.losses is None else split.losses[tasks]
-    known = Past(past.scores[:, kept], past.features[kept], past.about)
+    points = None if past.points is None else past.points.of(kept)
+    known = Past(past.scores[:, kept], past.features[kept], past.about, points)
     return Split(known, split.tasks[tasks], scores[:, kept], about, losses[:, kept])
 
 
@@ -151,12 +154,14 @@ def curve(search: Any, split: Split, at: int, seed: int) -> list[float]:
     return [float(best[min(count, len(best)) - 1]) for count in KEPT]
 
 
-def measured(split: Split, method: str, known: dict[str, list[float]]) -> dict[str, list[float]]:
-    """Curves of the tasks that are not known yet, the mean over the method's seeds."""
+def measured(
+    split: Split, method: str, known: dict[str, list[float]], network: str | None = None
+) -> dict[str, list[float]]:
+    """Curves of the tasks that are not known yet, the mean over the method's seeds; `incontext` needs its network."""
     missing = [at for at, task in enumerate(split.tasks) if task not in known]
     if not missing:
         return {}
-    search = METHODS[method](split.past)
+    search = (METHODS[method] if network is None or method != "incontext" else incontext(network))(split.past)
     found = {}
     for at in missing:
         runs = [curve(search, split, at, seed) for seed in range(SEEDS.get(method, 1))]
@@ -226,12 +231,15 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON with the means")
     parser.add_argument("--details", type=Path, metavar="FILE", help="JSON with all regrets; a run goes on from it")
     parser.add_argument("--only", default="all", help="names of sources (default: all that can be read)")
-    parser.add_argument("--methods", default=",".join(STANDARD), help=f"some of {', '.join(METHODS)}")
+    parser.add_argument("--methods", default=",".join(STANDARD), help=f"some of {', '.join([*METHODS, 'incontext'])}")
+    parser.add_argument("--network", metavar="FILE", help="network of incontext; for another, another --details")
     parser.add_argument("--folds", type=int, default=FOLDS, help="how many of the five folds are tested (default 5)")
     options = parser.parse_args(words)
     options.methods = [name.strip() for name in options.methods.split(",") if name.strip()]
     options.only = ",".join(name.strip() for name in options.only.split(",") if name.strip()) or "all"
-    if strange := [name for name in options.methods if name not in METHODS]:
+    if "incontext" in options.methods and options.network is None:
+        parser.error("the method incontext needs --network FILE, and no weights ship yet; train one")
+    if strange := [name for name in options.methods if name not in (*METHODS, "incontext")]:
         parser.error(f"there is no method {strange[0]!r}; choose from {', '.join(METHODS)}")
     if not options.methods or not 1 <= options.folds <= FOLDS:
         parser.error(f"give a method at least, and from 1 to {FOLDS} folds")
@@ -302,7 +310,7 @@ def main(words: list[str] | None = None) -> None:
         for split in map(usable, splits(train, test)[: options.folds]):
             for method in methods:
                 known = curves.setdefault(name, {}).setdefault(method, {})
-                known.update(measured(split, method, known))
+                known.update(measured(split, method, known, options.network))
                 if options.details:
                     details = {"curves": curves, "of": of, "intervals": intervals(curves), "same": same}
                     common.write(options.details, details)

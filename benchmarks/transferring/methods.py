@@ -9,9 +9,10 @@ import numpy as np
 
 from seasoned.knowledge.advice.adviser import Adviser, AdviserState
 from seasoned.knowledge.advice.portfolio import greedy
+from seasoned.knowledge.performance_model.incontext import NeuralMetric
 from seasoned.knowledge.performance_model.meta_feature_trust import trusted
 from seasoned.knowledge.performance_model.model import MetricFunction, fit_metric
-from seasoned.knowledge.performance_model.task_prior import fit_task_prior
+from seasoned.knowledge.performance_model.task_prior import TaskPrior, fit_task_prior
 from seasoned.knowledge.transfer.cold_search import fit_pool, pool_of
 from seasoned.knowledge.transfer.warm_starts import rank_weights
 from seasoned.surrogates.acquisition.functions import expected_improvement
@@ -22,11 +23,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from seasoned.incontext.trials import ContextReader
+    from transferring.sources import Points
+
 DESIGN = 3  # random evaluations before a Gaussian process has a model
 MEMBERS = 40  # past tasks in the rank-weighted ensemble, drawn by the seed: more cost minutes and share the weights
 HELD = 100  # evaluations of each that its model holds
 LEAST = 3  # past tasks from which a metric is learned
 LONG = 150  # members of the portfolio: some are not evaluated on the tested task
+CANDIDATES = 500  # most configurations whose gain a metric tells without help; an in-context network reads each
 
 
 class Past(NamedTuple):
@@ -36,11 +41,13 @@ class Past(NamedTuple):
         scores: Of past tasks, NaN = not evaluated, shape (tasks, configurations).
         features: Of all configurations.
         about: Meta-features of the past tasks, NaN where unknown, shape (tasks, d); None if there are none.
+        points: The configurations with gaps and categories; needed by `incontext` alone.
     """
 
     scores: NDArray[np.float64]
     features: NDArray[np.float64]
     about: NDArray[np.float64] | None = None
+    points: Points | None = None
 
 
 class Problem(NamedTuple):
@@ -181,9 +188,7 @@ def strange(past: Past) -> Callable[[Problem], None]:
 def advised(metric: MetricFunction | None, past: Past) -> Callable[[Problem], None]:
     """Past tasks count by their meta-features, where there are some."""
     pool = pool_of(past.features)
-    prior = None if metric is None or past.about is None else fit_task_prior(past.about, metric.factors)
-    if prior is not None and metric is not None:
-        prior = trusted(prior, metric)
+    prior = None if metric is None else weighed(metric, past)
     plain = Adviser(metric, pool)
 
     def search(tested: Problem) -> None:
@@ -200,12 +205,59 @@ def advised(metric: MetricFunction | None, past: Past) -> Callable[[Problem], No
     return search
 
 
+def weighed(metric: MetricFunction, past: Past) -> TaskPrior | None:
+    """What weighs past tasks by their meta-features, if there are enough of them."""
+    return None if past.about is None else trusted(fit_task_prior(past.about, metric.factors), metric)
+
+
+def mixture(past: Past) -> Callable[[Problem], None]:
+    """The learned metric alone, without a search beside it: what `incontext` is compared with."""
+    metric = learned(past.scores)
+    return cold(past) if metric is None else by_gain(metric, metric, past)
+
+
+def incontext(network: ContextReader | str) -> Callable[[Past], Callable[[Problem], None]]:
+    """The neural metric alone, with this network; its candidates and weights of past tasks are those of `mixture`."""
+
+    def learn(past: Past) -> Callable[[Problem], None]:
+        metric = learned(past.scores)
+        if metric is None:
+            return cold(past)
+        if past.points is None:
+            raise ValueError("the neural metric needs the points of the configurations")
+        neural = NeuralMetric.of(past.scores, past.points.unit, past.points.categorical, network=network)
+        return by_gain(neural, metric, past)
+
+    return learn
+
+
+def by_gain(chooser: MetricFunction | NeuralMetric, metric: MetricFunction, past: Past) -> Callable[[Problem], None]:
+    """The largest expected gain among configurations that were good on some past task, then among all others."""
+    prior = weighed(metric, past)
+    some = next(some for each in (8, 4, 2, 1) if len(some := metric.promising(each)) <= CANDIDATES or each == 1)
+
+    def search(tested: Problem) -> None:
+        weights = None if prior is None or tested.about is None else prior.shares(tested.about)
+        rows: list[int] = []
+        scores: list[float] = []
+        open_ = tested.open_.copy()
+        while open_.any() and len(rows) < tested.steps:
+            left = some[open_[some]] if open_[some].any() else np.flatnonzero(open_)
+            belief = chooser.condition(np.array(rows, dtype=np.intp), np.array(scores), weights=weights)
+            rows.append(int(left[np.argmax(belief.expected_gain(left))]))
+            open_[rows[-1]] = False
+            scores.append(tested.evaluate(rows[-1]))
+
+    return search
+
+
 METHODS: dict[str, Callable[[Past], Callable[[Problem], None]]] = {
     "seasoned": seasoned,
     "portfolio": portfolio,
     "cold": cold,
     "rgpe": rgpe,
     "random": random,
+    "mixture": mixture,
     "poisoned": poisoned,
     "strange": strange,
 }

@@ -24,6 +24,22 @@ SIZES = (("NumberOfInstances", "NumberOfFeatures"), ("n_rows", "n_columns"))
 MOST_LEVELS = 100
 
 
+class Points(NamedTuple):
+    """Configurations in the unit cube.
+
+    Attributes:
+        unit: NaN where a coordinate is inactive, shape (configurations, d).
+        categorical: True for coordinates without an order, shape (d,).
+    """
+
+    unit: NDArray[np.float64]
+    categorical: NDArray[np.bool_]
+
+    def of(self, rows: NDArray[Any]) -> Points:
+        """Some configurations."""
+        return Points(self.unit[rows], self.categorical)
+
+
 class Source(NamedTuple):
     """One table.
 
@@ -33,6 +49,7 @@ class Source(NamedTuple):
         scores: To be minimised, NaN where not evaluated, shape (tasks, configurations).
         seconds: Of each evaluation, in the same shape; None if not recorded.
         features: Of the configurations, finite, shape (configurations, d).
+        points: The same configurations with gaps and categories; None if not asked for.
     """
 
     tasks: NDArray[np.str_]
@@ -40,6 +57,7 @@ class Source(NamedTuple):
     scores: NDArray[np.float64]
     seconds: NDArray[np.float64] | None
     features: NDArray[np.float64]
+    points: Points | None = None
 
 
 def read(folder: Path) -> Source:
@@ -67,7 +85,7 @@ def read(folder: Path) -> Source:
     if seconds is not None:
         seconds = seconds.reindex(index=table.index, columns=wide.columns).to_numpy(dtype=float).T
     tasks = np.array([_named(task) for task in wide.columns], dtype=str)
-    return Source(tasks, table.index.to_numpy(), wide.to_numpy(dtype=float).T, seconds, numbers(table))
+    return Source(tasks, table.index.to_numpy(), wide.to_numpy(dtype=float).T, seconds, numbers(table), points(table))
 
 
 def _beside(path: Path, key: str) -> pd.DataFrame | None:
@@ -128,22 +146,55 @@ def numbers(table: pd.DataFrame) -> NDArray[np.float64]:
     """
     columns = []
     for column in flat(table).values():
-        there, values = column.notna(), pd.to_numeric(column, errors="coerce").astype(float)
-        coerced = values.notna()
-        values = values.where(np.isfinite(values))
-        known = values.notna()
-        if coerced.sum() < there.sum() or not known.any():
-            words = column[there].astype(str)
-            levels = sorted(words.unique())
+        values = _numeric(column)
+        if values is None:
+            words, levels = _words(column)
             if len(levels) <= MOST_LEVELS:
                 columns += [(words == level).reindex(table.index, fill_value=False).to_numpy(float) for level in levels]
             continue
-        if values.min() > 0 and values.max() > 100 * values.min():
-            values = np.log(values)
+        known = values.notna()
         columns.append(values.fillna(values.median()).to_numpy(dtype=float))
         if not known.all():
             columns.append(known.to_numpy(dtype=float))
     return np.stack(columns, axis=1) if columns else np.zeros((len(table), 0))
+
+
+def points(table: pd.DataFrame) -> Points:
+    """Configurations in the unit cube: the k-th of K categories is (k + 1/2) / K, unused coordinates are NaN.
+
+    Logarithms and names are as in `numbers`.
+    """
+    columns, categorical = [], []
+    for column in flat(table).values():
+        values = _numeric(column)
+        if values is None:
+            words, levels = _words(column)
+            if len(levels) <= MOST_LEVELS:
+                places = {level: (place + 0.5) / len(levels) for place, level in enumerate(levels)}
+                columns.append(words.map(places).reindex(table.index).to_numpy(dtype=float))
+                categorical.append(True)
+            continue
+        low, high = values.min(), values.max()
+        columns.append(((values - low) / (high - low if high > low else 1.0)).to_numpy(dtype=float))
+        categorical.append(False)
+    unit = np.stack(columns, axis=1) if columns else np.zeros((len(table), 0))
+    return Points(unit, np.array(categorical, dtype=bool))
+
+
+def _numeric(column: pd.Series) -> pd.Series | None:
+    """Its numbers, logarithms of what spans two decades, NaN for unused; None if it has words or no number."""
+    values = pd.to_numeric(column, errors="coerce").astype(float)
+    coerced = values.notna()
+    values = values.where(np.isfinite(values))
+    if coerced.sum() < column.notna().sum() or not values.notna().any():
+        return None
+    return np.log(values) if values.min() > 0 and values.max() > 100 * values.min() else values
+
+
+def _words(column: pd.Series) -> tuple[pd.Series, list[str]]:
+    """Its words, and their levels in order."""
+    words = column[column.notna()].astype(str)
+    return words, sorted(words.unique())
 
 
 def flat(table: pd.DataFrame) -> dict[str, pd.Series]:
@@ -175,7 +226,8 @@ def aligned(train: Source, test: Source) -> tuple[Source, Source]:
 
     def part(source: Source, rows: NDArray[np.bool_], columns: NDArray[np.intp]) -> Source:
         seconds = None if source.seconds is None else source.seconds[rows][:, columns]
-        return Source(source.tasks[rows], shared, source.scores[rows][:, columns], seconds, source.features[columns])
+        scores, places = source.scores[rows][:, columns], None if source.points is None else source.points.of(columns)
+        return Source(source.tasks[rows], shared, scores, seconds, source.features[columns], places)
 
     return part(train, past, left), part(test, np.ones(len(test.tasks), dtype=bool), right)
 

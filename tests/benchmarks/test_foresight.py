@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import foresight
+from kernel_quantiles import KernelQuantiles
 from transferring.sources import read
 
 TASKS, CONFIGS = 60, 25
@@ -41,6 +42,17 @@ def test_metafeatures_foretell_whether_or_not_they_are_trusted_to_choose(folder)
     assert told["spearman_0"] > without["spearman_0"] + 0.2
     assert distrusted["spearman_0"] > without["spearman_0"] + 0.2
     assert min(told["spearman_informative_5"], told["spearman_drawn_5"]) > without["spearman_0"]
+
+
+def test_the_neural_metric_is_judged_where_a_network_is_given(folder):
+    source, about = read(folder / "made"), (np.arange(TASKS) % 2 + 0.0)[:, None]
+    about = about[source.tasks.astype(int)]
+    fold = foresight.learned(source, np.arange(50), about[:50], np.random.default_rng(0), KernelQuantiles())
+    found = foresight.foreseen(fold, source, 55, about[55])
+    assert found["spearman_incontext_0"] > 0.8
+    assert found["spearman_incontext_5"] > 0.8
+    assert len(found["calibration_incontext_5"]) == len(foresight.LEVELS)
+    assert not any("incontext" in key for key in foresight.foreseen(fold._replace(neural=None), source, 55, about[55]))
 
 
 def test_the_choosing_folds_can_be_judged_alone(folder, tmp_path):

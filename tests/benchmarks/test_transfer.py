@@ -9,9 +9,12 @@ import pandas as pd
 import pytest
 
 import transfer
+from kernel_quantiles import KernelQuantiles
+from seasoned.incontext.network import Network, init
+from seasoned.incontext.settings import NetworkSettings
 from transferring.measure import regrets
-from transferring.methods import METHODS, Past, Problem
-from transferring.sources import Source, aligned, folded, metafeatures, numbers, read, sources
+from transferring.methods import METHODS, Past, Problem, incontext
+from transferring.sources import Points, Source, aligned, folded, metafeatures, numbers, points, read, sources
 
 TASKS, CONFIGS = 15, 30
 
@@ -71,6 +74,14 @@ def test_numbers_are_spread_and_categories_split():
     assert got[:, 3:].tolist() == [[1.0, 1.0], [2.0, 0.0], [3.0, 1.0]]
 
 
+def test_points_are_in_the_unit_cube_with_gaps_and_categories():
+    frame = pd.DataFrame({"rate": [1e-4, 1e-2, 1.0], "kind": ["a", None, "b"], "depth": [1.0, np.nan, 3.0]})
+    found = points(frame)
+    np.testing.assert_allclose(found.unit, [[0.0, 0.25, 0.0], [0.5, np.nan, np.nan], [1.0, 0.75, 1.0]])
+    assert found.categorical.tolist() == [False, True, False]
+    assert found.of(np.array([2])).unit.tolist() == [[1.0, 0.75, 1.0]]
+
+
 def test_every_task_is_tested_once_and_never_its_own_past(folder):
     source = read(folder / "wide")
     parts = folded(source, 5)
@@ -125,6 +136,36 @@ def test_a_method_sees_trials_alone(method):
     assert np.isfinite(scores[0][first]).all()
     changed = np.where(np.isin(np.arange(CONFIGS), first), scores[0], 99.0)
     assert tried(changed) == first
+
+
+def test_the_neural_metric_searches_as_the_mixture_does():
+    """Past tasks want x of about 0.6: its first trial is there, and with few others it beats a random one."""
+    x, scores = table(2)
+    past = Past(scores[1:], x[:, None], None, Points(x[:, None], np.array([False])))
+    tried = []
+
+    def evaluate(row):
+        tried.append(row)
+        return float(scores[0, row])
+
+    problem = Problem(np.isfinite(scores[0]), evaluate, CONFIGS, np.random.default_rng(0))
+    incontext(KernelQuantiles())(past)(problem)
+    assert abs(x[tried[0]] - 0.6) < 0.2
+    assert sorted(tried) == np.flatnonzero(problem.open_).tolist(), "all are tried once in the end"
+    assert regrets(scores)[0, tried[:5]].min() < 0.1
+    with pytest.raises(ValueError, match="needs the points"):
+        incontext(KernelQuantiles())(past._replace(points=None))
+
+
+def test_the_neural_metric_is_one_more_method_with_a_network(folder, tmp_path):
+    sizes = NetworkSettings(width=16, layers=1, hidden=16)
+    Network(sizes, init(np.random.default_rng(0), sizes), card={}).save(tmp_path / "network.npz")
+    out = tmp_path / "out.json"
+    words = ["--train", str(folder), "--test", str(folder), "--out", str(out), "--only", "wide", "--folds", "1"]
+    transfer.main([*words, "--methods", "incontext,mixture", "--network", str(tmp_path / "network.npz")])
+    found = json.loads(out.read_text())["wide"]
+    assert set(found) == {"incontext", "mixture"}
+    assert 0.0 <= found["incontext"]["25"] <= found["incontext"]["1"] <= 1.0
 
 
 @pytest.mark.slow
@@ -370,7 +411,9 @@ def test_several_samples_of_one_data_set_are_tested_together():
         assert not {task[-1] for task in tasks[past]} & {task[-1] for task in tasks[tested]}
 
 
-@pytest.mark.parametrize("words", [["--methods", "seasoned,hope"], ["--methods", ","], ["--folds", "0"]])
+@pytest.mark.parametrize(
+    "words", [["--methods", "seasoned,hope"], ["--methods", ","], ["--methods", "incontext"], ["--folds", "0"]]
+)
 def test_what_cannot_be_asked_for_is_refused_before_anything_is_read(folder, tmp_path, words):
     with pytest.raises(SystemExit) as ended:
         transfer.main(["--train", str(folder), "--test", str(folder), "--out", str(tmp_path / "o.json"), *words])
