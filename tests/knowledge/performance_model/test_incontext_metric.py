@@ -54,7 +54,7 @@ def test_without_trials_and_weights_all_past_tasks_count_alike():
     metric, network = metric_of(two_kinds()[::2], most_rows=60)
     belief = metric.condition(NONE, NO_SCORES)
     (read, y, _) = network.contexts[0]
-    assert read.shape == (60, 1), "similarity and mark are constant, so that the network does not read them"
+    assert read.shape == (60, 2), "similarity and mark are constant, so that the network does not read them"
     assert abs(int(belief.mean(np.arange(N)).argmin())) < 4
     assert y.min() < -0.8, "good scores are in the context"
     assert y.max() > 0.3, "poor scores are, too"
@@ -102,11 +102,11 @@ def test_the_context_is_limited_and_holds_all_trials_and_mostly_tasks_that_are_a
     rows = np.arange(0, N, 2)
     metric.condition(rows, scores[0, rows])
     (read, y, categorical) = network.contexts[0]
-    assert read.shape == (64, 3)
-    assert categorical.tolist() == [False, False, True]
-    own = read[:, 2] == 1.0
+    assert read.shape == (64, 4)
+    assert categorical.tolist() == [False, False, False, True]
+    own = read[:, 3] == 1.0
     assert sorted(read[own, 0]) == X[rows, 0].tolist()
-    assert (read[own, 1] == 1.0).all()
+    assert (read[own, 2] == 1.0).all()
     x, z = read[~own, 0], y[~own]
     alike = (x < 0.4) & (z < 0.0) | (x > 0.6) & (z > 0.0)  # cells of even tasks, as this one
     opposed = (x < 0.4) & (z > 0.0) | (x > 0.6) & (z < 0.0)
@@ -118,7 +118,7 @@ def test_of_more_trials_than_the_limit_the_context_holds_an_even_share():
     metric, network = metric_of(scores, most_rows=10)
     metric.condition(np.arange(N), scores[0])
     (read, _, _) = network.contexts[0]
-    assert read.shape == (10, 1), "only the coordinate varies"
+    assert read.shape == (10, 2), "only the coordinate and the mean of past tasks vary"
     assert np.diff(np.sort(read[:, 0])).max() < 0.25
 
 
@@ -130,7 +130,19 @@ def test_no_evaluation_is_in_the_context_twice_and_short_tasks_leave_rows_to_oth
     (read, y, _) = network.contexts[0]
     assert len(read) == 100
     assert len(np.unique(np.column_stack([read, y]), axis=0)) == 100
-    assert (read[:, 1] == 1.0).sum() == 3
+    assert (read[:, 2] == 1.0).sum() == 3
+
+
+def test_rows_have_the_weighted_mean_of_the_other_past_tasks():
+    scores = np.array([[0.0, 1.0, 2.0], [4.0, 2.0, 0.0], [0.0, np.nan, 2.0]])  # z: -1 0 1 and log 2 for 1
+    metric, network = metric_of(scores, X[[0, 20, 39]])
+    belief = metric.condition(NONE, NO_SCORES, weights=np.array([0.5, 0.25, 0.25]))
+    worse = np.log(2.0)
+    assert belief.means == pytest.approx([-0.75 + worse / 4, 0.0, worse * 3 / 4 - 0.25], abs=1e-9)
+    (read, y, _) = network.contexts[0]
+    assert metric.z[2] == pytest.approx([-1.0, np.nan, worse], nan_ok=True)
+    of_second = np.flatnonzero((read[:, 0] == 0.0) & (y > 0.0))
+    assert read[of_second, 1] == pytest.approx([-1.0])
 
 
 def test_past_tasks_of_weight_zero_are_left_out():
@@ -150,8 +162,9 @@ def test_inactive_coordinates_and_categories_reach_the_network():
     (read, _, categorical) = network.contexts[0]
     assert categorical.tolist()[:2] == [True, False]
     assert (np.isnan(read[:, 1]) == (read[:, 0] < 0.5)).all()
-    queries = np.array([[0.75, 0.05], [0.25, np.nan], [0.75, 0.95]])
-    assert (np.diff(belief.predict(queries).mean()) > 0.2).all()
+    on = np.flatnonzero(branch)
+    queries = np.array([on[np.argmin(unit[on, 1])], 2, on[np.argmax(unit[on, 1])]])
+    assert (np.diff(belief.mean(queries)) > 0.2).all()
 
 
 def test_configurations_without_a_score_are_predicted_from_their_coordinates():
@@ -160,7 +173,6 @@ def test_configurations_without_a_score_are_predicted_from_their_coordinates():
     metric, _ = metric_of(scores)
     belief = metric.condition(np.array([11, 30]), X[[11, 30], 0])
     assert belief.mean(np.array([0, 12, 39])).argsort().tolist() == [0, 1, 2]
-    assert belief.predict(np.array([[0.305]])).mean() == pytest.approx(belief.mean(np.array([12])), abs=0.1)
 
 
 def test_expected_gain_is_about_the_best_trial():
@@ -188,7 +200,8 @@ def test_the_neural_metric_serves_where_the_learned_metric_does():
 def test_the_same_trials_give_the_same_predictions():
     scores, rows = two_kinds(), np.array([5, 25])
     found = [
-        metric_of(scores, most_rows=50)[0].condition(rows, scores[3, rows]).predict(X).values.tolist() for _ in "ab"
+        metric_of(scores, most_rows=50)[0].condition(rows, scores[3, rows]).predict(np.arange(N)).values.tolist()
+        for _ in "ab"
     ]
     assert found[0] == found[1]
 
@@ -199,7 +212,7 @@ def test_a_network_is_read_from_its_file(tmp_path):
     network.save(tmp_path / "network.npz")
     scores, rows = two_kinds(6), np.array([0, 39])
     metric = NeuralMetric.of(scores, X, ORDERED, network=tmp_path / "network.npz", most_rows=32)
-    values = metric.condition(rows, scores[0, rows]).predict(X).values
+    values = metric.condition(rows, scores[0, rows]).predict(np.arange(N)).values
     assert values.shape == (N, 99)
     assert np.isfinite(values).all()
     assert np.isfinite(metric.condition(NONE, NO_SCORES).expected_gain(np.arange(N))).all()

@@ -2,10 +2,12 @@
 
 A row of the context is one evaluation, of this task or of a past task:
 
-    coordinates of the configuration | similarity of the task | 1 for this task, 0 for a past one  ->  scaled score
+    coordinates | mean of the other past tasks | similarity of the task | mark of this task  ->  scaled score
 
-All scores are on the scale of `regret.py`. A query is a configuration with similarity 1 and mark 1. Its prediction is
-the quantiles of the scaled score. Nothing is fitted; a suggestion costs one reading of the context.
+All scores are on the scale of `regret.py`. The mean is that of the configuration's scores on past tasks, weighted by
+similarity, without the row's own task; so few rows tell what all past tasks have shown. A query is a configuration with
+similarity 1 and mark 1, as the trials have; past tasks have mark 0. Its prediction is the quantiles of the scaled
+score. Nothing is fitted; a suggestion costs one reading of the context.
 
 The similarity of past task s is its weight, divided by the largest. Without trials, the weights are the given shares,
 such as those by meta-features (`task_prior.py`). Trials update them, and also find the unknown level h of this task
@@ -147,15 +149,18 @@ class NeuralMetric:
         similarity = shares / shares.max()
         own = _spread(np.argsort(z, kind="stable"), min(len(z), self.most_rows))
         tasks, columns = self._past_rows(similarity, self.most_rows - len(own))
-        marks = np.append(np.ones(len(own)), np.zeros(len(tasks)))
-        coordinates = self.unit[np.append(rows[own], columns)]
-        X = np.column_stack([coordinates, np.append(np.ones(len(own)), similarity[tasks]), marks])
+        means = _weighted_means(self.z, similarity)
+        others = _weighted_means(self.z, similarity, tasks, columns)
+        ones = np.ones((len(own), 2))
+        trials = np.column_stack([self.unit[rows[own]], means[rows[own]], ones])
+        past = np.column_stack([self.unit[columns], others, similarity[tasks], np.zeros(len(tasks))])
+        X = np.concatenate([trials, past])
         filled = np.nan_to_num(X, nan=-1.0)
         varied = (filled != filled[0]).any(axis=0)  # a constant column says nothing, such as the marks without trials
         varied |= not varied.any()
-        categorical = np.append(self.categorical, [False, True])[varied]
+        categorical = np.append(self.categorical, [False, False, True])[varied]
         reading = self.network.fit_context(X[:, varied], np.append(z[own], self.z[tasks, columns]), categorical, 0)
-        return NeuralBelief(self, reading, varied, min(float(z.min(initial=0.0)), 0.0))
+        return NeuralBelief(self, reading, means, varied, min(float(z.min(initial=0.0)), 0.0))
 
     def _posterior(
         self, rows: NDArray[np.intp], scores: NDArray[np.float64], shares: NDArray[np.float64]
@@ -194,32 +199,49 @@ class NeuralBelief:
     Attributes:
         metric: Neural metric of the past tasks.
         reading: Context that the network has read.
-        varied: True for the columns of the context that the network reads, shape (d + 2,).
+        means: Weighted mean score of each configuration on the past tasks, NaN where there is none, shape (n,).
+        varied: True for the columns of the context that the network reads, shape (d + 3,).
         best: Improvement target: the best trial, at most 0, the median.
     """
 
     metric: NeuralMetric
     reading: Reading
+    means: NDArray[np.float64]
     varied: NDArray[np.bool_]
     best: float
 
-    def predict(self, unit: NDArray[np.float64]) -> QuantileFunction:
-        """Return the distributions of the scores of any configurations in the unit cube, shape (m, d)."""
-        X = np.column_stack([unit, np.ones((len(unit), 2))])[:, self.varied]
-        return QuantileFunction(np.asarray(self.reading.predict(X), dtype=np.float64), _LEAST_SCALE)
+    def predict(self, columns: NDArray[np.intp]) -> QuantileFunction:
+        """Return the distributions of the scores of configurations of the table, shape (m,)."""
+        X = np.column_stack([self.metric.unit[columns], self.means[columns], np.ones((len(columns), 2))])
+        return QuantileFunction(np.asarray(self.reading.predict(X[:, self.varied]), dtype=np.float64), _LEAST_SCALE)
 
     def mean(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
         """Expected scores of configurations of the table, shape (m,)."""
-        return self.predict(self.metric.unit[columns]).mean()
+        return self.predict(columns).mean()
 
     def standardised(self, columns: NDArray[np.intp]) -> Prediction:
         """Mean and standard deviation of configurations; the tails beyond 1% and 99% do not widen the latter."""
-        found = self.predict(self.metric.unit[columns])
+        found = self.predict(columns)
         return Prediction(found.mean(), np.maximum(found.values.std(axis=1), _LEAST_SCALE))
 
     def expected_gain(self, columns: NDArray[np.intp]) -> NDArray[np.float64]:
         """Expected improvement of configurations on the best trial, shape (m,)."""
-        return np.exp(self.predict(self.metric.unit[columns]).log_expected_improvement(self.best))
+        return np.exp(self.predict(columns).log_expected_improvement(self.best))
+
+
+def _weighted_means(
+    z: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    tasks: NDArray[np.intp] | None = None,
+    columns: NDArray[np.intp] | None = None,
+) -> NDArray[np.float64]:
+    """Weighted mean score of each configuration, shape (n,), or for cells that of the other tasks, shape (cells,)."""
+    known = np.isfinite(z)
+    shares, sums = weights @ known, weights @ np.where(known, z, 0.0)
+    if tasks is not None:
+        shares = shares[columns] - weights[tasks]
+        sums = sums[columns] - weights[tasks] * z[tasks, columns]
+    return np.where(shares > 1e-9, sums / np.maximum(shares, 1e-9), np.nan)
 
 
 def _spread(order: NDArray[np.intp], count: int, offset: float = 0.5) -> NDArray[np.intp]:
