@@ -73,11 +73,10 @@ class NeuralMetric:
         ...         near = self.y[np.abs(X[:, None] - self.X).sum(axis=2).argmin(axis=1)]
         ...         return near[:, None] + np.linspace(-0.1, 0.1, 99)
         >>> unit = np.array([[0.1], [0.5], [0.9]])
-        >>> past = np.array([[1.0, 2.0, 3.0], [30.0, 20.0, 10.0]])
+        >>> past = np.array([[3.0, 2.0, 1.0], [30.0, 20.0, 10.0]])
         >>> metric = NeuralMetric.of(past, unit, np.array([False]), network=Nearest())
-        >>> none = np.array([], dtype=int)
-        >>> belief = metric.condition(none, np.array([]), weights=np.array([0.1, 0.9]))
-        >>> int(belief.expected_gain(np.arange(3)).argmax())  # the best of the second task
+        >>> belief = metric.condition(np.array([], dtype=int), np.array([]))
+        >>> int(belief.expected_gain(np.arange(3)).argmax())
         2
     """
 
