@@ -153,9 +153,9 @@ def foreseen(
         found[f"spearman_{count}"] = spearman(belief.mean, scores[judged])
         found[f"calibration_{count}"] = covered(truth[judged] - belief.mean, belief.std)
         if fold.neural is not None:
-            told_by = fold.neural.condition(seen, scores[seen], weights=weights).standardised(judged)
-            found[f"spearman_incontext_{count}"] = spearman(told_by.mean, scores[judged])
-            found[f"calibration_incontext_{count}"] = covered(truth[judged] - told_by.mean, told_by.std)
+            neural = fold.neural.condition(seen, scores[seen], weights=weights).standardised(judged)
+            found[f"spearman_incontext_{count}"] = spearman(neural.mean, scores[judged])
+            found[f"calibration_incontext_{count}"] = covered(truth[judged] - neural.mean, neural.std)
         if fold.failures is not None:
             tried = fold.portfolio[:count]
             failed = np.isnan(scores)

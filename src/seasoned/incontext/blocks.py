@@ -9,12 +9,41 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from seasoned.incontext.backend import Arrays, Backend
 
-__all__ = ["attend", "feed_forward", "keys_and_values", "normalise"]
+__all__ = [
+    "attend",
+    "attention_weights",
+    "feed_forward",
+    "feed_forward_weights",
+    "keys_and_values",
+    "normalise",
+    "random_weights",
+]
 
 TYPICAL_ROWS = 128
+
+
+def random_weights(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Return normal weights with the variance 1 / inputs; the second last axis holds the inputs."""
+    return np.asarray(rng.standard_normal(shape) / np.sqrt(shape[-2]), dtype=np.float32)
+
+
+def attention_weights(rng: np.random.Generator, name: str, layers: int, width: int) -> dict[str, np.ndarray]:
+    """Return the first weights of `attend`, stacked over layers; the last matrix is zero, so that it adds nothing."""
+    out = np.zeros((layers, width, width), dtype=np.float32)
+    return {f"{name}.{part}": random_weights(rng, layers, width, width) for part in "qkv"} | {f"{name}.out": out}
+
+
+def feed_forward_weights(
+    rng: np.random.Generator, name: str, layers: int, width: int, hidden: int
+) -> dict[str, np.ndarray]:
+    """Return the first weights of `feed_forward`, stacked over layers; the last matrix is zero."""
+    down = np.zeros((layers, hidden, width), dtype=np.float32)
+    return {f"{name}.up": random_weights(rng, layers, width, hidden), f"{name}.down": down}
 
 
 def normalise(xp: Any, x: Any) -> Any:

@@ -25,7 +25,7 @@ __all__ = ["InContextClassifier", "InContextRegressor"]
 
 
 class _InContext(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untyped
-    """What both estimators share: parameters, checks and canonical order."""
+    """Parameters, checks and canonical order of both estimators."""
 
     def __init__(
         self,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from seasoned.errors import InvalidInput
 from seasoned.incontext import row_axis, two_axis
 from seasoned.incontext.backend import NUMPY, Masks
 from seasoned.incontext.encoding import MAX_CLASSES, CellEncoder, TargetScale, encode_classes, encode_numbers
@@ -115,6 +116,8 @@ class Network:
             InvalidInput: The file is no such file.
         """
         about, arrays = read(path)
+        if about.get("kind") != _KIND:
+            raise InvalidInput(f"{path} holds a {about.get('kind')} and no in-context network: give a network's file.")
         weights = unflatten({name: array.astype(np.float32) for name, array in arrays.items()})
         return cls(NetworkSettings(**about["settings"]), weights, about["card"])
 

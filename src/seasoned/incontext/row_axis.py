@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seasoned.incontext.blocks import attend, feed_forward, keys_and_values, normalise
+from seasoned.incontext.blocks import (
+    attend,
+    attention_weights,
+    feed_forward,
+    feed_forward_weights,
+    keys_and_values,
+    normalise,
+    random_weights,
+)
 from seasoned.incontext.encoding import CELL, TARGET
 
 if TYPE_CHECKING:
@@ -27,43 +35,34 @@ CELL_HEADS = 4
 READOUT_ROUNDS = 2
 
 
-def init(rng: np.random.Generator, s: NetworkSettings) -> dict[str, dict[str, np.ndarray]]:
-    """Return random weights; those that write to the residual stream begin at zero."""
-
-    def normal(*shape: int) -> np.ndarray:
-        return np.asarray(rng.standard_normal(shape) / np.sqrt(shape[-2]), dtype=np.float32)
-
-    def block(name: str, layers: int, width: int) -> dict[str, np.ndarray]:
-        return {f"{name}.{part}": normal(layers, width, width) for part in "qkv"} | {
-            f"{name}.out": np.zeros((layers, width, width), dtype=np.float32)
-        }
-
-    def mlp(layers: int, width: int, hidden: int) -> dict[str, np.ndarray]:
-        return {
-            "mlp.up": normal(layers, width, hidden),
-            "mlp.down": np.zeros((layers, hidden, width), dtype=np.float32),
-        }
-
-    c = s.cell_width
-    columns = block("gather", s.cell_layers, c) | block("spread", s.cell_layers, c) | mlp(s.cell_layers, c, 2 * c)
-    columns["inducing"] = normal(s.cell_layers, s.inducing, c)
-    readout = block("gather", READOUT_ROUNDS, c) | block("spread", READOUT_ROUNDS, c) | mlp(READOUT_ROUNDS, c, 2 * c)
-    rows = block("rows", s.layers, s.width) | mlp(s.layers, s.width, s.hidden)
-    rows["rows.sharpening"] = np.zeros(s.layers, dtype=np.float32)
-    ends = {
-        "cell": normal(CELL, c),
-        "cell_target": normal(TARGET, c),
-        "target": normal(TARGET, s.width),
-        "place": normal(2 * len(_WAVELENGTHS), c),
-        "readouts": normal(s.width // c, c),
-        "unknown": normal(1, s.width)[0],
-        "thinking": normal(s.thinking, s.width),
-    }
-    return {"ends": ends, "column_layers": columns, "readout_layers": readout, "layers": rows}
-
-
 _WAVELENGTHS = 2.0 ** np.arange(1, 8)
 """Wavelengths, in columns, of the sines that say a cell's place in its row."""
+
+
+def init(rng: np.random.Generator, s: NetworkSettings) -> dict[str, dict[str, np.ndarray]]:
+    """Return random weights; those that write to the residual stream begin at zero."""
+    c = s.cell_width
+
+    def cell_layers(layers: int) -> dict[str, np.ndarray]:
+        gather, spread = (attention_weights(rng, name, layers, c) for name in ("gather", "spread"))
+        return gather | spread | feed_forward_weights(rng, "mlp", layers, c, 2 * c)
+
+    columns = cell_layers(s.cell_layers)
+    columns["inducing"] = random_weights(rng, s.cell_layers, s.inducing, c)
+    readout = cell_layers(READOUT_ROUNDS)
+    rows = attention_weights(rng, "rows", s.layers, s.width)
+    rows |= feed_forward_weights(rng, "mlp", s.layers, s.width, s.hidden)
+    rows["rows.sharpening"] = np.zeros(s.layers, dtype=np.float32)
+    ends = {
+        "cell": random_weights(rng, CELL, c),
+        "cell_target": random_weights(rng, TARGET, c),
+        "target": random_weights(rng, TARGET, s.width),
+        "place": random_weights(rng, 2 * len(_WAVELENGTHS), c),
+        "readouts": random_weights(rng, s.width // c, c),
+        "unknown": random_weights(rng, 1, s.width)[0],
+        "thinking": random_weights(rng, s.thinking, s.width),
+    }
+    return {"ends": ends, "column_layers": columns, "readout_layers": readout, "layers": rows}
 
 
 def read_context(

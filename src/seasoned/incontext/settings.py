@@ -27,11 +27,11 @@ class NetworkSettings:
         inducing: "rows" only: learned vectors that summarise a column.
     """
 
-    shape: Literal["cells", "rows"] = "cells"
-    width: int = 128
+    shape: Literal["cells", "rows"] = "rows"
+    width: int = 192
     layers: int = 4
     heads: int = 4
-    hidden: int = 256
+    hidden: int = 384
     thinking: int = 16
     cell_width: int = 48
     cell_layers: int = 2
@@ -39,7 +39,8 @@ class NetworkSettings:
 
     def __post_init__(self) -> None:
         """Check the sizes."""
-        if self.width % self.heads or self.width % self.cell_width * (self.shape == "rows"):
+        parts = (self.heads, self.cell_width) if self.shape == "rows" else (self.heads,)
+        if any(self.width % part for part in parts):
             raise InvalidInput(
                 f"width is {self.width}, heads {self.heads} and cell_width {self.cell_width}: heads must divide width, "
                 "and so must cell_width in the shape 'rows'; give other sizes."

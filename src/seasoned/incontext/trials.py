@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 import numpy as np
 
+from seasoned.errors import InvalidInput
+from seasoned.incontext.network import Network
 from seasoned.incontext.quantile_function import QuantileFunction
 
 if TYPE_CHECKING:
+    import os
+
     from numpy.typing import NDArray
 
-__all__ = ["ContextReader", "Reading", "TrialsModel"]
+__all__ = ["ContextReader", "Reading", "TrialsModel", "reader_of"]
 
 _LEAST_SCALE: Final = 1e-6  # smallest scale of a predicted tail, in standard deviations of the context
 _MEDIAN: Final = 49
@@ -36,6 +40,24 @@ class ContextReader(Protocol):
 
     def fit_context(self, X: np.ndarray, y: np.ndarray, categorical: np.ndarray, n_classes: int, /) -> Reading:
         """Return the context of labelled rows; `n_classes` is 0 for numbers."""
+
+
+def reader_of(network: ContextReader | str | os.PathLike[str] | None, user: str) -> ContextReader:
+    """Return a network, read from its file if a path is given.
+
+    Args:
+        network: Network or its file.
+        user: What needs the network, for the error message.
+
+    Raises:
+        InvalidInput: If there is no network, or the file is no network's.
+    """
+    if network is None:
+        raise InvalidInput(
+            f"{user} needs a network and no weights ship yet; train one with tools/train_incontext and give its file "
+            "as network=."
+        )
+    return network if isinstance(network, ContextReader) else Network.load(network)
 
 
 @dataclass(frozen=True)

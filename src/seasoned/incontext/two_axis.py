@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seasoned.incontext.backend import Masks
-from seasoned.incontext.blocks import attend, feed_forward, keys_and_values, normalise
+from seasoned.incontext.blocks import (
+    attend,
+    attention_weights,
+    feed_forward,
+    feed_forward_weights,
+    keys_and_values,
+    normalise,
+    random_weights,
+)
 from seasoned.incontext.encoding import CELL, TARGET
 
 if TYPE_CHECKING:
@@ -29,22 +37,16 @@ __all__ = ["init", "query", "read_context"]
 
 def init(rng: np.random.Generator, s: NetworkSettings) -> dict[str, dict[str, np.ndarray]]:
     """Return random weights; those that write to the residual stream begin at zero."""
-
-    def normal(*shape: int) -> np.ndarray:
-        return np.asarray(rng.standard_normal(shape) / np.sqrt(shape[-2]), dtype=np.float32)
-
     layers: dict[str, np.ndarray] = {}
     for block in ("columns", "rows"):
-        layers |= {f"{block}.{part}": normal(s.layers, s.width, s.width) for part in "qkv"}
-        layers[f"{block}.out"] = np.zeros((s.layers, s.width, s.width), dtype=np.float32)
+        layers |= attention_weights(rng, block, s.layers, s.width)
     layers["rows.sharpening"] = np.zeros(s.layers, dtype=np.float32)
-    layers["mlp.up"] = normal(s.layers, s.width, s.hidden)
-    layers["mlp.down"] = np.zeros((s.layers, s.hidden, s.width), dtype=np.float32)
+    layers |= feed_forward_weights(rng, "mlp", s.layers, s.width, s.hidden)
     ends = {
-        "cell": normal(CELL, s.width),
-        "target": normal(TARGET, s.width),
-        "unknown": normal(1, s.width)[0],
-        "thinking": normal(s.thinking, s.width),
+        "cell": random_weights(rng, CELL, s.width),
+        "target": random_weights(rng, TARGET, s.width),
+        "unknown": random_weights(rng, 1, s.width)[0],
+        "thinking": random_weights(rng, s.thinking, s.width),
     }
     return {"ends": ends, "layers": layers}
 

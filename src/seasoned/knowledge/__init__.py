@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from seasoned.knowledge.meta_features.meta_features import METAFEATURES, describe
     from seasoned.knowledge.meta_features.row_sample import Table, table_of
     from seasoned.knowledge.performance_model.heads import Head, fit_failures, fit_seconds
+    from seasoned.knowledge.performance_model.incontext import NeuralMetric
     from seasoned.knowledge.performance_model.meta_feature_trust import trusted
     from seasoned.knowledge.performance_model.model import MetricFunction, fit_metric
     from seasoned.knowledge.performance_model.task_prior import TaskPrior, fit_task_prior
@@ -34,6 +35,7 @@ __all__ = [
     "Experience",
     "Head",
     "MetricFunction",
+    "NeuralMetric",
     "PastStudy",
     "PastTrial",
     "Portfolio",
@@ -86,6 +88,7 @@ __getattr__, __dir__ = lazy_names(
         ),
         **dict.fromkeys(("past_study", "read_storage"), "seasoned.knowledge.experience.study_import"),
         **dict.fromkeys(("TaskPrior", "fit_task_prior"), "seasoned.knowledge.performance_model.task_prior"),
+        "NeuralMetric": "seasoned.knowledge.performance_model.incontext",
         "trusted": "seasoned.knowledge.performance_model.meta_feature_trust",
         **dict.fromkeys(("TunedLearner", "tune_meta_learner"), "seasoned.knowledge.tuning.meta_learner"),
     },

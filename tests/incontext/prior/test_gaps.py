@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from seasoned.incontext.prior.gaps import with_gaps
+from seasoned.incontext.prior.columns import with_gaps
 
 
 def test_gaps_only_remove_values():

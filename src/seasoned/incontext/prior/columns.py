@@ -1,4 +1,4 @@
-"""Columns of a drawn table as a user would see them: categories, warps, heavy tails, ties and irrelevant columns."""
+"""Columns of a drawn table as a user would see them: categories, warps, tails, ties, irrelevant columns and gaps."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Final
 
 import numpy as np
 
-from seasoned.incontext.prior.choices import gaussian, log_integer, log_uniform, standardise
+from seasoned.incontext.prior.choices import gaussian, log_integer, log_uniform, ranks, standardise
 from seasoned.incontext.prior.matrices import draw_matrix, draw_weights
 
-__all__ = ["convert", "draw_cardinalities", "draw_categories", "draw_width", "with_irrelevant"]
+__all__ = ["convert", "draw_cardinalities", "draw_categories", "draw_width", "with_gaps", "with_irrelevant"]
 
 MOST_CATEGORIES: Final = 100
 _IRRELEVANT_TABLES: Final = 0.3
@@ -105,3 +105,28 @@ def with_irrelevant(rng: np.random.Generator, X: np.ndarray) -> np.ndarray:
         for column in np.flatnonzero(rng.random(X.shape[1]) < rng.uniform(0, 0.5)):
             X[:, column] = rng.permutation(X[:, column])
     return X
+
+
+def with_gaps(rng: np.random.Generator, X: np.ndarray) -> np.ndarray:
+    """Return a table (rows, columns) with NaN in one or more columns, in 1 to 60 % of a column's rows.
+
+    A column's gaps are completely at random, caused by another column, or caused by the value itself.
+    """
+    columns = X.shape[1]
+    count = int(rng.integers(1, columns + 1))
+    gapped = X.copy()
+    for column in rng.choice(columns, size=count, replace=False):
+        cause = _cause(rng, X, int(column))
+        gapped[cause <= np.quantile(cause, log_uniform(rng, 0.01, 0.6)), column] = np.nan
+    return gapped
+
+
+def _cause(rng: np.random.Generator, X: np.ndarray, column: int) -> np.ndarray:
+    """Return scores, (rows,); the rows with the smallest ones will have a gap in the column."""
+    noise = gaussian(rng, len(X))
+    kind = rng.integers(3)
+    if kind == 0:
+        return noise
+    other = (column + int(rng.integers(1, X.shape[1]))) % X.shape[1]
+    strength = np.float32(rng.choice([-1, 1]) * log_uniform(rng, 0.5, 10))
+    return np.asarray(strength * ranks(X[:, column if kind == 1 else other]) + noise)

@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 
 from seasoned.incontext.prior.causal_table import draw_causal_table
+from seasoned.incontext.prior.columns import with_gaps
 from seasoned.incontext.prior.drawn_table import DrawnTable
-from seasoned.incontext.prior.gaps import with_gaps
 from seasoned.incontext.prior.learnable import is_learnable
 from seasoned.incontext.prior.rules import draw_classes_of_rule, draw_driver_column, draw_numbers_of_rule, draw_rule
 from seasoned.incontext.prior.targets import draw_class_count, tidy_classes

@@ -27,9 +27,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.incontext.network import Network
 from seasoned.incontext.quantile_function import QuantileFunction
-from seasoned.incontext.trials import ContextReader
+from seasoned.incontext.trials import reader_of
 from seasoned.knowledge.performance_model.meta_feature_prior import DEGREES, WORST_Z
 from seasoned.knowledge.performance_model.model import Prediction
 from seasoned.knowledge.performance_model.regret import Level, compress, levels_of, standardise
@@ -41,15 +40,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from seasoned.incontext.trials import Reading
+    from seasoned.incontext.trials import ContextReader, Reading
 
 __all__ = ["NeuralBelief", "NeuralMetric"]
 
 _LEAST_NOISE: Final = 0.01  # smallest variance between tasks, in squared compressed units
 _LEAST_SCALE: Final = 1e-6  # smallest scale of a predicted tail, in compressed units
-_GOLDEN: Final = 0.5 * (
-    np.sqrt(5.0) - 1.0
-)  # step between the offsets of tasks, so that few rows of each differ in rank
+_GOLDEN: Final = 0.618  # step between the offsets of tasks (golden ratio), so that few rows of each differ in rank
 
 
 @dataclass(frozen=True)
@@ -110,11 +107,7 @@ class NeuralMetric:
         Raises:
             InvalidInput: If there is no network, no past task, a task without a score, or shapes differ.
         """
-        if network is None:
-            raise InvalidInput(
-                "the neural metric needs a network and no weights ship yet; train one with tools/train_incontext and "
-                "give its file as network=."
-            )
+        reader = reader_of(network, "the neural metric")
         if not len(scores) or scores.shape[1:] != unit.shape[:1] or unit.shape[1:] != categorical.shape:
             raise InvalidInput(
                 f"scores have shape {scores.shape}, unit {unit.shape} and categorical {categorical.shape}; give "
@@ -124,7 +117,6 @@ class NeuralMetric:
             raise InvalidInput(f"most_rows is {most_rows}; give at least 1, such as 512.")
         scores = np.where(np.isfinite(scores), scores, np.nan)
         level = levels_of(scores)
-        reader = network if isinstance(network, ContextReader) else Network.load(network)
         z = np.minimum(compress(standardise(scores, level)), WORST_Z)
         return cls(reader, unit, categorical, z, level, most_rows)
 

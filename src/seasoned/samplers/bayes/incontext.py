@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.incontext.network import Network
-from seasoned.incontext.trials import ContextReader, TrialsModel
+from seasoned.incontext.trials import TrialsModel, reader_of
 from seasoned.surrogates.acquisition.maximize import Box, Effort, candidates
 from seasoned.surrogates.output_warping import signed, warped, with_failures
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from seasoned.incontext.trials import ContextReader
     from seasoned.samplers.bayes.steps import StepInputs
 
     Term = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -52,12 +52,7 @@ def network_of(surrogate: str, network: ContextReader | str | os.PathLike[str] |
         raise InvalidInput(f"the surrogate {surrogate!r} is unknown; give 'gp' or 'incontext'.")
     if surrogate == "gp" and network is not None:
         raise InvalidInput("a network is given, but the surrogate 'gp' uses none; give surrogate='incontext' too.")
-    if surrogate == "incontext" and network is None:
-        raise InvalidInput(
-            "surrogate='incontext' needs a network and no weights ship yet; train one with tools/train_incontext and "
-            "give its file as network=."
-        )
-    return network if network is None or isinstance(network, ContextReader) else Network.load(network)
+    return None if surrogate == "gp" else reader_of(network, "surrogate='incontext'")
 
 
 def incontext_step(place: StepInputs, network: ContextReader) -> NDArray[np.float64] | None:
