@@ -158,7 +158,7 @@ def test_the_neural_metric_searches_as_the_mixture_does():
 
 
 def test_the_neural_metric_is_one_more_method_with_a_network(folder, tmp_path):
-    sizes = NetworkSettings(width=16, layers=1, hidden=16)
+    sizes = NetworkSettings(width=16, layers=1, hidden=16, cell_width=8)
     Network(sizes, init(np.random.default_rng(0), sizes), card={}).save(tmp_path / "network.npz")
     out = tmp_path / "out.json"
     words = ["--train", str(folder), "--test", str(folder), "--out", str(out), "--only", "wide", "--folds", "1"]

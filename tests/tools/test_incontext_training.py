@@ -20,6 +20,7 @@ from small_networks import SMALL, random_network  # noqa: E402
 from train_incontext.run import Journal, main, run  # noqa: E402
 
 RECIPE = Recipe(steps=3, buckets=(Bucket(16, 8, 4, 1),))
+TINY = ["--seconds", "0", "--hidden", "16", "--layers", "1", "--cell-width", "8", "--cell-layers", "1"]
 
 
 def test_training_is_continued_to_its_last_step(tmp_path):
@@ -47,9 +48,9 @@ def test_training_begins_with_the_weights_of_a_trained_network(tmp_path):
 
 
 def test_other_settings_are_refused_in_one_sentence(tmp_path):
-    main([str(tmp_path), "--seconds", "0", "--width", "16", "--hidden", "16", "--layers", "1"])
+    main([str(tmp_path), *TINY, "--width", "16"])
     with pytest.raises(SystemExit, match="other settings"):
-        main([str(tmp_path), "--seconds", "0", "--width", "32", "--hidden", "16", "--layers", "1"])
+        main([str(tmp_path), *TINY, "--width", "32"])
 
 
 def test_no_step_begins_while_a_benchmark_holds_the_lock(tmp_path):

@@ -91,8 +91,8 @@ class TargetScale:
         return np.asarray((y - self.mean) / self.spread)
 
     def restore(self, z: np.ndarray) -> np.ndarray:
-        """Return values in units of the target."""
-        return z * self.spread + self.mean
+        """Return values in units of the target, in double precision: a mean far from zero would cost most digits."""
+        return z.astype(np.float64) * self.spread + self.mean
 
 
 def encode_classes(y: np.ndarray) -> np.ndarray:

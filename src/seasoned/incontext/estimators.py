@@ -13,6 +13,7 @@ from seasoned.errors import InvalidInput
 from seasoned.incontext.canonical import class_order, column_order, row_order
 from seasoned.incontext.many_classes import classify
 from seasoned.incontext.network import LEVELS, Network
+from seasoned.incontext.shipped import shipped_network
 from seasoned.incontext.views import Limits, Views
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class _InContext(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untype
 
     def __init__(
         self,
-        network: Network | str | os.PathLike[str],
+        network: Network | str | os.PathLike[str] | None = None,
         *,
         categorical: Sequence[int] = (),
         views: int = 4,
@@ -60,7 +61,7 @@ class _InContext(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untype
         return X[:, self.columns_], y, marks[self.columns_]
 
     def _views(self, X: np.ndarray, y: np.ndarray, categorical: np.ndarray, n_classes: int) -> Views:
-        network = self.network if isinstance(self.network, Network) else Network.load(self.network)
+        network = self.network if isinstance(self.network, Network) else _network(self.network)
         order = row_order(X, y)
         limits = Limits(rows=self.max_context)
         return Views.of(
@@ -79,6 +80,10 @@ class _InContext(BaseEstimator):  # type: ignore[misc]  # scikit-learn is untype
         return tags
 
 
+def _network(file: str | os.PathLike[str] | None) -> Network:
+    return shipped_network() if file is None else Network.load(file)
+
+
 class InContextClassifier(ClassifierMixin, _InContext):  # type: ignore[misc]  # scikit-learn is untyped
     """Classifier that reads the training rows as context of a trained network; nothing is fitted.
 
@@ -87,7 +92,7 @@ class InContextClassifier(ClassifierMixin, _InContext):  # type: ignore[misc]  #
     predicted by groups of classes, and of more than `max_context` rows or 100 columns each view has its own sample.
 
     Args:
-        network: Trained network, or its file.
+        network: Trained network, or its file; None for the network that ships with the package.
         categorical: Places of columns that hold codes of categories.
         views: Number of orders.
         max_context: Largest number of context rows.
@@ -117,7 +122,8 @@ class InContextClassifier(ClassifierMixin, _InContext):  # type: ignore[misc]  #
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return probabilities of `classes_`, (rows, classes)."""
-        return np.asarray(self.predictor_.predict(self._queries(X))[:, self.slots_], dtype=np.float64)
+        predicted = self.predictor_.predict(self._queries(X))[:, self.slots_].astype(np.float64)
+        return np.asarray(predicted / predicted.sum(axis=1, keepdims=True))  # exact in double precision
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the most probable class of each row, (rows,)."""

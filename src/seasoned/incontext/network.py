@@ -74,7 +74,7 @@ class Network:
 
     Example:
         >>> rng = np.random.default_rng(0)
-        >>> sizes = NetworkSettings(width=16, layers=1, hidden=16)
+        >>> sizes = NetworkSettings(width=16, layers=1, hidden=16, cell_width=8)
         >>> network = Network(sizes, init(rng, sizes), card={})
         >>> X = rng.random((30, 3))
         >>> context = network.fit_context(X, (X[:, 0] > 0.5) * 1.0, np.zeros(3, dtype=bool), n_classes=2)

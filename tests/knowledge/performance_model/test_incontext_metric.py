@@ -207,7 +207,7 @@ def test_the_same_trials_give_the_same_predictions():
 
 
 def test_a_network_is_read_from_its_file(tmp_path):
-    sizes = NetworkSettings(width=16, layers=1, hidden=16)
+    sizes = NetworkSettings(width=16, layers=1, hidden=16, cell_width=8)
     network = Network(sizes, init(np.random.default_rng(0), sizes), card={})
     network.save(tmp_path / "network.npz")
     scores, rows = two_kinds(6), np.array([0, 39])

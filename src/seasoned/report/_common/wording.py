@@ -25,6 +25,7 @@ _FAMILIES = MappingProxyType(
         "catboost": "CatBoost",
         "neighbours": "Nearest neighbours",
         "tree": "Decision tree",
+        "incontext": "In-context network",
         "mlp": "Neural network",
         "realmlp": "Neural network, embedded quantities",
         "tuned_mlp": "Neural network, learned penalties",

@@ -22,6 +22,7 @@ from seasoned.tabular.models.linear.adaptive import AdaptiveLinear
 from seasoned.tabular.models.linear.linear import Linear
 from seasoned.tabular.models.linear.splines import Splines
 from seasoned.tabular.models.neighbors import Neighbours
+from seasoned.tabular.models.neural.in_context import InContext
 from seasoned.tabular.models.neural.mlp import MLP
 from seasoned.tabular.models.neural.realmlp import RealMLP
 from seasoned.tabular.models.neural.tuned_mlp import TunedMLP
@@ -67,7 +68,7 @@ BASELINE = Baseline()
 MODELS = register(
     [
         Linear(), LightGBM(), Splines(), Tree(), ExtraTrees(), Histogram(), Forest(), Neighbours(), AdaptiveLinear(),
-        MLP(), RealMLP(), TunedMLP(), XGBoost(), CatBoost(),
+        InContext(), MLP(), RealMLP(), TunedMLP(), XGBoost(), CatBoost(),
     ]
 )  # fmt: skip
 
@@ -88,7 +89,7 @@ EXTRAS: Final[Mapping[str, Extra]] = MappingProxyType(
     }
 )
 """Families that need an optional package."""
-NAMED_ONLY: Final = frozenset({"adaptive_linear", "realmlp", "tuned_mlp"})
+NAMED_ONLY: Final = frozenset({"adaptive_linear", "incontext", "realmlp", "tuned_mlp"})
 """Families used only if a caller names them: their benefit for the default ensemble is not measured yet."""
 _DEFAULT: Final = "default"
 
