@@ -64,6 +64,7 @@ _Seed = Annotated[int | None, typer.Option("--random-state", "--seed", help="A n
 _Workers = Annotated[
     int | None, typer.Option(help="Trials at the same time; by default one a core, fewer where memory is short.")
 ]
+_STORE_ROWS = "Whether models may contain training rows; without, neighbours and incontext are left out."
 _PREFER = "simple ships one model, the simplest of those that validation cannot tell from the ensemble."
 _Resume = Annotated[bool, typer.Option("--resume", help="Go on with an earlier run: killed, stopped or ended.")]
 _Validation = Annotated[
@@ -108,6 +109,7 @@ def fit(
     layers: Annotated[int, typer.Option(help="2 for a second layer of models where it helps; 1 for none.")] = 1,
     predict_limit: Annotated[float | None, typer.Option(help="Milliseconds that predicting a row may take.")] = None,
     prefer: Annotated[Literal["score", "simple"], typer.Option(help=_PREFER)] = "score",
+    store_rows: Annotated[bool, typer.Option(help=_STORE_ROWS)] = True,
     experience: _Experience = "default",
     random_state: _Seed = None,
     out: Annotated[Path, typer.Option(help="Where to save the model.")] = Path("model.seasoned"),
@@ -134,7 +136,16 @@ def fit(
         workers=workers,
         validation=validated,
         experience=None if experience == "none" else experience,
-        search=_search(models, folds, ensemble, features, predict_limit=predict_limit, layers=layers, prefer=prefer),
+        search=_search(
+            models,
+            folds,
+            ensemble,
+            features,
+            predict_limit=predict_limit,
+            layers=layers,
+            prefer=prefer,
+            store_rows=store_rows,
+        ),
         random_state=random_state,
     )
     end = time.monotonic() + time_limit

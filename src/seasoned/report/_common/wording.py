@@ -26,6 +26,7 @@ _FAMILIES = MappingProxyType(
         "neighbours": "Nearest neighbours",
         "tree": "Decision tree",
         "incontext": "In-context network",
+        "distilled": "Boosting, taught by the in-context network",
         "mlp": "Neural network",
         "realmlp": "Neural network, embedded quantities",
         "tuned_mlp": "Neural network, learned penalties",

@@ -14,7 +14,7 @@ from seasoned.tabular.fit.data_warnings import warn_of_groups, warn_of_models, w
 from seasoned.tabular.fit.leakage import warn_of_leaks
 from seasoned.tabular.metrics.code_hash import code_digest
 from seasoned.tabular.metrics.registry import metric_key, resolve
-from seasoned.tabular.models.registry import MODELS, choose, for_quantile
+from seasoned.tabular.models.registry import MODELS, choose, for_quantile, meant_for, without_rows
 from seasoned.tabular.preprocessing.column_plan import foreseen_width
 from seasoned.tabular.schema.group_levels import without_group_levels
 from seasoned.tabular.schema.schema import Schema
@@ -91,13 +91,16 @@ class Description:
     size: tuple[int, int, int]
 
 
-def problem_of(target: Target, settings: FitSettings) -> Problem:
+def problem_of(table: Table, settings: FitSettings) -> Problem:
     """Choose the families and the metric.
 
     Raises:
         InvalidInput: If a setting is invalid.
     """
-    models = choose(settings.models)
+    target, (rows, columns) = table.target, table.frame.shape
+    models = meant_for(choose(settings.models), settings.models, rows, columns, len(target.classes))
+    if not settings.store_rows:
+        models = without_rows(models)
     metric = resolve(settings.metric, target.task, len(target.classes), target.classes, target.values)
     if metric.quantile is not None:
         models = for_quantile(models, settings.models)
@@ -166,7 +169,8 @@ def textual_settings(
     }
     digests = {name: _digest([rows]) for name, rows in roles.arrays().items()}
     told = places(experience) != Places(False, None)  # a search without advice cannot be resumed with advice
-    told_of = {"spaces": declared(settings.spaces or {}), "starts": settings.starts}
+    rows = "" if settings.store_rows else "none"
+    told_of = {"spaces": declared(settings.spaces or {}), "starts": settings.starts, "store_rows": rows}
     given = {name: value for name, value in (given | told_of).items() if name not in told_of or value}
     if (models := settings.models) is not None:
         given["models"] = [model if isinstance(model, str) else code_digest(model) for model in models]

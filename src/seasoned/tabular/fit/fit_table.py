@@ -75,7 +75,7 @@ def fit_table(table: Table, settings: FitSettings, budget: Budget, request: FitR
     Raises:
         InvalidInput: If a setting or the table is invalid.
     """
-    problem, pool = problem_of(table.target, settings), WorkerPool(budget)
+    problem, pool = problem_of(table, settings), WorkerPool(budget)
     with (
         closing(WarmWorkers(pool, problem.models)) as warm,
         FitProgress(problem.metric, budget, shown=request.callbacks.progress) as progress,

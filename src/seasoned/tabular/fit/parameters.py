@@ -48,6 +48,7 @@ class FitSettings:
     predict_limit: float | None = None
     validation: Any = None
     random_state: Any = None
+    store_rows: bool = True
 
     def facts(self) -> dict[str, Any]:
         """Return the settings by name."""
@@ -99,6 +100,7 @@ def settings_of(given: Parameters) -> FitSettings:
         predict_limit=search.predict_limit,
         validation=given.validation,
         random_state=given.random_state,
+        store_rows=search.store_rows,
     )
 
 

@@ -151,6 +151,7 @@ class Neighbours:
     diet: Diet = "dense"
     quantiles: bool = True
     seeded: bool = False
+    stores_rows: bool = True
 
     def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature
         """Number of neighbours, power of the distance, and weights by distance."""

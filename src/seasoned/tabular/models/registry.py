@@ -22,6 +22,7 @@ from seasoned.tabular.models.linear.adaptive import AdaptiveLinear
 from seasoned.tabular.models.linear.linear import Linear
 from seasoned.tabular.models.linear.splines import Splines
 from seasoned.tabular.models.neighbors import Neighbours
+from seasoned.tabular.models.neural.distilled import Distilled
 from seasoned.tabular.models.neural.in_context import InContext
 from seasoned.tabular.models.neural.mlp import MLP
 from seasoned.tabular.models.neural.realmlp import RealMLP
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BASELINE", "EXTRAS", "MODELS", "check_installed", "choose", "find", "for_quantile", "holds_out",
-    "is_readable", "is_seeded", "joint_space", "register", "takes_weights",
+    "is_readable", "is_seeded", "joint_space", "meant_for", "register", "stores_rows", "takes_weights", "without_rows",
 ]  # fmt: skip
 
 
@@ -67,8 +68,8 @@ BASELINE = Baseline()
 # the strongest cheap family follows.
 MODELS = register(
     [
-        Linear(), LightGBM(), Splines(), Tree(), ExtraTrees(), Histogram(), Forest(), Neighbours(), AdaptiveLinear(),
-        InContext(), MLP(), RealMLP(), TunedMLP(), XGBoost(), CatBoost(),
+        Linear(), InContext(), LightGBM(), Splines(), Tree(), ExtraTrees(), Histogram(), Forest(), Neighbours(),
+        AdaptiveLinear(), Distilled(), MLP(), RealMLP(), TunedMLP(), XGBoost(), CatBoost(),
     ]
 )  # fmt: skip
 
@@ -89,8 +90,10 @@ EXTRAS: Final[Mapping[str, Extra]] = MappingProxyType(
     }
 )
 """Families that need an optional package."""
-NAMED_ONLY: Final = frozenset({"adaptive_linear", "incontext", "realmlp", "tuned_mlp"})
+NAMED_ONLY: Final = frozenset({"adaptive_linear", "distilled", "incontext", "realmlp", "tuned_mlp"})
 """Families used only if a caller names them: their benefit for the default ensemble is not measured yet."""
+_SUBSTITUTES: Final = MappingProxyType({"incontext": "distilled"})
+"""Family whose models contain training rows -> family that takes its place where none may."""
 _DEFAULT: Final = "default"
 
 
@@ -178,6 +181,47 @@ def is_readable(model: Model) -> bool:
 def holds_out(model: Model) -> bool:
     """True for a family with `holds_out = True`: its fit holds out rows by itself and has the argument `together`."""
     return bool(getattr(model, "holds_out", False))
+
+
+def stores_rows(model: Model) -> bool:
+    """True if the fitted model contains training rows; such families have `stores_rows = True`."""
+    return bool(getattr(model, "stores_rows", False))
+
+
+def meant_for(
+    models: Sequence[Model], named: Sequence[str | Model] | None, rows: int, columns: int, classes: int
+) -> tuple[Model, ...]:
+    """Select the families that are named, or have no method `suits`, or suit a table of this size.
+
+    Raises:
+        InvalidInput: If no family remains.
+    """
+    asked = {model if isinstance(model, str) else model.name for model in named or ()}
+    suiting = (getattr(model, "suits", None) for model in models)
+    found = tuple(
+        model
+        for model, suits in zip(models, suiting, strict=True)
+        if model.name in asked or suits is None or suits(rows, columns, classes)
+    )
+    if not found:
+        raise InvalidInput(f"models is {list(named or ())}, and no family is meant for {rows} rows; name others.")
+    return found
+
+
+def without_rows(models: Sequence[Model]) -> tuple[Model, ...]:
+    """Leave out the families whose fitted models contain training rows; some have a substitute that contains none.
+
+    Raises:
+        InvalidInput: If no family remains.
+    """
+    meant = (MODELS.get(_SUBSTITUTES.get(model.name, model.name), model) for model in models)
+    found = {model.name: model for model in meant if not stores_rows(model)}
+    if not found:
+        raise InvalidInput(
+            f"models is {[model.name for model in models]}, whose files contain training rows, and store_rows is "
+            "False: name other families, or leave store_rows out."
+        )
+    return tuple(found.values())
 
 
 def for_quantile(models: Sequence[Model], named: Sequence[str | Model] | None) -> tuple[Model, ...]:

@@ -26,8 +26,9 @@ class SearchSettings:
     Attributes:
         models: Names of the model families: `linear`, `lightgbm`, `splines`, `tree`, `extra_trees`, `histogram`,
             `forest`, `neighbours`, `mlp`, `xgboost` and `catboost`, and own ones as `CustomModel`. None uses all of
-            these that are installed. Three more families take part only if named: `realmlp`, a network trained in JAX,
-            and `adaptive_linear` and `tuned_mlp`, which tune their penalties by hypergradient during training.
+            these that are installed. More families take part only if named: `incontext`, a network that reads the
+            training rows as context, and `distilled`, trees that learn its predictions; `realmlp`, a network trained in
+            JAX; `adaptive_linear` and `tuned_mlp`, which tune their penalties by hypergradient during training.
             "default" stands for all usual families, and "-" leaves one out: `["-mlp"]`, `["default", "realmlp",
             "-mlp"]`.
         folds: Number of cross-validation folds; None chooses it by rows and time limit. A number, splitter or pairs as
@@ -60,6 +61,8 @@ class SearchSettings:
             if one is statistically equal to the ensemble: its validation loss is at most one standard error higher. A
             linear model, splines and a tree come first, in this order, then the fastest of the other models. The log
             and the summary of the fit state the choice and its cost.
+        store_rows: False to exclude families whose fitted models contain training rows, `neighbours` and `incontext`,
+            for a file that is passed on. `distilled` then takes the place of `incontext`.
 
     Raises:
         InvalidInput: If a setting is invalid.
@@ -79,6 +82,7 @@ class SearchSettings:
     spaces: Mapping[str, Mapping[str, Any] | Space] | None = None
     starts: Sequence[Mapping[str, Any]] | None = None
     prefer: Literal["score", "simple"] = "score"
+    store_rows: bool = True
 
     def __post_init__(self) -> None:
         if isinstance(self.models, str):
@@ -90,6 +94,10 @@ class SearchSettings:
             raise InvalidInput(f"folds is {self.folds}; cross-validation needs at least 2.")
         if not (self.calibrate is None or isinstance(self.calibrate, bool)):
             raise InvalidInput(f"calibrate is {self.calibrate!r}; use True, False, or None for the learned pool alone.")
+        if not isinstance(self.store_rows, bool):
+            raise InvalidInput(
+                f"store_rows is {self.store_rows!r}; use True, or False for no family with training rows."
+            )
         if self.predict_limit is not None and not self.predict_limit > 0:
             raise InvalidInput(f"predict_limit is {self.predict_limit}; it is in milliseconds and must be above 0.")
         if self.ensemble < 1:

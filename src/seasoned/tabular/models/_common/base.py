@@ -92,6 +92,9 @@ class Model(Protocol):
         - `holds_out = True`: the family holds out rows by itself, and `fit` has the additional argument `together`.
           Rows with the same number in `together` must stay on one side of the split; None for independent rows. A
           network that holds out rows only for early stopping does not set `holds_out`.
+        - `stores_rows = True`: the fitted model contains training rows.
+        - `suits(rows, columns, classes)`: a method that is False for tables for which the default set of families
+          leaves this family out. `classes` is 0 for regression.
 
         An iterative family stops when the loss on `valid` no longer improves, or when its `seconds` have passed. In
         both cases it returns a usable model. `fit` returns the number of rounds, or None for a family without rounds.

@@ -11,6 +11,7 @@ from seasoned._util.blas_threads import one_thread
 from seasoned.errors import InvalidInput
 from seasoned.incontext.estimators import InContextClassifier, InContextRegressor
 from seasoned.incontext.network import LEVELS
+from seasoned.incontext.shipped import shipped_digest
 from seasoned.space import Space
 from seasoned.tabular.models._common.row_sample import some_rows
 from seasoned.tabular.safe_files import npz
@@ -22,16 +23,19 @@ if TYPE_CHECKING:
     from seasoned.tabular.models._common.base import Job, Weights
     from seasoned.tabular.preprocessing.column_plan import Diet
 
-__all__ = ["ContextRows", "InContext"]
+__all__ = ["MOST_ROWS", "ContextRows", "InContext"]
 
-_MOST_ROWS: Final = 2_000  # largest number of context rows: the limit of the network
-_MOST_CLASSES: Final = 1_000  # largest number of classes in a file
+MOST_ROWS: Final = 2_000
+"""Largest number of context rows: the limit of the network."""
+_MOST_COLUMNS: Final = 100  # largest number of columns that the network reads at once
+_MOST_CLASSES: Final = 10  # number of classes that the network tells apart at once
+_MOST_CLASSES_OF_A_FILE: Final = 1_000
 _FILE: Final = {
     "X": ("float64", 2),
     "gaps": ("bool", 2),
     "y": ("float64", 1),
     "categorical": ("int64", 1),
-    "settings": ("int64", 1),
+    "settings": ("int64", 1),  # number of classes, digest of the network
 }
 _MAYBE: Final = {"quantile": ("float64", 1)}
 
@@ -64,7 +68,7 @@ class ContextRows:
 
     def fit(self, X: NDArray[np.float64], y: NDArray[Any]) -> None:
         """Store at most 2,000 rows, plus one row of each class that the sample lacks, and read them."""
-        rows = some_rows(y, _MOST_ROWS, np.random.default_rng(self.seed), classes=self.n_classes > 0)
+        rows = some_rows(y, MOST_ROWS, np.random.default_rng(self.seed), classes=self.n_classes > 0)
         self.X, self.y = np.asarray(X[rows], dtype=np.float64), np.asarray(y[rows], dtype=np.float64)
         self._read()
 
@@ -90,7 +94,7 @@ class ContextRows:
             kind = InContextClassifier if self.n_classes else InContextRegressor
             targets = self.y.astype(np.int64) if self.n_classes else self.y
             with one_thread("blas"):
-                self._reader = kind(categorical=self.categorical, max_context=_MOST_ROWS).fit(self.X, targets)
+                self._reader = kind(categorical=self.categorical, max_context=MOST_ROWS).fit(self.X, targets)
         return self._reader
 
 
@@ -105,7 +109,12 @@ class InContext:
     diet: Diet = "codes"
     quantiles: bool = True
     seeded: bool = False
+    stores_rows: bool = True
     weighs: bool = False
+
+    def suits(self, rows: int, columns: int, classes: int) -> bool:
+        """True within the limits of one context: 2,000 rows, 100 columns, 10 classes."""
+        return rows <= MOST_ROWS and columns <= _MOST_COLUMNS and classes <= _MOST_CLASSES
 
     def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature
         """Empty space."""
@@ -140,7 +149,7 @@ class InContext:
             "gaps": gaps,
             "y": estimator.y,
             "categorical": np.array(estimator.categorical, dtype=np.int64),
-            "settings": np.array([estimator.n_classes], dtype=np.int64),
+            "settings": np.array([estimator.n_classes, shipped_digest()], dtype=np.int64),
         }
         if estimator.quantile is not None:
             arrays["quantile"] = np.array([estimator.quantile])
@@ -151,11 +160,16 @@ class InContext:
         found = npz.load(data, _FILE, _MAYBE)
         X, gaps, y, categorical, settings = (found[name] for name in _FILE)
         quantiles = found.get("quantile", np.zeros(0)).tolist()
-        n_classes = int(settings[0]) if len(settings) == 1 else -1
+        n_classes, digest = settings.tolist() if len(settings) == 2 else (-1, shipped_digest())
+        if digest != shipped_digest():
+            raise InvalidInput(
+                "a member of this model is the in-context network of another version of seasoned, whose predictions "
+                "differ: install that version, or fit again."
+            )
         codes = (y >= 0) & (y < n_classes) & (y == np.round(y))
         if (
             not (X.shape == gaps.shape and len(X) == len(y) >= 2)
-            or not 0 <= n_classes <= _MOST_CLASSES
+            or not 0 <= n_classes <= _MOST_CLASSES_OF_A_FILE
             or not ((categorical >= 0) & (categorical < X.shape[1])).all()
             or (n_classes != 0 and not codes.all())
             or len(quantiles) > (n_classes == 0)
