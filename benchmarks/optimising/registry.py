@@ -98,4 +98,5 @@ def own() -> dict[str, Framework]:
             Sampler(f"bayes-{kind.replace('_', '-')}", {"sampler": "Bayes", "settings": {"acquisition": kind}})
             for kind in ACQUISITIONS
         ]
+        found.append(Sampler("bayes-incontext", {"sampler": "Bayes", "settings": {"surrogate": "incontext"}}))
     return {framework.name: framework for framework in (sampler.framework() for sampler in found)}

@@ -14,14 +14,14 @@ from seasoned.incontext.network import Network
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-    Kind = Literal["tables"]
+    Kind = Literal["tables", "trials"]
 
 __all__ = ["shipped_digest", "shipped_network"]
 
 
 @lru_cache(maxsize=2)
 def shipped_network(kind: Kind = "tables") -> Network:
-    """Return the network for rows of tables; its attribute `card` says how it was trained.
+    """Return the network for rows of tables, or for trials of a study; its attribute `card` says how it was trained.
 
     Example:
         >>> shipped_network().card["never saw"]

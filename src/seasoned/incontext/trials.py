@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 import numpy as np
 
-from seasoned.errors import InvalidInput
 from seasoned.incontext.network import Network
 from seasoned.incontext.quantile_function import QuantileFunction
+from seasoned.incontext.shipped import shipped_network
 
 if TYPE_CHECKING:
     import os
@@ -42,21 +42,14 @@ class ContextReader(Protocol):
         """Return the context of labelled rows; `n_classes` is 0 for numbers."""
 
 
-def reader_of(network: ContextReader | str | os.PathLike[str] | None, user: str) -> ContextReader:
-    """Return a network, read from its file if a path is given.
-
-    Args:
-        network: Network or its file.
-        user: What needs the network, for the error message.
+def reader_of(network: ContextReader | str | os.PathLike[str] | None) -> ContextReader:
+    """Return a network, read from its file if a path is given; None stands for the shipped network of trials.
 
     Raises:
-        InvalidInput: If there is no network, or the file is no network's.
+        InvalidInput: If the file is no network's.
     """
     if network is None:
-        raise InvalidInput(
-            f"{user} needs a network and no weights ship yet; train one with tools/train_incontext and give its file "
-            "as network=."
-        )
+        return shipped_network("trials")
     return network if isinstance(network, ContextReader) else Network.load(network)
 
 

@@ -221,7 +221,6 @@ def test_a_network_is_read_from_its_file(tmp_path):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"network": None}, "no weights ship yet"),
         ({"scores": np.zeros((0, N))}, "at least one task"),
         ({"scores": np.zeros((3, N + 1))}, r"scores have shape \(3, 41\)"),
         ({"categorical": np.zeros(2, dtype=bool)}, r"categorical \(2,\)"),

@@ -140,7 +140,6 @@ def test_gaussian_process_is_the_default():
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"surrogate": "incontext"}, "no weights ship yet; train one with tools/train_incontext"),
         ({"surrogate": "forest"}, "give 'gp' or 'incontext'"),
         ({"network": NearestQuantiles()}, "give surrogate='incontext' too"),
         (

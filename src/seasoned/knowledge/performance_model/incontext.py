@@ -101,13 +101,13 @@ class NeuralMetric:
                 is predicted from its coordinates.
             unit: Configurations in the unit cube, NaN where a coordinate is inactive, shape (n, d).
             categorical: True for coordinates without an order, shape (d,).
-            network: In-context network or its file.
+            network: In-context network or its file; None for the shipped network of trials.
             most_rows: Largest number of rows in the context.
 
         Raises:
-            InvalidInput: If there is no network, no past task, a task without a score, or shapes differ.
+            InvalidInput: If there is no past task, a task without a score, or shapes differ.
         """
-        reader = reader_of(network, "the neural metric")
+        reader = reader_of(network)
         if not len(scores) or scores.shape[1:] != unit.shape[:1] or unit.shape[1:] != categorical.shape:
             raise InvalidInput(
                 f"scores have shape {scores.shape}, unit {unit.shape} and categorical {categorical.shape}; give "

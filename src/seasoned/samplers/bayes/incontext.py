@@ -52,7 +52,7 @@ def network_of(surrogate: str, network: ContextReader | str | os.PathLike[str] |
         raise InvalidInput(f"the surrogate {surrogate!r} is unknown; give 'gp' or 'incontext'.")
     if surrogate == "gp" and network is not None:
         raise InvalidInput("a network is given, but the surrogate 'gp' uses none; give surrogate='incontext' too.")
-    return None if surrogate == "gp" else reader_of(network, "surrogate='incontext'")
+    return None if surrogate == "gp" else reader_of(network)
 
 
 def incontext_step(place: StepInputs, network: ContextReader) -> NDArray[np.float64] | None:

@@ -90,7 +90,7 @@ class Bayes(Sampler[BayesState]):
             the time of a stopped trial covers only its rungs.
         surrogate: "gp", or "incontext": each trial after the design is the candidate with the largest log-EI by an
             in-context network, without local steps and without fitting a model (`incontext.py`).
-        network: Network of the surrogate "incontext", or the path of its file.
+        network: Network of the surrogate "incontext", or the path of its file; None for the shipped network of trials.
 
     Raises:
         InvalidInput: If the acquisition is unknown, if it cannot be combined with `per_second` or the surrogate, if

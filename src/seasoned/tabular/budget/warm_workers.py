@@ -62,15 +62,20 @@ class WarmWorkers:
         second call returns at once.
         """
         least = (1.0 - share) * self._budget.remaining
-        while self._executor is not None and self._waiting:
-            for outcome in self._executor.wait(_GLANCE):
-                self._waiting.discard(outcome.task)
-                if outcome.ending is Ending.RETURNED:
-                    self._seconds = max(self._seconds, outcome.seconds)
+        while self.loading(_GLANCE):
             if self._budget.remaining < least or self._budget.stop():
                 break
         self.close()
         return self._seconds
+
+    def loading(self, seconds: float = 0.0) -> bool:
+        """Wait at most `seconds` for the next worker; True while some worker still imports packages."""
+        if self._executor is not None and self._waiting:
+            for outcome in self._executor.wait(seconds):
+                self._waiting.discard(outcome.task)
+                if outcome.ending is Ending.RETURNED:
+                    self._seconds = max(self._seconds, outcome.seconds)
+        return self._executor is not None and bool(self._waiting)
 
     def close(self) -> None:
         """Leave idle workers to the next executor and end the others."""

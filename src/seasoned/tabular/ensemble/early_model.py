@@ -1,11 +1,11 @@
-"""Early model: the first complete configuration, fitted on all rows in a worker of its own during the search."""
+"""Early model: the first complete configuration, fitted on all rows during the search, in a worker of its own."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from seasoned.errors import StorageError
+from seasoned.errors import SeasonedError, StorageError
 from seasoned.execution._system.resources import cpu_count
 from seasoned.execution.base import Ending, Limits
 from seasoned.execution.workers.pool import release_workers
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from seasoned.execution.local import LocalExecutor
+    from seasoned.study import Study
     from seasoned.tabular.budget.worker_pool import WorkerPool
     from seasoned.tabular.trial.cross_validation import CrossValidation
     from seasoned.trials import Trial
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["EarlyModel"]
 
 logger = logging.getLogger("seasoned.tabular")
+
+_FAILED: Final = "the first model (%s) could not be fitted on all rows: %s"
 
 
 class EarlyModel:
@@ -73,6 +76,17 @@ class EarlyModel:
             logger.warning("the first model is not fitted while the search goes on: %s", error)
             self._close()
 
+    def fit_here(self, study: Study, trial: Trial) -> None:
+        """Fit a trial that is the best so far in this process, as a callback of trials that run in this process."""
+        if trial.state is not TrialState.COMPLETE or study.best.number != trial.number:
+            return
+        ((name, settings),) = trial.config["model"].items()
+        self._config = trial.config
+        try:
+            self._member = Member(name, dict(settings), self._objective.refit(dict(trial.config)))
+        except (ArithmeticError, MemoryError, ValueError, SeasonedError) as error:
+            logger.warning(_FAILED, name, error)
+
     @property
     def fitted(self) -> tuple[str, dict[str, Any]] | None:
         """Family and settings of the early model, ready or in progress; None before its start and after a failure."""
@@ -94,5 +108,5 @@ class EarlyModel:
         if outcome.ending is Ending.RETURNED:
             self._member = Member(name, dict(settings), outcome.value)
         else:
-            logger.warning("the first model (%s) could not be fitted on all rows: %s", name, outcome.reason)
+            logger.warning(_FAILED, name, outcome.reason)
         return self._member

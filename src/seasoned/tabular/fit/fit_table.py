@@ -106,8 +106,7 @@ def _fit(
         planned = plan_of(problem.models, settings.models, plan.pool.budget, past)
         summary = progress.show(replace(summary, **planned))
         del description  # frees memory: only the matrices on disk are needed from here on
-        fresh = warm.ready()
-        result = search(plan.objective, start, run.storage, plan.pool, request.callbacks, progress, fresh=fresh)
+        result = search(plan.objective, start, run.storage, plan.pool, request.callbacks, progress, warm=warm)
         members = tuple(replace(member, own=problem.own.get(member.name)) for member in result.members)
         fitted = _unfinished(table, problem, plan.columns, members)
         fitted = finalize(fitted, plan.objective, table.frame, settings.calibrate, settings.predict_limit, plan.pool)

@@ -22,6 +22,7 @@ from seasoned.tabular.ensemble.simplest_model import Simplest, simplest_equal
 from seasoned.tabular.ensemble.stacking import add_layer, upper_settings
 from seasoned.tabular.search.advised_sampler import AdvisedSampler
 from seasoned.tabular.search.family_bandit import FamilyBandit
+from seasoned.tabular.search.first_answer import first_trials
 from seasoned.tabular.search.row_race import RowRace
 from seasoned.tabular.search.stopping_rule import StoppingRule
 from seasoned.tabular.search.user_configurations import with_starts
@@ -99,7 +100,7 @@ def search(
     callbacks: FitCallbacks,
     progress: FitProgress,
     *,
-    fresh: float = 0.0,
+    warm: WarmWorkers,
 ) -> SearchResult:
     """Tune all families together and fit the best configurations on all rows.
 
@@ -111,7 +112,7 @@ def search(
         pool: The workers, with time, trials and memory.
         callbacks: The user's callbacks.
         progress: The progress line.
-        fresh: Seconds in which a new worker loaded the packages of the fits.
+        warm: The workers, which load the packages of the fits.
     """
     budget, guide, space, starts, own = pool.budget, start.advice, start.space, start.defaults, start.own
     timed = budget.trials is None
@@ -132,7 +133,7 @@ def search(
     progress.begin("search")
     with EarlyModel(objective, pool) as early:
         upper = upper_settings(space) if budget.layers > 1 else {}
-        ending = StoppingRule(objective, budget, study, fresh, tuple(upper))
+        ending = StoppingRule(objective, budget, study, tuple(upper))
 
         def row(trial: Trial) -> TrialRow:
             return _row(objective, trial, clock.elapsed.get(trial.number))
@@ -144,9 +145,17 @@ def search(
                 progress.know(trial)
                 telling.know(trial)
         resumed = progress.resume(sum(trial.state in _ENDED for trial in study.trials))
-        observers = (early, clock, progress, ending, telling)
+        observers = (clock, progress, ending, telling)
+
+        def start_quickly() -> None:
+            here = (early.fit_here, *observers)
+            first_trials(study, objective, planned, budget, warm, callbacks=here, stop=ending.should_end)
+            ending.know_warm_up(warm.ready())
+
         try:
-            failed = _searched(study, objective, budget, ending, opening, observers)
+            failed = _searched(
+                study, objective, budget, ending, opening, (early, *observers), start_quickly=start_quickly
+            )
         finally:
             ended = _closed(study)
         if budget.stop():
@@ -170,6 +179,8 @@ def _searched(
     closing: StoppingRule,
     opening: int,
     callbacks: Sequence[Callable[[Study, Trial], None]],
+    *,
+    start_quickly: Callable[[], None],
 ) -> bool:
     """Run the trials. Return True if the store failed before the end, with some trials complete.
 
@@ -180,11 +191,13 @@ def _searched(
         closing: The stopping rule.
         opening: Number of the first configurations. With a trial budget and a large table, these end before others.
         callbacks: Callbacks for each trial.
+        start_quickly: Runs the first trials in this process and waits for the workers.
 
     Raises:
         StorageError: If the store fails before any trial is complete.
     """
     try:
+        start_quickly()
         if budget.trials is not None and objective.levels:  # reference trials of the others, whichever is faster
             run_study(study, objective, budget, closing, FIRST, callbacks)
             run_study(study, objective, budget, closing, opening, callbacks)

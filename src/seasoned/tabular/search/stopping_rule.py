@@ -101,7 +101,6 @@ class StoppingRule:
         objective: Cross-validation of the trials.
         budget: The time.
         study: The study. The earlier trials of a resumed run count at once.
-        fresh: Seconds that a fresh worker took to load packages; 0 if this was not measured.
         upper: Families of a second layer; empty for none.
 
     Attributes:
@@ -114,17 +113,16 @@ class StoppingRule:
         objective: CrossValidation,
         budget: Budget,
         study: Study,
-        fresh: float = 0.0,
         upper: Sequence[str] = (),
     ) -> None:
         self._objective = objective
         self._budget = budget
-        self._fresh = fresh
+        self._fresh = 0.0  # seconds that a fresh worker took to load packages; 0 if this was not measured
         self._upper = upper
         self._layering = 0.0
         self.next_selection = 0.0  # earliest time of the next selection, on `time.monotonic`'s clock
         self._unseen = False  # True if a trial completed after the last selection
-        self.warm_up = max(_WARM_UP, fresh)
+        self.warm_up = _WARM_UP
         self._reserve = min(max(_LAST * budget.seconds, 1.0), 0.5 * budget.seconds)
         self._plateau = Plateau(objective.baseline_loss()) if budget.trials is None else None
         self._over = self.asked = False
@@ -143,6 +141,10 @@ class StoppingRule:
         if self._unseen and self._plateau.reached(ended, self._elapsed):
             self._measure([TrialRow.of(found) for found in study.trials])  # recent trials may have brought a gain
         self._conclude(self._plateau, ended)
+
+    def know_warm_up(self, seconds: float) -> None:
+        """Note the seconds in which a fresh worker loaded its packages; 0 if no worker did."""
+        self._fresh, self.warm_up = seconds, max(self.warm_up, seconds)
 
     def should_end(self) -> bool:
         """True if the search must end: by request, for lack of time beyond the reserve, or for lack of gains."""

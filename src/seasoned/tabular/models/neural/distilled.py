@@ -43,6 +43,7 @@ class Distilled:
 
     name: str = "distilled"
     diet: Diet = "codes"
+    weighs: bool = False
 
     def suits(self, rows: int, columns: int, classes: int) -> bool:
         """True for the tables of the network."""
@@ -62,20 +63,16 @@ class Distilled:
         train: tuple[Any, Any],
         valid: tuple[Any, Any] | None,
         seconds: float | None = None,
-        weights: Weights | None = None,
+        weights: Weights | None = None,  # noqa: ARG002 - the network knows no weights
     ) -> int | None:
         """Learn the network's predictions of (X, y) and monitor the loss of the validation rows."""
         X, y = train
         with one_thread("blas"):
             predicted = _out_of_fold(estimator, X, y)
-        own, held = weights or (None, None)
-        mass = np.ones(len(X)) if own is None else own
-        if estimator.n_classes:
-            rows, y = np.nonzero(predicted >= _LEAST)
-            X, mass = X[rows], mass[rows] * predicted[rows, y]
-        else:
-            y = predicted
-        return _TREES.fit(estimator, (X, y), valid, seconds, (mass, held))
+        if not estimator.n_classes:
+            return _TREES.fit(estimator, (X, predicted), valid, seconds)
+        rows, labels = np.nonzero(predicted >= _LEAST)
+        return _TREES.fit(estimator, (X[rows], labels), valid, seconds, (predicted[rows, labels], None))
 
     def with_rounds(self, config: dict[str, Any], rounds: int | None) -> dict[str, Any]:
         """Return the configuration with a fixed number of rounds."""
