@@ -22,7 +22,7 @@ FOLDERS = frozenset({"benchmarks", "tools"})
 """Tests of scripts, which are no room."""
 
 
-SLOW_FAMILIES = re.compile(r"realmlp|tuned_mlp")
+SLOW_FAMILIES = re.compile(r"distilled|incontext-|incontext\]|realmlp|tuned_mlp")
 """Families that a fit tries only where the user names them."""
 
 

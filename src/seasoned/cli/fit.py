@@ -46,8 +46,8 @@ _MetricName = Annotated[str | None, typer.Option(help="What to optimise: roc_auc
 _Models = Annotated[
     str | None,
     typer.Option(
-        help="Families to try, such as linear,lightgbm; by default all that are installed but realmlp, tuned_mlp and "
-        "adaptive_linear. --models=-mlp leaves one out, --models=default,realmlp adds one."
+        help="Families to try, such as linear,lightgbm; by default all that are installed but incontext, distilled, "
+        "realmlp, tuned_mlp and adaptive_linear. --models=-mlp leaves one out, --models=default,realmlp adds one."
     ),
 ]
 _Features = Annotated[

@@ -11,7 +11,7 @@ from seasoned.errors import InvalidInput
 from seasoned.tabular.ensemble.prediction_threads import map_members
 from seasoned.tabular.features.inputs import feature_inputs
 from seasoned.tabular.input.frames import to_frame
-from seasoned.tabular.models.registry import find
+from seasoned.tabular.models.registry import MODELS, find, stores_rows
 from seasoned.tabular.postprocessing.postprocessor import Postprocessor
 from seasoned.tabular.preprocessing.matrix_files import in_parts
 from seasoned.tabular.schema.column import warn_of_unreadable
@@ -155,9 +155,14 @@ class Fitted:
 
     @property
     def sentences(self) -> list[str]:
-        """Sentences on postprocessing and on prediction latency."""
+        """Sentences on postprocessing, on prediction latency, and on training rows in the members."""
         latency = [] if self.pace is None else [self.pace.sentence]
-        return [*self.postprocessor.sentences(self.metric, self.classes), *latency]
+        return [*self.postprocessor.sentences(self.metric, self.classes), *latency, *self._stored_rows()]
+
+    def _stored_rows(self) -> list[str]:
+        names = {member.name for member in self.members if stores_rows(member.own or MODELS.get(member.name))}
+        told = "The model contains training rows (%s); SearchSettings(store_rows=False) leaves such families out."
+        return [told % ", ".join(sorted(names))] if names else []
 
     def predict(self, X: Any, lost: list[UnreadableCells] | None = None) -> NDArray[np.float64]:
         """Predict probabilities, shape (n, classes), or numbers, shape (n,).

@@ -183,8 +183,8 @@ def holds_out(model: Model) -> bool:
     return bool(getattr(model, "holds_out", False))
 
 
-def stores_rows(model: Model) -> bool:
-    """True if the fitted model contains training rows; such families have `stores_rows = True`."""
+def stores_rows(model: Model | None) -> bool:
+    """True if the fitted model contains training rows; such families have `stores_rows = True`. False for None."""
     return bool(getattr(model, "stores_rows", False))
 
 

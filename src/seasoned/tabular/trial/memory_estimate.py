@@ -9,14 +9,17 @@ should be slightly high and never low.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import SeasonedError
+from seasoned.incontext.shipped import shipped_network
 from seasoned.tabular.models._common.booster_settings import BYTE, bins, oblivious_bins
 from seasoned.tabular.models.linear.additive import MOST_CELLS, MOST_COLUMNS
 from seasoned.tabular.models.neighbors import PIECE
+from seasoned.tabular.models.neural.in_context import MOST_COLUMNS as MOST_CONTEXT_COLUMNS
+from seasoned.tabular.models.neural.in_context import MOST_ROWS
 from seasoned.tabular.models.trees.random_forest import TREES
 from seasoned.tabular.schema.column import MOST_LEVELS
 
@@ -30,6 +33,8 @@ _SINGLE: Final = 4  # bytes of a float32
 _NODE: Final = 260  # bytes of a tree node during growth and conversion, without its values
 _SAMPLE: Final = 200_000  # rows that LightGBM samples to find its bins
 _REMEMBERED: Final = 20_000  # largest number of rows that the family `neighbours` stores
+_COPIES_OF_CELLS: Final = 10  # arrays of a context's cells that the in-context network holds at the same time
+_VIEWS: Final = 4  # contexts that the family `incontext` keeps
 _TIMES: Final = 6  # copies of the input matrix in the estimate of an unknown family
 _MARGIN: Final = 1.1  # safety factor of all estimates
 SHARE: Final = 0.95
@@ -156,6 +161,19 @@ def _neighbours(config: Mapping[str, Any], at: DataShape) -> float:
     return _SINGLE * (at.valid + 3 * kept) * at.columns + distances
 
 
+def _incontext(_: Mapping[str, Any], at: DataShape) -> float:
+    rows, columns = min(at.rows, MOST_ROWS), min(at.columns, MOST_CONTEXT_COLUMNS)
+    sizes = shipped_network().settings
+    cells = _COPIES_OF_CELLS * rows * columns * sizes.cell_width
+    kept = _VIEWS * 2 * rows * sizes.width * sizes.layers  # keys and values of the row layers
+    return 1e7 + _SINGLE * (cells + kept)  # and the network
+
+
+def _distilled(_: Mapping[str, Any], at: DataShape) -> float:
+    taught = replace(at, rows=at.rows * max(at.classes, 1))  # a weighted row for each class
+    return max(_incontext({}, at), _lightgbm({}, taught))
+
+
 def _mlp(config: Mapping[str, Any], at: DataShape) -> float:
     width, layers = _of(config, "width", 256), _of(config, "layers", 4)
     parameters = width * (at.columns + width * layers + max(at.classes, 1))
@@ -172,7 +190,7 @@ _NEEDS: Final[Mapping[str, Callable[[Mapping[str, Any], DataShape], float]]] = M
     {
         "lightgbm": _lightgbm, "xgboost": _xgboost, "catboost": _catboost, "histogram": _histogram, "forest": _forest,
         "extra_trees": _extra_trees, "tree": _tree, "linear": _linear, "neighbours": _neighbours, "mlp": _mlp,
-        "splines": _splines, "adaptive_linear": _adaptive_linear,
+        "splines": _splines, "adaptive_linear": _adaptive_linear, "incontext": _incontext, "distilled": _distilled,
         "baseline": lambda *_: 0.0,
     }
 )  # fmt: skip

@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from seasoned.tabular.models._common.base import Job, Weights
     from seasoned.tabular.preprocessing.column_plan import Diet
 
-__all__ = ["MOST_ROWS", "ContextRows", "InContext"]
+__all__ = ["MOST_COLUMNS", "MOST_ROWS", "ContextRows", "InContext"]
 
 MOST_ROWS: Final = 2_000
 """Largest number of context rows: the limit of the network."""
-_MOST_COLUMNS: Final = 100  # largest number of columns that the network reads at once
+MOST_COLUMNS: Final = 100
+"""Largest number of columns of a context; of more columns each context has its own subset."""
 _MOST_CLASSES: Final = 10  # number of classes that the network tells apart at once
 _MOST_CLASSES_OF_A_FILE: Final = 1_000
 _FILE: Final = {
@@ -114,7 +115,7 @@ class InContext:
 
     def suits(self, rows: int, columns: int, classes: int) -> bool:
         """True within the limits of one context: 2,000 rows, 100 columns, 10 classes."""
-        return rows <= MOST_ROWS and columns <= _MOST_COLUMNS and classes <= _MOST_CLASSES
+        return rows <= MOST_ROWS and columns <= MOST_COLUMNS and classes <= _MOST_CLASSES
 
     def space(self, task: Task) -> Space:  # noqa: ARG002 - the protocol's signature
         """Empty space."""
