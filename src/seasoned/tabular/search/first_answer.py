@@ -7,12 +7,13 @@ table exists about when the search starts otherwise.
 from __future__ import annotations
 
 from itertools import takewhile
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from seasoned._util.blas_threads import one_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from seasoned.study import Study
     from seasoned.tabular.budget.budget import Budget
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["first_trials"]
 
-_QUICK: Final = frozenset({"linear", "incontext"})  # families whose default takes about a second on a small table
-_MOST_CELLS: Final = 60_000  # largest table, in cells of the wider input matrix of these families
+# family -> cells of the largest input matrix on which its default takes about a second
+_QUICK: Final = MappingProxyType({"linear": 60_000, "incontext": 5_000})
 _MOST_CLASSES: Final = 10
 
 
@@ -51,9 +52,10 @@ def first_trials(
         callbacks: Callbacks for each trial.
         stop: Returns True if the search must end.
     """
-    quick = [*takewhile(_QUICK.issuperset, (start["model"] for start in planned))]
-    most = len(quick) if budget.trials is None else min(len(quick), budget.trials)
-    if not most or study.trials or not _is_small(objective, {name for model in quick for name in model}):
+    names = (name for start in planned for name in start["model"])
+    quick = sum(1 for _ in takewhile(lambda name: _is_quick(objective, name), names))
+    most = quick if budget.trials is None else min(quick, budget.trials)
+    if not most or study.trials:
         return
 
     def over() -> bool:
@@ -67,6 +69,7 @@ def first_trials(
         )
 
 
-def _is_small(objective: CrossValidation, families: Iterable[str]) -> bool:
-    cells = max(objective.data.matrix(objective.fitter.model(name).diet).size for name in families)
-    return not objective.levels and cells <= _MOST_CELLS and objective.job.n_classes <= _MOST_CLASSES
+def _is_quick(objective: CrossValidation, name: str) -> bool:
+    if name not in _QUICK or objective.levels or objective.job.n_classes > _MOST_CLASSES:
+        return False
+    return objective.data.matrix(objective.fitter.model(name).diet).size <= _QUICK[name]
