@@ -128,24 +128,14 @@ def fit(
     said = Declared(target, weights, groups, validation, tuple(names_in(ignore)), weights_in(class_weight))
     train, test = _split(said, frame, holdout, random_state, classes=kind == "classification")
     train, validated = said.validated(train, lambda path: reading.table(path, words_in(train), _like(frame)))
+    limits: Any = {"time_limit": time_limit, "trials": trials, "memory_limit": memory_limit, "workers": workers}
+    more = {"predict_limit": predict_limit, "layers": layers, "prefer": prefer, "store_rows": store_rows}
     model = (tabular.AutoClassifier if kind == "classification" else tabular.AutoRegressor)(
         metric_of(metric, positive, costs),
-        time_limit=time_limit,
-        trials=trials,
-        memory_limit=memory_limit,
-        workers=workers,
+        **limits,
         validation=validated,
         experience=None if experience == "none" else experience,
-        search=_search(
-            models,
-            folds,
-            ensemble,
-            features,
-            predict_limit=predict_limit,
-            layers=layers,
-            prefer=prefer,
-            store_rows=store_rows,
-        ),
+        search=_search(models, folds, ensemble, features, **more),
         random_state=random_state,
     )
     end = time.monotonic() + time_limit

@@ -114,25 +114,12 @@ def search(
         progress: The progress line.
         warm: The workers, which load the packages of the fits.
     """
-    budget, guide, space, starts, own = pool.budget, start.advice, start.space, start.defaults, start.own
-    timed = budget.trials is None
-    planned = with_starts(starts, own, FIRST)
-    first = len(with_starts(starts[:FIRST], own, FIRST))
-    opening = len(planned) if guide is None else min(len(planned), max(_OPENING, first))
-    families, paced = _families(objective, budget), objective.predict_limit is not None
-    study = Study(
-        space,
-        sampler=_sampler(starts, planned if guide is None else planned[:first], budget, guide, families, paced=paced),
-        storage=storage,
-        name="search",
-        seed=objective.job.seed,
-        fidelity=_row_race(objective, 0 if timed else opening),
-        checkpoints=objective.data.folder / "checkpoints",
-    )
+    budget, timed, planned = pool.budget, pool.budget.trials is None, with_starts(start.defaults, start.own, FIRST)
+    study, opening = _opened(objective, start, planned, storage, budget)
     clock = ElapsedTimes(budget.deadline - budget.seconds)
     progress.begin("search")
     with EarlyModel(objective, pool) as early:
-        upper = upper_settings(space) if budget.layers > 1 else {}
+        upper = upper_settings(start.space) if budget.layers > 1 else {}
         ending = StoppingRule(objective, budget, study, tuple(upper))
 
         def row(trial: Trial) -> TrialRow:
@@ -170,6 +157,30 @@ def search(
         progress.begin("judging all models together")
         notes = (*resumed, *selected.notes, *layered.notes)
         return SearchResult(members, (*trials, *layered.rows), failed, ending.idle, notes)
+
+
+def _opened(
+    objective: CrossValidation,
+    start: SearchStart,
+    planned: Sequence[Mapping[str, Any]],
+    storage: str,
+    budget: Budget,
+) -> tuple[Study, int]:
+    """Open the study of the search; return it and the number of its first configurations."""
+    guide, starts = start.advice, start.defaults
+    first = len(with_starts(starts[:FIRST], start.own, FIRST))
+    opening = len(planned) if guide is None else min(len(planned), max(_OPENING, first))
+    families, paced = _families(objective, budget), objective.predict_limit is not None
+    study = Study(
+        start.space,
+        sampler=_sampler(starts, planned if guide is None else planned[:first], budget, guide, families, paced=paced),
+        storage=storage,
+        name="search",
+        seed=objective.job.seed,
+        fidelity=_row_race(objective, 0 if budget.trials is None else opening),
+        checkpoints=objective.data.folder / "checkpoints",
+    )
+    return study, opening
 
 
 def _searched(
