@@ -22,7 +22,7 @@ from seasoned.tabular.ensemble.simplest_model import Simplest, simplest_equal
 from seasoned.tabular.ensemble.stacking import add_layer, upper_settings
 from seasoned.tabular.search.advised_sampler import AdvisedSampler
 from seasoned.tabular.search.family_bandit import FamilyBandit
-from seasoned.tabular.search.first_answer import first_trials
+from seasoned.tabular.search.opening_trials import first_trials
 from seasoned.tabular.search.row_race import RowRace
 from seasoned.tabular.search.stopping_rule import StoppingRule
 from seasoned.tabular.search.user_configurations import with_starts

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from seasoned import incontext
 from seasoned._util.blas_threads import one_thread
-from seasoned.incontext.estimators import InContextClassifier, InContextRegressor
 from seasoned.space import Space
 from seasoned.tabular.models.boosting.lightgbm import LightGBM
 from seasoned.tabular.models.neural.in_context import MOST_ROWS, InContext
@@ -92,7 +92,7 @@ def _out_of_fold(booster: Booster, X: NDArray[np.float64], y: NDArray[Any]) -> N
 
     A row whose class the other folds lack keeps its label.
     """
-    kind = InContextClassifier if booster.n_classes else InContextRegressor
+    kind = incontext.InContextClassifier if booster.n_classes else incontext.InContextRegressor
     predicted = np.eye(booster.n_classes)[y] if booster.n_classes else np.asarray(y, dtype=np.float64)
     fold = _balanced_folds(y, booster.parameters["seed"])
     for place in range(_FOLDS):

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from seasoned import incontext
 from seasoned._util.blas_threads import one_thread
 from seasoned.errors import InvalidInput
-from seasoned.incontext.estimators import InContextClassifier, InContextRegressor
 from seasoned.incontext.network import LEVELS
 from seasoned.incontext.shipped import shipped_digest
 from seasoned.space import Space
@@ -92,7 +92,7 @@ class ContextRows:
         if self._reader is None:
             assert self.X is not None, "fitted or loaded first"
             assert self.y is not None
-            kind = InContextClassifier if self.n_classes else InContextRegressor
+            kind = incontext.InContextClassifier if self.n_classes else incontext.InContextRegressor
             targets = self.y.astype(np.int64) if self.n_classes else self.y
             with one_thread("blas"):
                 self._reader = kind(categorical=self.categorical, max_context=MOST_ROWS).fit(self.X, targets)
