@@ -52,8 +52,10 @@ BUCKETS: Final = (
     Bucket(256, 96, 8, 3),
     Bucket(512, 128, 8, 2),
     Bucket(256, 96, 32, 1),
+    Bucket(1024, 128, 8, 1),
+    Bucket(512, 128, 20, 1),
 )
-"""Batches of tables, about nine thousand cells each."""
+"""Batches of tables, of six to thirteen thousand cells."""
 TRIAL_BUCKETS: Final = (
     Bucket(8, 16, 8, 24),
     Bucket(16, 16, 8, 20),
