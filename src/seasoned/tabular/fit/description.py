@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seasoned._util.blas_threads import one_thread
 from seasoned.errors import InvalidInput
 from seasoned.knowledge.experience.locations import Places, places
 from seasoned.tabular.fit.data_warnings import warn_of_groups, warn_of_models, warn_of_positive, warn_of_time
@@ -110,6 +111,8 @@ def problem_of(table: Table, settings: FitSettings) -> Problem:
     return Problem(models, metric)
 
 
+@one_thread("blas")  # the cores belong to the workers, which load their packages
+@one_thread("openmp")
 def describe_table(table: Table, problem: Problem, settings: FitSettings) -> Description:
     """Infer the kind of each column, read the columns as their kinds, and warn of doubtful data.
 

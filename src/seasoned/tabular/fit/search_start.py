@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from seasoned._util.blas_threads import one_thread
 from seasoned.knowledge.experience.locations import Places, places
 from seasoned.tabular.experience.record import ExperienceRecorder
 from seasoned.tabular.features.pipeline import LEVELS, starts_with_features
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["past_tasks", "start_search"]
 
 
+@one_thread("blas")  # the cores belong to the workers, which load their packages
+@one_thread("openmp")
 def start_search(
     table: Table,
     description: Description,

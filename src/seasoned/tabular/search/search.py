@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from seasoned._util.blas_threads import one_thread
 from seasoned.errors import AllTrialsFailed, PruneReason, StorageError
 from seasoned.study import Study
 from seasoned.tabular.budget.callbacks import CallbackRunner, ElapsedTimes, FitCallbacks
@@ -92,6 +93,7 @@ class SearchStart:
     advice: TaskAdvice | None = None
 
 
+@one_thread("blas")  # the cores belong to the workers
 def search(
     objective: CrossValidation,
     start: SearchStart,
