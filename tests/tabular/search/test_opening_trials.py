@@ -32,7 +32,7 @@ def configurations_here(monkeypatch):
 
 
 def test_the_first_trial_runs_here_while_the_workers_load(cache, configurations_here):
-    settings = {"trials": 3, "time_limit": None, "experience": None, "random_state": 0}
+    settings = {"trials": 3, "workers": 1, "time_limit": None, "experience": None, "random_state": 0}
     search, seen = SearchSettings(models=["linear", "tree"], folds=3), []
     release_workers()
     cold = AutoClassifier(**settings, search=search).fit(X, y, callbacks=[lambda row: seen.append(row["number"])])

@@ -9,7 +9,8 @@ import pytest
 from in_process import estimator, stay_in_process
 from messy import messy
 from seasoned import SearchSettings
-from seasoned.tabular.fit import fit_table
+from seasoned.study import Study
+from seasoned.tabular.budget.callbacks import ElapsedTimes
 
 
 def circle(rows=400):
@@ -41,10 +42,9 @@ def test_a_single_model_can_be_asked_for(cache, monkeypatch):
 
 def test_search_closes_its_study_after_an_error(cache, monkeypatch):
     stay_in_process(monkeypatch)
-    closed = []
-    close = fit_table.search.__globals__["Study"].close
-    monkeypatch.setattr(fit_table.search.__globals__["Study"], "close", lambda study: closed.append(1) or close(study))
-    monkeypatch.setattr(fit_table.search.__globals__["ElapsedTimes"], "__call__", lambda *_: 1 / 0)
+    closed, close = [], Study.close
+    monkeypatch.setattr(Study, "close", lambda study: closed.append(1) or close(study))
+    monkeypatch.setattr(ElapsedTimes, "__call__", lambda *_: 1 / 0)
     X, y = messy("binary", rows=80)
     with pytest.raises(ZeroDivisionError):
         estimator("classification").fit(X, y)
