@@ -49,17 +49,21 @@ class CellEncoder:
         spread[spread == 0] = 1.0
         return cls(ordered, mean, spread, np.asarray(categorical, dtype=bool))
 
+    def scores(self, X: np.ndarray) -> np.ndarray:
+        """Return `5 tanh(z / 5)` for standard scores z, and 0 for gaps, (rows, columns)."""
+        z = (np.where(np.isnan(X), self.mean, X) - self.mean) / self.spread
+        return np.asarray(5 * np.tanh(z / 5))
+
     def encode(self, X: np.ndarray) -> np.ndarray:
         """Return the cell tokens of rows, (rows, columns, CELL) in float32.
 
-        A cell x becomes `5 tanh(z / 5)` with its standard score z, its mid-rank r in [-1, 1], the sines and cosines of
-        `pi w r` for w = 1, 2, 4, 8, the share of context rows with just this value, and two marks: gap and category.
+        A cell becomes its score, its mid-rank r in [-1, 1], the sines and cosines of `pi w r` for w = 1, 2, 4, 8, the
+        share of context rows with just this value, and two marks: gap and category.
         """
         rows, columns = X.shape
         out = np.zeros((rows, columns, _OWN), dtype=np.float32)
         gap = np.isnan(X)
-        z = (np.where(gap, self.mean, X) - self.mean) / self.spread
-        out[:, :, 0] = 5 * np.tanh(z / 5)
+        out[:, :, 0] = self.scores(X)
         for place, ordered in enumerate(self.ordered):
             low, high = (np.searchsorted(ordered, X[:, place], side=side) for side in ("left", "right"))
             out[:, place, 1] = (low + high) / max(len(ordered), 1) - 1
