@@ -7,19 +7,16 @@ import numpy as np
 from seasoned.incontext.network import Network, init
 from seasoned.incontext.settings import NetworkSettings
 
-SMALL = {
-    "cells": NetworkSettings("cells", width=16, layers=2, heads=2, hidden=24, thinking=3),
-    "rows": NetworkSettings("rows", width=24, layers=2, heads=2, hidden=24, thinking=3, cell_width=8, inducing=4),
-}
+SMALL = NetworkSettings(width=24, layers=2, heads=2, hidden=24, thinking=3, cell_width=8, inducing=4)
 
 
-def random_network(shape: str, seed: int = 0) -> Network:
+def random_network(seed: int = 0) -> Network:
     rng = np.random.default_rng(seed)
     weights = {
         part: {name: rng.normal(0, 0.3, np.shape(array)).astype(np.float32) for name, array in arrays.items()}
-        for part, arrays in init(rng, SMALL[shape]).items()
+        for part, arrays in init(rng, SMALL).items()
     }
-    return Network(SMALL[shape], weights, {})
+    return Network(SMALL, weights, {})
 
 
 def random_table(seed: int, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:

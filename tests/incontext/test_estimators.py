@@ -15,9 +15,9 @@ from seasoned.incontext.views import Limits, Views
 from small_networks import random_network, random_table
 
 
-@pytest.fixture(params=["cells", "rows"])
-def net(request):
-    return random_network(request.param)
+@pytest.fixture
+def net():
+    return random_network()
 
 
 def test_order_of_rows_changes_no_bit(net):

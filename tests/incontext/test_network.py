@@ -9,14 +9,14 @@ from seasoned.errors import InvalidInput
 from seasoned.incontext import backend, network
 from seasoned.incontext.network import LEVELS, Network
 from seasoned.incontext.settings import NetworkSettings
-from small_networks import SMALL, random_network, random_table
+from small_networks import random_network, random_table
 
 NONE = np.zeros(4, dtype=bool)
 
 
-@pytest.fixture(params=["cells", "rows"])
-def net(request):
-    return random_network(request.param)
+@pytest.fixture
+def net():
+    return random_network()
 
 
 def test_probabilities_of_the_classes(net):
@@ -92,7 +92,7 @@ def test_file_of_something_else_is_refused(tmp_path):
         Network.load(tmp_path / "n.npz")
 
 
-def test_sizes_that_do_not_divide_are_refused():
-    with pytest.raises(InvalidInput, match="heads must divide width"):
-        NetworkSettings(width=30, heads=4)
-    assert SMALL["rows"].width % SMALL["rows"].cell_width == 0
+@pytest.mark.parametrize("sizes", [{"heads": 4}, {"heads": 5, "cell_width": 4}])
+def test_sizes_that_do_not_divide_are_refused(sizes):
+    with pytest.raises(InvalidInput, match="must divide width"):
+        NetworkSettings(width=30, **sizes)

@@ -9,10 +9,11 @@ import pytest
 
 from optional import package
 from seasoned.errors import InvalidInput
+from seasoned.incontext import row_axis
 from seasoned.incontext.backend import Masks, softmax_attention
 from seasoned.incontext.batches import Bucket, draw_batch
 from seasoned.incontext.encoding import CellEncoder, encode_classes
-from seasoned.incontext.network import architecture, outputs
+from seasoned.incontext.network import outputs
 from seasoned.incontext.prior import DrawnTable
 from small_networks import SMALL, random_network, random_table
 
@@ -22,7 +23,6 @@ from seasoned.incontext.training import Recipe, checkpoint, network_of, resume, 
 from seasoned.metagrad._common.jax_imports import jnp  # noqa: E402
 
 RECIPE = Recipe(steps=6, learning_rate=3e-3, buckets=(Bucket(16, 8, 4, 2),))
-BOTH = pytest.mark.parametrize("shape", ["cells", "rows"])
 
 
 def threshold(rng, rows, columns):
@@ -33,9 +33,8 @@ def threshold(rng, rows, columns):
     return DrawnTable(X, np.zeros(columns, dtype=bool), X[:, 0], 0)
 
 
-@BOTH
-def test_jax_and_numpy_agree_and_padding_changes_nothing(shape):
-    net = random_network(shape)
+def test_jax_and_numpy_agree_and_padding_changes_nothing():
+    net = random_network()
     X, y = random_table(0, 20, 3)
     expected = net.fit_context(X, y, np.zeros(3, dtype=bool), 3).predict(X[:5])
     cells = CellEncoder.of(X, np.zeros(3, dtype=bool)).encode(X)
@@ -44,9 +43,8 @@ def test_jax_and_numpy_agree_and_padding_changes_nothing(shape):
     targets = np.full((26, encode_classes(y).shape[1]), 7.0, dtype=np.float32)
     targets[:20] = encode_classes(y)
     masks = Masks(jnp.asarray(np.arange(26) < 20, dtype=jnp.float32), jnp.asarray(np.arange(5) < 3, dtype=jnp.float32))
-    module = architecture(net.settings)
-    memory = module.read_context(training.JAX, net.weights, net.settings, padded, targets, masks)
-    tokens = module.query(training.JAX, net.weights, net.settings, memory, padded[:5], masks)
+    memory = row_axis.read_context(training.JAX, net.weights, net.settings, padded, targets, masks)
+    tokens = row_axis.query(training.JAX, net.weights, net.settings, memory, padded[:5], masks)
     logits = np.asarray(outputs(jnp, net.weights["head"], tokens)[0])[:, :3]
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     np.testing.assert_allclose(odds / odds.sum(axis=1, keepdims=True), expected, atol=1e-5)
@@ -76,9 +74,8 @@ def test_batch_holds_tables_within_its_bucket():
     assert not batch["cells"][batch["rows"] == 0].any()
 
 
-@BOTH
-def test_continued_training_equals_an_uninterrupted_one(shape, tmp_path):
-    settings, path = SMALL[shape], tmp_path / "checkpoint.npz"
+def test_continued_training_equals_an_uninterrupted_one(tmp_path):
+    settings, path = SMALL, tmp_path / "checkpoint.npz"
     whole = train(start(settings, RECIPE), settings, RECIPE, threshold)
 
     def stop(state, losses):
@@ -96,22 +93,21 @@ def test_continued_training_equals_an_uninterrupted_one(shape, tmp_path):
 
 
 def test_checkpoint_of_other_settings_is_refused(tmp_path):
-    checkpoint(start(SMALL["cells"], RECIPE), tmp_path / "c.npz")
+    checkpoint(start(SMALL, RECIPE), tmp_path / "c.npz")
     with pytest.raises(InvalidInput, match="other sizes"):
-        resume(replace(SMALL["cells"], hidden=16), RECIPE, tmp_path / "c.npz")
+        resume(replace(SMALL, hidden=16), RECIPE, tmp_path / "c.npz")
 
 
 def test_time_limit_ends_training():
-    state = train(start(SMALL["cells"], RECIPE), SMALL["cells"], RECIPE, threshold, seconds=0.0)
+    state = train(start(SMALL, RECIPE), SMALL, RECIPE, threshold, seconds=0.0)
     assert state.step == 0
 
 
 @pytest.mark.slow
-@BOTH
-def test_training_learns_to_read_a_threshold_from_the_context(shape):
+def test_training_learns_to_read_a_threshold_from_the_context():
     recipe = Recipe(steps=300, learning_rate=3e-3, buckets=(Bucket(32, 16, 2, 8),))
-    state = train(start(SMALL[shape], recipe), SMALL[shape], recipe, threshold)
-    net = network_of(state, SMALL[shape], {})
+    state = train(start(SMALL, recipe), SMALL, recipe, threshold)
+    net = network_of(state, SMALL, {})
     X = np.random.default_rng(5).standard_normal((300, 2))
     y = (X[:, 0] > 0).astype(float)
     predicted = net.fit_context(X[:100], y[:100], np.zeros(2, dtype=bool), 2).predict(X[100:])

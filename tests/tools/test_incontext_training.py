@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,9 +26,9 @@ TINY = ["--seconds", "0", "--hidden", "16", "--layers", "1", "--cell-width", "8"
 
 def test_training_is_continued_to_its_last_step(tmp_path):
     folder = tmp_path / "training"
-    run(folder, SMALL["cells"], RECIPE, "tables", seconds=0.0)
+    run(folder, SMALL, RECIPE, "tables", seconds=0.0)
     assert Network.load(folder / "network.npz").card["steps"] == 0
-    run(folder, SMALL["cells"], RECIPE, "tables", seconds=600.0)
+    run(folder, SMALL, RECIPE, "tables", seconds=600.0)
     card = Network.load(folder / "network.npz").card
     assert (card["steps"], card["tables"], card["licence"]) == (3, 3, "Apache-2.0")
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
@@ -37,14 +38,21 @@ def test_training_is_continued_to_its_last_step(tmp_path):
 
 
 def test_training_begins_with_the_weights_of_a_trained_network(tmp_path):
-    random_network("cells").save(tmp_path / "trained.npz")
-    run(tmp_path / "next", SMALL["cells"], RECIPE, "tables", seconds=0.0, begin_with=tmp_path / "trained.npz")
+    random_network().save(tmp_path / "trained.npz")
+    run(tmp_path / "next", SMALL, RECIPE, "tables", seconds=0.0, begin_with=tmp_path / "trained.npz")
     first, second = (Network.load(tmp_path / name) for name in ("trained.npz", "next/network.npz"))
     for name, array in first.weights["layers"].items():
         np.testing.assert_array_equal(second.weights["layers"][name], array)
     assert second.card["began with"] == first.card
     with pytest.raises(InvalidInput, match="same sizes"):
-        run(tmp_path / "other", SMALL["rows"], RECIPE, "tables", seconds=0.0, begin_with=tmp_path / "trained.npz")
+        run(
+            tmp_path / "other",
+            replace(SMALL, width=48),
+            RECIPE,
+            "tables",
+            seconds=0.0,
+            begin_with=tmp_path / "trained.npz",
+        )
 
 
 def test_other_settings_are_refused_in_one_sentence(tmp_path):
@@ -56,7 +64,7 @@ def test_other_settings_are_refused_in_one_sentence(tmp_path):
 def test_no_step_begins_while_a_benchmark_holds_the_lock(tmp_path):
     lock = tmp_path / "lock"
     journal = Journal(tmp_path, pause_while=lock)
-    state = start(SMALL["cells"], RECIPE)
+    state = start(SMALL, RECIPE)
     with lock.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         waiting = threading.Thread(target=journal, args=(state, []), daemon=True)
@@ -69,6 +77,6 @@ def test_no_step_begins_while_a_benchmark_holds_the_lock(tmp_path):
 
 def test_checkpoint_and_log_are_written_when_they_are_due(tmp_path):
     journal = Journal(tmp_path, pause_while=tmp_path / "lock", every=0.0)
-    journal(start(SMALL["cells"], RECIPE), [0.5, 0.7])
+    journal(start(SMALL, RECIPE), [0.5, 0.7])
     assert json.loads((tmp_path / "log.jsonl").read_text())["loss"] == pytest.approx(0.6)
     assert (tmp_path / "checkpoint.npz").exists()

@@ -31,7 +31,7 @@ __all__ = ["Journal", "main", "run"]
 
 PRIORS: Final = {"tables": draw_table, "trials": draw_trials}
 SIZES: Final = {"tables": BUCKETS, "trials": TRIAL_BUCKETS}
-NUMBERS: Final = tuple(f.name for f in fields(NetworkSettings) if f.name != "shape")
+NUMBERS: Final = tuple(f.name for f in fields(NetworkSettings))
 LOCK: Final = Path("benchmarks/lock")
 
 
@@ -157,7 +157,6 @@ def _options(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--learning-rate", type=float, default=recipe.learning_rate)
     parser.add_argument("--seed", type=int, default=recipe.seed)
     parser.add_argument("--tables", type=float, default=1.0, help="factor of the number of tables in each batch")
-    parser.add_argument("--shape", choices=("cells", "rows"), default=sizes.shape)
     for name in NUMBERS:
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(sizes, name))
     return parser.parse_args(words)
@@ -167,7 +166,7 @@ def main(words: Sequence[str] | None = None) -> None:
     """Run the command line at the lowest priority."""
     options = _options(words)
     os.nice(19)
-    settings = NetworkSettings(shape=options.shape, **{name: getattr(options, name) for name in NUMBERS})
+    settings = NetworkSettings(**{name: getattr(options, name) for name in NUMBERS})
     recipe = Recipe(seed=options.seed, steps=options.steps, learning_rate=options.learning_rate)
     buckets = tuple(replace(b, tables=max(round(b.tables * options.tables), 1)) for b in SIZES[options.prior])
     with _one_sentence():

@@ -107,4 +107,4 @@ def _outputs(model: Any, design: np.ndarray, n_classes: int, bounds: tuple[float
         return np.asarray(np.clip(model.predict(design), *bounds))[:, None]
     share = np.full((len(design), n_classes), _LEAST_PROBABILITY)
     share[:, model.classes_] = np.maximum(model.predict_proba(design), _LEAST_PROBABILITY)
-    return np.log(share[:, 1:] / share[:, :1])
+    return np.asarray(np.log(share[:, 1:] / share[:, :1]))

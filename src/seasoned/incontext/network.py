@@ -3,7 +3,7 @@
 Arrays of one forward pass, for n context rows, q query rows, d columns and width w:
 
     X (n, d), y (n,)     -> cells (n, d, CELL), targets (n, TARGET)     `encoding.py`
-    cells, targets       -> memory: keys and values of each layer       `two_axis.py` or `row_axis.py`
+    cells, targets       -> memory: keys and values of each layer       `row_axis.py`
     memory, queries (q, d) -> tokens (q, w)
     tokens               -> 10 logits of classes and 99 quantiles       `outputs`
 
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
-from seasoned.incontext import row_axis, two_axis
+from seasoned.incontext import row_axis
 from seasoned.incontext.backend import NUMPY, Masks
 from seasoned.incontext.encoding import MAX_CLASSES, CellEncoder, TargetScale, encode_classes, encode_numbers
 from seasoned.incontext.settings import NetworkSettings
@@ -26,22 +26,16 @@ from seasoned.metagrad._common.npz_files import flatten, read, unflatten, write
 
 if TYPE_CHECKING:
     import os
-    from types import ModuleType
 
     from seasoned.incontext.backend import Arrays, Weights
 
-__all__ = ["LEVELS", "Context", "Network", "architecture", "init", "outputs"]
+__all__ = ["LEVELS", "Context", "Network", "init", "outputs"]
 
 LEVELS: Final = np.arange(1, 100) / 100
 """Levels of the predicted quantiles."""
 CHUNK: Final = 4096
 """Largest number of cells of query rows in one pass, which bounds the memory."""
 _KIND: Final = "InContextNetwork"
-
-
-def architecture(settings: NetworkSettings) -> ModuleType:
-    """Return the module with `init`, `read_context` and `query` of a network's shape."""
-    return two_axis if settings.shape == "cells" else row_axis
 
 
 def init(rng: np.random.Generator, settings: NetworkSettings) -> Weights:
@@ -54,7 +48,7 @@ def init(rng: np.random.Generator, settings: NetworkSettings) -> Weights:
         "quantiles": np.zeros((2 * width, len(LEVELS)), dtype=np.float32),
         "start": np.linspace(-2, 2, len(LEVELS), dtype=np.float32),
     }
-    return {**architecture(settings).init(rng, settings), "head": head}
+    return {**row_axis.init(rng, settings), "head": head}
 
 
 def outputs(xp: Any, head: Arrays, tokens: Any) -> tuple[Any, Any]:
@@ -68,7 +62,7 @@ class Network:
     """In-context network with its weights.
 
     Attributes:
-        settings: Shape and sizes.
+        settings: Sizes.
         weights: Arrays by part and name.
         card: What a file says about its training, such as prior, steps and seed.
 
@@ -99,8 +93,7 @@ class Network:
         encoder = CellEncoder.of(X, categorical)
         scale = None if n_classes else TargetScale.of(y)
         targets = encode_classes(y) if scale is None else encode_numbers(scale.standardise(y))
-        read_context = architecture(self.settings).read_context
-        memory = read_context(NUMPY, self.weights, self.settings, encoder.encode(X), targets, Masks())
+        memory = row_axis.read_context(NUMPY, self.weights, self.settings, encoder.encode(X), targets, Masks())
         return Context(self, encoder, scale, n_classes, memory)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -153,8 +146,7 @@ class Context:
 
     def _outputs(self, X: np.ndarray) -> np.ndarray:
         network = self.network
-        query = architecture(network.settings).query
-        tokens = query(NUMPY, network.weights, network.settings, self.memory, self.encoder.encode(X), Masks())
+        tokens = row_axis.query(NUMPY, network.weights, network.settings, self.memory, self.encoder.encode(X), Masks())
         logits, quantiles = outputs(np, network.weights["head"], tokens)
         if self.scale is not None:
             return self.scale.restore(np.sort(quantiles, axis=1))

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned.errors import InvalidInput
+from seasoned.incontext import row_axis
 from seasoned.incontext.backend import Backend, Masks, softmax_attention
 from seasoned.incontext.batches import BUCKETS, Bucket, draw_batch
-from seasoned.incontext.network import LEVELS, Network, architecture, init, outputs
+from seasoned.incontext.network import LEVELS, Network, init, outputs
 from seasoned.metagrad._common.jax_imports import jax, jnp, lax, optax
 
 if TYPE_CHECKING:
@@ -180,12 +181,11 @@ def _update(settings: NetworkSettings, recipe: Recipe) -> Callable[..., Any]:
 
 def _loss(weights: Weights, settings: NetworkSettings, batch: Any) -> Any:
     """Return the mean loss of the tables of a batch."""
-    shape = architecture(settings)
 
     def one(table: Any) -> Any:
         masks = Masks(table["rows"], table["columns"])
-        memory = shape.read_context(JAX, weights, settings, table["cells"], table["targets"], masks)
-        tokens = shape.query(JAX, weights, settings, memory, table["queries"], masks)
+        memory = row_axis.read_context(JAX, weights, settings, table["cells"], table["targets"], masks)
+        tokens = row_axis.query(JAX, weights, settings, memory, table["queries"], masks)
         logits, quantiles = outputs(jnp, weights["head"], tokens)
         return jnp.where(
             table["slots"].sum() > 0, _cross_entropy(logits, table), PINBALL_WEIGHT * _pinball(quantiles, table)

@@ -121,7 +121,7 @@ def test_huge_context_is_cut_to_the_best_half_and_others_of_all_ranks():
 
 def test_network_of_a_file_gives_the_suggestions_of_the_network(tmp_path):
     path = tmp_path / "studies.npz"
-    random_network("cells").save(path)
+    random_network().save(path)
     spec = StudySpec(SQUARE, seed=0)
     configs = []
     for network in (path, str(path), Network.load(path)):
