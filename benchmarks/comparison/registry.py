@@ -99,6 +99,7 @@ FRAMEWORKS = {
         arm("one-part", dealt=1),
         arm("lean", without=("xgboost", "histogram")),
         arm("realmlp", models=["default", "-mlp", "realmlp"]),
+        arm("incontext", models=["default", "incontext"]),
         arm("early-catboost", early=["catboost"]),
         arm("three-repeats", repeats=[5, 3]),
         arm("no-vectors", vectors=False),
