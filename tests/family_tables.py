@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from optional import needs
+from optional import FAMILIES, needs
 from seasoned.tabular.models._common.base import Job
-from seasoned.tabular.models.registry import MODELS, find
+from seasoned.tabular.models.registry import find
 
 TASKS = ("binary", "multiclass", "regression")
 QUICK = {
@@ -18,7 +18,7 @@ QUICK = {
 BOOSTERS = ("xgboost", "catboost")
 ELSEWHERE = frozenset({"linear", "lightgbm", "histogram", "forest", "adaptive_linear"})
 """Families whose fits `test_families.py` and `test_penalty_tuning.py` test."""
-NAMES = tuple(name for name in MODELS if name not in ELSEWHERE)
+NAMES = tuple(name for name in FAMILIES if name not in ELSEWHERE)
 
 
 def table(task, rows=300):

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from seasoned.tabular.models.registry import EXTRAS
+from seasoned.tabular.models.registry import EXTRAS, MODELS
 
+FAMILIES = tuple(name for name in MODELS if name not in {"tabicl", "tabpfn"})
+"""Families without those that need downloaded weights, of which `test_published_networks.py` has stand-ins."""
 LEFT_OUT = "NOT TESTED"
 """The beginning of the reason for which such a test is skipped; the summary counts the reasons."""
 

@@ -47,7 +47,8 @@ _Models = Annotated[
     str | None,
     typer.Option(
         help="Families to try, such as linear,lightgbm; by default all that are installed but incontext, distilled, "
-        "realmlp, tuned_mlp and adaptive_linear. --models=-mlp leaves one out, --models=default,realmlp adds one."
+        "tabicl, tabpfn, realmlp, tuned_mlp and adaptive_linear. --models=-mlp leaves one out, "
+        "--models=default,realmlp adds one."
     ),
 ]
 _Features = Annotated[

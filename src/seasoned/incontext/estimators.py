@@ -85,11 +85,12 @@ def _network(file: str | os.PathLike[str] | None) -> Network:
 
 
 class InContextClassifier(ClassifierMixin, _InContext):  # type: ignore[misc]  # scikit-learn is untyped
-    """Classifier that reads the training rows as context of a trained network; nothing is fitted.
+    """Classifier that reads the training rows as context of a trained network, beside a linear model.
 
     The probabilities are those of the network, `p(y | x, D)` with the training rows D, averaged over some orders of the
-    columns and classes. The order of rows, columns and classes in the table does not matter. More than 10 classes are
-    predicted by groups of classes, and of more than `max_context` rows or 100 columns each view has its own sample.
+    columns and classes. Half of the orders read the log-odds of a logistic regression as further columns. The order of
+    rows, columns and classes in the table does not matter. More than 10 classes are predicted by groups of classes, and
+    of more than `max_context` rows or 100 columns each view has its own sample.
 
     Args:
         network: Trained network, or its file; None for the network that ships with the package.
@@ -131,9 +132,10 @@ class InContextClassifier(ClassifierMixin, _InContext):  # type: ignore[misc]  #
 
 
 class InContextRegressor(RegressorMixin, _InContext):  # type: ignore[misc]  # scikit-learn is untyped
-    """Regressor that reads the training rows as context of a trained network; nothing is fitted.
+    """Regressor that reads the training rows as context of a trained network, beside a linear model.
 
-    The network predicts the quantiles 0.01 ... 0.99 of the target; `predict` returns their mean. Parameters, limits and
+    The network predicts the quantiles 0.01 ... 0.99 of the target; `predict` returns their mean. Half of the views read
+    the prediction of a ridge regression as a column, and half predict its residuals. Parameters, limits and
     source are those of `InContextClassifier`. The fitted estimator holds the training rows.
     """
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from seasoned._util.balanced_folds import balanced_folds
+
 if TYPE_CHECKING:
     from seasoned.incontext.encoding import CellEncoder
 
@@ -64,8 +66,7 @@ class LinearPart:
         design = _design(X, encoder, levels)
         if not design.shape[1]:
             return None
-        fold = np.empty(len(y), dtype=np.int64)
-        fold[np.lexsort([rng.random(len(y)), y])] = np.arange(len(y)) % _FOLDS
+        fold = balanced_folds(y, _FOLDS, rng)
         bounds = (-np.inf, np.inf) if n_classes else (y.min() - y.std(), y.max() + y.std())
         out_of_fold = np.empty((len(y), max(n_classes - 1, 1)))
         for place in range(_FOLDS):

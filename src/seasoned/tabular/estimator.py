@@ -399,8 +399,8 @@ class TabularEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn is 
             key: Secret that signs the file, so that `load` with the same key refuses a changed file. It does not
                 encrypt. The file contains column names, levels, and texts that occur more than once. It also contains
                 up to 20 rows, and targets and predictions of up to 2,000 rows for the report. With `neighbours` as a
-                member, it contains up to 20,000 rows for each fit of `neighbours`; with `incontext`, up to 2,000. Leave
-                these families out (`SearchSettings(store_rows=False)`) for a file that is passed on.
+                member, it contains up to 20,000 rows for each fit of `neighbours`; with `incontext`, up to 2,000, and
+                with `tabicl` or `tabpfn`, up to 10,000. `SearchSettings(store_rows=False)` leaves these families out.
 
         Raises:
             InvalidInput: If the key is empty or neither bytes nor text, or a model of the user's own cannot be saved.

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from family_tables import BOOSTERS, NAMES, TASKS, fitted, prepared
+from optional import FAMILIES
 from seasoned.errors import InvalidInput
 from seasoned.tabular.models._common.base import predict
 from seasoned.tabular.models.registry import EXTRAS
@@ -69,7 +70,7 @@ def test_family_fits_stop_at_their_time_limit(name):
 
 
 def test_prediction_of_a_table_of_another_width_is_an_error():
-    for name in EXTRAS:
+    for name in EXTRAS.keys() & set(FAMILIES):
         *_, estimator, _, X, _ = fitted(name, "binary", rounds=2)
         with pytest.raises((InvalidInput, ValueError)):
             estimator.predict(X[:, :2])

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from optional import needs
+from optional import FAMILIES, needs
 from seasoned.errors import InvalidInput
 from seasoned.tabular.models._common.base import Job
-from seasoned.tabular.models.registry import MODELS, find
+from seasoned.tabular.models.registry import find
 from seasoned.tabular.safe_files import npz as arrays_file
 from seasoned.tabular.safe_files.zip_container import pack
 
@@ -220,7 +220,7 @@ def test_forged_catboost_models(tmp_path):
     assert verdicts("catboost", forged, tmp_path) == ["refused"] * len(forged)
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name != "linear"])
+@pytest.mark.parametrize("name", [name for name in FAMILIES if name != "linear"])
 @pytest.mark.slow
 def test_random_damage_never_crashes(name, tmp_path):
     """Single bytes changed all over the file: refused, an error, or a prediction; the process lives on."""
@@ -286,7 +286,7 @@ def test_a_file_that_unpacks_to_too_much_is_refused(monkeypatch):
 def test_the_sources_of_checks_are_listed():
     """Every family's `load` goes through a check: a new one must choose one of these, or a checked family's `load`."""
     folder = Path(__file__).parents[3] / "src/seasoned/tabular/models"
-    checks = ("skops_file.load", "npz.load", "tree_file.load", "check_model", "_TREES.load")
+    checks = ("skops_file.load", "npz.load", "tree_file.load", "check_model", "_TREES.load", "context_rows.load")
     families = [path for path in folder.rglob("*.py") if path.parent.name != "_common"]
     for path in families:
         source = path.read_text()

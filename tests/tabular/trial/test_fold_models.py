@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from in_process import estimator, stay_in_process
-from optional import needs
+from optional import FAMILIES, needs
 from seasoned import SearchSettings, load
 from seasoned.errors import Pruned
 from seasoned.tabular.budget.budget import Budget
@@ -28,7 +28,7 @@ from seasoned.tabular.metrics.registry import resolve
 from seasoned.tabular.models._common.base import Job, predict
 from seasoned.tabular.models._common.log_target import Logarithm
 from seasoned.tabular.models._common.target_transforms import SCALE
-from seasoned.tabular.models.registry import MODELS, find
+from seasoned.tabular.models.registry import find
 from seasoned.tabular.trial import cross_validation as objective_module
 from seasoned.tabular.trial import fold_models
 from seasoned.tabular.trial.arrays import Arrays, write_arrays
@@ -60,7 +60,7 @@ def run(folder, y, *, classes=0, folds=3, scale=None):
 SLOW = {"realmlp", "tuned_mlp"}  # networks: they travel as `mlp` does
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name not in SLOW])
+@pytest.mark.parametrize("name", [name for name in FAMILIES if name not in SLOW])
 def test_what_is_kept_of_every_family_is_what_validated(tmp_path, name):
     needs(name)
     objective = run(tmp_path, np.arange(120) % 2, classes=2)

@@ -26,6 +26,8 @@ _FAMILIES = MappingProxyType(
         "neighbours": "Nearest neighbours",
         "tree": "Decision tree",
         "incontext": "In-context network",
+        "tabicl": "TabICL",
+        "tabpfn": "TabPFN",
         "distilled": "Boosting, taught by the in-context network",
         "mlp": "Neural network",
         "realmlp": "Neural network, embedded quantities",

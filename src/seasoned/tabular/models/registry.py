@@ -25,6 +25,7 @@ from seasoned.tabular.models.neighbors import Neighbours
 from seasoned.tabular.models.neural.distilled import Distilled
 from seasoned.tabular.models.neural.in_context import InContext
 from seasoned.tabular.models.neural.mlp import MLP
+from seasoned.tabular.models.neural.published_networks import TABICL, TABPFN
 from seasoned.tabular.models.neural.realmlp import RealMLP
 from seasoned.tabular.models.neural.tuned_mlp import TunedMLP
 from seasoned.tabular.models.trees.decision_tree import Tree
@@ -70,6 +71,7 @@ MODELS = register(
     [
         Linear(), InContext(), LightGBM(), Splines(), Tree(), ExtraTrees(), Histogram(), Forest(), Neighbours(),
         AdaptiveLinear(), Distilled(), MLP(), RealMLP(), TunedMLP(), XGBoost(), CatBoost(),
+        InContext("tabicl", TABICL), InContext("tabpfn", TABPFN),
     ]
 )  # fmt: skip
 
@@ -87,11 +89,14 @@ EXTRAS: Final[Mapping[str, Extra]] = MappingProxyType(
         "catboost": Extra("catboost"),
         "realmlp": Extra("jax", predicts=False),
         "tuned_mlp": Extra("jax", predicts=False),
+        "tabicl": Extra("tabicl"),
+        "tabpfn": Extra("tabpfn"),
     }
 )
 """Families that need an optional package."""
-NAMED_ONLY: Final = frozenset({"adaptive_linear", "distilled", "incontext", "realmlp", "tuned_mlp"})
-"""Families used only if a caller names them: their benefit for the default ensemble is not measured yet."""
+NAMED_ONLY: Final = frozenset({"adaptive_linear", "distilled", "incontext", "realmlp", "tabicl", "tabpfn", "tuned_mlp"})
+"""Families used only if a caller names them: their benefit for the default ensemble is not measured yet, or they need
+files that the user has."""
 _SUBSTITUTES: Final = MappingProxyType({"incontext": "distilled"})
 """Family whose models contain training rows -> family that takes its place where none may."""
 _DEFAULT: Final = "default"
@@ -154,13 +159,17 @@ def find(name: str) -> Model:
 
 
 def check_installed(name: str) -> None:
-    """Raise for a family without its package.
+    """Raise for a family without its package or its weights.
 
     Raises:
         MissingExtra: If the package is not installed.
+        InvalidInput: If weights are missing.
     """
     if name in EXTRAS:
         require(EXTRAS[name].package)
+    family = MODELS.get(name)
+    if isinstance(family, InContext):
+        family.reader.check()
 
 
 def takes_weights(model: Model) -> bool:

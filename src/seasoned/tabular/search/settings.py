@@ -27,7 +27,8 @@ class SearchSettings:
         models: Names of the model families: `linear`, `lightgbm`, `splines`, `tree`, `extra_trees`, `histogram`,
             `forest`, `neighbours`, `mlp`, `xgboost` and `catboost`, and own ones as `CustomModel`. None uses all of
             these that are installed. More families take part only if named: `incontext`, a network that reads the
-            training rows as context, and `distilled`, trees that learn its predictions; `realmlp`, a network trained in
+            training rows as context, and `distilled`, trees that learn its predictions; `tabicl` and `tabpfn`,
+            published networks of that kind; `realmlp`, a network trained in
             JAX; `adaptive_linear` and `tuned_mlp`, which tune their penalties by hypergradient during training.
             "default" stands for all usual families, and "-" leaves one out: `["-mlp"]`, `["default", "realmlp",
             "-mlp"]`.

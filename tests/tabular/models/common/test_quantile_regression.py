@@ -9,7 +9,7 @@ from sklearn.linear_model import QuantileRegressor
 from sklearn.metrics import mean_pinball_loss
 
 from in_process import estimator, stay_in_process
-from optional import needs
+from optional import FAMILIES, needs
 from seasoned import load
 from seasoned.errors import InvalidInput
 from seasoned.tabular.metrics.registry import resolve
@@ -21,7 +21,7 @@ from seasoned.tabular.models.registry import BASELINE, MODELS, choose, find, for
 from seasoned.tabular.models.trees.random_forest import leaf_quantiles
 from seasoned.tabular.safe_files import npz
 
-ABLE = [model.name for model in MODELS.values() if getattr(model, "quantiles", False)]
+ABLE = [name for name in FAMILIES if getattr(MODELS[name], "quantiles", False)]
 
 
 @pytest.mark.parametrize("quantile", [0.1, 0.5, 0.95])

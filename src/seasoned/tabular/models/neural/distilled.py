@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from seasoned import incontext
+from seasoned._util.balanced_folds import balanced_folds
 from seasoned._util.blas_threads import one_thread
 from seasoned.space import Space
 from seasoned.tabular.models.boosting.lightgbm import LightGBM
@@ -94,7 +95,7 @@ def _out_of_fold(booster: Booster, X: NDArray[np.float64], y: NDArray[Any]) -> N
     """
     kind = incontext.InContextClassifier if booster.n_classes else incontext.InContextRegressor
     predicted = np.eye(booster.n_classes)[y] if booster.n_classes else np.asarray(y, dtype=np.float64)
-    fold = _balanced_folds(y, booster.parameters["seed"])
+    fold = balanced_folds(y, _FOLDS, np.random.default_rng(booster.parameters["seed"]))
     for place in range(_FOLDS):
         rows, context = fold == place, fold != place
         reader: Any = kind(categorical=booster.categorical, views=1, max_context=MOST_ROWS)
@@ -106,10 +107,3 @@ def _out_of_fold(booster: Booster, X: NDArray[np.float64], y: NDArray[Any]) -> N
         predicted[rows] = 0
         predicted[np.ix_(rows, reader.classes_)] = reader.predict_proba(X[rows])
     return predicted
-
-
-def _balanced_folds(y: NDArray[Any], seed: int) -> NDArray[np.int64]:
-    """Return the fold of each row: each fold has the same share of each class, or of each range of the numbers."""
-    fold = np.empty(len(y), dtype=np.int64)
-    fold[np.lexsort([np.random.default_rng(seed).random(len(y)), y])] = np.arange(len(y)) % _FOLDS
-    return fold

@@ -1,0 +1,126 @@
+"""Pictures of docs/incontext.md: two moons, the training curve, and regret with and without the network.
+
+    python benchmarks/incontext_figures.py --figures docs/figures --logs FOLDER/log.jsonl [FOLDER/log.jsonl ...]
+
+`incontext-moons.svg` has the probability of the second class after 60 rows of scikit-learn's two moons: of the shipped
+network, of a random forest and of LightGBM, both with their defaults. `incontext-training.svg` has the loss on drawn
+tables by hours of training, one line for each log of `tools/train_incontext`; the hours of a log begin where those of
+the log before end. `incontext-regret.svg` has the regret of `Bayes` by the surrogate, from the runs that
+`optimisers.py` keeps; it measures nothing and needs both runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from html import escape
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from lightgbm import LGBMClassifier
+from sklearn.datasets import make_moons
+from sklearn.ensemble import RandomForestClassifier
+
+from optimising.chart import STYLE, Axis, Line, chart
+from seasoned.incontext.estimators import InContextClassifier
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROWS, CELLS, SIDE, GAP = 60, 48, 192, 24  # training rows, cells of a side, pixels of a side and between pictures
+LEVELS = 12  # shades
+EDGES = (-1.8, 2.8, -1.3, 1.8)  # of the plane: left, right, low, high
+BLUE, RED = np.array([11, 95, 165]), np.array([200, 68, 44])
+SMOOTHED = 8  # lines of a log whose mean is drawn
+
+
+def moons(out: Path) -> None:
+    """Write the picture of two moons."""
+    X, y = make_moons(ROWS, noise=0.25, random_state=0)
+    left, right, low, high = EDGES
+    across, up = np.meshgrid(_centres(left, right), _centres(high, low))
+    plane = np.column_stack([across.ravel(), up.ravel()])
+    models = {
+        "in-context network": InContextClassifier(),
+        "random forest": RandomForestClassifier(random_state=0),
+        "LightGBM": LGBMClassifier(random_state=0, verbose=-1),
+    }
+    width, height = len(models) * (SIDE + GAP) + GAP, SIDE + 2 * GAP + 10
+    title = f"Probability of the second class after {ROWS} rows of two moons"
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">',
+        f'<title>{escape(title)}</title><rect width="{width}" height="{height}" fill="#fff"/><g style="{STYLE}">',
+    ]
+    for place, (name, model) in enumerate(models.items()):
+        share = model.fit(X, y).predict_proba(plane)[:, 1].reshape(CELLS, CELLS)
+        parts.append(f'<g transform="translate({GAP + place * (SIDE + GAP)} {GAP + 10})">')
+        parts += [f'<text y="-8" font-weight="bold">{escape(name)}</text>', *_shades(share), *_dots(X, y), "</g>"]
+    out.write_text("\n".join([*parts, "</g></svg>"]) + "\n", encoding="utf-8")
+
+
+def _centres(first: float, last: float) -> np.ndarray:
+    return first + (np.arange(CELLS) + 0.5) * (last - first) / CELLS
+
+
+def _shades(share: np.ndarray) -> list[str]:
+    """Rectangles of the plane: neighbours of one shade in a row are one rectangle."""
+    size, found = SIDE / CELLS, []
+    for line, row in enumerate(np.round(share * LEVELS).astype(int)):
+        for shade, cells in groupby(enumerate(row), key=lambda cell: cell[1]):
+            places = [place for place, _ in cells]
+            mixed = BLUE + (RED - BLUE) * shade / LEVELS
+            pale = 255 - (255 - mixed) * (0.15 + 0.6 * abs(2 * shade / LEVELS - 1))
+            colour = "#" + "".join(f"{round(part):02x}" for part in pale)
+            found.append(
+                f'<rect x="{places[0] * size:g}" y="{line * size:g}" width="{len(places) * size + 0.3:g}" '
+                f'height="{size + 0.3:g}" fill="{colour}"/>'
+            )
+    return found
+
+
+def _dots(X: np.ndarray, y: np.ndarray) -> list[str]:
+    left, right, low, high = EDGES
+    across, up = SIDE * (X[:, 0] - left) / (right - left), SIDE * (high - X[:, 1]) / (high - low)
+    colours = ["#{:02x}{:02x}{:02x}".format(*tuple(colour)) for colour in (BLUE, RED)]
+    return [
+        f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2.6" fill="{colours[label]}" stroke="#fff" stroke-width=".8"/>'
+        for a, b, label in zip(across, up, y, strict=True)
+    ]
+
+
+def training(logs: Sequence[Path], out: Path, before: float) -> None:
+    """Write the picture of the training."""
+    lines, hours = [], before
+    for place, log in enumerate(logs):
+        steps = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+        known = [step for step in steps if step["loss"] is not None]
+        losses = np.convolve([step["loss"] for step in known], np.ones(SMOOTHED) / SMOOTHED, mode="valid").tolist()
+        points = [(hours + step["hours"], loss) for step, loss in zip(known[SMOOTHED - 1 :], losses, strict=True)]
+        lines.append(Line(f"part {place + 1}", points, ("#0b5fa5", "#c8452c", "#2a8a57", "#8a4fb0")[place % 4]))
+        hours += steps[-1]["hours"]
+    every = [loss for line in lines for _, loss in line.points]
+    x = Axis("hours of training on one core", before, hours, _round_marks(before, hours))
+    y = Axis("loss on drawn tables", min(every), max(every), _round_marks(min(every), max(every)))
+    out.write_text(chart("Training of the network for tables", x, y, lines), encoding="utf-8")
+
+
+def _round_marks(low: float, high: float) -> list[float]:
+    step = next(s for s in (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5) if (high - low) / s <= 8)
+    return [round(float(mark), 6) for mark in np.arange(np.ceil(low / step), high / step + 1e-9) * step]
+
+
+def main(words: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--figures", type=Path, required=True, metavar="FOLDER", help="where the pictures go")
+    parser.add_argument("--logs", type=Path, nargs="+", default=[], metavar="FILE", help="logs of one training")
+    parser.add_argument("--before", type=float, default=0.0, help="hours of training before the first log")
+    options: Any = parser.parse_args(words)
+    moons(options.figures / "incontext-moons.svg")
+    if options.logs:
+        training(options.logs, options.figures / "incontext-training.svg", options.before)
+
+
+if __name__ == "__main__":
+    main()
