@@ -74,6 +74,22 @@ def test_batch_holds_tables_within_its_bucket():
     assert not batch["cells"][batch["rows"] == 0].any()
 
 
+def test_linear_predictions_are_a_column_or_leave_residuals():
+    def total(rng, rows, columns):
+        X = rng.standard_normal((rows, columns)).astype(np.float32)
+        y = X.sum(axis=1) + 0.1 * rng.standard_normal(rows)
+        return DrawnTable(X, np.zeros(columns, dtype=bool), y.astype(np.float32), 0)
+
+    batch = draw_batch(np.random.default_rng(0), total, Bucket(200, 400, 20, 20, linear=1.0))
+    strongest = []
+    for cells, numbers, columns in zip(batch["queries"], batch["numbers"], batch["columns"], strict=True):
+        scores = cells[:, columns > 0, 0]
+        strongest.append(max(abs(np.corrcoef(column, numbers)[0, 1]) for column in scores.T))
+    assert sum(value > 0.95 for value in strongest) >= 5
+    assert sum(value < 0.3 for value in strongest) >= 5
+    assert not any(0.3 <= value <= 0.95 for value in strongest)
+
+
 def test_continued_training_equals_an_uninterrupted_one(tmp_path):
     settings, path = SMALL, tmp_path / "checkpoint.npz"
     whole = train(start(settings, RECIPE), settings, RECIPE, threshold)

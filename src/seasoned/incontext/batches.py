@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -16,6 +16,7 @@ from seasoned.incontext.encoding import (
     encode_classes,
     encode_numbers,
 )
+from seasoned.incontext.linear_part import LinearPart
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,23 +38,26 @@ class Bucket:
         queries: Number of query rows.
         columns: Largest number of columns.
         tables: Number of tables.
+        linear: Probability that a table has a linear model of its context rows, as half of the views have.
     """
 
     context: int
     queries: int
     columns: int
     tables: int
+    linear: float = 0.0
 
 
+_LINEAR: Final = 0.6
 BUCKETS: Final = (
-    Bucket(64, 32, 8, 8),
-    Bucket(128, 64, 4, 8),
-    Bucket(128, 64, 16, 3),
-    Bucket(256, 96, 8, 3),
-    Bucket(512, 128, 8, 2),
-    Bucket(256, 96, 32, 1),
-    Bucket(1024, 128, 8, 1),
-    Bucket(512, 128, 20, 1),
+    Bucket(64, 32, 8, 8, _LINEAR),
+    Bucket(128, 64, 4, 8, _LINEAR),
+    Bucket(128, 64, 16, 3, _LINEAR),
+    Bucket(256, 96, 8, 3, _LINEAR),
+    Bucket(512, 128, 8, 2, _LINEAR),
+    Bucket(256, 96, 32, 1, _LINEAR),
+    Bucket(1024, 128, 8, 1, _LINEAR),
+    Bucket(512, 128, 20, 1, _LINEAR),
 )
 """Batches of tables, of six to thirteen thousand cells."""
 TRIAL_BUCKETS: Final = (
@@ -91,6 +95,8 @@ def _table(
     n = int(rng.integers(bucket.context // 2, bucket.context + 1))
     columns = int(rng.integers(max(bucket.columns // 4, 2), bucket.columns + 1))
     table = draw(rng, n + bucket.queries, columns)
+    if rng.random() < bucket.linear:
+        table = _with_linear_part(rng, table, n, bucket.columns)
     X, y = table.X.astype(np.float64), table.y.astype(np.float64)
     encoder = CellEncoder.of(X[:n], table.categorical)
     classes, numbers = np.zeros(bucket.queries, dtype=np.int32), np.zeros(bucket.queries, dtype=np.float32)
@@ -110,8 +116,29 @@ def _table(
         "numbers": numbers,
         "slots": (np.arange(MAX_CLASSES) < table.n_classes).astype(np.float32),
         "rows": (np.arange(bucket.context) < n).astype(np.float32),
-        "columns": (np.arange(bucket.columns) < columns).astype(np.float32),
+        "columns": (np.arange(bucket.columns) < X.shape[1]).astype(np.float32),
     }
+
+
+def _with_linear_part(rng: np.random.Generator, table: DrawnTable, n: int, most_columns: int) -> DrawnTable:
+    """Return the table with predictions of a linear model of the first n rows, which are its context.
+
+    They are further columns, or half of the numbers become residuals, as in `views.py`. A table with no room for the
+    columns, or of which no linear model is fitted, stays as it is.
+    """
+    X, y = table.X.astype(np.float64), table.y.astype(np.int64 if table.n_classes else np.float64)
+    linear = LinearPart.of(X[:n], y[:n], CellEncoder.of(X[:n], table.categorical), table.n_classes, rng)
+    if linear is None:
+        return table
+    outputs = np.concatenate([linear.out_of_fold, linear.predict(X[n:])])
+    if not table.n_classes and rng.random() < 0.5:
+        return replace(table, y=y - outputs[:, 0])
+    cells = np.concatenate([X, outputs], axis=1)
+    if cells.shape[1] > most_columns:
+        return table
+    order = rng.permutation(cells.shape[1])
+    marks = np.append(table.categorical, np.zeros(outputs.shape[1], dtype=bool))
+    return replace(table, X=cells[:, order], categorical=marks[order])
 
 
 def _padded(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
