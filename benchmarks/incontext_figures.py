@@ -1,12 +1,14 @@
 """Pictures of docs/incontext.md: two moons, the training curve, and regret with and without the network.
 
-    python benchmarks/incontext_figures.py --figures docs/figures --logs FOLDER/log.jsonl [FOLDER/log.jsonl ...]
+    python benchmarks/incontext_figures.py --figures docs/figures --logs FOLDER/log.jsonl [FOLDER/log.jsonl ...] \
+        --runs FOLDER
 
 `incontext-moons.svg` has the probability of the second class after 60 rows of scikit-learn's two moons: of the shipped
 network, of a random forest and of LightGBM, both with their defaults. `incontext-training.svg` has the loss on drawn
 tables by hours of training, one line for each log of `tools/train_incontext`; the hours of a log begin where those of
-the log before end. `incontext-regret.svg` has the regret of `Bayes` by the surrogate, from the runs that
-`optimisers.py` keeps; it measures nothing and needs both runs.
+the log before end. `incontext-regret.svg` has the regret of `Bayes` by trials, with the network and with the Gaussian
+process, from the runs that `optimisers.py` keeps in a folder: the gap to the optimum over that of random search after
+50 trials, a geometric mean over all problems that both ran, of COCO, live surrogates and recorded tables.
 """
 
 from __future__ import annotations
@@ -23,16 +25,30 @@ from lightgbm import LGBMClassifier
 from sklearn.datasets import make_moons
 from sklearn.ensemble import RandomForestClassifier
 
+from common import HERE
+from optimiser_figures import kept
 from optimising.chart import STYLE, Axis, Line, chart
+from optimising.measures import CLIP, FLOOR
+from optimising.problems import instances
+from optimising.summary import cells_of
 from seasoned.incontext.estimators import InContextClassifier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from optimising.measures import Cell
+
 ROWS, CELLS, SIDE, GAP = 60, 48, 192, 24  # training rows, cells of a side, pixels of a side and between pictures
 LEVELS = 12  # shades
 EDGES = (-1.8, 2.8, -1.3, 1.8)  # of the plane: left, right, low, high
 BLUE, RED = np.array([11, 95, 165]), np.array([200, 68, 44])
+SEEDS, TRIALS = 5, 50  # of the runs
+SURROGATES = {
+    "seasoned-bayes-log-ei": ("Gaussian process", "#c8452c"),
+    "seasoned-bayes-incontext": ("in-context network", "#0b5fa5"),
+    "random": ("random search", "#4c4c4c"),
+}
+MARKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 SMOOTHED = 8  # lines of a log whose mean is drawn
 
 
@@ -111,15 +127,42 @@ def _round_marks(low: float, high: float) -> list[float]:
     return [round(float(mark), 6) for mark in np.arange(np.ceil(low / step), high / step + 1e-9) * step]
 
 
+def regret(runs: Path, out: Path) -> None:
+    """Write the picture of the regret of both surrogates."""
+    peers = HERE / "results" / "peers" / "optimisers"
+    records = {name: rows for name, rows in kept([runs, peers], SEEDS).items() if name in SURROGATES}
+    suites = sorted({record["suite"] for rows in records.values() for record in rows})
+    named = {s: {str(k): v for k, v in instances(s, list(range(SEEDS))).items()} for s in suites}
+    cells = cells_of(records, json.loads((peers / "references.json").read_text(encoding="utf-8")), named)
+    keys = sorted(set.intersection(*(set(one) for one in cells.values())))
+    lines = []
+    for name, (label, colour) in SURROGATES.items():
+        shares = [[_share(cell, n) for n in range(1, TRIALS + 1)] for key in keys for cell in cells[name][key].values()]
+        points = list(enumerate(np.exp(np.mean(np.log(shares), axis=0)).tolist(), 1))
+        lines.append(Line(label, [(float(n), value) for n, value in points], colour))
+    every = [value for line in lines for _, value in line.points]
+    x = Axis("trials", 1, TRIALS, (1, 10, 20, 30, 40, 50))
+    y = Axis("gap over random search's after 50 trials", min(every) * 0.9, max(every) * 1.1, MARKS, log=True)
+    out.write_text(chart(f"Regret of Bayes by surrogate, {len(keys)} problems", x, y, lines), encoding="utf-8")
+
+
+def _share(cell: Cell, trials: int) -> float:
+    low, high = CLIP
+    return min(max(cell.at(trials) / max(cell.random[TRIALS], FLOOR), low), high)
+
+
 def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--figures", type=Path, required=True, metavar="FOLDER", help="where the pictures go")
     parser.add_argument("--logs", type=Path, nargs="+", default=[], metavar="FILE", help="logs of one training")
     parser.add_argument("--before", type=float, default=0.0, help="hours of training before the first log")
+    parser.add_argument("--runs", type=Path, metavar="FOLDER", help="runs of optimisers.py")
     options: Any = parser.parse_args(words)
     moons(options.figures / "incontext-moons.svg")
     if options.logs:
         training(options.logs, options.figures / "incontext-training.svg", options.before)
+    if options.runs:
+        regret(options.runs, options.figures / "incontext-regret.svg")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from seasoned.tabular.models.linear.additive import MOST_CELLS, MOST_COLUMNS
 from seasoned.tabular.models.neighbors import PIECE
 from seasoned.tabular.models.neural.in_context import MOST_COLUMNS as MOST_CONTEXT_COLUMNS
 from seasoned.tabular.models.neural.in_context import MOST_ROWS
+from seasoned.tabular.models.neural.published_networks import TABICL
 from seasoned.tabular.models.trees.random_forest import TREES
 from seasoned.tabular.schema.column import MOST_LEVELS
 
@@ -34,6 +35,8 @@ _NODE: Final = 260  # bytes of a tree node during growth and conversion, without
 _SAMPLE: Final = 200_000  # rows that LightGBM samples to find its bins
 _REMEMBERED: Final = 20_000  # largest number of rows that the family `neighbours` stores
 _COPIES_OF_CELLS: Final = 10  # arrays of a context's cells that the in-context network holds at the same time
+_PUBLISHED: Final = 1.5e9  # bytes of PyTorch and the weights of a published in-context network
+_CELL_OF_PUBLISHED: Final = 4 * 128  # numbers for each cell: four arrays of the width of its tokens
 _VIEWS: Final = 4  # contexts that the family `incontext` keeps
 _TIMES: Final = 6  # copies of the input matrix in the estimate of an unknown family
 _MARGIN: Final = 1.1  # safety factor of all estimates
@@ -169,6 +172,10 @@ def _incontext(_: Mapping[str, Any], at: DataShape) -> float:
     return 1e7 + _SINGLE * (cells + kept)  # and the network
 
 
+def _published(_: Mapping[str, Any], at: DataShape) -> float:
+    return _PUBLISHED + _SINGLE * _CELL_OF_PUBLISHED * (min(at.rows, TABICL.most_rows) + at.valid) * at.columns
+
+
 def _distilled(_: Mapping[str, Any], at: DataShape) -> float:
     taught = replace(at, rows=at.rows * max(at.classes, 1))  # a weighted row for each class
     return max(_incontext({}, at), _lightgbm({}, taught))
@@ -191,6 +198,7 @@ _NEEDS: Final[Mapping[str, Callable[[Mapping[str, Any], DataShape], float]]] = M
         "lightgbm": _lightgbm, "xgboost": _xgboost, "catboost": _catboost, "histogram": _histogram, "forest": _forest,
         "extra_trees": _extra_trees, "tree": _tree, "linear": _linear, "neighbours": _neighbours, "mlp": _mlp,
         "splines": _splines, "adaptive_linear": _adaptive_linear, "incontext": _incontext, "distilled": _distilled,
+        "tabicl": _published, "tabpfn": _published,
         "baseline": lambda *_: 0.0,
     }
 )  # fmt: skip
