@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from optimising.measures import Cell
 
-ROWS, CELLS, SIDE, GAP = 60, 48, 192, 24  # training rows, cells of a side, pixels of a side and between pictures
+ROWS, CELLS, SIDE, GAP = 60, 32, 192, 24  # training rows, cells of a side, pixels of a side and between pictures
 LEVELS = 12  # shades
 EDGES = (-1.8, 2.8, -1.3, 1.8)  # of the plane: left, right, low, high
 BLUE, RED = np.array([11, 95, 165]), np.array([200, 68, 44])
