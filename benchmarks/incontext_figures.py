@@ -30,7 +30,7 @@ from optimiser_figures import kept
 from optimising.chart import STYLE, Axis, Line, chart
 from optimising.measures import CLIP, FLOOR
 from optimising.problems import instances
-from optimising.summary import cells_of
+from optimising.summary import cells_of, open_problem
 from seasoned.incontext.estimators import InContextClassifier
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ SURROGATES = {
     "seasoned-bayes-incontext": ("in-context network", "#0b5fa5"),
     "random": ("random search", "#4c4c4c"),
 }
-MARKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+MARKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 SMOOTHED = 8  # lines of a log whose mean is drawn
 
 
@@ -135,6 +135,7 @@ def regret(runs: Path, out: Path) -> None:
     named = {s: {str(k): v for k, v in instances(s, list(range(SEEDS))).items()} for s in suites}
     cells = cells_of(records, json.loads((peers / "references.json").read_text(encoding="utf-8")), named)
     keys = sorted(set.intersection(*(set(one) for one in cells.values())))
+    keys = [key for key in keys if open_problem(cells, key)]
     lines = []
     for name, (label, colour) in SURROGATES.items():
         shares = [[_share(cell, n) for n in range(1, TRIALS + 1)] for key in keys for cell in cells[name][key].values()]

@@ -176,7 +176,7 @@ class Comparison:
         cells = cells_of({n: rows for n, rows in records.items() if rows}, self._references.found, self._instances)
         ours = [name for name in cells if self._frameworks[name].ours]
         subject = self._options.subject or (ours[0] if ours else None)
-        summary = summarize(cells, subject, [name for name in cells if name not in ours])
+        summary = summarize(cells, subject, [name for name in cells if name != subject])
         print("\n" + render(summary, subject))
         states = {record["source"] for rows in records.values() for record in rows if "source" in record}
         if len(states) > 1:

@@ -61,8 +61,8 @@ def summarize(cells: Mapping[str, Cells], subject: str | None, peers: Sequence[s
 
     Args:
         cells: Framework -> its runs.
-        subject: Which of ours is tested against each peer; None for no test.
-        peers: The others' names.
+        subject: Which of ours is tested against each other framework; None for no test.
+        peers: Names of the other frameworks.
     """
     keys = sorted({key for one in cells.values() for key in one})
     out = {key for key in keys if not open_problem(cells, key)}

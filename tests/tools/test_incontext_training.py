@@ -34,6 +34,7 @@ def test_training_is_continued_to_its_last_step(tmp_path):
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [0, 3]
     assert np.isfinite(lines[1]["loss"])
+    assert np.isfinite(lines[1]["validation"])
     assert lines[1]["hours"] >= lines[0]["hours"]
 
 

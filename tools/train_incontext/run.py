@@ -20,10 +20,10 @@ from seasoned.incontext.batches import BUCKETS, TRIAL_BUCKETS
 from seasoned.incontext.network import Network
 from seasoned.incontext.prior import draw_table, draw_trials
 from seasoned.incontext.settings import NetworkSettings
-from seasoned.incontext.training import Recipe, checkpoint, network_of, resume, start, train
+from seasoned.incontext.training import Recipe, checkpoint, network_of, resume, start, train, validation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from seasoned.incontext.training import TrainingState
 
@@ -33,6 +33,7 @@ PRIORS: Final = {"tables": draw_table, "trials": draw_trials}
 SIZES: Final = {"tables": BUCKETS, "trials": TRIAL_BUCKETS}
 NUMBERS: Final = tuple(f.name for f in fields(NetworkSettings))
 LOCK: Final = Path("benchmarks/lock")
+_CHECKED: Final = 3  # every third size of the batches has validation tables
 
 
 @dataclass
@@ -44,12 +45,14 @@ class Journal:
         pause_while: File; while another process holds a lock on it, no step begins. It need not exist.
         every: Seconds between two checkpoints.
         before: Hours of training before this call.
+        validation: Function from weights to a loss, which the log gets for the averaged weights.
     """
 
     folder: Path
     pause_while: Path = LOCK
     every: float = 120.0
     before: float = 0.0
+    validation: Callable[[Any], float] | None = None
     began: float = field(default_factory=time.monotonic)
     written: float = field(default_factory=time.monotonic)
     losses: Sequence[float] = ()
@@ -73,6 +76,8 @@ class Journal:
         recent = self.losses[self.reported :]
         loss = round(float(np.mean(recent)), 4) if recent else None
         line = {"step": state.step, "hours": round(self.hours, 4), "loss": loss}
+        if self.validation is not None and recent:
+            line["validation"] = round(self.validation(state.average), 4)
         with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
         self.reported, self.written = len(self.losses), time.monotonic()
@@ -104,7 +109,8 @@ def run(
     kept = folder / "checkpoint.npz"
     trained = None if begin_with is None else Network.load(begin_with)
     state = resume(settings, recipe, kept) if kept.exists() else start(settings, recipe, trained)
-    journal = Journal(folder, pause_while, before=_hours(folder / "log.jsonl"))
+    check = validation(settings, recipe.buckets[::_CHECKED], PRIORS[prior])
+    journal = Journal(folder, pause_while, before=_hours(folder / "log.jsonl"), validation=check)
     state = train(state, settings, recipe, PRIORS[prior], seconds=seconds, before_step=journal)
     journal.write(state)
     card = _card(state, recipe, prior, journal.hours) | ({} if trained is None else {"began with": dict(trained.card)})

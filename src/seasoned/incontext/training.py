@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from seasoned.incontext.prior import DrawnTable
     from seasoned.incontext.settings import NetworkSettings
 
-__all__ = ["JAX", "Recipe", "TrainingState", "checkpoint", "network_of", "resume", "start", "train"]
+__all__ = ["JAX", "Recipe", "TrainingState", "checkpoint", "network_of", "resume", "start", "train", "validation"]
 
 _FEW_SCORES: Final = 64 * 64
+_VALIDATION_SEED: Final = (0, 0, 0)  # a training has the seed and the step, two numbers
+_VALIDATION_BATCHES: Final = 10  # of each size
 
 
 def _attention(q: Any, k: Any, v: Any, mask: Any) -> Any:
@@ -131,6 +133,22 @@ def train(
         state = TrainingState(state.step + 1, weights, average, optimiser)
         losses.append(float(loss))
     return state
+
+
+def validation(
+    settings: NetworkSettings, buckets: Sequence[Bucket], draw: Callable[[np.random.Generator, int, int], DrawnTable]
+) -> Callable[[Any], float]:
+    """Return the function from weights to their mean loss on fixed tables, which the training does not draw.
+
+    Args:
+        settings: Shape and sizes.
+        buckets: Sizes of the batches; each has the same weight.
+        draw: Prior.
+    """
+    rng = np.random.default_rng(_VALIDATION_SEED)
+    batches = [draw_batch(rng, draw, bucket) for bucket in buckets for _ in range(_VALIDATION_BATCHES)]
+    loss = jax.jit(lambda weights, batch: _loss(weights, settings, batch))
+    return lambda weights: float(np.mean([loss(weights, batch) for batch in batches]))
 
 
 def network_of(state: TrainingState, settings: NetworkSettings, card: dict[str, Any]) -> Network:
