@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from in_process import estimator, stay_in_process
-from optional import needs
+from optional import FAMILIES, needs
 from seasoned import load
 from seasoned.errors import InvalidInput
 from seasoned.tabular.models._common.base import Job, predict
@@ -15,7 +15,6 @@ from seasoned.tabular.models.registry import MODELS, find
 
 ROWS = 400
 UNITS = {"tiny": (1e-9, 0.0), "huge": (1e9, 0.0), "far from zero": (1.0, 1.7e9)}
-FAMILIES = tuple(MODELS)
 QUICK = {
     "realmlp": {"layers": 1, "width": 32, "epochs": 40, "batch": 64},
     "tuned_mlp": {"layers": 1, "width": 16, "rounds": 60},
