@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from seasoned.cli.column_formats import TextFormat, format_of
-from seasoned.cli.read_table import Reading, rows_to_predict
+from seasoned.cli.read_table import rows_to_predict
+from seasoned.cli.reading import Reading
 from seasoned.tabular.preprocessing.category import CategoryColumn
 
 

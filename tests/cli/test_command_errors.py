@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from command_tables import class_rows, write
 from commands import call, fit_line
 from seasoned.cli import app, common
-from seasoned.tabular.input.frames import read_table
+from seasoned.tabular.input.files import read_table
 from warm_workers import cache, cache_folder
 
 __all__ = ["cache", "cache_folder"]
@@ -55,11 +55,12 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path, words, sentence):
     assert sentence in result.stderr
 
 
-def test_other_failures_are_exit_code_1_and_debug_raises_them(tmp_path, monkeypatch):
+def test_other_failures_are_exit_code_1_and_debug_raises_them(monkeypatch):
     def fail(*_, **__):
         raise RuntimeError("the disk\nis full")
 
-    monkeypatch.setattr("seasoned.cli.read_table.read_table", fail)
+    Path("t.csv").write_text("x,y\n1,2\n")
+    monkeypatch.setattr("seasoned.cli.reading.read_table", fail)
     result = call("fit", "t.csv", "--target", "y", code=1)
     assert result.stderr == "error: RuntimeError: the disk is full (seasoned --debug shows where)\n"
     result = CliRunner().invoke(app, ["--debug", "fit", "t.csv", "--target", "y"])

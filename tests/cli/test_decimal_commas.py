@@ -13,8 +13,8 @@ from command_tables import coloured_rows, read
 from commands import call, fit_line
 from seasoned import load
 from seasoned.cli.column_formats import TextFormat
-from seasoned.cli.read_table import Reading
-from seasoned.tabular.input.frames import read_table
+from seasoned.cli.reading import Reading
+from seasoned.tabular.input.files import read_table
 from warm_workers import cache, cache_folder
 
 __all__ = ["cache", "cache_folder"]

@@ -17,7 +17,7 @@ from commands import call, fit_line
 from messy import messy
 from seasoned import load
 from seasoned.cli.prediction_table import prediction_table, write_table
-from seasoned.tabular.input.frames import read_table
+from seasoned.tabular.input.files import read_table
 from warm_workers import cache, cache_folder
 
 __all__ = ["cache", "cache_folder"]

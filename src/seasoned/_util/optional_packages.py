@@ -16,12 +16,16 @@ def is_installed(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
-def require(package: str) -> Any:
+def require(package: str, need: str = "a model") -> Any:
     """Import an optional package.
+
+    Args:
+        package: Import name of the package.
+        need: Feature that needs the package, as the error names it.
 
     Raises:
         MissingExtra: If the package is not installed.
     """
     if not is_installed(package):
-        raise MissingExtra.of(package, "a model")
+        raise MissingExtra.of(package, need)
     return importlib.import_module(package)

@@ -16,7 +16,8 @@ from seasoned.cli.column_formats import format_of, knows_words, store_format
 from seasoned.cli.common import FILES, STREAM, check_folder, check_model, reported
 from seasoned.cli.display import write_predictions
 from seasoned.cli.prediction_table import check_kind, named_predictions, prediction_table
-from seasoned.cli.read_table import Decimal, Encoding, Reading, Separator, rows_to_predict, table_to_fit
+from seasoned.cli.read_table import rows_to_predict, table_to_fit
+from seasoned.cli.reading import Reading, with_reading
 from seasoned.errors import InvalidInput
 from seasoned.tabular.few_shot.fit import adapt_to
 from seasoned.tabular.few_shot.tasks import read_tasks
@@ -35,6 +36,7 @@ _ROWS: Final = 200_000  # approximate number of rows in one batch of adapted tas
 
 
 @reported
+@with_reading
 def adapt(
     context: typer.Context,  # noqa: ARG001 - read by `reported`
     table: Annotated[Path, typer.Argument(help=f"{FILES}: many tasks to learn from, or rows of new ones.")],
@@ -58,9 +60,7 @@ def adapt(
     out: Annotated[
         Path | None, typer.Option(help="File to write; model.seasoned or predictions.csv by default.")
     ] = None,
-    separator: Separator = None,
-    decimal: Decimal = None,
-    encoding: Encoding = None,
+    reading: Reading,
 ) -> None:
     """Learn from many tasks (--task and --target), or adapt to new ones from a few rows (--model).
 
@@ -76,7 +76,6 @@ def adapt(
     elif out != STREAM:
         check_folder(out, model, table)
         check_kind(out)
-    reading = Reading(separator, decimal, encoding)
     if model is not None:
         _adapt_to(model, table, target, out, reading, tune=tune)
         return

@@ -28,7 +28,7 @@ Raw = Annotated[
     bool,
     typer.Option("--raw", help="Write texts such as =1+1 as they are; else an apostrophe keeps them from running."),
 ]
-FILES = "CSV, TSV (also .gz, .bz2, .xz, .zst, .zip) or Parquet file"
+FILES = "CSV, TSV, JSON (also .gz, .bz2, .xz, .zst, .zip), Parquet or Excel file, or a quoted pattern ('sales-*.csv')"
 
 
 def reported(command: Callable[..., None]) -> Callable[..., None]:

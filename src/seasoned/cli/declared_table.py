@@ -10,7 +10,7 @@ import numpy as np
 
 from seasoned._util.equivalents import did_you_mean
 from seasoned.errors import InvalidInput
-from seasoned.tabular.input.frames import read_table
+from seasoned.tabular.input.files import read_table
 from seasoned.tabular.input.label_spellings import folded
 from seasoned.tabular.input.sample_roles import read_groups, read_weights
 from seasoned.tabular.input.target import without_gaps

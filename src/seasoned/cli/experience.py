@@ -10,6 +10,7 @@ import typer
 
 from seasoned.cli.common import FILES, check_folder, reported
 from seasoned.cli.read_table import table_to_fit
+from seasoned.cli.reading import Reading, with_reading
 from seasoned.errors import InvalidInput, MissingExtra
 
 __all__ = [
@@ -114,6 +115,7 @@ def forget_experience(
 
 
 @reported
+@with_reading
 def show_portfolio(
     context: typer.Context,  # noqa: ARG001 - read by `reported`
     table: Annotated[Path | None, typer.Argument(help=f"{FILES}; past tasks like it count more.")] = None,
@@ -129,6 +131,7 @@ def show_portfolio(
     experience: Annotated[
         str, typer.Option(help="Which past tasks: 'default', 'shipped' or a store's URL.")
     ] = "default",
+    reading: Reading,
 ) -> None:
     """Print, as JSON, a fixed list of configurations to try, with the regret that is expected after each."""
     portfolios = importlib.import_module("seasoned.tabular.experience.portfolio")
@@ -141,7 +144,7 @@ def show_portfolio(
     else:
         if target is None:
             raise InvalidInput(f"{table.name} needs the column to predict; give --target.")
-        frame = table_to_fit(table, target)
+        frame = table_to_fit(table, target, reading=reading)
         features = frame.drop(columns=[target])
         found = portfolios.portfolio_of_table(
             features, frame[target], metric, sort=sort, size=size, seconds=seconds, experience=experience

@@ -16,17 +16,14 @@ from seasoned.cli.decimal_commas import DECIMAL, ENCODING
 from seasoned.cli.declared_table import Declared
 from seasoned.cli.display import show_leaderboard, show_score
 from seasoned.cli.read_table import (
-    Decimal,
-    Encoding,
     Groups,
-    Reading,
-    Separator,
     Weights,
     as_categories,
     names_in,
     table_to_fit,
     words_in,
 )
+from seasoned.cli.reading import Reading, with_reading
 from seasoned.errors import InvalidInput, StorageError
 from seasoned.report import report as write_report
 from seasoned.report.explain.model_importance import SECONDS
@@ -84,6 +81,7 @@ _ReportSeconds = Annotated[
 
 
 @reported
+@with_reading
 def fit(
     context: typer.Context,  # noqa: ARG001 - read by `reported`
     table: Annotated[Path, typer.Argument(help=f"{FILES} with the target in it.")],
@@ -118,12 +116,10 @@ def fit(
     holdout: Annotated[float, typer.Option(help="Share of rows kept aside to score the model at the end.")] = 0.0,
     report: Annotated[Path | None, typer.Option(help="Where to write an HTML report, if anywhere.")] = None,
     report_seconds: _ReportSeconds = None,
-    separator: Separator = None,
-    decimal: Decimal = None,
-    encoding: Encoding = None,
+    reading: Reading,
 ) -> None:
     """Fit a model to a table and save it."""
-    reading, coded = Reading(separator, decimal, encoding), names_in(categorical)
+    coded = names_in(categorical)
     frame = table_to_fit(table, target, out, report, reading=reading, text=coded)
     kind = tabular.infer_task(frame[target]) if task == "auto" else task
     said = Declared(target, weights, groups, validation, tuple(names_in(ignore)), weights_in(class_weight))

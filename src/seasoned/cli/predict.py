@@ -16,16 +16,13 @@ from seasoned.cli.declared_table import Declared
 from seasoned.cli.display import show_contributions, show_importance, watch, with_index, write_predictions
 from seasoned.cli.prediction_table import check_kind, join_columns, prediction_table, write_table
 from seasoned.cli.read_table import (
-    Decimal,
-    Encoding,
     Groups,
-    Reading,
-    Separator,
     Weights,
     known_rows,
     names_in,
     rows_to_predict,
 )
+from seasoned.cli.reading import Reading, with_reading
 from seasoned.errors import InvalidInput
 from seasoned.report import report as write_report
 from seasoned.report.explain.model_importance import SECONDS
@@ -34,6 +31,7 @@ __all__ = ["explain", "make_report", "predict", "refit"]
 
 
 @reported
+@with_reading
 def predict(
     context: typer.Context,  # noqa: ARG001 - read by `reported`
     model: Annotated[Path, typer.Argument(help="File that `seasoned fit` saved.")],
@@ -52,13 +50,10 @@ def predict(
     keep: Annotated[
         str | None, typer.Option(help="Columns of the table to write before the predictions, such as id,day.")
     ] = None,
-    separator: Separator = None,
-    decimal: Decimal = None,
-    encoding: Encoding = None,
+    reading: Reading,
     raw: Raw = False,
 ) -> None:
     """Predict the rows of a table."""
-    reading = Reading(separator, decimal, encoding)
     if out != STREAM:
         check_folder(out, model, table)
         check_kind(out)
@@ -72,6 +67,7 @@ def predict(
 
 
 @reported
+@with_reading
 def make_report(
     context: typer.Context,  # noqa: ARG001 - read by `reported`
     model: Annotated[Path, typer.Argument(help="File that `seasoned fit` saved.")],
@@ -84,13 +80,11 @@ def make_report(
     class_weight: ClassWeight = None,
     seconds: Annotated[float, typer.Option(help="Seconds to measure which columns matter.")] = SECONDS,
     out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("report.html"),
-    separator: Separator = None,
-    decimal: Decimal = None,
-    encoding: Encoding = None,
+    reading: Reading,
 ) -> None:
     """Write an HTML report about a saved model: what was tried, what it weighs, and how it does on the rows given."""
     check_folder(out, model, table)
-    reading, mass = Reading(separator, decimal, encoding), weights_in(class_weight)
+    mass = weights_in(class_weight)
     if (table is None) != (target is None):
         raise InvalidInput("give a table and --target together, or neither.")
     if table is None and not (weights is None and mass is None):
@@ -107,6 +101,7 @@ def make_report(
 
 
 @reported
+@with_reading
 def explain(
     context: typer.Context,  # noqa: ARG001 - read by `reported`
     model: Annotated[Path, typer.Argument(help="File that `seasoned fit` saved.")],
@@ -129,12 +124,10 @@ def explain(
         Path | None,
         typer.Option(help="File to write: of permutation a line a column; of shap a line a row, or a row and class."),
     ] = None,
-    separator: Separator = None,
-    decimal: Decimal = None,
-    encoding: Encoding = None,
+    reading: Reading,
 ) -> None:
     """Tell how much each column of the table helps a saved model."""
-    reading, mass = Reading(separator, decimal, encoding), weights_in(class_weight)
+    mass = weights_in(class_weight)
     if method == "shap" and not (weights is None and mass is None):
         raise InvalidInput("--method shap moves each row by itself, and takes no weights; leave them out.")
     if method == "permutation" and target is None:
@@ -163,6 +156,7 @@ def explain(
 
 
 @reported
+@with_reading
 def refit(
     context: typer.Context,  # noqa: ARG001 - read by `reported`
     model: Annotated[Path, typer.Argument(help="File that `seasoned fit` saved.")],
@@ -174,9 +168,7 @@ def refit(
     groups: Groups = None,
     time_limit: Annotated[float | None, typer.Option(help="Seconds that it may take; those of the fit.")] = None,
     out: Annotated[Path, typer.Option(help="Where to save the model.")] = Path("refitted.seasoned"),
-    separator: Separator = None,
-    decimal: Decimal = None,
-    encoding: Encoding = None,
+    reading: Reading,
 ) -> None:
     """Fit the models of a saved one to other rows, without a search: settings and shares in the ensemble stay.
 
@@ -189,7 +181,7 @@ def refit(
     fitted = of_one_table(model)
     if fitted.fitted_.grouped and groups is None:
         raise InvalidInput("the model was found with groups; give --groups, the column that names them.")
-    frame = known_rows(table, fitted, said, Reading(separator, decimal, encoding))
+    frame = known_rows(table, fitted, said, reading)
     usual = fitted.time_limit
     if time_limit is not None:
         fitted.set_params(time_limit=time_limit)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from seasoned._util.atomic_write import check_name
 from seasoned.errors import InvalidInput, StorageError
 from seasoned.tabular.ensemble.fitted_model import Fitted
-from seasoned.tabular.input.frames import COMPRESSED, SEPARATORS, kind_of
+from seasoned.tabular.input.files import COMPRESSED, SEPARATORS, kind_of
 from seasoned.tabular.postprocessing.conformal import as_words
 
 if TYPE_CHECKING:

@@ -1,11 +1,8 @@
-"""Input tables of commands, and options that several commands share."""
+"""Input tables of commands, and options about their columns."""
 
 from __future__ import annotations
 
-import io
 import sys
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -13,23 +10,14 @@ import typer
 from seasoned._util.equivalents import did_you_mean
 from seasoned.cli.column_formats import NOTHING, TextFormat, format_of, knows_words
 from seasoned.cli.common import STREAM, check_folder, check_model
-from seasoned.cli.decimal_commas import ENCODING, as_numbers, replaced, with_points
+from seasoned.cli.decimal_commas import replaced
+from seasoned.cli.reading import STDIN, Reading
 from seasoned.errors import InvalidInput
-from seasoned.tabular.input.delimited_text import (
-    HEAD,
-    decimal_of,
-    encoding_of,
-    head_of,
-    is_encoding,
-    read_csv,
-    separator_of,
-)
-from seasoned.tabular.input.frames import SEPARATORS, kind_of, read_table
 from seasoned.tabular.input.target import without_gaps
-from seasoned.tabular.schema.text_parsing import matches_format
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     import numpy as np
     import pandas as pd
@@ -38,11 +26,7 @@ if TYPE_CHECKING:
     from seasoned.cli.declared_table import Declared
 
 __all__ = [
-    "Decimal",
-    "Encoding",
     "Groups",
-    "Reading",
-    "Separator",
     "Weights",
     "as_categories",
     "known_rows",
@@ -54,91 +38,6 @@ __all__ = [
 
 Groups = Annotated[str | None, typer.Option(help="Column that tells which rows belong together, such as a customer.")]
 Weights = Annotated[str | None, typer.Option(help="Column that tells how much each row counts.")]
-Separator = Annotated[
-    str | None, typer.Option(help="What stands between the columns of a text file, such as ; or tab; found by default.")
-]
-Decimal = Annotated[str | None, typer.Option(help="Decimal sign in a text file, . or , (found between semicolons).")]
-Encoding = Annotated[str | None, typer.Option(help="Of a text file, such as cp1252; UTF-8 or UTF-16 by default.")]
-
-_STDIN: Final = "the standard input"
-_TABS: Final = ("tab", "\\t")  # spellings of the tab on a command line
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """Format of text files, as set by the user. None stands for detection by file name and first bytes.
-
-    Attributes:
-        separator: The column separator. By default the one of the file name: comma, or tab for .tsv. If that gives a
-            single column, the semicolon, bar or tab that gives several.
-        decimal: The decimal sign. By default the point; between semicolons, the sign of the cells.
-        encoding: The encoding. By default UTF-8, or UTF-16 if the file begins with its byte order mark.
-
-    Raises:
-        InvalidInput: If a setting is invalid.
-    """
-
-    separator: str | None = None
-    decimal: str | None = None
-    encoding: str | None = None
-
-    def __post_init__(self) -> None:
-        mark = self.separator
-        if mark is not None and mark not in _TABS and (len(mark) != 1 or not mark.isascii() or mark in '"\r\n'):
-            raise InvalidInput(f"separator is {mark!r}; it is one ASCII character such as ; or | or the word tab.")
-        if self.decimal not in {None, ".", ","}:
-            raise InvalidInput(f"decimal is {self.decimal!r}; it is a point or a comma.")
-        if self.encoding is not None and not is_encoding(self.encoding):
-            raise InvalidInput(
-                f"encoding is {self.encoding!r}, which is not known; give one such as cp1252, latin-1 or utf-16."
-            )
-
-    def table(
-        self, source: Path | bytes, text: Iterable[str] = (), like: TextFormat = NOTHING, **more: Any
-    ) -> pd.DataFrame:
-        """Read the table of a file, or of the bytes of the standard input.
-
-        Args:
-            source: The file, or the bytes.
-            text: Columns that stay text, as written; absent ones are ignored.
-            like: Text format of a model's file. A column whose cells all fit its style there stays text, because
-                without the style its cells may be other numbers.
-            more: Further arguments of `pandas.read_csv` for a text file.
-
-        Raises:
-            InvalidInput: If the table cannot be read.
-        """
-        if isinstance(source, Path) and kind_of(source) not in SEPARATORS:
-            return read_table(source)
-        head = head_of(source) if isinstance(source, Path) else source[:HEAD]
-        encoding = self.encoding or encoding_of(head, like.encoding)
-        separator = self._separator(head, encoding, SEPARATORS[kind_of(source)] if isinstance(source, Path) else ",")
-        shown = decimal_of(head, encoding) if separator == ";" else "."
-        decimal = self.decimal or shown or ","
-        styles, text = like.styles, [*text, *like.words]
-        as_text = dict.fromkeys([*text, *styles], str)
-        options: dict[str, Any] = {"decimal": decimal, "encoding": encoding, "dtype": as_text or None}
-        options |= more
-        if isinstance(source, Path):
-            frame = read_table(source, separator, **options)
-        else:
-            frame = read_csv(io.BytesIO(source), _STDIN, separator, **options)
-        styled = [
-            name for name, style in styles.items() if name in frame.columns and matches_format(frame[name], style)
-        ]
-        frame = as_numbers(frame, [name for name in styles if name not in styled])
-        if decimal == ",":
-            frame = with_points(frame, [*text, *styled], commas=like.commas or "," in {self.decimal, shown})
-        if self.encoding is not None:
-            frame.attrs[ENCODING] = self.encoding
-        return frame
-
-    def _separator(self, head: bytes, encoding: str | None, usual: str) -> str:
-        if self.separator is None:
-            return separator_of(head, encoding, usual)
-        return "\t" if self.separator in _TABS else self.separator
-
-
 _USUAL: Final = Reading()
 
 
@@ -151,7 +50,7 @@ def _check_column(frame: pd.DataFrame, table: Path, column: str) -> None:
     """Refuse the name of a missing column; the message lists the table's names."""
     if column in frame.columns:
         return
-    name, names = _STDIN if table == STREAM else table.name, ", ".join(map(str, frame.columns))
+    name, names = STDIN if table == STREAM else table.name, ", ".join(map(str, frame.columns))
     if len(frame.columns) == 1:
         raise InvalidInput(
             f"{name} has no column {column!r}; its only column is {names!r}, so give the --separator if these are more."
@@ -223,7 +122,7 @@ def words_in(frame: pd.DataFrame) -> list[str]:
 
 def _missing_words(reading: Reading, table: Path, target: str, encoding: str | None, gone: NDArray[np.bool_]) -> str:
     """Words of a text file's target column that count as missing, each with its number of cells; no empty cells."""
-    if kind_of(table) not in SEPARATORS:
+    if not reading.is_text(table):
         return ""
     like = TextFormat(encoding=encoding)
     written = reading.table(table, [target], like, keep_default_na=False, usecols=[target])[target]
@@ -275,7 +174,7 @@ def rows_to_predict(
     for column in keep:
         _check_column(rows, table, column)
     kept = rows[list(dict.fromkeys(keep))]
-    if not keep or (isinstance(source, Path) and kind_of(source) not in SEPARATORS):
+    if not keep or not reading.is_text(source):
         return rows, kept
     written = reading.table(source, keep, TextFormat(encoding=like.encoding), keep_default_na=False)
     return rows, _as_written(kept, written)
@@ -283,7 +182,7 @@ def rows_to_predict(
 
 def _streamed() -> bytes:
     if sys.stdin is None:
-        raise InvalidInput(f"{_STDIN} is closed; give the path of a file.")
+        raise InvalidInput(f"{STDIN} is closed; give the path of a file.")
     return sys.stdin.buffer.read()
 
 

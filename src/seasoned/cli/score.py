@@ -14,7 +14,8 @@ from seasoned.cli.common import FILES, check_folder, of_one_table, reported
 from seasoned.cli.declared_table import Declared
 from seasoned.cli.display import score_of, show_leaderboard, show_table, tell_score
 from seasoned.cli.prediction_table import check_kind, write_table
-from seasoned.cli.read_table import Decimal, Encoding, Reading, Separator, Weights, known_rows
+from seasoned.cli.read_table import Weights, known_rows
+from seasoned.cli.reading import Reading, with_reading
 from seasoned.report.model.columns import column_rows
 from seasoned.tabular.ensemble.single_member import ENSEMBLE
 
@@ -28,6 +29,7 @@ _Model = Annotated[Path, typer.Argument(help="File that `seasoned fit` saved.")]
 
 
 @reported
+@with_reading
 def score(
     context: typer.Context,  # noqa: ARG001 - read by `reported`
     model: _Model,
@@ -38,14 +40,12 @@ def score(
     class_weight: ClassWeight = None,
     each: Annotated[bool, typer.Option("--each", help="Score each model that takes part, too.")] = False,
     as_json: _Json = False,
-    separator: Separator = None,
-    decimal: Decimal = None,
-    encoding: Encoding = None,
+    reading: Reading,
 ) -> None:
     """Judge a saved model on rows whose target is known, by the metric that it was fitted for."""
     said = Declared(target, weights, class_weight=weights_in(class_weight))
     fitted = of_one_table(model)
-    frame = known_rows(table, fitted, said, Reading(separator, decimal, encoding))
+    frame = known_rows(table, fitted, said, reading)
     found, metric = score_of(fitted, said, frame), fitted.fitted_.metric
     if not as_json:
         tell_score(fitted, said, frame, found, which="")

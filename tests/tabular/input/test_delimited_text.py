@@ -10,9 +10,10 @@ import pytest
 from in_process import estimator, stay_in_process
 from seasoned import load
 from seasoned.cli.column_formats import TextFormat, format_of, store_format
-from seasoned.cli.read_table import Reading, rows_to_predict
+from seasoned.cli.read_table import rows_to_predict
+from seasoned.cli.reading import Reading
 from seasoned.errors import InvalidInput
-from seasoned.tabular.input.frames import read_table
+from seasoned.tabular.input.files import read_table
 
 CHINESE = "价格,城市,备注\n1.5,北京,很好的商品\n2.5,上海,还不错\n"
 GERMAN = "größe,farbe\n1,grün\n2,übel\n"
@@ -59,8 +60,8 @@ def test_the_refusal_names_a_compressed_file_of_another_encoding(tmp_path):
         ("Sales of 2026\nall shops\n\n", "lines 1 to 3 look like titles"),
     ],
 )
-def test_titles_above_the_header_are_named(above, said):
-    assert f"{said}, so delete what is above the header." in refused(f"{above}a,b,c\n1,2,3\n4,5,6\n")
+def test_titles_above_a_header_of_numbers_are_refused(above, said):
+    assert f"{said}, so delete what is above the header." in refused(f"{above}2024,2025,2026\n1,2,3\n4,5,6\n")
 
 
 @pytest.mark.parametrize(

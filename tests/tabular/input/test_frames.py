@@ -13,7 +13,8 @@ import scipy.sparse
 
 from commands import call, fit_line
 from seasoned.errors import InvalidInput
-from seasoned.tabular.input.frames import kind_of, read_table, to_frame, to_series
+from seasoned.tabular.input.files import kind_of, read_table
+from seasoned.tabular.input.frames import to_frame, to_series
 from seasoned.tabular.input.target import read_target
 
 ROWS = [{"a": 1, "b": "x"}, {"a": 2, "b": None}]
@@ -121,12 +122,14 @@ def test_files_that_cannot_be_read(tmp_path):
     (tmp_path / "empty.csv").write_bytes(b"")
     (tmp_path / "cut.parquet").write_bytes(b"PAR1 and nothing else")
     (tmp_path / "t.xlsx").write_bytes(b"")
+    (tmp_path / "t.docx").write_bytes(b"")
     for name, sentence in {
         "none.csv": "there is no file",
         "latin.csv": "not UTF-8",
         "empty.csv": "cannot be read as CSV",
         "cut.parquet": "cannot be read as PARQUET",
-        "t.xlsx": "not a table known here",
+        "t.xlsx": "cannot be read as a spreadsheet",
+        "t.docx": "not a table known here; pass a CSV, TSV, JSON, Parquet, Feather or Excel file",
     }.items():
         with pytest.raises(InvalidInput, match=sentence):
             read_table(tmp_path / name)
@@ -161,7 +164,9 @@ def test_the_named_index_of_a_parquet_file_is_a_column(here, tmp_path, monkeypat
     frame.rename_axis(None).to_parquet("plain.parquet")
     assert list(read_table("plain.parquet").columns) == ["a", "y"]
     (tmp_path / "folder.parquet").mkdir()
-    with pytest.raises(InvalidInput, match="is a folder; a table in several files is not covered"):
+    with pytest.raises(
+        InvalidInput, match=r"is a folder; for all its files of a kind pass 'folder\.parquet/\*\.csv', in quotes"
+    ):
         read_table("folder.parquet")
 
 

@@ -17,22 +17,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import InvalidInput
+from seasoned.tabular.input.header_row import title_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pandas as pd
 
-__all__ = ["HEAD", "cause", "decimal_of", "encoding_of", "head_of", "is_encoding", "read_csv", "separator_of"]
+__all__ = [
+    "HEAD",
+    "UNREADABLE",
+    "cause",
+    "decimal_of",
+    "encoding_of",
+    "head_of",
+    "is_encoding",
+    "opened",
+    "read_csv",
+    "separator_of",
+    "titles_of",
+]
 
 HEAD: Final = 1 << 18  # bytes at the beginning of a file that detection reads
 _SNIFFED: Final = 1 << 14  # characters that `csv.Sniffer` reads
+_FIRST: Final = 200  # rows in which the header is looked for
 _OTHERS: Final = ";|\t"
 _NO_FILES: Final = frozenset({"idna", "punycode", "undefined"})  # codecs that are not for text files
 _POINT: Final = r"[+-]?(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _COMMA: Final = r"[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)?,\d+(?:[eE][+-]?\d+)?"  # also "1.234,5"
 _EITHER: Final = r"[+-]?[1-9]\d{0,2}(?:(?:\.\d{3})+|(?:,\d{3})+)"  # ambiguous: "1,234" is 1234 or 1.234
-_UNREADABLE: Final = (OSError, EOFError, ValueError, RuntimeError, lzma.LZMAError, zipfile.BadZipFile, zlib.error)
+UNREADABLE: Final = (OSError, EOFError, ValueError, RuntimeError, lzma.LZMAError, zipfile.BadZipFile, zlib.error)
 
 
 # ------------------------------------------------------------------------------------------------ detection
@@ -41,13 +55,13 @@ _UNREADABLE: Final = (OSError, EOFError, ValueError, RuntimeError, lzma.LZMAErro
 def head_of(path: Path) -> bytes:
     """First bytes of a file, decompressed; empty on an error, which the later reading of the file reports."""
     try:
-        with _opened(path) as file:
+        with opened(path) as file:
             return bytes(file.read(HEAD))
-    except (*_UNREADABLE, LookupError):
+    except (*UNREADABLE, LookupError):
         return b""
 
 
-def _opened(source: Any) -> Any:
+def opened(source: Any) -> Any:
     """Open a file, decompressed, or copy an open stream from its beginning."""
     if not isinstance(source, Path):
         source.seek(0)
@@ -103,15 +117,29 @@ def separator_of(head: bytes, encoding: str | None, usual: str) -> str:
         >>> separator_of(b"a;b\n1,5;2\n", None, ","), separator_of(b"question; why\nhow\n", None, ",")
         (';', ',')
     """
-    rows = _rows(head, encoding, usual)
-    header = next(rows, [])
-    others = [mark for mark in _OTHERS if len(next(_rows(head, encoding, mark), [])) > 1]
-    if len(header) != 1 or len(others) != 1:
+    titles = {mark: titles_of(head, encoding, mark) for mark in (usual, *_OTHERS)}
+    headers = {mark: next(_rows(head, encoding, mark, len(lines)), []) for mark, lines in titles.items()}
+    others = [mark for mark in _OTHERS if len(headers[mark]) > 1 and mark != usual]
+    if len(others) != 1 or (len(headers[usual]) != 1 and len(titles[usual]) <= len(titles[others[0]])):
         return usual
+    lines = _text(head, encoding)[:_SNIFFED].splitlines(keepends=True)
+    reader = csv.reader(lines, delimiter=others[0])
     try:
-        return csv.Sniffer().sniff(_text(head, encoding)[:_SNIFFED], others[0]).delimiter
+        above = sum(1 for _ in zip(titles[others[0]], reader, strict=False)) and reader.line_num
+        return csv.Sniffer().sniff("".join(lines[above:]), others[0]).delimiter
     except csv.Error:
         return usual
+
+
+def titles_of(head: bytes, encoding: str | None, separator: str) -> list[str]:
+    r"""Text of each row above the header, such as a title; usually none.
+
+    Example:
+        >>> titles_of(b"Sales 2024\n\nshop,day\nRome,Mon\nOslo,Tue\n", None, ",")
+        ['Sales 2024', '']
+    """
+    rows = list(itertools.islice(_all_rows(head, encoding, separator), _FIRST))
+    return [" ".join(filter(None, row)) for row in rows[: title_rows(rows)]]
 
 
 def decimal_of(head: bytes, encoding: str | None) -> str | None:
@@ -132,12 +160,16 @@ def _text(head: bytes, encoding: str | None) -> str:
     return head.decode(encoding or "utf-8", "replace").removeprefix("\ufeff")
 
 
-def _rows(head: bytes, encoding: str | None, separator: str) -> Iterator[list[str]]:
-    """Complete rows of the first bytes, without blank lines."""
+def _rows(head: bytes, encoding: str | None, separator: str, skipped: int = 0) -> Iterator[list[str]]:
+    """Complete rows of the first bytes, without blank lines and without the first rows."""
+    return filter(None, itertools.islice(_all_rows(head, encoding, separator), skipped, None))
+
+
+def _all_rows(head: bytes, encoding: str | None, separator: str) -> Iterator[list[str]]:
     text = _text(head, encoding)
     lines = io.StringIO(text if len(head) < HEAD else text.rpartition("\n")[0], newline="")
     try:
-        yield from filter(None, csv.reader(lines, delimiter=separator))
+        yield from csv.reader(lines, delimiter=separator)
     except csv.Error:  # a cell has more than 131072 characters
         return
 
@@ -151,6 +183,12 @@ def read_csv(source: Any, name: str, separator: str = ",", **options: Any) -> pd
     Rows may be shorter than the header, or end in a separator. Longer rows are refused, with one exception: each row
     may begin with an extra cell that is its name, as R writes it. Names are words that all differ.
 
+    Args:
+        source: The path, or the stream.
+        name: Name of the table in messages.
+        separator: Column separator.
+        options: Options of `pandas.read_csv`. `skiprows` is the number of rows above the header.
+
     Raises:
         InvalidInput: If the text cannot be read.
     """
@@ -161,7 +199,7 @@ def read_csv(source: Any, name: str, separator: str = ",", **options: Any) -> pd
         frame = _within_header(source, separator, options)
         return _beyond_header(source, name, separator, options) if frame is None else frame
     except pd.errors.ParserError as error:
-        long = _long_row(source, separator, encoding)
+        long = _long_row(source, separator, options)
         raise InvalidInput(_unreadable(name, separator, error) if long is None else _too_long(name, *long)) from error
     except UnicodeError:
         raise InvalidInput(
@@ -169,7 +207,7 @@ def read_csv(source: Any, name: str, separator: str = ",", **options: Any) -> pd
         ) from None
     except InvalidInput:
         raise
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise InvalidInput(_unreadable(name, separator, error)) from error
 
 
@@ -177,7 +215,7 @@ def _within_header(source: Any, separator: str, options: dict[str, Any]) -> pd.D
     """Frame of a file; None if a row has a non-empty cell beyond the header."""
     import pandas as pd
 
-    if _ends_in_words(source, separator, options.get("encoding")):
+    if _ends_in_words(source, separator, options):
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # pandas warns of cells beyond the header
@@ -198,7 +236,7 @@ def _beyond_header(source: Any, name: str, separator: str, options: dict[str, An
     frame = _parsed(source, sep=separator, **options)
     if _are_names(frame.index):
         return frame
-    long = _long_row(source, separator, options.get("encoding"))
+    long = _long_row(source, separator, options)
     if long is not None:
         raise InvalidInput(_too_long(name, *long))
     with warnings.catch_warnings():
@@ -219,7 +257,7 @@ def _guess(source: Any) -> str:
     """Probable encoding of a file, as a part of a message; empty if unknown."""
     import charset_normalizer
 
-    with _opened(source) as file:
+    with opened(source) as file:
         found = charset_normalizer.from_bytes(file.read(HEAD).rpartition(b"\n")[0]).best()
     return "" if found is None else f", which is probably {found.encoding}"
 
@@ -230,7 +268,7 @@ def _parsed(source: Any, **options: Any) -> pd.DataFrame:
 
     frame: pd.DataFrame
     if isinstance(source, Path) and source.suffix.lower() == ".zst":  # pandas needs one more package
-        with _opened(source) as stream:
+        with opened(source) as stream:
             frame = pd.read_csv(stream, low_memory=False, **options)
     else:
         if hasattr(source, "seek"):
@@ -239,10 +277,11 @@ def _parsed(source: Any, **options: Any) -> pd.DataFrame:
     return frame
 
 
-def _ends_in_words(source: Any, separator: str, encoding: str | None) -> bool:
+def _ends_in_words(source: Any, separator: str, options: dict[str, Any]) -> bool:
     """Return True if the first row has a non-empty cell beyond the header. Pandas reads "NA" there as empty."""
-    with _opened(source) as file:
-        first, second = [*itertools.islice(_rows(file.read(HEAD), encoding, separator), 2), [], []][:2]
+    with opened(source) as file:
+        rows = _rows(file.read(HEAD), options.get("encoding"), separator, options.get("skiprows", 0))
+        first, second = [*itertools.islice(rows, 2), [], []][:2]
     return len(second) > len(first) and bool(second[-1])
 
 
@@ -255,15 +294,16 @@ def _are_names(index: pd.Index[Any]) -> bool:
     return bool(pd.to_numeric(index.to_series(), errors="coerce").isna().all())
 
 
-def _long_row(source: Any, separator: str, encoding: str | None) -> tuple[int, int, int] | None:
+def _long_row(source: Any, separator: str, options: dict[str, Any]) -> tuple[int, int, int] | None:
     """First row longer than the header: its line, its number of cells, and that of the header; None without one.
 
     An empty cell after the last column is a separator at the end of the row.
     """
-    with _opened(source) as file, io.TextIOWrapper(file, encoding or "utf-8-sig", "replace", newline="") as text:
+    encoding = options.get("encoding") or "utf-8-sig"
+    with opened(source) as file, io.TextIOWrapper(file, encoding, "replace", newline="") as text:
         lines = csv.reader(text, delimiter=separator)
         try:
-            header = len(next(row for row in lines if row))
+            header = len(next(row for row in itertools.islice(lines, options.get("skiprows", 0), None) if row))
             rows = ((lines.line_num, len(row) - (len(row) == header + 1 and not row[-1])) for row in lines if row)
             return next(((line, cells, header) for line, cells in rows if cells > header), None)
         except (StopIteration, csv.Error):

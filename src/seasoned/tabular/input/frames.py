@@ -1,4 +1,4 @@
-"""Conversion of tables and targets of any library to pandas, with unique text as column names; reading of files."""
+"""Conversion of tables and targets of any library to pandas, with unique text as column names."""
 
 from __future__ import annotations
 
@@ -11,18 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from seasoned.errors import InvalidInput
 from seasoned.execution._system.resources import free_memory
-from seasoned.tabular.input.delimited_text import cause, read_csv
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COMPRESSED", "SEPARATORS", "has_names", "kind_of", "read_table", "to_frame", "to_series"]
+__all__ = ["has_names", "to_frame", "to_series"]
 
 logger = logging.getLogger("seasoned.tabular")
 
-SEPARATORS = {".csv": ",", ".tsv": "\t"}
-COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
-_WIDE = 500  # columns above which a frame is copied to blocks of one type
 _FORMS: Final = 2  # copies of a dense table in memory at once: the array, and the frame by columns
 
 
@@ -337,57 +333,3 @@ def _native_series(target: Any) -> Any:
             f"y is a {type(target).__name__}{hint}; expected array-like (array or non-string sequence) with one value "
             "a row."
         ) from None
-
-
-def kind_of(path: Path) -> str:
-    """Suffix of the table format, without a suffix of compression.
-
-    Example:
-        >>> kind_of(Path("rows.csv.gz"))
-        '.csv'
-    """
-    last = path.suffix.lower()
-    return Path(path.stem).suffix.lower() if last in COMPRESSED else last
-
-
-def read_table(path: str | Path, separator: str | None = None, **options: Any) -> pd.DataFrame:
-    """Read a CSV, TSV or Parquet file; CSV and TSV may be compressed (.gz, .bz2, .xz, .zst, .zip).
-
-    Args:
-        path: The file.
-        separator: Column separator of a text file; None for the one of the file name.
-        options: For text files, further options of `pandas.read_csv`.
-
-    Raises:
-        InvalidInput: If the file is missing, of another kind, or not in the format of its suffix.
-    """
-    import pandas as pd
-
-    path = Path(path)
-    if path.is_dir():
-        raise InvalidInput(f"{str(path)!r} is a folder; a table in several files is not covered, so write it to one.")
-    if not path.is_file():
-        raise InvalidInput(f"there is no file {str(path)!r}; check the path.")
-    kind = kind_of(path)
-    if kind not in {*SEPARATORS, ".parquet"}:
-        raise InvalidInput(f"{path.name!r} is not a table known here; pass a .csv, .tsv or .parquet file.")
-    if kind == ".parquet":
-        try:
-            return _with_index(pd.read_parquet(path))
-        except (OSError, ValueError) as error:
-            raise InvalidInput(f"{path.name!r} cannot be read as PARQUET: {cause(error)}") from error
-    return _joined(read_csv(path, path.name, separator or SEPARATORS[kind], **options))
-
-
-def _joined(frame: pd.DataFrame) -> pd.DataFrame:
-    """Copy the frame of a wide table, so that columns of one type share an array.
-
-    Pandas reads each column into an array of its own, and a later selection of rows would loop over all arrays.
-    """
-    return frame.copy() if frame.shape[1] > _WIDE else frame
-
-
-def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
-    """Frame with the named levels of its index as first columns, as other readers of Parquet show them."""
-    names = [name for name in frame.index.names if name is not None and name not in frame.columns]
-    return frame.reset_index(names) if names else frame
