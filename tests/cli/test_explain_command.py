@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from commands import call, fit
+from command_tables import coloured_rows
+from commands import call, fit, fit_line
 from messy import messy
 from warm_workers import cache, cache_folder
 
@@ -24,7 +25,7 @@ def test_importances_and_contributions_are_written():
     call("explain", "model.seasoned", "train.csv", "--method", "shap", "--repeats", 3, "--seconds", 2, "--out", "s.csv")
     rows = pd.read_csv("s.csv")
     assert sorted(set(rows.columns) & set(columns)) == columns
-    assert rows.shape[1] == len(columns) + 2  # a line a row and class
+    assert rows.shape[1] == len(columns) + 3  # a line a row and class, and the base
     astray = ("explain", "model.seasoned", "train.csv", "--method", "shap", "--target", "goal")
     assert "no column 'goal'" in call(*astray, code=2).stderr
     weights = ("--method", "shap", "--class-weight", "balanced")
@@ -41,7 +42,28 @@ def test_columns_with_any_name_are_explained():
     shown = call("explain", "model.seasoned", "odd.csv", "--target", "y", "--repeats", 2).output
     assert all(name in shown for name in table)
     call("explain", "model.seasoned", "odd.csv", "--method", "shap", "--repeats", 2, "--out", "s.csv", "--target", "y")
-    assert {"row_", "class_", "class"} <= set(pd.read_csv("s.csv"))
+    assert {"row", "class_", "class"} <= set(pd.read_csv("s.csv"))
+
+
+def test_contributions_can_be_joined_to_the_table():
+    rows = coloured_rows()
+    rows.to_csv("t.csv", index=False)
+    fit_line("t.csv")
+    asked = ("explain", "model.seasoned", "t.csv", "--method", "shap", "--repeats", 5, "--out", "s.csv")
+    call(*asked, "--target", "y", "--keep", "id,farbe", "--rows", 20)
+    values = pd.read_csv("s.csv", dtype={"id": str})
+    assert list(values.columns[:4]) == ["id", "farbe", "row", "base"]
+    assert len(values) == 20
+    assert values["id"].tolist() == rows["id"].iloc[values["row"]].tolist()
+    assert values["row"].is_monotonic_increasing
+    call("predict", "model.seasoned", "t.csv")
+    predicted = pd.read_csv("predictions.csv")["prediction"].iloc[values["row"]]
+    summed = values[["base", "größe", "farbe_value", "noise", "id_value"]].sum(axis=1)
+    np.testing.assert_allclose(summed, predicted, atol=1e-6)
+    call(*asked)
+    assert pd.read_csv("s.csv")["row"].tolist() == list(range(80))
+    assert "--keep and --rows are for --method shap" in call(*asked[:3], "--target", "y", "--rows", 2, code=2).stderr
+    assert "--rows is 0; give at least 1" in call(*asked, "--rows", 0, code=2).stderr
 
 
 @pytest.mark.slow

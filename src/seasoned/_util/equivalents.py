@@ -78,8 +78,8 @@ _EXAMPLES: Final[Mapping[str, str]] = {
 _REMARKS: Final[Mapping[str, str]] = {
     "catch": "every exception of the objective is a failed trial, and the search goes on",
     "load_if_exists": "with storage= and name= a study of that name is opened, else created",
-    "presets preset quality mode": "all families, weighted together, are the default; more time_limit= means more "
-    "work, and search=SearchSettings(...) chooses models, folds and layers",
+    "presets preset quality mode": "AutoClassifier(**seasoned.presets.best) unpacks a preset: fast, good or best; all "
+    "families, weighted together, are the default, and more time_limit= means more work",
     "device gpu num_gpus use_gpu": "all models run on processors; workers= says on how many at once",
     "problem_type task ml_task": "AutoClassifier predicts classes and AutoRegressor numbers, by their names",
     "ignored_columns ignore_features drop_columns": "leave columns out of X, with X.drop(columns=[...])",

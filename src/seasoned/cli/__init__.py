@@ -37,6 +37,7 @@ for _group, _commands in (  # in the order of `--help`
             "refit": predict.refit,
             "score": score.score,
             "show": score.show,
+            "decide": score.decide,
             "adapt": adapt.adapt,
             "demo": demo.demo,
             "runs": fit.runs,

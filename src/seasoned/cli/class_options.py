@@ -11,7 +11,7 @@ from seasoned.errors import InvalidInput
 from seasoned.tabular.input.class_weights import BALANCED
 from seasoned.tabular.metrics.metric import COST
 
-__all__ = ["ClassWeight", "Costs", "Positive", "metric_of", "weights_in"]
+__all__ = ["ClassWeight", "Costs", "Positive", "costs_in", "metric_of", "weights_in"]
 
 _COST: Final = "TRUE:PREDICTED=COST"
 
@@ -55,11 +55,20 @@ def metric_of(name: str | None, positive: str | None, costs: str | None) -> Any:
         ('bad', 'f1')
     """
     if costs is not None:
-        return tabular.Metric(name or COST, positive, costs=_costs_in(costs))
+        return tabular.Metric(name or COST, positive, costs=costs_in(costs))
     return name if positive is None else tabular.Metric(name, positive)
 
 
-def _costs_in(words: str) -> dict[tuple[str, str], float]:
+def costs_in(words: str) -> dict[tuple[str, str], float]:
+    """Parse `--costs` into costs by (true label, predicted label).
+
+    Raises:
+        InvalidInput: If a part is not TRUE:PREDICTED=COST, or a pair is repeated.
+
+    Example:
+        >>> costs_in("ill:well=20, well:ill=1")
+        {('ill', 'well'): 20.0, ('well', 'ill'): 1.0}
+    """
     found = []
     for part in words.split(","):
         pair, cost = _named_number(part, "--costs", _COST)

@@ -33,7 +33,6 @@ __all__ = [
     "show_table",
     "tell_score",
     "watch",
-    "with_index",
     "write_predictions",
 ]
 
@@ -147,16 +146,6 @@ def show_contributions(found: pd.DataFrame, rows: int, model: Any) -> None:
     named = base.items() if isinstance(base, dict) else ()
     told = ", ".join(f"{value:.4g} of {label}" for label, value in named) or f"{base:.4g}"
     typer.echo(f"a row's values plus the base prediction ({told}) sum to the row's prediction")
-
-
-def with_index(found: pd.DataFrame) -> pd.DataFrame:
-    """Move an index of rows and classes into columns; a taken name gets an underscore. A plain index stays."""
-    if found.index.nlevels == 1:
-        return found
-    names = [str(name) for name in found.index.names]
-    while set(names) & set(map(str, found.columns)):
-        names = [f"{name}_" for name in names]
-    return found.reset_index(names=names)
 
 
 def show_scores(scores: dict[str, float], rows: int) -> None:

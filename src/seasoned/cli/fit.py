@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from seasoned import tabular
+from seasoned import presets, tabular
 from seasoned.cli.class_options import ClassWeight, Costs, Positive, metric_of, weights_in
 from seasoned.cli.column_formats import TextFormat, store_format
 from seasoned.cli.common import FILES, STOPPED, reported
@@ -64,6 +65,17 @@ _Workers = Annotated[
 ]
 _STORE_ROWS = "Whether models may contain training rows; without, neighbours and incontext are left out."
 _PREFER = "simple ships one model, the simplest of those that validation cannot tell from the ensemble."
+_Target = Annotated[str, typer.Option(help="Name of the column to predict.")]
+_Preset = Annotated[
+    Literal["fast", "good", "best"],
+    typer.Option(help="Defaults of --time-limit, --ensemble and --layers: 30, 3, 1; 300, 10, 1; 3600, 25, 2."),
+]
+_Ensemble = Annotated[
+    int | None, typer.Option(help="Most models that predict together, 10 by default; 1 for the best alone.")
+]
+_Layers = Annotated[
+    int | None, typer.Option(help="2 for a second layer of models where it helps; 1, the default, for none.")
+]
 _Resume = Annotated[bool, typer.Option("--resume", help="Go on with an earlier run: killed, stopped or ended.")]
 _Validation = Annotated[
     str | None,
@@ -86,12 +98,13 @@ def fit(
     context: typer.Context,  # noqa: ARG001 - read by `reported`
     table: Annotated[Path, typer.Argument(help=f"{FILES} with the target in it.")],
     *,
-    target: Annotated[str, typer.Option(help="Name of the column to predict.")],
+    target: _Target,
     task: _Task = "auto",
     metric: _MetricName = None,
     positive: Positive = None,
     costs: Costs = None,
-    time_limit: Annotated[float, typer.Option(help="Seconds that the fit may take.")] = 300,
+    preset: _Preset = "good",
+    time_limit: Annotated[float | None, typer.Option(help="Seconds that the fit may take; 300 by default.")] = None,
     trials: Annotated[int | None, typer.Option(help="Number of configurations to try.")] = None,
     workers: _Workers = None,
     memory_limit: Annotated[str | None, typer.Option(help="For all processes together, such as 8GB.")] = None,
@@ -104,8 +117,8 @@ def fit(
     categorical: _Categorical = None,
     validation: _Validation = None,
     folds: Annotated[int | None, typer.Option(help="Cross-validation folds; by rows and time by default.")] = None,
-    ensemble: Annotated[int, typer.Option(help="Most models that predict together; 1 for the best alone.")] = 10,
-    layers: Annotated[int, typer.Option(help="2 for a second layer of models where it helps; 1 for none.")] = 1,
+    ensemble: _Ensemble = None,
+    layers: _Layers = None,
     predict_limit: Annotated[float | None, typer.Option(help="Milliseconds that predicting a row may take.")] = None,
     prefer: Annotated[Literal["score", "simple"], typer.Option(help=_PREFER)] = "score",
     store_rows: Annotated[bool, typer.Option(help=_STORE_ROWS)] = True,
@@ -119,26 +132,23 @@ def fit(
     reading: Reading,
 ) -> None:
     """Fit a model to a table and save it."""
-    coded = names_in(categorical)
-    frame = table_to_fit(table, target, out, report, reading=reading, text=coded)
+    frame = table_to_fit(table, target, out, report, reading=reading, text=names_in(categorical))
     kind = tabular.infer_task(frame[target]) if task == "auto" else task
     said = Declared(target, weights, groups, validation, tuple(names_in(ignore)), weights_in(class_weight))
     train, test = _split(said, frame, holdout, random_state, classes=kind == "classification")
     train, validated = said.validated(train, lambda path: reading.table(path, words_in(train), _like(frame)))
-    limits: Any = {"time_limit": time_limit, "trials": trials, "memory_limit": memory_limit, "workers": workers}
-    more = {"predict_limit": predict_limit, "layers": layers, "prefer": prefer, "store_rows": store_rows}
-    model = (tabular.AutoClassifier if kind == "classification" else tabular.AutoRegressor)(
-        metric_of(metric, positive, costs),
-        **limits,
-        validation=validated,
-        experience=None if experience == "none" else experience,
-        search=_search(models, folds, ensemble, features, **more),
-        random_state=random_state,
-    )
-    end = time.monotonic() + time_limit
-    fit_estimator(model, said, train, coded, resume=resume)
+    usual: dict[str, Any] = getattr(presets, preset) | _given(time_limit=time_limit)
+    sizes = _given(ensemble=ensemble, layers=layers, folds=folds, predict_limit=predict_limit)
+    families = {"models": _names(models), "features": _steps(features), "store_rows": store_rows}
+    usual["search"] = replace(usual["search"], prefer=prefer, **families, **sizes)
+    usual |= {"trials": trials, "memory_limit": memory_limit, "workers": workers, "random_state": random_state}
+    usual["experience"] = None if experience == "none" else experience
+    estimator = tabular.AutoClassifier if kind == "classification" else tabular.AutoRegressor
+    model = estimator(metric_of(metric, positive, costs), validation=validated, **usual)
+    end = time.monotonic() + usual["time_limit"]
+    fit_estimator(model, said, train, names_in(categorical), resume=resume)
     _save(store_format(model, frame), out)
-    _show(model, said, test, time_limit, f"{kind} model saved to {out}")
+    _show(model, said, test, usual["time_limit"], f"{kind} model saved to {out}")
     _write_report(model, report, said, (train, test), (report_seconds, end))
     _tell_if_stopped(model)
 
@@ -219,9 +229,9 @@ def _write_report(
     typer.echo(f"report written to {written}")
 
 
-def _search(models: str | None, folds: int | None, ensemble: int, features: str | None, **more: Any) -> Any:
-    """Search settings of the options."""
-    return tabular.SearchSettings(_names(models), folds, ensemble, _steps(features), **more)
+def _given(**options: Any) -> dict[str, Any]:
+    """The options that are set; the others stay those of the preset."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _steps(words: str | None) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -13,8 +13,8 @@ from seasoned.cli.class_options import ClassWeight, weights_in
 from seasoned.cli.column_formats import format_of
 from seasoned.cli.common import FILES, STREAM, Raw, check_folder, check_model, of_one_table, reported
 from seasoned.cli.declared_table import Declared
-from seasoned.cli.display import show_contributions, show_importance, watch, with_index, write_predictions
-from seasoned.cli.prediction_table import check_kind, join_columns, prediction_table, write_table
+from seasoned.cli.display import show_contributions, show_importance, watch, write_predictions
+from seasoned.cli.prediction_table import check_kind, contribution_table, join_columns, prediction_table, write_table
 from seasoned.cli.read_table import (
     Groups,
     Weights,
@@ -26,6 +26,9 @@ from seasoned.cli.reading import Reading, with_reading
 from seasoned.errors import InvalidInput
 from seasoned.report import report as write_report
 from seasoned.report.explain.model_importance import SECONDS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["explain", "make_report", "predict", "refit"]
 
@@ -124,6 +127,12 @@ def explain(
         Path | None,
         typer.Option(help="File to write: of permutation a line a column; of shap a line a row, or a row and class."),
     ] = None,
+    keep: Annotated[
+        str | None, typer.Option(help="Columns of the table to write before the values of shap, such as id,day.")
+    ] = None,
+    rows: Annotated[
+        int | None, typer.Option(help="Number of rows of shap, drawn at random; by default all, in their order.")
+    ] = None,
     reading: Reading,
 ) -> None:
     """Tell how much each column of the table helps a saved model."""
@@ -132,27 +141,36 @@ def explain(
         raise InvalidInput("--method shap moves each row by itself, and takes no weights; leave them out.")
     if method == "permutation" and target is None:
         raise InvalidInput("give --target, the name of the column to predict, or --method shap, which needs none.")
+    if method == "permutation" and not (keep is None and rows is None):
+        raise InvalidInput("--keep and --rows are for --method shap, whose file has a line for each row.")
     if out is not None:
         check_folder(out, model, table)
         check_kind(out)
     fitted = of_one_table(model)
     if target is None or method == "shap":  # Shapley values need no target: rows without one count, too
-        frame, _ = rows_to_predict(table, reading, [] if target is None else [target], format_of(fitted))
+        names = names_in(keep)
+        read, kept = rows_to_predict(table, reading, names if target is None else [*names, target], format_of(fitted))
+        frame = _drawn(read, rows)
         X = frame if target is None else frame.drop(columns=target)
         found = fitted.explain(X, method="shap", repeats=repeats, seconds=seconds)
+        written = contribution_table(found, kept[names].loc[frame.index])
+        show_contributions(found, len(frame), fitted)
     else:
         said = Declared(target, weights, class_weight=mass)
         frame = known_rows(table, fitted, said, reading)
         X, mass = said.features(frame, _columns(fitted)), said.weights_of(frame)
-        found = fitted.explain(X, frame[target], repeats=repeats, seconds=seconds, sample_weight=mass)
+        written = fitted.explain(X, frame[target], repeats=repeats, seconds=seconds, sample_weight=mass)
+        show_importance(written)
     if out is not None:
-        write_table(with_index(found), out)
-    if method == "shap":
-        show_contributions(found, len(frame), fitted)
-    else:
-        show_importance(found)
-    if out is not None:
+        write_table(written, out)
         typer.echo(f"written to {out}")
+
+
+def _drawn(frame: pd.DataFrame, rows: int | None) -> pd.DataFrame:
+    """Random rows in their order, the same for the same table; all for None."""
+    if rows is not None and rows < 1:
+        raise InvalidInput(f"--rows is {rows}; give at least 1.")
+    return frame if rows is None or rows >= len(frame) else frame.sample(rows, random_state=0).sort_index()
 
 
 @reported

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_kind",
+    "contribution_table",
     "join_columns",
     "named_predictions",
     "prediction_table",
@@ -96,6 +97,34 @@ def join_columns(kept: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
             f"{', '.join(map(repr, twice))} is a column of the predictions, too; keep it under another name."
         )
     return pd.concat([kept.reset_index(drop=True), predictions], axis="columns")
+
+
+def contribution_table(found: pd.DataFrame, kept: pd.DataFrame) -> pd.DataFrame:
+    """Shapley values with columns to join them by: kept columns, `row`, for three or more classes `class`, and `base`.
+
+    A line's values and its base sum to the prediction. The names get underscores where the table has such columns. The
+    values of a kept column `age` are named `age_value`.
+
+    Args:
+        found: Values of the first rows of `kept`, as `explain` returns them.
+        kept: Columns of the explained rows. The index contains their numbers in the table, which begin at 0.
+
+    """
+    places = found.index.get_level_values(0)
+    base = found.attrs["base"]
+    added: dict[str, Any] = {"row": kept.index[places]}
+    if isinstance(base, dict):
+        classes = found.index.get_level_values(1)
+        added |= {"class": classes, "base": [base[label] for label in classes]}
+    else:
+        added["base"] = base
+    lines = found.reset_index(drop=True)
+    for name, values in reversed(added.items()):
+        while name in lines.columns or name in kept.columns:
+            name += "_"  # noqa: PLW2901 - the name is tried until it is free
+        lines.insert(0, name, values)
+    values = lines.rename(columns={name: f"{name}_value" for name in kept.columns if name in lines.columns})
+    return join_columns(kept.iloc[places], values)
 
 
 def _inside(model: Any, X: Any, coverage: float) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`seasoned score` and `seasoned show`: scores and contents of a saved model."""
+"""`seasoned score`, `show` and `decide`: scores, contents and decision rule of a saved model."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from seasoned.cli.class_options import ClassWeight, weights_in
-from seasoned.cli.common import FILES, check_folder, of_one_table, reported
+from seasoned import tabular
+from seasoned.cli.class_options import ClassWeight, Costs, costs_in, weights_in
+from seasoned.cli.common import FILES, check_folder, check_model, of_one_table, reported
 from seasoned.cli.declared_table import Declared
 from seasoned.cli.display import score_of, show_leaderboard, show_table, tell_score
 from seasoned.cli.prediction_table import check_kind, write_table
 from seasoned.cli.read_table import Weights, known_rows
 from seasoned.cli.reading import Reading, with_reading
+from seasoned.errors import InvalidInput
 from seasoned.report.model.columns import column_rows
 from seasoned.tabular.ensemble.single_member import ENSEMBLE
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["score", "show"]
+__all__ = ["decide", "score", "show"]
 
 _Json = Annotated[bool, typer.Option("--json", help="One JSON object, and nothing else, on the standard output.")]
 _Model = Annotated[Path, typer.Argument(help="File that `seasoned fit` saved.")]
@@ -116,6 +118,29 @@ def show(
     show_leaderboard(estimator)
     if out is not None:
         typer.echo(f"leaderboard written to {out}")
+
+
+@reported
+def decide(
+    context: typer.Context,  # noqa: ARG001 - read by `reported`
+    model: _Model,
+    threshold: Annotated[
+        float | None, typer.Option(help="The positive class is predicted above this probability.")
+    ] = None,
+    costs: Costs = None,
+    out: Annotated[Path, typer.Option(help="Where to save the model with the new rule.")] = Path("decided.seasoned"),
+) -> None:
+    """Set another rule for labels: a threshold, costs of errors, or, without both, the most probable label.
+
+    Probabilities stay the same.
+    """
+    check_model(out, model)
+    estimator = of_one_table(model)
+    if not isinstance(estimator, tabular.AutoClassifier):
+        raise InvalidInput(f"{model.name} predicts numbers; a rule for labels is for classes.")
+    estimator.decide(threshold, costs=None if costs is None else costs_in(costs)).save(out)
+    rule = f"{estimator.positive_class_} above {threshold:g}" if threshold is not None else "the most probable label"
+    typer.echo(f"predicts {'the label of the lowest expected cost' if costs else rule}; saved to {out}")
 
 
 def _about(estimator: Any) -> str:

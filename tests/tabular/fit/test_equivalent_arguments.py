@@ -22,8 +22,8 @@ X, y = TABLE[["a", "b"]], TABLE["Churn"]
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ("presets", ": all families, weighted together, are the default"),
-        ("mode", ": all families"),
+        ("presets", ": AutoClassifier(**seasoned.presets.best) unpacks a preset"),
+        ("mode", ": AutoClassifier(**seasoned.presets.best)"),
         ("label", "; write y=train['label'] in {}.fit()."),
         ("time_budget", "; write time_limit=600."),
         ("time_limit_s", "; write time_limit=600."),
@@ -49,7 +49,7 @@ def test_a_name_of_another_library_is_answered_by_ours(make, given, sentence):
 def test_fit_answers_too():
     with pytest.raises(TypeError, match=r"^AutoRegressor\.fit\(\) takes no train_data=; write X=train\.$"):
         AutoRegressor().fit(train_data=X, y=y)
-    with pytest.raises(TypeError, match=r"^AutoClassifier\.fit\(\) takes no presets=: all families"):
+    with pytest.raises(TypeError, match=r"^AutoClassifier\.fit\(\) takes no presets=: AutoClassifier\(\*\*seasoned"):
         AutoClassifier().fit(X, y, presets="best")
 
 
