@@ -179,10 +179,11 @@ class StudyView:
         Args:
             kind: Kind of figure: "history" (values and the best so far), "slice" (value against each parameter),
                 "parallel" (trials over parameters), "contour" (a forest's mean over two parameters), "importance"
-                (shares of the variance, functional ANOVA on a forest), "front" (two objectives and the Pareto front),
-                or "curves" (reports of all trials by step).
+                (shares of the variance, functional ANOVA on a forest), "rank" (ranks of the trials over two
+                parameters), "edf" (distribution of the values), "front" (two objectives and the Pareto front),
+                "hypervolume" (of the trials so far), or "curves" (reports of all trials by step).
             parameters: Dotted names of the parameters; by default all. The default is the two most important for
-                "contour", and the twelve most important for "parallel".
+                "contour" and "rank", and the twelve most important for "parallel".
             objective: Index of the objective, from 0; for "front", of the objective plotted against the first.
 
         Raises:

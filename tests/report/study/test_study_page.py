@@ -20,7 +20,7 @@ def test_study_page_is_complete_and_fetches_nothing(tmp_path, direction):
     several = isinstance(direction, tuple)
     study = study_of(lambda config: (mixed(config), config["lr"]) if several else mixed(config), MIXED, 12, direction)
     text = study.report(tmp_path / "s.html").read_text(encoding="utf-8")
-    assert text.count("Plotly.newPlot(") == 5
+    assert text.count("Plotly.newPlot(") == 5 + several
     assert "<b>" not in text.split("<script")[0]
     assert 'src="http' not in text
     assert ("Pareto front" in text) == several

@@ -31,7 +31,7 @@ def test_front_stairs_claim_nothing_that_was_not_reached(directions, shape):
     assert front.line.shape == shape
 
 
-@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"front", "curves"}))
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"front", "curves", "hypervolume"}))
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
 def test_every_kind_of_figure_draws_a_mixed_study(kind, direction):
     study = study_of(mixed, MIXED, 12, direction)
@@ -42,9 +42,9 @@ def test_every_kind_of_figure_draws_a_mixed_study(kind, direction):
 
 def test_figures_of_no_trials_are_empty_or_say_why():
     study = Study(CUBE, sampler=Random(), seed=0)
-    for kind in ("history", "slice", "parallel"):
+    for kind in ("history", "slice", "parallel", "edf"):
         assert study.plot(kind).to_json()
-    for kind in ("importance", "contour"):
+    for kind in ("importance", "contour", "rank"):
         with pytest.raises(InvalidInput, match="at least 4"):
             study.plot(kind)
 
@@ -56,6 +56,8 @@ def test_figures_with_wrong_arguments_are_refused(mixed_study):
         ({"kind": "front"}, "several objectives"),
         ({"kind": "curves"}, "no trial has reported"),
         ({"kind": "contour", "parameters": ["lr"]}, "two parameters"),
+        ({"kind": "rank", "parameters": ["lr", "lr"]}, "two parameters"),
+        ({"kind": "hypervolume"}, "several objectives"),
         ({"kind": "slice", "parameters": ["nothing"]}, "no parameter 'nothing'"),
     ]:
         with pytest.raises(InvalidInput, match=reason):
@@ -146,3 +148,31 @@ def test_trials_of_an_earlier_space_are_drawn(tmp_path):
     for kind in ("slice", "parallel", "contour"):
         assert plot_study(study, kind).data
     study.close()
+
+
+def test_ranks_are_shares_of_better_trials():
+    study = study_of(lambda config: config["a"], trials=21)
+    (points,) = study.plot("rank", parameters=("a", "b")).data
+    order = sorted(range(21), key=lambda place: points.x[place])
+    assert [points.marker.color[place] for place in order] == pytest.approx([place / 21 for place in range(21)])
+    upwards = study_of(lambda config: config["a"], trials=21, direction="maximize").plot("rank", parameters=("a", "b"))
+    assert upwards.data[0].marker.color[order[-1]] == 0
+
+
+def test_hypervolume_grows_to_that_of_all_trials():
+    study = Study(CUBE, sampler=Random(), seed=0, direction=("minimize", "maximize"))
+    study.optimize(lambda config: (config["a"], config["b"]), trials=250)
+    (line,) = study.plot("hypervolume").data
+    assert len(line.y) == 100
+    assert list(line.y) == sorted(line.y)
+    worst = (max(trial.values[0] for trial in study.trials), min(trial.values[1] for trial in study.trials))
+    assert line.y[-1] == pytest.approx(study.hypervolume(worst))
+    assert line.x[-1] == 249
+
+
+def test_distribution_counts_feasible_trials():
+    study = Study(CUBE, sampler=Random(), seed=0)
+    for value, constraint in [(3.0, -1.0), (1.0, 1.0), (2.0, -1.0), (2.0, 0.0), (5.0, -1.0)]:
+        study.tell(study.ask(), value, constraints=[constraint])
+    (line,) = study.plot("edf").data
+    assert (list(line.x), list(line.y)) == ([2, 2, 3, 5], [0.25, 0.5, 0.75, 1])

@@ -13,6 +13,7 @@ from seasoned.space.parameters import MISSING, Categorical
 from seasoned.surrogates.forest import Forest, fit_forest
 from seasoned.trials import TrialState
 from seasoned.trials.dataframe import flat
+from seasoned.trials.pareto import hypervolume
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -28,17 +29,21 @@ __all__ = [
     "Importances",
     "LearningCurve",
     "Surface",
+    "Volumes",
     "axes",
     "contour",
     "curve",
+    "distribution",
     "importances",
     "learning_curves",
     "together",
+    "volumes",
 ]
 
 _DRAWS: Final = 2048  # sample size of the variance estimates in the unit cube
 _GRID: Final = 40  # number of grid points of a surface along each side
 _AVERAGED: Final = 50  # number of latest trials whose other parameters a surface averages over
+_VOLUMES: Final = 100  # number of hypervolumes in a figure
 _MAX_SUMMABLE: Final = 1e100  # largest absolute value whose square can be summed
 FEWEST: Final = 4
 """Smallest number of complete trials for a surrogate model."""
@@ -108,6 +113,20 @@ class Importances(NamedTuple):
     total: tuple[float, ...]
 
 
+class Volumes(NamedTuple):
+    """Hypervolume of the feasible trials so far.
+
+    Attributes:
+        numbers: Numbers of the trials after which the volume was computed.
+        values: The hypervolume after each of them; never decreasing.
+        reference: The reference point: the worst value of each objective over the feasible trials.
+    """
+
+    numbers: tuple[int, ...]
+    values: tuple[float, ...]
+    reference: tuple[float, ...]
+
+
 class Surface(NamedTuple):
     """Mean of a surrogate over two parameters, averaged over the other parameters of the trials.
 
@@ -136,6 +155,26 @@ def curve(trials: Sequence[Trial], direction: str, objective: int = 0) -> Curve:
         tuple(feasible.tolist()),
         tuple(best.tolist()),
     )
+
+
+def distribution(trials: Sequence[Trial], objective: int = 0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the empirical distribution of an objective over the feasible trials: sorted values, and their shares.
+
+    The share of a value is the share of trials whose value is at most this value.
+    """
+    values = np.sort([trial.values[objective] for trial in trials if trial.values is not None and trial.feasible])
+    return values, np.arange(1, len(values) + 1) / max(len(values), 1)
+
+
+def volumes(trials: Sequence[Trial], directions: Sequence[str]) -> Volumes:
+    """Return the hypervolume after the feasible trials, for at most 100 of them, evenly spaced, and the last."""
+    shown = [(trial.number, trial.values) for trial in trials if trial.values is not None and trial.feasible]
+    signs = np.array([1.0 if direction == "minimize" else -1.0 for direction in directions])
+    points = signs * np.array([values for _, values in shown], dtype=np.float64).reshape(len(shown), len(signs))
+    worst = points.max(axis=0, initial=-np.inf)
+    places = np.unique(np.linspace(0, len(shown) - 1, min(len(shown), _VOLUMES)).round().astype(np.int64))
+    found = [float(hypervolume(points[: place + 1], worst.tolist())) for place in places]
+    return Volumes(tuple(shown[place][0] for place in places), tuple(found), tuple((signs * worst).tolist()))
 
 
 def learning_curves(

@@ -21,11 +21,13 @@ _TITLES = {
     "history": "How the search went",
     "curves": "How far each trial got",
     "front": "The Pareto front",
+    "hypervolume": "The dominated hypervolume",
     "importance": "Which parameters matter",
     "slice": "Each parameter",
     "contour": "The two that matter most",
     "parallel": "All parameters of all trials",
 }
+_OF_SEVERAL = {"front", "hypervolume"}  # figures of several objectives
 _SHOWN = 20  # number of trials in the table
 _STYLE = """body{font:16px/1.5 system-ui,sans-serif;color:#2b3440;max-width:64rem;margin:2rem auto;padding:0 1rem}
 h1,h2{line-height:1.2}h2{margin-top:2.5rem}table{border-collapse:collapse;font-size:.9rem}
@@ -39,7 +41,7 @@ def study_report(study: Study, path: Path) -> Path:
     complete = [trial for trial in study.trials if trial.values is not None and study.space.contains(trial.config)]
     parts: list[Markup] = []
     for kind, title in _TITLES.items():
-        if (kind == "front") == (len(study.directions) > 1) or kind not in {"front", "history"}:
+        if (kind in _OF_SEVERAL) == (len(study.directions) > 1) or kind not in {*_OF_SEVERAL, "history"}:
             if kind == "curves" and not any(t.reports and study.space.contains(t.config) for t in study.trials):
                 continue
             if kind in {"importance", "contour"} and (len(complete) < 4 or len(study.space) < 2):

@@ -166,18 +166,26 @@ def _dimension(one: Axis) -> dict[str, Any]:
     return {"label": safe(_shortened(one.name)), "values": places, "tickvals": ticks, "ticktext": labels}
 
 
-def _two_to_draw(study: Study, trials: Sequence[Trial], objective: int) -> list[str]:
-    """Return the most important parameter, and the most important other one that can be active with it."""
-    first, *others = figures.importances(trials, study.space, objective).names
-    return [first, *(name for name in others if figures.together(study.space, first, name))][:2]
+def _pair(study: Study, trials: Sequence[Trial], parameters: Sequence[str] | None, objective: int) -> tuple[str, str]:
+    """Return two parameters: those given, or the most important one and the next that can be active with it.
+
+    Raises:
+        InvalidInput: Other than two different parameters are given, or the space has no two of them.
+    """
+    if parameters is None:
+        first, *others = figures.importances(trials, study.space, objective).names
+        names = [first, *(name for name in others if figures.together(study.space, first, name))][:2]
+    else:
+        names = list(parameters)
+    if len(names) != 2 or names[0] == names[1]:
+        raise InvalidInput(f"the figure has two parameters, not {names}; give parameters=(one, other).")
+    return names[0], names[1]
 
 
 def _contour(study: Study, trials: Sequence[Trial], parameters: Sequence[str] | None, objective: int) -> go.Figure:
-    names = _two_to_draw(study, trials, objective) if parameters is None else list(parameters)
-    if len(names) != 2 or names[0] == names[1]:
-        raise InvalidInput(f"a contour is drawn over two parameters, not over {names}; give parameters=(one, other).")
+    names = _pair(study, trials, parameters, objective)
     first, second = figures.axes(trials, study.space, names)
-    surface = figures.contour(trials, study.space, (names[0], names[1]), objective)
+    surface = figures.contour(trials, study.space, names, objective)
     figure = _blank(xaxis_title=safe(first.name), yaxis_title=safe(second.name), showlegend=False)
     sides = {"x": _shown(first, surface.x), "y": _shown(second, surface.y)}
     drawn = {"z": surface.mean, "colorscale": _scale(study, objective), **sides}
@@ -196,6 +204,54 @@ def _contour(study: Study, trials: Sequence[Trial], parameters: Sequence[str] | 
     figure.add_scatter(x=x, y=y, mode="markers", marker=marker, text=[f"trial {trials[i].number}" for i in used])
     figure.update_xaxes(**_axis_of(first))
     figure.update_yaxes(**_axis_of(second))
+    return figure
+
+
+def _rank(study: Study, trials: Sequence[Trial], parameters: Sequence[str] | None, objective: int) -> go.Figure:
+    names = _pair(study, trials, parameters, objective)
+    values, places = _values(trials, objective), _places(trials, study, objective)
+    signed = values if study.directions[objective] == "minimize" else -values
+    ranks = np.searchsorted(np.sort(signed), signed) / max(len(signed), 1)  # share of trials that are better
+    trials = [trials[place] for place in places]
+    first, second = figures.axes(trials, study.space, names)
+    used = [i for i in range(len(trials)) if not any(one.values[i] is MISSING for one in (first, second))]
+    x, y = (_shown(one, [one.values[i] for i in used]) for one in (first, second))
+    bar = {"title": {"text": "rank"}, "thickness": 14, "outlinewidth": 0, "tickvals": [0, 0.5, 1]}
+    bar["ticktext"] = ["best", "median", "worst"]
+    scale = [[0.0, _GOOD], [0.5, BASE], [1.0, _POOR]]
+    marker = {
+        "color": ranks[places][used].tolist(),
+        "colorscale": scale,
+        "cmin": 0,
+        "cmax": 1,
+        "colorbar": bar,
+        "size": 8,
+    }
+    figure = _blank(xaxis_title=safe(first.name), yaxis_title=safe(second.name), showlegend=False)
+    texts = [f"trial {trials[i].number}: {values[places[i]]:.6g}" for i in used]
+    figure.add_scatter(x=x, y=y, mode="markers", marker=marker, text=texts)
+    figure.update_xaxes(**_axis_of(first))
+    figure.update_yaxes(**_axis_of(second))
+    return figure
+
+
+def _distribution(study: Study, trials: Sequence[Trial], _: Sequence[str] | None, objective: int) -> go.Figure:
+    values, shares = figures.distribution(trials, objective)
+    figure = _blank(xaxis_title=_name(study, objective), yaxis_title="share of trials with at most this value")
+    figure.add_scatter(x=values, y=shares, mode="lines", line={"color": BASE, "width": 2, "shape": "hv"})
+    figure.update_xaxes(range=_span(values, study.directions[objective]))
+    figure.update_yaxes(range=[0, 1.02])
+    return figure
+
+
+def _hypervolume(study: Study, trials: Sequence[Trial], *_: object) -> go.Figure:
+    if len(study.directions) < 2:
+        raise InvalidInput("a hypervolume needs several objectives, and the study has one; use plot('history').")
+    found = figures.volumes(trials, study.directions)
+    worst = ", ".join(f"{value:.4g}" for value in found.reference)
+    figure = _blank(xaxis_title="trial", yaxis_title=f"hypervolume up to ({worst})" if found.numbers else "hypervolume")
+    line = {"color": ACCENT, "width": 2, "shape": "hv"}
+    figure.add_scatter(x=found.numbers, y=found.values, mode="lines", line=line)
     return figure
 
 
@@ -309,6 +365,9 @@ KINDS: Final[Mapping[str, Callable[..., Any]]] = {
     "importance": _importance,
     "front": _front,
     "curves": _curves,
+    "edf": _distribution,
+    "rank": _rank,
+    "hypervolume": _hypervolume,
 }
 """Functions of all figures, by name."""
 
