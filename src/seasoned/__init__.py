@@ -9,6 +9,7 @@ from seasoned._util.renderers import register_renderers
 
 if TYPE_CHECKING:
     from seasoned.fidelity import ASHA, Curve, Hyperband, Median, Racing, SuccessiveHalving
+    from seasoned.integrations.search_cv import SearchCV
     from seasoned.samplers import (
         CMAES,
         TPE,
@@ -66,6 +67,7 @@ __all__ = [
     "ParticleSwarm",
     "Racing",
     "Random",
+    "SearchCV",
     "SearchSettings",
     "Sobol",
     "Space",
@@ -113,6 +115,7 @@ __getattr__, __dir__ = lazy_names(
             "seasoned.samplers",
         ),
         **dict.fromkeys(("maximize", "minimize"), "seasoned.study.minimize"),
+        "SearchCV": "seasoned.integrations.search_cv",
         "Study": "seasoned.study",
         **dict.fromkeys(("Trial", "WarmStart"), "seasoned.trials"),
     },

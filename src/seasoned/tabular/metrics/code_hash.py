@@ -85,7 +85,7 @@ def _source(code: Any) -> str:
 
 
 def _of_array(array: Any) -> str:
-    import joblib  # type: ignore[import-untyped]
+    import joblib
 
     return str(joblib.hash(array))
 
