@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from messy import messy
-from seasoned.cli.reading import Reading
+from seasoned.cli.tables.reading import Reading
 
 __all__ = ["class_rows", "coloured_rows", "read", "write"]
 

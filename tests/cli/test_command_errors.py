@@ -60,7 +60,7 @@ def test_other_failures_are_exit_code_1_and_debug_raises_them(monkeypatch):
         raise RuntimeError("the disk\nis full")
 
     Path("t.csv").write_text("x,y\n1,2\n")
-    monkeypatch.setattr("seasoned.cli.reading.read_table", fail)
+    monkeypatch.setattr("seasoned.cli.tables.reading.read_table", fail)
     result = call("fit", "t.csv", "--target", "y", code=1)
     assert result.stderr == "error: RuntimeError: the disk is full (seasoned --debug shows where)\n"
     result = CliRunner().invoke(app, ["--debug", "fit", "t.csv", "--target", "y"])

@@ -16,7 +16,7 @@ from command_tables import class_rows, write
 from commands import call, fit_line
 from messy import messy
 from seasoned import load
-from seasoned.cli.prediction_table import prediction_table, write_table
+from seasoned.cli.tables.prediction_table import prediction_table, write_table
 from seasoned.tabular.input.files import read_table
 from warm_workers import cache, cache_folder
 

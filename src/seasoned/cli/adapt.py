@@ -12,12 +12,12 @@ import numpy as np
 import typer
 
 from seasoned import tabular
-from seasoned.cli.column_formats import format_of, knows_words, store_format
 from seasoned.cli.common import FILES, STREAM, check_folder, check_model, reported
 from seasoned.cli.display import write_predictions
-from seasoned.cli.prediction_table import check_kind, named_predictions, prediction_table
-from seasoned.cli.read_table import rows_to_predict, table_to_fit
-from seasoned.cli.reading import Reading, with_reading
+from seasoned.cli.tables.column_formats import format_of, knows_words, store_format
+from seasoned.cli.tables.prediction_table import check_kind, named_predictions, prediction_table
+from seasoned.cli.tables.read_table import rows_to_predict, table_to_fit
+from seasoned.cli.tables.reading import Reading, with_reading
 from seasoned.errors import InvalidInput
 from seasoned.tabular.few_shot.fit import adapt_to
 from seasoned.tabular.few_shot.tasks import read_tasks

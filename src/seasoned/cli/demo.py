@@ -12,7 +12,7 @@ import typer
 from seasoned import tabular
 from seasoned.cli.common import reported
 from seasoned.cli.display import show_leaderboard, show_scores
-from seasoned.cli.prediction_table import prediction_table
+from seasoned.cli.tables.prediction_table import prediction_table
 from seasoned.errors import InvalidInput, MissingExtra
 from seasoned.report import report as write_report
 

@@ -10,7 +10,7 @@ import numpy as np
 import typer
 
 from seasoned.cli.common import STREAM
-from seasoned.cli.prediction_table import without_formulas, write_table
+from seasoned.cli.tables.prediction_table import without_formulas, write_table
 from seasoned.errors import InvalidInput
 from seasoned.report._common.wording import settings
 from seasoned.tabular.ensemble.fitted_model import Fitted
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from seasoned._util.progress_bar import Display
-    from seasoned.cli.declared_table import Declared
+    from seasoned.cli.tables.declared_table import Declared
 
 __all__ = [
     "score_of",

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from seasoned.cli.common import FILES, check_folder, reported
-from seasoned.cli.read_table import table_to_fit
-from seasoned.cli.reading import Reading, with_reading
+from seasoned.cli.tables.read_table import table_to_fit
+from seasoned.cli.tables.reading import Reading, with_reading
 from seasoned.errors import InvalidInput, MissingExtra
 
 __all__ = [

@@ -11,12 +11,12 @@ import typer
 
 from seasoned import presets, tabular
 from seasoned.cli.class_options import ClassWeight, Costs, Positive, metric_of, weights_in
-from seasoned.cli.column_formats import TextFormat, store_format
 from seasoned.cli.common import FILES, STOPPED, reported
-from seasoned.cli.decimal_commas import DECIMAL, ENCODING
-from seasoned.cli.declared_table import Declared
 from seasoned.cli.display import show_leaderboard, show_score
-from seasoned.cli.read_table import (
+from seasoned.cli.tables.column_formats import TextFormat, store_format
+from seasoned.cli.tables.decimal_commas import DECIMAL, ENCODING
+from seasoned.cli.tables.declared_table import Declared
+from seasoned.cli.tables.read_table import (
     Groups,
     Weights,
     as_categories,
@@ -24,7 +24,7 @@ from seasoned.cli.read_table import (
     table_to_fit,
     words_in,
 )
-from seasoned.cli.reading import Reading, with_reading
+from seasoned.cli.tables.reading import Reading, with_reading
 from seasoned.errors import InvalidInput, StorageError
 from seasoned.report import report as write_report
 from seasoned.report.explain.model_importance import SECONDS

@@ -10,19 +10,25 @@ import typer
 from seasoned import tabular
 from seasoned._util.progress_bar import Display
 from seasoned.cli.class_options import ClassWeight, weights_in
-from seasoned.cli.column_formats import format_of
 from seasoned.cli.common import FILES, STREAM, Raw, check_folder, check_model, of_one_table, reported
-from seasoned.cli.declared_table import Declared
 from seasoned.cli.display import show_contributions, show_importance, watch, write_predictions
-from seasoned.cli.prediction_table import check_kind, contribution_table, join_columns, prediction_table, write_table
-from seasoned.cli.read_table import (
+from seasoned.cli.tables.column_formats import format_of
+from seasoned.cli.tables.declared_table import Declared
+from seasoned.cli.tables.prediction_table import (
+    check_kind,
+    contribution_table,
+    join_columns,
+    prediction_table,
+    write_table,
+)
+from seasoned.cli.tables.read_table import (
     Groups,
     Weights,
     known_rows,
     names_in,
     rows_to_predict,
 )
-from seasoned.cli.reading import Reading, with_reading
+from seasoned.cli.tables.reading import Reading, with_reading
 from seasoned.errors import InvalidInput
 from seasoned.report import report as write_report
 from seasoned.report.explain.model_importance import SECONDS

@@ -12,11 +12,11 @@ import typer
 from seasoned import tabular
 from seasoned.cli.class_options import ClassWeight, Costs, costs_in, weights_in
 from seasoned.cli.common import FILES, check_folder, check_model, of_one_table, reported
-from seasoned.cli.declared_table import Declared
 from seasoned.cli.display import score_of, show_leaderboard, show_table, tell_score
-from seasoned.cli.prediction_table import check_kind, write_table
-from seasoned.cli.read_table import Weights, known_rows
-from seasoned.cli.reading import Reading, with_reading
+from seasoned.cli.tables.declared_table import Declared
+from seasoned.cli.tables.prediction_table import check_kind, write_table
+from seasoned.cli.tables.read_table import Weights, known_rows
+from seasoned.cli.tables.reading import Reading, with_reading
 from seasoned.errors import InvalidInput
 from seasoned.report.model.columns import column_rows
 from seasoned.tabular.ensemble.single_member import ENSEMBLE

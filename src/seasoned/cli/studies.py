@@ -78,7 +78,7 @@ def export_trials(
 ) -> None:
     """Write all trials of a study to a table: number, state, values, seconds, error, a column a parameter."""
     check_folder(file, *_file(store))
-    output = importlib.import_module("seasoned.cli.prediction_table")
+    output = importlib.import_module("seasoned.cli.tables.prediction_table")
     output.check_kind(file)
     with closing(_study(store, name)) as study:
         trials = study.frame()

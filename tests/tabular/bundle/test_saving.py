@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from seasoned.cli.common import check_model
-from seasoned.cli.prediction_table import check_name
+from seasoned.cli.tables.prediction_table import check_name
 from seasoned.errors import InvalidInput
 from seasoned.tabular.bundle import archive
 

@@ -9,7 +9,7 @@ from sklearn.base import clone
 
 from in_process import estimator
 from seasoned import AutoClassifier, AutoRegressor
-from seasoned.cli.declared_table import Declared
+from seasoned.cli.tables.declared_table import Declared
 from seasoned.errors import InvalidInput
 from seasoned.tabular.models.registry import choose
 from two_columns import QUICK, table

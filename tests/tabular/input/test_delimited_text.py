@@ -9,9 +9,9 @@ import pytest
 
 from in_process import estimator, stay_in_process
 from seasoned import load
-from seasoned.cli.column_formats import TextFormat, format_of, store_format
-from seasoned.cli.read_table import rows_to_predict
-from seasoned.cli.reading import Reading
+from seasoned.cli.tables.column_formats import TextFormat, format_of, store_format
+from seasoned.cli.tables.read_table import rows_to_predict
+from seasoned.cli.tables.reading import Reading
 from seasoned.errors import InvalidInput
 from seasoned.tabular.input.files import read_table
 

@@ -13,7 +13,7 @@ import pytest
 
 from command_tables import coloured_rows
 from commands import call, fit_line
-from seasoned.cli.reading import Reading
+from seasoned.cli.tables.reading import Reading
 from seasoned.errors import InvalidInput
 from seasoned.tabular.input.files import read_table
 from seasoned.tabular.input.spreadsheet import TITLES

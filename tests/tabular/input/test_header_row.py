@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seasoned.cli.reading import Reading
+from seasoned.cli.tables.reading import Reading
 from seasoned.tabular.input.header_row import title_rows
 
 

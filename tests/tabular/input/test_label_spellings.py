@@ -8,7 +8,7 @@ import pytest
 
 from in_process import estimator, stay_in_process
 from seasoned import Metric, load
-from seasoned.cli.declared_table import Declared
+from seasoned.cli.tables.declared_table import Declared
 from seasoned.errors import InvalidInput
 from seasoned.tabular.input.labels import code_of
 from seasoned.tabular.input.target import encode, read_target

@@ -13,7 +13,7 @@ from sklearn.metrics import f1_score
 
 from in_process import estimator, stay_in_process
 from seasoned import AutoClassifier, AutoRegressor, Metric, load
-from seasoned.cli.prediction_table import prediction_table
+from seasoned.cli.tables.prediction_table import prediction_table
 from seasoned.errors import InvalidInput
 from seasoned.tabular.ensemble import finalize
 from seasoned.tabular.metrics.decision_rule import Decision, cost_matrix, costs_from_plain, costs_to_plain

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from optional import needs
 from seasoned import AutoRegressor, SearchSettings, load
 from seasoned.cli import app
-from seasoned.cli.column_formats import format_of
+from seasoned.cli.tables.column_formats import format_of
 from seasoned.report import report_data
 from seasoned.tabular.features.inputs import feature_width, load_feature_inputs, save_texts
 from seasoned.tabular.models._common.base import Job

@@ -19,7 +19,7 @@ import weird_containers
 import weird_levels
 import weird_roles
 import weird_targets
-from seasoned.cli.reading import Reading
+from seasoned.cli.tables.reading import Reading
 from seasoned.errors import InvalidInput
 from seasoned.tabular.input.frames import to_frame
 from seasoned.tabular.schema.schema import Schema

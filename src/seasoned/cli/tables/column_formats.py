@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from seasoned.cli.decimal_commas import DECIMAL, ENCODING
+from seasoned.cli.tables.decimal_commas import DECIMAL, ENCODING
 from seasoned.tabular.input.delimited_text import is_encoding
 from seasoned.tabular.preprocessing.category import CategoryColumn, ManyLevelsColumn
 from seasoned.tabular.schema.text_parsing import COMMA, POINT

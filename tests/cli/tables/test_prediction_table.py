@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from commands import call
-from seasoned.cli.prediction_table import named_predictions, without_formulas, write_table
+from seasoned.cli.tables.prediction_table import named_predictions, without_formulas, write_table
 from seasoned.errors import StorageError
 
 RISKY = ["=HYPERLINK(1)", "=1+0", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "-", "+49 30 12", "-x"]

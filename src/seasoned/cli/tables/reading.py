@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from seasoned.cli.column_formats import NOTHING, TextFormat
-from seasoned.cli.decimal_commas import ENCODING, as_numbers, with_points
+from seasoned.cli.tables.column_formats import NOTHING, TextFormat
+from seasoned.cli.tables.decimal_commas import ENCODING, as_numbers, with_points
 from seasoned.errors import InvalidInput
 from seasoned.tabular.input.database import read_database
 from seasoned.tabular.input.delimited_text import (

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from declared_fits import ROWS, call, columns, fit, table
 from seasoned import load
 from seasoned.cli import app
-from seasoned.cli.declared_table import Declared
+from seasoned.cli.tables.declared_table import Declared
 from seasoned.errors import InvalidInput
 
 __all__ = ["table"]

@@ -14,9 +14,9 @@ import pytest
 
 from command_tables import coloured_rows, read
 from commands import call, fit_line
-from seasoned.cli.prediction_table import write_table
-from seasoned.cli.read_table import rows_to_predict
-from seasoned.cli.reading import Reading
+from seasoned.cli.tables.prediction_table import write_table
+from seasoned.cli.tables.read_table import rows_to_predict
+from seasoned.cli.tables.reading import Reading
 from seasoned.errors import InvalidInput
 from seasoned.tabular.input.files import read_table
 

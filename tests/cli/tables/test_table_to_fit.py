@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from seasoned.cli.read_table import table_to_fit
+from seasoned.cli.tables.read_table import table_to_fit
 
 
 def read(folder, capsys, targets):

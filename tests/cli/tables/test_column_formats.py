@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from seasoned.cli.column_formats import TextFormat, format_of
-from seasoned.cli.read_table import rows_to_predict
-from seasoned.cli.reading import Reading
+from seasoned.cli.tables.column_formats import TextFormat, format_of
+from seasoned.cli.tables.read_table import rows_to_predict
+from seasoned.cli.tables.reading import Reading
 from seasoned.tabular.preprocessing.category import CategoryColumn
 
 

@@ -12,8 +12,8 @@ import pytest
 from command_tables import coloured_rows, read
 from commands import call, fit_line
 from seasoned import load
-from seasoned.cli.column_formats import TextFormat
-from seasoned.cli.reading import Reading
+from seasoned.cli.tables.column_formats import TextFormat
+from seasoned.cli.tables.reading import Reading
 from seasoned.tabular.input.files import read_table
 from warm_workers import cache, cache_folder
 

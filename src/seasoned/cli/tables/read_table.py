@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from seasoned._util.equivalents import did_you_mean
-from seasoned.cli.column_formats import NOTHING, TextFormat, format_of, knows_words
 from seasoned.cli.common import STREAM, check_folder, check_model
-from seasoned.cli.decimal_commas import replaced
-from seasoned.cli.reading import STDIN, Reading
+from seasoned.cli.tables.column_formats import NOTHING, TextFormat, format_of, knows_words
+from seasoned.cli.tables.decimal_commas import replaced
+from seasoned.cli.tables.reading import STDIN, Reading
 from seasoned.errors import InvalidInput
 from seasoned.tabular.input.target import without_gaps
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from seasoned.cli.declared_table import Declared
+    from seasoned.cli.tables.declared_table import Declared
 
 __all__ = [
     "Groups",

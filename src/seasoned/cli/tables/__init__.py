@@ -1,0 +1,1 @@
+"""Tables of commands: files in, predictions out, and options about both."""
