@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from seasoned import __version__
-from seasoned.cli import adapt, demo, experience, fit, predict, score, studies
+from seasoned.cli import adapt, demo, experience, fit, predict, score, studies, tune
 
 __all__ = ["app", "main"]
 
@@ -39,6 +39,7 @@ for _group, _commands in (  # in the order of `--help`
             "show": score.show,
             "decide": score.decide,
             "adapt": adapt.adapt,
+            "tune": tune.tune,
             "demo": demo.demo,
             "runs": fit.runs,
         },

@@ -20,7 +20,7 @@ from seasoned.trials import Config
 if TYPE_CHECKING:
     from seasoned.study import Study
 
-__all__ = ["delete_study", "export_trials", "list_studies", "show_study"]
+__all__ = ["delete_study", "export_trials", "list_studies", "show_study", "show_trials"]
 
 _SHOWN = 10  # largest number of trials to print, and of causes of failed trials
 
@@ -62,7 +62,7 @@ def show_study(
     if report is not None:
         check_folder(report, *_file(store))
     with closing(_study(store, name)) as study:
-        _show(study)
+        show_trials(study)
         if report is not None:
             study.report(report)
             typer.echo(f"report written to {report}")
@@ -174,7 +174,8 @@ def _best(study: Study) -> str:
     return f"{best.value:.6g}" + (" (breaks constraints)" if best.violation else "")
 
 
-def _show(study: Study) -> None:
+def show_trials(study: Study) -> None:
+    """Print the number of trials by state, the best ones, and the reasons of failures."""
     from rich.table import Table
 
     counts = _counts(study)

@@ -491,7 +491,7 @@ def _parameter_from_dict(declared: Mapping[str, Any]) -> Parameter:
     kind = declared.get("kind")
     if kind == "choice":
         options = {name: Space.from_dict(inner) for name, inner in given["options"].items()}
-        return Choice(options, default=given["default"])
+        return Choice(options, default=given.get("default", next(iter(options), "")))
     kinds: dict[str, type[Float | Int | Categorical]] = {"float": Float, "int": Int, "categorical": Categorical}
     if kind not in kinds:
         raise InvalidSpace(f"a stored parameter is of the kind {kind!r}, unknown to this version; upgrade seasoned.")
