@@ -100,4 +100,4 @@ class MissingExtra(SeasonedError, ImportError):
         return cls(f"{need} needs {package!r}, which is not installed; run: pip install {wanted}")
 
 
-_INSTALLED_AS = {"psycopg": "'psycopg[binary]'", "jax": "jax optax", "optax": "jax optax"}
+_INSTALLED_AS = {"psycopg": "'psycopg[binary]'", "jax": "jax optax", "optax": "jax optax", "mlflow": "mlflow-skinny"}
