@@ -11,7 +11,10 @@ from seasoned._util.lazy_imports import lazy_names
 
 if TYPE_CHECKING:
     from seasoned.study.study import Study
+    from seasoned.study.terminator import Terminator
 
-__all__ = ["Study"]
+__all__ = ["Study", "Terminator"]
 
-__getattr__, __dir__ = lazy_names(__name__, {"Study": "seasoned.study.study"})
+__getattr__, __dir__ = lazy_names(
+    __name__, {"Study": "seasoned.study.study", "Terminator": "seasoned.study.terminator"}
+)
