@@ -39,7 +39,7 @@ def versions(fitted: Fitted) -> dict[str, str]:
     families = {member.name for member in fitted.members}
     embeds = fitted.plan.scores is not None and fitted.plan.scores.embeds
     names = {*_PACKAGES, *_BOOSTERS.intersection(families), *[EMBEDDING_PACKAGE] * embeds}
-    return {name: version(name) for name in sorted(names)}
+    return {name: _version(name) for name in sorted(names)}
 
 
 def changed_versions(stored: Mapping[str, str]) -> list[str]:
@@ -48,9 +48,17 @@ def changed_versions(stored: Mapping[str, str]) -> list[str]:
     return [f"{name} {was} (here {now})" for name, was, now in found if was.split(".")[:2] != now.split(".")[:2]]
 
 
-def _installed(name: str) -> str:
+def _version(name: str) -> str:
+    """Version of a package. XGBoost has a second distribution, without the libraries of graphics processors."""
     try:
         return version(name)
+    except PackageNotFoundError:
+        return version(f"{name}-cpu")
+
+
+def _installed(name: str) -> str:
+    try:
+        return _version(name)
     except PackageNotFoundError:  # its family raises MissingExtra when it is loaded
         return "none"
 
