@@ -17,7 +17,9 @@ from seasoned.errors import InvalidInput  # noqa: E402
 from seasoned.incontext.batches import Bucket  # noqa: E402 - needs JAX
 from seasoned.incontext.network import Network  # noqa: E402
 from seasoned.incontext.training import Recipe, start  # noqa: E402
+from seasoned.metagrad._common.npz_files import flatten  # noqa: E402
 from small_networks import SMALL, random_network  # noqa: E402
+from train_incontext.average import average  # noqa: E402
 from train_incontext.run import Journal, main, run  # noqa: E402
 
 RECIPE = Recipe(steps=3, buckets=(Bucket(16, 8, 4, 1),))
@@ -81,3 +83,19 @@ def test_checkpoint_and_log_are_written_when_they_are_due(tmp_path):
     journal(start(SMALL, RECIPE), [0.5, 0.7])
     assert json.loads((tmp_path / "log.jsonl").read_text())["loss"] == pytest.approx(0.6)
     assert (tmp_path / "checkpoint.npz").exists()
+
+
+def test_the_mean_of_two_networks_has_their_mean_weights_and_hours():
+    began = {"hours": 5.0}
+    one, other = (
+        replace(random_network(seed=seed), card={"hours": 1.0 + seed, "steps": 10, "tables": 70, "began with": began})
+        for seed in (0, 1)
+    )
+    mean = average([one, other])
+    for name, array in flatten(mean.weights).items():
+        expected = (flatten(one.weights)[name] + flatten(other.weights)[name]) / 2
+        np.testing.assert_allclose(array, expected, rtol=1e-6, atol=1e-7)
+    assert (mean.card["hours"], mean.card["steps"], mean.card["began with"]) == (3.0, 20, began)
+    assert len(mean.card["mean of"]) == 2
+    with pytest.raises(InvalidInput, match="began with other networks"):
+        average([one, replace(other, card={**other.card, "began with": {}})])
