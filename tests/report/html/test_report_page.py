@@ -206,3 +206,11 @@ def test_page_with_single_rows_says_so(data):
     page = replace(data, task="regression", classes=(), predictions=Predictions(values, values + 1, unseen=True))
     assert sentence in str(render_page(page))
     assert sentence not in str(render_page(replace(page, predictions=None)))
+
+
+def test_a_decision_maker_s_sections_come_before_those_of_the_search(data):
+    page = render_page(data)
+    places = [
+        page.index(f'id="{anchor}"') for anchor in ("quality", "importance", "columns", "search", "tried", "failed")
+    ]
+    assert places == sorted(places)

@@ -41,14 +41,14 @@ def write_report(data: ReportData, path: Path) -> Path:
 def render_page(data: ReportData) -> str:
     """Return the page as text."""
     found = [
-        sections.search(data),
-        sections.similar(data),
-        sections.members(data),
         quality.predictions(data),
         quality.importance(data),
-        sections.tried(data),
-        sections.failures(data),
+        sections.members(data),
         sections.columns(data),
+        sections.search(data),
+        sections.tried(data),
+        sections.similar(data),
+        sections.failures(data),
         sections.repeat(data),
     ]
     body = _body(data, [section for section in found if section is not None])

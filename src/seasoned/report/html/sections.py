@@ -77,7 +77,6 @@ def similar(data: ReportData) -> Section | None:
     known = {(trial.model, settings(trial.config)) for trial in data.trials}
     rows = [
         (
-            str(one.get("name", "")),
             _share(one.get("share")),
             _model(str(one.get("model", ""))),
             "yes" if (str(one.get("model", "")), settings(_config_of(one))) in known else "no",
@@ -85,18 +84,17 @@ def similar(data: ReportData) -> Section | None:
         )
         for one in tasks
     ]
-    head = ("past task", "counts", "best there", "tried here", "settings")
-    return Section(
-        "experience", "What past tasks suggested", joined([tag("p", _note(told)), data_table(head, rows, numbers=(1,))])
-    )
+    head = ("weight of the past task", "its best model", "tried here", "settings")
+    content = joined([tag("p", _note(told)), data_table(head, rows, numbers=(0,))])
+    return Section("experience", "Suggestions of past tasks", content)
 
 
 def _note(told: Mapping[str, Any]) -> str:
     count, configurations = told.get("tasks"), told.get("configurations")
     if not isinstance(count, int) or not isinstance(configurations, int):
         return "The search used experience."
-    bore = f"{plural(count, 'past task')} with {plural(configurations, 'configuration')} bore on this table."
-    return f"{bore} These counted most; what did well there was mixed with a search without experience."
+    known = f"The search knew {plural(count, 'past task')} with {plural(configurations, 'configuration')}."
+    return f"{known} Below are those with the largest weights. Their best configurations were tried among others."
 
 
 def _share(share: Any) -> str:
