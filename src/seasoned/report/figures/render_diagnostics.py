@@ -53,8 +53,8 @@ def roc_picture(curve: Curve) -> Picture:
     return picture(
         [_diagonal(0, 1), line],
         340,
-        xaxis=_share_axis("negatives taken for positive"),
-        yaxis=_share_axis("positives found"),
+        xaxis=_share_axis("false positive rate"),
+        yaxis=_share_axis("true positive rate (recall)"),
     )
 
 
@@ -62,9 +62,7 @@ def precision_recall_picture(curve: Curve, prevalence: float) -> Picture:
     """Plot precision against recall."""
     level = {**_diagonal(0, 1), "y": plain([prevalence, prevalence])}
     line = _curve(curve, "vh", "found", "right")  # a backward step, as in the sum of the average precision
-    return picture(
-        [level, line], 340, xaxis=_share_axis("positives found"), yaxis=_share_axis("right, of those called positive")
-    )
+    return picture([level, line], 340, xaxis=_share_axis("recall"), yaxis=_share_axis("precision"))
 
 
 def calibration_picture(found: Calibration, what: str) -> Picture:
@@ -76,7 +74,7 @@ def calibration_picture(found: Calibration, what: str) -> Picture:
     """
     rows = [plural(int(count), "row") for count in found.counts]
     hover = [
-        f"predicted {p:.0%}, came true {o:.0%}<br>{low:.0%} to {high:.0%} (95 %), {n}"
+        f"predicted {p:.0%}, observed {o:.0%}<br>{low:.0%} to {high:.0%} (95 %), {n}"
         for p, o, low, high, n in zip(found.predicted, found.observed, found.low, found.high, rows, strict=True)
     ]
     up, down = np.maximum(found.high - found.observed, 0), np.maximum(found.observed - found.low, 0)
@@ -107,7 +105,7 @@ def calibration_picture(found: Calibration, what: str) -> Picture:
         [_diagonal(0, 1), dots, bars],
         380,
         xaxis=_share_axis(f"predicted probability {what}", anchor="y2"),
-        yaxis=_share_axis("came true", domain=[0.28, 1]),
+        yaxis=_share_axis("observed share", domain=[0.28, 1]),
         yaxis2=axis("rows", domain=[0, 0.18], nticks=3, rangemode="tozero"),
     )
 

@@ -82,8 +82,8 @@ def _classes(data: ReportData, known: Predictions) -> list[Markup]:
         "calibration",
         calibration_picture(found, what),
         "Are the probabilities right?",
-        "Near the dotted line, what was predicted with 70 % came true in 70 % of cases. Bars above and below: 95 % "
-        "interval.",
+        "On the dotted line, 70 % of the rows with a predicted probability of 70 % have the class. Bars: 95 % "
+        "intervals.",
     )
     if len(data.classes) > _HALF_PAGE_CLASSES:  # a wide table needs the whole width
         return [table, reliable]
