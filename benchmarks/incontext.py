@@ -169,7 +169,8 @@ def main() -> None:
         with alone(), threadpool_limits(1):
             rows += measure(options.folder, entry, options)
         print(entry["name"], flush=True)
-    settings = {name: str(value) for name, value in vars(options).items() if name not in {"folder", "out"}}
+    settings = {name: str(value) for name, value in vars(options).items() if name not in {"folder", "network", "out"}}
+    settings["network"] = ", ".join(path.name for path in options.network)
     if options.out:
         options.out.write_text(json.dumps({"environment": environment(), "settings": settings, "rows": rows}, indent=1))
     print(summary(rows).to_string(index=False, float_format=lambda value: f"{value:.4f}"))

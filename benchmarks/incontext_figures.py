@@ -1,14 +1,13 @@
 """Pictures of docs/incontext.md: two moons, the training curve, and regret with and without the network.
 
-    python benchmarks/incontext_figures.py --figures docs/figures --logs FOLDER/log.jsonl [FOLDER/log.jsonl ...] \
-        --runs FOLDER
+    python benchmarks/incontext_figures.py --figures docs/figures --networks FILE.npz [FILE.npz ...] --runs FOLDER
 
 `incontext-moons.svg` has the probability of the second class after 60 rows of scikit-learn's two moons: of the shipped
-network, of a random forest and of LightGBM, both with their defaults. `incontext-training.svg` has the loss on drawn
-tables by hours of training, one line for each log of `tools/train_incontext`; the hours of a log begin where those of
-the log before end. `incontext-regret.svg` has the regret of `Bayes` by trials, with the network and with the Gaussian
-process, from the runs that `optimisers.py` keeps in a folder: the gap to the optimum over that of random search after
-50 trials, a geometric mean over all problems that both ran, of COCO, live surrogates and recorded tables.
+network, of a random forest and of LightGBM, both with their defaults. `incontext-training.svg` has the loss of networks
+of one training on drawn tables that no training draws, by hours of training. `incontext-regret.svg` has the regret of
+`Bayes` by trials, with the network and with the Gaussian process, from the runs that `optimisers.py` keeps in a folder:
+the gap to the optimum over that of random search after 50 trials, a geometric mean over all problems that both ran, of
+COCO, live surrogates and recorded tables.
 """
 
 from __future__ import annotations
@@ -31,10 +30,14 @@ from optimising.chart import STYLE, Axis, Line, chart
 from optimising.measures import CLIP, FLOOR
 from optimising.problems import instances
 from optimising.summary import cells_of, open_problem
+from seasoned.incontext.batches import BUCKETS
 from seasoned.incontext.estimators import InContextClassifier
+from seasoned.incontext.network import Network
+from seasoned.incontext.prior import draw_table
+from seasoned.incontext.training import validation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from optimising.measures import Cell
 
@@ -49,7 +52,6 @@ SURROGATES = {
     "random": ("random search", "#4c4c4c"),
 }
 MARKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5)
-SMOOTHED = 8  # lines of a log whose mean is drawn
 
 
 def moons(out: Path) -> None:
@@ -106,20 +108,24 @@ def _dots(X: np.ndarray, y: np.ndarray) -> list[str]:
     ]
 
 
-def training(logs: Sequence[Path], out: Path, before: float) -> None:
-    """Write the picture of the training."""
-    lines, hours = [], before
-    for place, log in enumerate(logs):
-        steps = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-        known = [step for step in steps if step["loss"] is not None]
-        losses = np.convolve([step["loss"] for step in known], np.ones(SMOOTHED) / SMOOTHED, mode="valid").tolist()
-        points = [(hours + step["hours"], loss) for step, loss in zip(known[SMOOTHED - 1 :], losses, strict=True)]
-        lines.append(Line(f"part {place + 1}", points, ("#0b5fa5", "#c8452c", "#2a8a57", "#8a4fb0")[place % 4]))
-        hours += steps[-1]["hours"]
-    every = [loss for line in lines for _, loss in line.points]
-    x = Axis("hours of training on one core", before, hours, _round_marks(before, hours))
-    y = Axis("loss on drawn tables", min(every), max(every), _round_marks(min(every), max(every)))
+def training(networks: Sequence[Path], out: Path) -> None:
+    """Write the picture of the training: loss on drawn tables of no training, by the hours in the cards."""
+    points = []
+    for path in networks:
+        network = Network.load(path)
+        check = validation(network.settings, BUCKETS[::3], draw_table)  # the sizes in the log of a training
+        points.append((_hours(network.card), check(network.weights)))
+    points.sort()
+    hours, losses = zip(*points, strict=True)
+    x = Axis("hours of training on one core", 0, max(hours), _round_marks(0, max(hours)))
+    y = Axis("loss on drawn tables", min(losses), max(losses), _round_marks(min(losses), max(losses)))
+    lines = [Line("", points, "#0b5fa5")]
     out.write_text(chart("Training of the network for tables", x, y, lines), encoding="utf-8")
+
+
+def _hours(card: Mapping[str, Any]) -> float:
+    """Hours of a network and of the networks that it began with."""
+    return float(card["hours"]) + (_hours(card["began with"]) if "began with" in card else 0.0)
 
 
 def _round_marks(low: float, high: float) -> list[float]:
@@ -155,13 +161,12 @@ def _share(cell: Cell, trials: int) -> float:
 def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--figures", type=Path, required=True, metavar="FOLDER", help="where the pictures go")
-    parser.add_argument("--logs", type=Path, nargs="+", default=[], metavar="FILE", help="logs of one training")
-    parser.add_argument("--before", type=float, default=0.0, help="hours of training before the first log")
+    parser.add_argument("--networks", type=Path, nargs="+", default=[], metavar="FILE", help="networks of one training")
     parser.add_argument("--runs", type=Path, metavar="FOLDER", help="runs of optimisers.py")
     options: Any = parser.parse_args(words)
     moons(options.figures / "incontext-moons.svg")
-    if options.logs:
-        training(options.logs, options.figures / "incontext-training.svg", options.before)
+    if options.networks:
+        training(options.networks, options.figures / "incontext-training.svg")
     if options.runs:
         regret(options.runs, options.figures / "incontext-regret.svg")
 
