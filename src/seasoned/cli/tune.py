@@ -122,11 +122,10 @@ def _of_file(file: Path) -> Any:
     """Module of a file. Its folder is the first place of imports, as for `python FILE.py`; workers have it as well."""
     if not file.is_file():
         raise InvalidInput(f"there is no file {str(file)!r}; check the path.")
-    folder = str(file.resolve().parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    before, sys.path[:] = list(sys.path), [str(file.resolve().parent), *sys.path]
     loaded = _of_path(file.stem)
     if Path(str(loaded.__file__)).resolve() != file.resolve():
+        sys.path[:] = before
         raise InvalidInput(f"{file.name} has the name of another module, {loaded.__file__}; rename the file.")
     return loaded
 
